@@ -1,0 +1,94 @@
+"""Every refusal: who can mend it, which rule broke, and the one sentence the person reads.
+
+The class says who mends it, ``code`` names the rule. ``detail`` is for the operator. What a
+remote party sent goes into ``checks`` alone, and those exist only once a signature held.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One rule that was asked: ``said`` is None where it held, else why it is broken."""
+
+    code: str
+    said: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.said or 'held'}"
+
+
+class FederationError(Exception):
+    """Base of every refusal. Raise a subclass, never this."""
+
+    status: ClassVar[int] = 500
+    public: ClassVar[str] = "Something went wrong on our side."  # all the person ever reads
+    mended_by: ClassVar[str] = "the operator"
+
+    def __init__(self, code: str, detail: str, checks: tuple[Check, ...] = ()) -> None:
+        """Name the rule (``code``: stable, dotted) and say what was broken.
+
+        Args:
+            code: Stable name of the rule; tests, dashboards and the manual key on it.
+            detail: One sentence of ours. Without ``checks`` it holds no value from outside.
+            checks: Every rule asked, held or broken, of a message whose signature held;
+                empty for everything refused before that.
+        """
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+        self.checks = checks
+        self.reference = ""  # set where the refusal is recorded
+        self.person = ""  # whose record it is, once a signature held; see Subject.person
+
+
+class AssertionRefused(FederationError):
+    """The identity provider's message breaks a rule; the IdP's owner mends it."""
+
+    status = 403
+    public = "We could not verify the answer from your identity provider."
+    mended_by = "the owner of the identity provider"
+
+
+class PolicyRefused(FederationError):
+    """The message is genuine, but this person may not enter; our administrator mends it."""
+
+    status = 403
+    public = "You are not allowed to sign in here."
+    mended_by = "the administrator of this service"
+
+
+class SignInExpired(FederationError):
+    """The sign-in is unknown, used, too old, or another browser's; starting again mends it."""
+
+    status = 400
+    public = "This sign-in is no longer valid. Please start again."
+    mended_by = "the person: start the sign-in again"
+
+
+class RequestRefused(SignInExpired):
+    """The request itself is malformed: a field missing, repeated, too large, a bad target."""
+
+    public = "This request could not be understood. Please start again."
+    mended_by = "whoever made the request"
+
+
+class ProviderUnavailable(FederationError):
+    """The provider did not answer as its specification asks; waiting, or its owner, mends it."""
+
+    status = 502
+    public = "Your identity provider is not answering properly. Please try again later."
+    mended_by = "the owner of the identity provider"
+
+
+class ProviderTimedOut(ProviderUnavailable):
+    """The provider took longer than the deadline."""
+
+    status = 504
+
+
+class ConfigurationError(FederationError):
+    """The settings cannot be used; raised at start, with every fault named."""
+
+    public = "This service is not configured correctly."

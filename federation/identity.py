@@ -1,0 +1,310 @@
+"""The middle: a verified statement about a person, and the identity and decision made of it.
+
+Above the protocols nothing else is seen. A VerifiedAssertion is sealed: only a verifier
+makes one, and everything after it asks for the type, not for a promise. Pure.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import InitVar, dataclass, field
+from datetime import datetime
+from enum import Enum
+
+from federation.errors import Check, PolicyRefused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Key of a person at an identity provider, compared octet for octet.
+
+    ``issuer`` is the entityID or issuer; ``format`` and the qualifiers are empty where the
+    protocol has none. An emailAddress value arrives ASCII case-folded (DESIGN: Subject).
+    """
+
+    issuer: str
+    value: str
+    format: str = ""
+    name_qualifier: str = ""
+    sp_name_qualifier: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.issuer or not self.value.strip():
+            raise ValueError("a Subject needs an issuer and a value")
+
+    @property
+    def key(self) -> str:
+        """Every part, injectively: no two Subjects share a key."""
+        parts = [self.issuer, self.format, self.name_qualifier, self.sp_name_qualifier, self.value]
+        return json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
+
+    @property
+    def person(self) -> str:
+        """Hex digest under which this person's records are kept (and can be erased)."""
+        return hashlib.sha256(self.key.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authentication:
+    """How and when the person proved themselves at the IdP."""
+
+    instant: datetime | None  # UTC; None where the IdP did not say
+    acr: str = ""  # AuthnContextClassRef or acr
+    amr: tuple[str, ...] = ()
+    session_index: str = ""  # SessionIndex or sid
+    session_until: datetime | None = None  # SessionNotOnOrAfter: our session never outlives it
+
+
+class _Seal:
+    """Held by verifiers (``saml.service_provider``, ``oidc.relying_party``) alone."""
+
+
+SEAL = _Seal()
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifiedAssertion:
+    """A statement whose signature, addressee and time are checked; verifiers alone hold the seal."""
+
+    id: str  # unique per issuer; replay memory is keyed on (subject.issuer, id)
+    subject: Subject
+    not_on_or_after: datetime  # UTC, skew included; replay memory is kept until then
+    attributes: Mapping[str, tuple[str, ...]]  # the IdP's own names; nested names are dotted
+    unobtainable: frozenset[str] = frozenset()  # named, but not sent (groups overage)
+    subject_email: str = ""  # the subject where its format says it is an e-mail address
+    email_verified: bool | None = None  # None: the IdP did not say, which is not "yes"
+    authentication: Authentication
+    checks: tuple[Check, ...]
+    seal: InitVar[_Seal]
+
+    def __post_init__(self, seal: _Seal) -> None:
+        if seal is not SEAL:
+            raise TypeError("VerifiedAssertion is made by verifiers only")
+
+
+class Presence(Enum):
+    """Groups that were sent, sent empty or left out, or named but not obtainable."""
+
+    PRESENT = "present"
+    EMPTY = "empty"
+    UNOBTAINABLE = "unobtainable"
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """Group names as sent; three states that policy must not mix up."""
+
+    presence: Presence
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """One person as one connection describes them, in our words."""
+
+    subject: Subject
+    connection: str
+    organization: str
+    email: str  # "" where none was sent; lower-cased domain, local part as sent
+    email_verified: bool | None
+    given_name: str
+    family_name: str
+    display_name: str
+    groups: Groups
+    attributes: Mapping[str, tuple[str, ...]]  # the connection's map applied; the rest by its own name
+    authentication: Authentication
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A role and why it was given."""
+
+    role: str
+    source: str  # the rule's name, "default (connection)" or "default (organization)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """They may enter, with these roles; ``checks`` is every step that led here."""
+
+    identity: Identity
+    grants: tuple[Grant, ...]
+    checks: tuple[Check, ...]
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Role names, sorted, each once."""
+        return tuple(sorted({grant.role for grant in self.grants}))
+
+
+# What identity providers call things, first match wins. The connection's own map goes before it.
+_CLAIMS = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
+_MICROSOFT = "http://schemas.microsoft.com/"
+ALIASES: Mapping[str, tuple[str, ...]] = {
+    "email": (
+        "email", "mail", "emailAddress", "emailaddress", "Email",
+        "urn:oid:0.9.2342.19200300.100.1.3", _CLAIMS + "emailaddress",
+    ),
+    "given_name": (
+        "given_name", "givenName", "firstName", "first_name", "FirstName", "givenname",
+        "urn:oid:2.5.4.42", _CLAIMS + "givenname",
+    ),
+    "family_name": (
+        "family_name", "sn", "surname", "lastName", "last_name", "LastName", "familyName",
+        "urn:oid:2.5.4.4", _CLAIMS + "surname",
+    ),
+    "display_name": (
+        "display_name", "displayName", "name", "cn",
+        "urn:oid:2.16.840.1.113730.3.1.241", "urn:oid:2.5.4.3",
+        _MICROSOFT + "identity/claims/displayname", _CLAIMS + "name",
+    ),
+    "groups": (
+        "groups", "group", "memberOf", "member_of", "roles", "role",
+        "urn:oid:1.3.6.1.4.1.5923.1.5.1.1", "urn:oid:1.2.840.113556.1.2.102",
+        _MICROSOFT + "ws/2008/06/identity/claims/groups",
+        _MICROSOFT + "ws/2008/06/identity/claims/role",
+        "http://schemas.xmlsoap.org/claims/Group",
+    ),
+}  # fmt: skip
+
+
+def normalize(
+    assertion: VerifiedAssertion,
+    *,
+    connection: str,
+    organization: str,
+    attributes: Mapping[str, str],
+) -> Identity:
+    """Turn what an IdP said into our words, the same lines for every protocol.
+
+    Args:
+        assertion: Sealed by a verifier.
+        connection: Id of the connection that it came through.
+        organization: Id of that connection's organization.
+        attributes: The connection's map, ours → the IdP's name; goes before the aliases.
+
+    Raises:
+        PolicyRefused: ``identity.email_repeated``, ``identity.email_malformed``.
+    """
+    sent = assertion.attributes
+    ours: dict[str, tuple[str, ...]] = {}
+    used: set[str] = set()
+    for name in (*ALIASES, *(extra for extra in attributes if extra not in ALIASES)):
+        names = (attributes[name],) if name in attributes else ALIASES[name]
+        found = next((theirs for theirs in names if sent.get(theirs)), None)
+        if found is not None:
+            ours[name] = sent[found]
+            used.add(found)
+    group_names = (attributes["groups"],) if "groups" in attributes else ALIASES["groups"]
+    return Identity(
+        subject=assertion.subject,
+        connection=connection,
+        organization=organization,
+        email=_email(_email_values(ours, attributes, assertion), assertion),
+        email_verified=assertion.email_verified,
+        given_name=_first(ours.get("given_name")),
+        family_name=_first(ours.get("family_name")),
+        display_name=_first(ours.get("display_name")),
+        groups=_groups(
+            ours.get("groups", ()), unobtainable=not assertion.unobtainable.isdisjoint(group_names)
+        ),
+        attributes={name: values for name, values in sent.items() if name not in used}
+        | {name: values for name, values in ours.items() if name not in _PROFILE},
+        authentication=assertion.authentication,
+    )
+
+
+_PROFILE = frozenset(ALIASES)
+
+
+def _first(values: tuple[str, ...] | None) -> str:
+    return values[0].strip() if values else ""
+
+
+def _groups(names: tuple[str, ...], *, unobtainable: bool) -> Groups:
+    kept = tuple(dict.fromkeys(name for name in names if name.strip()))
+    if unobtainable and not kept:
+        return Groups(Presence.UNOBTAINABLE)
+    return Groups(Presence.PRESENT if kept else Presence.EMPTY, kept)
+
+
+def _email_values(
+    ours: Mapping[str, tuple[str, ...]], mapped: Mapping[str, str], assertion: VerifiedAssertion
+) -> tuple[str, ...]:
+    """The connection's own map speaks first, then an emailAddress subject, then the aliases."""
+    if assertion.subject_email and "email" not in mapped:
+        return (assertion.subject_email,)
+    return ours.get("email", ())
+
+
+def _email(values: tuple[str, ...], assertion: VerifiedAssertion) -> str:
+    """Return the one address, its domain lower-cased; two different ones are refused."""
+    distinct = {value.strip().lower() for value in values if value.strip()}
+    if not distinct:
+        return ""
+    if len(distinct) > 1:
+        raise PolicyRefused(
+            "identity.email_repeated",
+            "the identity provider sent more than one e-mail address",
+            (*assertion.checks, Check("identity.email_repeated", f"{len(distinct)} different addresses")),
+        )
+    address = next(value.strip() for value in values if value.strip())
+    parsed = parse_email(address)
+    if parsed is None:
+        raise PolicyRefused(
+            "identity.email_malformed",
+            "the e-mail address is not one plain ASCII address",
+            (*assertion.checks, Check("identity.email_malformed", "not one plain ASCII address")),
+        )
+    return parsed
+
+
+def parse_email(address: str) -> str | None:
+    """Return ``address`` with its domain lower-cased, or None unless it is one plain address.
+
+    Refused: non-ASCII (look-alikes), controls and spaces, two ``@``, lists, trailing dots.
+    """
+    local, at, domain = address.partition("@")
+    plain = address.isascii() and address.isprintable() and not set(address) & set(' ,;<>"()\\')
+    labels = domain.split(".")
+    if not (plain and at and local and "@" not in domain and len(address) <= 254):
+        return None
+    if not all(label and label.replace("-", "").isalnum() for label in labels) or local.endswith("."):
+        return None
+    return f"{local}@{domain.lower()}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """A person as we keep them; ``email`` is an attribute, never a key."""
+
+    id: str  # UUIDv7
+    email: str
+    given_name: str
+    family_name: str
+    display_name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """A signed-in person in one organization, as the store keeps it."""
+
+    id: str  # UUIDv7; names the session on the account page, never authenticates
+    user: User
+    connection: str
+    organization: str
+    groups: tuple[str, ...]
+    grants: tuple[Grant, ...]
+    attributes: Mapping[str, tuple[str, ...]]
+    authenticated_at: datetime  # UTC: AuthnInstant or auth_time, else when we accepted it
+    created_at: datetime
+    expires_at: datetime  # absolute end: ours, or the IdP's if that is earlier
+    idle_at: datetime  # ends here unless it is used before
+    reference: str = ""  # of the decision record that opened it
+    user_agent: str = ""  # as shown on the account page; at most 200 characters
+    teams: tuple[str, ...] = field(default=())
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Role names, sorted, each once."""
+        return tuple(sorted({grant.role for grant in self.grants}))

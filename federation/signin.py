@@ -1,0 +1,327 @@
+"""The story of a sign-in: begin · complete · end, the same lines for every protocol.
+
+Each step is one function and at most one store verb. A refusal gets its reference here, is
+recorded under it, and goes on its way.
+"""
+
+import base64
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import unquote
+
+from federation import identity
+from federation.clock import Clock
+from federation.connection import AnyConnection, Organization
+from federation.connectors import Callback, Connector
+from federation.errors import Check, FederationError, PolicyRefused, RequestRefused, SignInExpired
+from federation.identity import Decision, Identity, Session, VerifiedAssertion
+from federation.keys import Vault
+from federation.policy import domains, roles
+from federation.store.store import Store
+from federation.store.values import NewSession, Pending, Record
+
+PENDING_LIFE = timedelta(minutes=10)
+RECORD_OCTETS = 16 * 1024  # of encrypted checks; the rest is cut, and the record says so
+_RETURN_TO_LENGTH = 2048
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How long a session lives."""
+
+    idle: timedelta
+    absolute: timedelta
+
+
+@dataclass(frozen=True, kw_only=True)
+class Begun:
+    """A started sign-in: where to send the browser, and which binder it must hold."""
+
+    url: str
+    binder: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completed:
+    """A finished sign-in. ``token`` is "" where the browser's own session already stands."""
+
+    return_to: str
+    token: str
+    session: Session | None
+
+
+class SignIn:
+    """Everything a sign-in needs, made once at start."""
+
+    def __init__(
+        self,
+        *,
+        connectors: Mapping[str, Connector],
+        organizations: Mapping[str, Organization],
+        store: Store,
+        vault: Vault,
+        limits: Limits,
+        clock: Clock,
+    ) -> None:
+        self.connectors = connectors
+        self.organizations = organizations
+        self.store = store
+        self._vault = vault
+        self._limits = limits
+        self._clock = clock
+
+    async def begin(self, connection: str, *, return_to: str, binder: str, login_hint: str = "") -> Begun:
+        """Start a sign-in at one connection.
+
+        Args:
+            connection: Its id, from the path.
+            return_to: Where the person wanted to go; a local path.
+            binder: The browser's binder cookie, "" if it has none yet.
+            login_hint: An e-mail address, passed on to the provider.
+
+        Raises:
+            RequestRefused: ``signin.no_connection``, ``return_to.not_local``.
+            ProviderUnavailable: The provider's metadata could not be had.
+        """
+        now = self._clock()
+        goal = local_path(return_to)
+        connector = self.connectors.get(connection)
+        if connector is None:
+            raise RequestRefused("signin.no_connection", "no connection has this id")
+        handle = secrets.token_urlsafe(32)
+        challenge = await connector.begin(handle=handle, login_hint=login_hint, now=now)
+        # Made once and shared by all tabs: a second tab must not unbind the first.
+        binder = binder or secrets.token_urlsafe(32)
+        pending = Pending(
+            handle=handle,
+            connection=connection,
+            binder_hash=hash_token(binder),
+            expects=challenge.expects,
+            return_to=goal,
+            created_at=now,
+            expires_at=now + PENDING_LIFE,
+        )
+        await self.store.remember_pending(pending)
+        return Begun(url=challenge.url, binder=binder)
+
+    async def complete(self, callback: Callback) -> Completed:
+        """Finish a sign-in: take, verify, claim, decide, open. Records every outcome.
+
+        Raises:
+            SignInExpired: Not a sign-in that this browser is waiting for.
+            AssertionRefused: The message broke a rule.
+            PolicyRefused: The person may not enter.
+            ProviderUnavailable: The provider failed.
+        """
+        now = self._clock()
+        try:
+            return await self._complete(callback, now)
+        except FederationError as refusal:
+            if refusal.code == "signin.used" and (again := await self._go_on(callback, now)):
+                return again
+            await self.record_refusal(refusal, callback)
+            raise
+
+    async def _complete(self, callback: Callback, now: datetime) -> Completed:
+        connector = self.connectors.get(callback.connection)
+        if connector is None:
+            raise RequestRefused("signin.no_connection", "no connection has this id")
+        pending = await self._take(callback, now)
+        assertion = await connector.complete(callback, pending.expects, now)
+        try:
+            decision = await self._decide(assertion, connector.connection, now)
+        except FederationError as refusal:
+            refusal.person = assertion.subject.person
+            raise
+        return await self._open(decision, pending, callback, now)
+
+    async def _take(self, callback: Callback, now: datetime) -> Pending:
+        if not callback.handle:
+            raise SignInExpired("signin.unknown", "the answer names no sign-in that was started here")
+        return await self.store.take_pending(
+            callback.connection, callback.handle, hash_token(callback.binder), now
+        )
+
+    async def _decide(
+        self, assertion: VerifiedAssertion, connection: AnyConnection, now: datetime
+    ) -> Decision:
+        await self.store.claim_assertion(
+            assertion.subject.issuer, assertion.id, assertion.not_on_or_after, now
+        )
+        who = identity.normalize(
+            assertion,
+            connection=connection.id,
+            organization=connection.organization,
+            attributes=connection.attributes,
+        )
+        return decide(who, connection, self.organizations[connection.organization], assertion.checks)
+
+    async def _open(
+        self, decision: Decision, pending: Pending, callback: Callback, now: datetime
+    ) -> Completed:
+        token = secrets.token_urlsafe(32)
+        ends = now + self._limits.absolute
+        if (until := decision.identity.authentication.session_until) is not None:
+            ends = min(ends, until)
+        reference = mint_reference()
+        record = Record(
+            reference=reference,
+            at=now,
+            code="",
+            detail="admitted",
+            connection=decision.identity.connection,
+            organization=decision.identity.organization,
+            size=_size(callback),
+            digest=_digest(callback),
+            person=decision.identity.subject.person,
+            sealed=await self._seal(decision.identity.subject.person, reference, decision.checks),
+        )
+        new = NewSession(
+            token_hash=hash_token(token),
+            ended_token_hash=hash_token(callback.session_token) if callback.session_token else b"",
+            handle=pending.handle,
+            idle=self._limits.idle.total_seconds(),
+            absolute_end=ends,
+            user_agent=callback.user_agent[:200],
+            record=record,
+        )
+        session = await self.store.open_session(decision, new, now)
+        return Completed(return_to=pending.return_to, token=token, session=session)
+
+    async def _go_on(self, callback: Callback, now: datetime) -> Completed | None:
+        """Answer a repeated message from the browser whose session it opened: just go on."""
+        if not callback.session_token:
+            return None
+        goal = await self.store.finished(callback.handle, hash_token(callback.session_token), now)
+        return Completed(return_to=goal, token="", session=None) if goal else None
+
+    async def end(self, token: str) -> None:
+        """End the session of this cookie, on every node."""
+        await self.store.end_session(hash_token(token), self._clock())
+
+    async def record_refusal(self, refusal: FederationError, callback: Callback | None = None) -> str:
+        """Mint a reference, keep why under it, set it on the refusal, and return it."""
+        if refusal.reference:
+            return refusal.reference
+        reference = mint_reference()
+        known = self.connectors.get(callback.connection) if callback else None
+        sealed = ""
+        if refusal.person and refusal.checks:
+            sealed = await self._seal(refusal.person, reference, refusal.checks)
+        record = Record(
+            reference=reference,
+            at=self._clock(),
+            code=refusal.code,
+            detail=refusal.detail[:300],
+            connection=known.connection.id if known else "",
+            organization=known.connection.organization if known else "",
+            size=_size(callback) if callback else 0,
+            digest=_digest(callback) if callback else "",
+            person=refusal.person,
+            sealed=sealed,
+        )
+        await self.store.keep_record(record)
+        refusal.reference = reference
+        return reference
+
+    async def _seal(self, person: str, reference: str, checks: tuple[Check, ...]) -> str:
+        """Encrypt the checks under the person's own key, so that erasing the key erases them."""
+        wrapped = await self.store.person_key(person, self._vault.new_key(f"person:{person}"))
+        return self._vault.seal_under(
+            wrapped, f"person:{person}", encode_checks(checks), f"record:{reference}"
+        )
+
+
+def decide(
+    who: Identity, connection: AnyConnection, organization: Organization, checks: tuple[Check, ...]
+) -> Decision:
+    """Ask the domain rule, then the role rules. Pure.
+
+    Raises:
+        PolicyRefused: Why this person may not enter, with every check so far.
+    """
+    try:
+        entered = domains.admit(who, connection)
+        grants, asked = roles.grant(who, connection, organization)
+    except PolicyRefused as refusal:
+        refusal.checks = (*checks, *refusal.checks)
+        raise
+    return Decision(identity=who, grants=grants, checks=(*checks, *entered, *asked))
+
+
+def local_path(value: str) -> str:
+    """Return ``value`` if it is a path of ours, "/" for an empty one.
+
+    Refused: anything with a scheme or host, ``//``, backslashes, controls, dot segments,
+    and each of these percent-encoded, however often.
+
+    Raises:
+        RequestRefused: ``return_to.not_local``.
+    """
+    refusal = RequestRefused("return_to.not_local", "return_to is not a path of this service")
+    if not value:
+        return "/"
+    if len(value) > _RETURN_TO_LENGTH or not value.isascii():
+        raise refusal
+    path = value.partition("?")[0].partition("#")[0]
+    for _ in range(5):
+        segments = path.split("/")
+        if (
+            not path.startswith("/")
+            or "\\" in path
+            or not path.isprintable()
+            or "" in segments[1:-1]
+            or path.startswith("//")
+            or {".", ".."} & set(segments)
+        ):
+            raise refusal
+        decoded = unquote(path)
+        if decoded == path:
+            break
+        path = decoded
+    else:
+        raise refusal
+    if "\\" in value or not value.isprintable() or " " in value:
+        raise refusal
+    return value
+
+
+def hash_token(token: str) -> bytes:
+    """Return what is stored in place of a token; SHA-256 suffices for 256 random bits."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+def mint_reference() -> str:
+    """Return ten base32 characters (50 bits): short enough to read over the telephone."""
+    return base64.b32encode(secrets.token_bytes(7)).decode()[:10]
+
+
+def encode_checks(checks: tuple[Check, ...]) -> bytes:
+    """Return the checks as JSON, cut to whole checks within RECORD_OCTETS."""
+    kept: list[list[str | None]] = []
+    left = RECORD_OCTETS * 3 // 4 - 64  # the envelope is base64
+    for check in checks:
+        said = check.said if check.said is None else check.said[:500]
+        left -= len(json.dumps([check.code, said]).encode())
+        if left < 0:
+            kept.append(["record.cut", "the record was full"])
+            break
+        kept.append([check.code, said])
+    return json.dumps(kept).encode()
+
+
+def decode_checks(encoded: bytes) -> tuple[Check, ...]:
+    """Read what encode_checks wrote."""
+    return tuple(Check(code, said) for code, said in json.loads(encoded))
+
+
+def _size(callback: Callback) -> int:
+    return sum(len(value) for value in callback.params.values())
+
+
+def _digest(callback: Callback) -> str:
+    return hashlib.sha256("\n".join(callback.params.values()).encode("utf-8", "surrogatepass")).hexdigest()

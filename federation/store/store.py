@@ -1,0 +1,91 @@
+"""The verbs of the store, each named for its promise, atomic on any node.
+
+Two twins keep them: ``sqlite.SqliteStore`` and ``postgres.PostgresStore``, held to one suite.
+Values in, values out; each change of state is one awaited verb and one transaction.
+"""
+
+from datetime import datetime
+from typing import Protocol
+
+from federation.identity import Decision, Session
+from federation.store.values import NewSession, Pending, Record
+
+
+class Store(Protocol):
+    """What the shell may ask of the database. Every ``now`` is UTC and aware."""
+
+    async def remember_pending(self, pending: Pending) -> None:
+        """Keep a started sign-in until it is taken or expires."""
+
+    async def take_pending(self, connection: str, handle: str, binder_hash: bytes, now: datetime) -> Pending:
+        """Mark used and return a pending sign-in: one caller wins, on any node.
+
+        Raises:
+            SignInExpired: ``signin.unknown`` (or expired), ``signin.connection``,
+                ``signin.browser``, ``signin.used``; the first of these that is true.
+        """
+
+    async def is_waiting(self, connection: str, handle: str, now: datetime) -> bool:
+        """Tell whether this handle is live: known for this connection, unused, unexpired."""
+
+    async def finished(self, handle: str, token_hash: bytes, now: datetime) -> str | None:
+        """Return where to go on, if this used handle opened the caller's own live session."""
+
+    async def claim_assertion(self, issuer: str, assertion_id: str, until: datetime, now: datetime) -> None:
+        """Remember an assertion until ``until``; one use on any node.
+
+        Raises:
+            AssertionRefused: ``signin.replayed``.
+        """
+
+    async def person_key(self, person: str, fresh: str) -> str:
+        """Return the person's wrapped record key; ``fresh`` becomes it if there is none yet."""
+
+    async def open_session(self, decision: Decision, new: NewSession, now: datetime) -> Session:
+        """Write user, account, grants, session and decision record in one transaction.
+
+        The user is found by the decision's Subject within the organization, or made; two
+        sign-ins of the same new person at one moment make one user.
+        """
+
+    async def find_session(self, token_hash: bytes, now: datetime) -> Session | None:
+        """Return the live session of this token and note its use, at most once a minute."""
+
+    async def sessions_of(self, user_id: str, organization: str, now: datetime) -> tuple[Session, ...]:
+        """Return the person's live sessions in this organization, newest first."""
+
+    async def end_session(self, token_hash: bytes, now: datetime) -> None:
+        """End the session of this token, on every node within a second."""
+
+    async def end_session_by_id(self, user_id: str, session_id: str, now: datetime) -> bool:
+        """End one session of this person; False if it is not theirs or has ended."""
+
+    async def keep_record(self, record: Record) -> None:
+        """Keep why an attempt ended; records without a person stay in a ring of 10,000."""
+
+    async def find_record(self, reference: str) -> Record | None:
+        """Return the record under a reference."""
+
+    async def lease(self, job: str, holder: str, until: datetime, now: datetime) -> bool:
+        """Take or renew the right to do a background job; one holder at a time."""
+
+    async def purge(self, now: datetime, batch: int = 1000) -> int:
+        """Delete up to ``batch`` expired rows of each kind; return how many went."""
+
+    async def ready(self) -> str | None:
+        """Return what is wrong (unreachable, migrations not at head), or None."""
+
+    async def close(self) -> None:
+        """Release connections and threads."""
+
+
+async def open_store(url: str) -> Store:
+    """Migrate the database to head and open it.
+
+    Args:
+        url: ``sqlite:///relative/path``, ``sqlite:////absolute/path`` or ``postgresql://…``.
+
+    Raises:
+        ConfigurationError: ``store.url``, ``store.unreachable``, ``store.migration``.
+    """
+    raise NotImplementedError(url)

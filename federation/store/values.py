@@ -1,0 +1,52 @@
+"""What goes into the store and comes out of it. Values only: rows never leave the room."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pending:
+    """A sign-in that was started and not yet answered. Taken once, by the browser that started it."""
+
+    handle: str  # 256 bits, base64url: what travels as RelayState or state
+    connection: str
+    binder_hash: bytes  # SHA-256 of the browser's binder cookie
+    expects: Mapping[str, str]  # the connector's own words (request id, nonce, …); opaque to the store
+    return_to: str  # local path
+    created_at: datetime  # UTC, like every time here
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """Why one attempt ended as it did, under the reference the person saw.
+
+    ``sealed`` is the encrypted list of checks (empty for a refusal before a verified
+    signature, of which only ``code`` and our own ``detail`` are kept).
+    """
+
+    reference: str  # ten base32 characters
+    at: datetime
+    code: str  # "" where the person was admitted
+    detail: str  # our own sentence, no value from outside; at most 300 characters
+    connection: str = ""
+    organization: str = ""
+    size: int = 0  # octets of the message, 0 where there was none
+    digest: str = ""  # SHA-256 of the message, hex
+    person: str = ""  # Subject.person, once a signature held
+    sealed: str = ""  # Vault envelope under the person's key; at most 16 KiB
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewSession:
+    """All that the store writes when a sign-in succeeds; one transaction."""
+
+    token_hash: bytes  # SHA-256 of the cookie's token
+    ended_token_hash: bytes = b""  # the browser's previous session, which this one replaces
+    handle: str  # the pending sign-in that led here
+    idle: float  # seconds without use after which it ends
+    absolute_end: datetime
+    user_agent: str = ""
+    record: Record
+    attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
