@@ -1,0 +1,143 @@
+"""`federation demo`: the service and two development identity providers, in one process.
+
+What a newcomer sees in the first minute, made of the same parts as production: a settings
+file is written and read, keys are generated, the database is migrated. Loopback only.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import signal
+from collections.abc import Iterator
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from rich.console import Console
+from rich.table import Table
+
+from federation import app, clock, settings
+from federation.demo.loopback import loopback_only
+from federation.demo.openid_provider import DemoClient, OpenidProvider
+from federation.demo.saml_idp import SamlIdp
+from federation.demo.users import USERS
+
+SERVICE_HOST = "localhost"
+PROVIDER_HOST = "127.0.0.1"  # another site than localhost, as in real life: the ACS POST is cross-site
+
+SETTINGS = """\
+# Written by `federation demo` at every start; a real one is made by `federation init`.
+base_url: http://localhost:{port}
+development: true
+database_url: sqlite:///federation.db
+encryption_keys: [{{file: {certs}/secrets.key}}]
+sp_key: {certs}/sp.key
+sp_certificate: {certs}/sp.crt
+organizations:
+  acme: {{name: Acme, default_roles: [member]}}
+connections:
+  acme-saml:
+    protocol: saml
+    organization: acme
+    display_name: Acme (SAML)
+    domains: [acme.example]
+    metadata: {{file: demo-saml-idp.xml}}
+    role_rules: &rules
+      - {{name: platform administrators, groups: [platform-admins], roles: [admin, member]}}
+      - {{name: finance audits, attribute: {{name: department, in: [Finance]}}, roles: [auditor, member]}}
+      - {{name: research, groups: ["r&d*"], roles: [researcher, member]}}
+  acme-oidc:
+    protocol: oidc
+    organization: acme
+    display_name: Acme (OpenID Connect)
+    domains: [acme.example]
+    issuer: http://127.0.0.1:{oidc_port}
+    client_id: federation-demo
+    client_secret: {{file: demo-client-secret}}
+    scopes: [openid, profile, email, groups]
+    role_rules: *rules
+"""
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn server that leaves signals to whoever runs several of them."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def prepare(directory: Path, certs: Path, *, port: int, saml_port: int, oidc_port: int) -> tuple[SamlIdp, OpenidProvider]:
+    """Write the settings file and what it names; return the two identity providers."""
+    directory.mkdir(parents=True, exist_ok=True)
+    base = f"http://{SERVICE_HOST}:{port}"
+    saml = SamlIdp(
+        entity_id=f"http://{PROVIDER_HOST}:{saml_port}/metadata",
+        base_url=f"http://{PROVIDER_HOST}:{saml_port}",
+        service_providers={f"{base}/saml/acme-saml/metadata": f"{base}/saml/acme-saml/acs"},
+    )
+    secret = secrets.token_urlsafe(32)
+    client = DemoClient(secret=secret, redirect_uris=(f"{base}/oidc/acme-oidc/callback",))
+    provider = OpenidProvider(f"http://{PROVIDER_HOST}:{oidc_port}", {"federation-demo": client})
+    (directory / "demo-saml-idp.xml").write_bytes(saml.metadata())
+    (directory / "demo-client-secret").write_text(secret)
+    (directory / "federation.yaml").write_text(
+        SETTINGS.format(port=port, oidc_port=oidc_port, certs=certs.resolve())
+    )
+    return saml, provider
+
+
+def serve_all(servers: list[_Server]) -> None:
+    """Run until Ctrl-C or until one of them ends; then stop every one."""
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+
+        def stop() -> None:
+            for server in servers:
+                server.should_exit = True
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop)
+        tasks = [asyncio.create_task(server.serve()) for server in servers]
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        stop()
+        await asyncio.gather(*tasks)
+
+    asyncio.run(run())
+
+
+def main(*, port: int, saml_port: int, oidc_port: int, directory: Path, certs: Path) -> None:
+    """Start everything, say where it is, and stay until Ctrl-C."""
+    for host in (SERVICE_HOST, PROVIDER_HOST):
+        loopback_only(host)
+    saml, provider = prepare(directory, certs, port=port, saml_port=saml_port, oidc_port=oidc_port)
+    service = app.create_app(settings.load(directory / "federation.yaml"))
+
+    def server(what: Any, host: str, at: int) -> _Server:
+        config = uvicorn.Config(what, host=host, port=at, log_level="warning", access_log=False)
+        return _Server(config)
+
+    _announce(port, saml_port, oidc_port)
+    serve_all(
+        [
+            server(service, SERVICE_HOST, port),
+            server(saml.app(), PROVIDER_HOST, saml_port),
+            server(provider.app(), PROVIDER_HOST, oidc_port),
+        ]
+    )
+    Console().print("\nstopped")
+
+
+def _announce(port: int, saml_port: int, oidc_port: int) -> None:
+    console = Console()
+    console.print(f"\n[bold]federation[/bold] {clock.now().astimezone(UTC):%H:%M} UTC, development, loopback only\n")
+    console.print(f"  sign in here        http://{SERVICE_HOST}:{port}/")
+    console.print(f"  SAML IdP            http://{PROVIDER_HOST}:{saml_port}/metadata")
+    console.print(f"  OpenID Provider     http://{PROVIDER_HOST}:{oidc_port}/.well-known/openid-configuration\n")
+    table = Table("user", "password", "what signing in shows", box=None, padding=(0, 2))
+    for user in USERS.values():
+        table.add_row(user.login, user.password, user.why)
+    console.print(table)
+    console.print("\nCtrl-C stops everything.\n")

@@ -1,0 +1,10 @@
+"""Fixtures for every room. Async tests run under anyio's pytest plugin, on asyncio."""
+
+import pytest
+
+pytest_plugins = ["databases", "strictness"]
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
