@@ -74,6 +74,19 @@ class RequestRefused(SignInExpired):
     mended_by = "whoever made the request"
 
 
+class TooManyRequests(FederationError):
+    """This address tried too often; waiting mends it. Never recorded: it would fill the ring."""
+
+    status = 429
+    public = "Too many attempts from your network. Please wait a moment and try again."
+    mended_by = "the person: wait"
+
+    def __init__(self, code: str, detail: str, *, retry_after: int) -> None:
+        """Say when the next attempt fits (``retry_after``: seconds)."""
+        super().__init__(code, detail)
+        self.retry_after = retry_after
+
+
 class ProviderUnavailable(FederationError):
     """The provider did not answer as its specification asks; waiting, or its owner, mends it."""
 
@@ -86,6 +99,13 @@ class ProviderTimedOut(ProviderUnavailable):
     """The provider took longer than the deadline."""
 
     status = 504
+
+
+class StoreUnavailable(FederationError):
+    """The database did not answer, or not in time; nothing was written. Waiting mends it."""
+
+    status = 503
+    public = "This service is busy. Please try again in a moment."
 
 
 class ConfigurationError(FederationError):

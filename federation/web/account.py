@@ -1,0 +1,138 @@
+"""The account page, and ending sessions. Changes are POSTs that prove where they come from.
+
+Two proofs, both needed: a token that only a page of this session holds, and the browser's
+own word (Sec-Fetch-Site, or Origin from browsers without it) that the request is ours.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from federation.errors import RequestRefused
+from federation.identity import Session
+from federation.signin import hash_token
+from federation.web import cookies, errors, fields, pages
+from federation.web.house import House
+
+
+async def current(request: Request) -> tuple[str, Session | None]:
+    """Return the session cookie's token ("" if none) and its live session."""
+    house: House = request.app.state.house
+    token = cookies.read_session(request, house)
+    return token, await house.store.find_session(hash_token(token), house.clock()) if token else None
+
+
+async def show(request: Request, token: str, session: Session) -> Response:
+    """Show who is signed in, why they may do what, and from where."""
+    house: House = request.app.state.house
+    connection = house.connections.get(session.connection)
+    organization = house.signin.organizations.get(session.organization)
+    return pages.page(
+        house,
+        "account.html",
+        session=session,
+        connection=connection.title if connection else session.connection,
+        organization=organization.name if organization else session.organization,
+        grants=sources(session),
+        sessions=await house.store.sessions_of(session.user.id, session.organization, house.clock()),
+        csrf=csrf_token(token),
+    )
+
+
+def sources(session: Session) -> Mapping[str, list[str]]:
+    """Return each role and every rule that gave it."""
+    given: dict[str, list[str]] = {role: [] for role in session.roles}
+    for grant in session.grants:
+        if grant.source not in given[grant.role]:
+            given[grant.role].append(grant.source)
+    return given
+
+
+async def account(request: Request) -> Response:
+    """GET /account: who is signed in; nobody is sent to sign in."""
+    token, session = await current(request)
+    if session is None:
+        return RedirectResponse("/login?return_to=/account", 303)
+    return await show(request, token, session)
+
+
+async def session_json(request: Request) -> Response:
+    """GET /session: the signed-in user as JSON."""
+    _, session = await current(request)
+    if session is None:
+        return errors.as_json_error(401, "Nobody is signed in.")
+    user = session.user
+    return pages.as_json(
+        {
+            "user": {
+                "id": user.id,
+                "email": user.email,
+                "given_name": user.given_name,
+                "family_name": user.family_name,
+                "display_name": user.display_name,
+            },
+            "connection": session.connection,
+            "organization": session.organization,
+            "groups": list(session.groups),
+            "roles": list(session.roles),
+            "teams": list(session.teams),
+            "attributes": {name: list(values) for name, values in session.attributes.items()},
+            "authenticated_at": session.authenticated_at.isoformat(),
+            "expires_at": session.expires_at.isoformat(),
+        }
+    )
+
+
+async def ask_logout(request: Request) -> Response:
+    """GET /logout: ask before ending; also where people land once they are signed out."""
+    token, session = await current(request)
+    house: House = request.app.state.house
+    if session is None:
+        return pages.page(house, "signed_out.html")
+    return pages.page(house, "logout.html", session=session, csrf=csrf_token(token))
+
+
+async def logout(request: Request) -> Response:
+    """POST /logout: end the session on the server, then take the cookie away."""
+    house: House = request.app.state.house
+    token, session = await current(request)
+    if session is not None:
+        prove_own(request, await fields.read_form(request), token)
+        await house.signin.end(token)
+    response = RedirectResponse("/logout", 303)
+    cookies.clear_session(response, house)
+    return response
+
+
+async def end_one(request: Request) -> Response:
+    """POST /sessions/{id}/end: end one of one's own sessions."""
+    house: House = request.app.state.house
+    token, session = await current(request)
+    if session is None:
+        return RedirectResponse("/login?return_to=/account", 303)
+    prove_own(request, await fields.read_form(request), token)
+    await house.store.end_session_by_id(session.user.id, request.path_params["id"], house.clock())
+    return RedirectResponse("/account", 303)
+
+
+def csrf_token(session_token: str) -> str:
+    """Derive what our own pages of this session send along; the session cannot be had from it."""
+    return hmac.new(session_token.encode(), b"csrf", hashlib.sha256).hexdigest()
+
+
+def prove_own(request: Request, form: Mapping[str, str], session_token: str) -> None:
+    """Refuse a change that did not start on a page of this session.
+
+    Raises:
+        RequestRefused: ``csrf.refused``.
+    """
+    house: House = request.app.state.house
+    site = request.headers.get("sec-fetch-site")
+    origin = request.headers.get("origin")
+    ours = site == "same-origin" if site is not None else origin in (None, house.base_url)
+    sent = form.get("csrf", "")
+    if not (ours and sent.isascii() and hmac.compare_digest(sent, csrf_token(session_token))):
+        raise RequestRefused("csrf.refused", "the request did not start on a page of this session")

@@ -1,0 +1,136 @@
+"""Where identity providers send the browser back: parse, complete, go on.
+
+A POST from another site may arrive without our cookies (SameSite). It is then answered by
+one page of ours that posts the same fields again, at most once.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from federation.connection import AnyConnection
+from federation.connectors import Callback
+from federation.errors import FederationError, ProviderUnavailable, RequestRefused
+from federation.signin import Completed
+from federation.web import cookies, fields, pages
+from federation.web.house import House
+from federation.web.rates import client_address
+
+AGAIN = "again"  # marks the second POST
+_OIDC_PARAMETERS = ("code", "iss", "error", "error_description", "error_uri", "session_state")
+
+
+async def saml_acs(request: Request) -> Response:
+    """POST /saml/{connection}/acs: Assertion Consumer Service (SAML Bindings §3.5)."""
+    known(request, "saml")
+    form = await fields.read_form(request)
+    params = {"SAMLResponse": fields.needed(form, "SAMLResponse")}
+    return await _finish(request, form, _callback(request, form.get("RelayState", ""), params))
+
+
+async def oidc_callback(request: Request) -> Response:
+    """GET or POST /oidc/{connection}/callback: authorization response (RFC 6749 §4.1.2)."""
+    known(request, "oidc")
+    # form_post's answer is in the body alone: what its URL says does not count.
+    answer = await fields.read_form(request) if request.method == "POST" else fields.read_query(request)
+    params = {name: answer[name] for name in _OIDC_PARAMETERS if name in answer}
+    return await _finish(request, answer, _callback(request, answer.get("state", ""), params))
+
+
+def known(request: Request, protocol: str) -> AnyConnection:
+    """Return the connection that the path names.
+
+    Raises:
+        RequestRefused: ``signin.no_connection``: none, or of another protocol.
+    """
+    house: House = request.app.state.house
+    connection = house.connections.get(request.path_params["connection"])
+    if connection is None or connection.protocol != protocol:
+        raise RequestRefused("signin.no_connection", f"no {protocol} connection has this id")
+    return connection
+
+
+def rate_key(request: Request, connection: str) -> tuple[str, str]:
+    """Return what attempts are counted by: the client's address and the connection."""
+    house: House = request.app.state.house
+    address = client_address(
+        request.client.host if request.client else None,
+        request.headers.getlist("x-forwarded-for"),
+        house.trusted_proxies,
+    )
+    return address, connection
+
+
+def _callback(request: Request, handle: str, params: Mapping[str, str]) -> Callback:
+    house: House = request.app.state.house
+    return Callback(
+        connection=request.path_params["connection"],
+        handle=handle,
+        binder=cookies.read_binder(request, house),
+        params=params,
+        session_token=cookies.read_session(request, house),
+        user_agent=request.headers.get("user-agent", ""),
+    )
+
+
+async def _finish(request: Request, answer: Mapping[str, str], callback: Callback) -> Response:
+    """Complete the sign-in, or let the browser post once more from our own site."""
+    house: House = request.app.state.house
+    now = house.clock()
+    key = rate_key(request, callback.connection)
+    house.rates.sign_in.hit(("answer", *key), now)
+    house.rates.failures.ask(key, now)
+    if await _lost_its_cookies(request, answer, callback, now):
+        return _post_again(request, answer)
+    completed = await _complete(house, callback, key, now)
+    response = RedirectResponse(completed.return_to, 303)
+    if completed.session is not None:
+        cookies.set_session(response, completed.token, completed.session, now, house)
+    return response
+
+
+async def _complete(house: House, callback: Callback, key: tuple[str, str], now: datetime) -> Completed:
+    """Complete, and count what was refused before a signature held."""
+    try:
+        return await house.signin.complete(callback)
+    except ProviderUnavailable:
+        raise  # not the client's doing
+    except FederationError as refusal:
+        if not refusal.checks:
+            house.rates.failures.count(key, now)
+        raise
+
+
+async def _lost_its_cookies(
+    request: Request, answer: Mapping[str, str], callback: Callback, now: datetime
+) -> bool:
+    """Tell whether this POST came without the cookies that a same-site one would bring."""
+    house: House = request.app.state.house
+    if request.method != "POST" or AGAIN in answer:
+        return False
+    if not callback.binder:
+        return await house.store.is_waiting(callback.connection, callback.handle, now)
+    # "Back" to the IdP posts a used answer again; the Lax session cookie, which would let it
+    # go on, is not with a cross-site POST.
+    cross_site = request.headers.get("sec-fetch-site") == "cross-site"
+    return (
+        cross_site
+        and not callback.session_token
+        and not await house.store.is_waiting(callback.connection, callback.handle, now)
+    )
+
+
+def _post_again(request: Request, answer: Mapping[str, str]) -> Response:
+    """Answer a page of ours that posts the same fields, marked, to the same path."""
+    names = ("SAMLResponse", "RelayState", "state", *_OIDC_PARAMETERS)
+    sent = {name: answer[name] for name in names if name in answer}
+    return pages.page(
+        request.app.state.house,
+        "again.html",
+        script=True,
+        referrer="no-referrer",
+        action=request.scope["path"],
+        fields=sent | {AGAIN: "1"},
+    )

@@ -1,0 +1,98 @@
+"""Our three cookies: the session, and the two binders that tie a sign-in to its browser.
+
+Each is ``__Host-`` (RFC 6265bis §4.1.3.2), HttpOnly and holds 256 random bits and nothing
+else. On http loopback browsers refuse the prefix and ``Secure``: the plain name is used.
+"""
+
+import re
+from datetime import datetime
+from typing import Literal
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from federation.identity import Session
+from federation.web.house import House
+
+SESSION = "session"
+BINDER = "signin"  # Lax: comes along when the answer is in the query
+BINDER_POST = "signin-post"  # SameSite=None: the answer's POST comes from the IdP's site
+BINDER_LIFE = 3600  # seconds; outlives a pending sign-in, and every sign-in renews it
+
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")  # 256 bits, base64url: what we set and nothing else
+
+
+def name(cookie: str, *, secure: bool) -> str:
+    """Return the cookie's name on the wire."""
+    return f"__Host-{cookie}" if secure else cookie
+
+
+def only(lines: list[str], wire_name: str) -> str:
+    """Return the one value of a cookie, "" unless it came exactly once and is one of ours.
+
+    Args:
+        lines: Every ``Cookie`` header.
+        wire_name: As ``name`` returns it.
+    """
+    found: list[str] = []
+    for line in lines:
+        for pair in line.split(";"):
+            key, _, value = pair.strip(" \t").partition("=")
+            if key == wire_name:
+                found.append(value)
+    if len(found) == 1 and _TOKEN.fullmatch(found[0]):
+        return found[0]
+    return ""
+
+
+def read_session(request: Request, house: House) -> str:
+    """Return the session token, "" if there is none."""
+    return only(request.headers.getlist("cookie"), name(SESSION, secure=house.secure))
+
+
+def read_binder(request: Request, house: House) -> str:
+    """Return the browser's binder, "" if it sent none.
+
+    A POST that carries the Lax one is not cross-site: that one binds as well.
+    """
+    lines = request.headers.getlist("cookie")
+    lax = only(lines, name(BINDER, secure=house.secure))
+    if request.method != "POST":
+        return lax
+    return only(lines, name(BINDER_POST, secure=house.secure)) or lax
+
+
+def set_binders(response: Response, binder: str, house: House) -> None:
+    """Set both binders to one value; tabs share them."""
+    _set(response, house, BINDER, binder, BINDER_LIFE)
+    # Browsers take SameSite=None with Secure alone; on http loopback the page that posts again helps.
+    _set(response, house, BINDER_POST, binder, BINDER_LIFE, samesite="none" if house.secure else "lax")
+
+
+def set_session(response: Response, token: str, session: Session, now: datetime, house: House) -> None:
+    """Set the session cookie for as long as the session may live."""
+    _set(response, house, SESSION, token, max(0, int((session.expires_at - now).total_seconds())))
+
+
+def clear_session(response: Response, house: House) -> None:
+    """Take the session cookie away."""
+    _set(response, house, SESSION, "", 0)
+
+
+def _set(
+    response: Response,
+    house: House,
+    cookie: str,
+    value: str,
+    max_age: int,
+    samesite: Literal["lax", "none"] = "lax",
+) -> None:
+    response.set_cookie(
+        name(cookie, secure=house.secure),
+        value,
+        max_age=max_age,
+        path="/",
+        secure=house.secure,
+        httponly=True,
+        samesite=samesite,
+    )

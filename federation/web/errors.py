@@ -1,0 +1,129 @@
+"""Every refusal becomes an answer here: plain words and a reference, never which rule broke.
+
+The code goes to the log, the detail to the decision record. A page for browsers, JSON for
+programs, the same words in both.
+"""
+
+import logging
+from http import HTTPStatus
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ExceptionHandler
+
+from federation.errors import (
+    AssertionRefused,
+    FederationError,
+    PolicyRefused,
+    ProviderUnavailable,
+    SignInExpired,
+    TooManyRequests,
+)
+from federation.signin import mint_reference
+from federation.web import pages
+from federation.web.house import House
+
+log = logging.getLogger("federation.web")
+
+# What the page is headed with, and what the person can do; the most special class first.
+_WORDS: tuple[tuple[type[FederationError], str, str], ...] = (
+    (TooManyRequests, "One moment, please", "Wait a little, then try again."),
+    (SignInExpired, "Please start again", "Start the sign-in again from the beginning."),
+    (
+        PolicyRefused,
+        "You cannot sign in here",
+        "If you think you should be let in, ask the administrator of this service and quote the reference.",
+    ),
+    (
+        AssertionRefused,
+        "We could not sign you in",
+        "Try once more. If it happens again, send the reference to your administrator.",
+    ),
+    (
+        ProviderUnavailable,
+        "Your identity provider is not answering",
+        "Try again in a minute. If it goes on, send the reference to your administrator.",
+    ),
+)
+_OURS = ("Something went wrong", "Try again. If it happens again, send the reference to your administrator.")
+_STATUS = {"signin.no_connection": 404}  # a path that does not exist
+
+
+async def refused(request: Request, exc: Exception) -> Response:
+    """Answer any FederationError."""
+    if not isinstance(exc, FederationError):
+        raise exc
+    house: House = request.app.state.house
+    reference = exc.reference or await _record(house, exc)
+    log.warning("refused", extra={"ref": reference, "code": exc.code})
+    title, advice = next(((title, advice) for kind, title, advice in _WORDS if isinstance(exc, kind)), _OURS)
+    status = _STATUS.get(exc.code, exc.status)
+    answer = _answer(request, status, title=title, message=exc.public, advice=advice, reference=reference)
+    if isinstance(exc, TooManyRequests):
+        answer.headers["retry-after"] = str(exc.retry_after)
+    return answer
+
+
+async def _record(house: House, exc: FederationError) -> str:
+    """Keep why, unless keeping would be the attack or the store is what failed."""
+    if isinstance(exc, TooManyRequests):
+        return mint_reference()
+    try:
+        return await house.signin.record_refusal(exc)
+    except Exception as failure:  # noqa: BLE001  the person gets the answer, whatever the store says
+        reference = mint_reference()
+        log.error(  # noqa: TRY400  the message may hold what was to be stored
+            "not recorded", extra={"ref": reference, "error": type(failure).__name__}
+        )
+        return reference
+
+
+async def not_served(request: Request, exc: Exception) -> Response:
+    """Answer a path or method that is not ours."""
+    if not isinstance(exc, HTTPException):
+        raise exc
+    title = "Page not found" if exc.status_code == HTTPStatus.NOT_FOUND else "Not possible here"
+    message = "There is nothing at this address."
+    if exc.status_code != HTTPStatus.NOT_FOUND:
+        message = f"{HTTPStatus(exc.status_code).phrase}."
+    answer = _answer(request, exc.status_code, title=title, message=message, advice="", reference="")
+    answer.headers.update(exc.headers or {})
+    return answer
+
+
+def failed(request: Request, reference: str) -> Response:
+    """Answer what nobody foresaw."""
+    title, advice = _OURS
+    return _answer(
+        request, 500, title=title, message=FederationError.public, advice=advice, reference=reference
+    )
+
+
+def _answer(
+    request: Request, status: int, *, title: str, message: str, advice: str, reference: str
+) -> Response:
+    if pages.wants_json(request):
+        return as_json_error(status, message, reference)
+    return pages.page(
+        request.app.state.house,
+        "refused.html",
+        status=status,
+        script=True,
+        referrer="no-referrer",
+        title=title,
+        message=message,
+        advice=advice,
+        reference=reference,
+    )
+
+
+def as_json_error(status: int, message: str, reference: str = "") -> Response:
+    """Answer a program; the same shape for every error."""
+    return pages.as_json({"error": {"status": status, "message": message, "reference": reference}}, status)
+
+
+HANDLERS: dict[type[Exception], ExceptionHandler] = {
+    FederationError: refused,
+    HTTPException: not_served,
+}

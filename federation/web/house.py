@@ -1,0 +1,39 @@
+"""What the web room is given: everything one running process needs to answer a request.
+
+Made by the composition root once the store is open, kept as ``app.state.house``. Nothing
+here is read from a request: our own names and URLs come from the settings alone.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
+
+from federation.clock import Clock
+from federation.connection import AnyConnection
+from federation.signin import SignIn
+from federation.store.store import Store
+from federation.web.rates import Rates
+
+# Says what is wrong, or None. The answer is for the log; /readyz shows ok or failed alone.
+ReadyCheck = Callable[[], Awaitable[str | None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class House:
+    """The parts behind the web door."""
+
+    signin: SignIn
+    store: Store
+    connections: Mapping[str, AnyConnection]  # in the order of the sign-in page
+    sp_metadata: Mapping[str, bytes]  # connection id → EntityDescriptor, SAML connections only
+    base_url: str  # public origin: no path, no trailing slash
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
+    rates: Rates
+    clock: Clock
+    name: str = "federation"  # of the installation, as shown in the page header
+    ready: Mapping[str, ReadyCheck] = field(default_factory=dict)
+
+    @property
+    def secure(self) -> bool:
+        """Whether cookies are Secure and ``__Host-``: everywhere but on http loopback."""
+        return self.base_url.startswith("https://")

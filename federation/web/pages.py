@@ -1,0 +1,122 @@
+"""Templates compiled at start, the assets they name, and the policy each page is sent with.
+
+A page says what it needs and gets no more: style always, a script only where one runs. No
+inline style or script anywhere, and Trusted Types without a single policy.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from federation.web.house import House
+
+_HERE = Path(__file__).parent
+_MEDIA = {".css": "text/css", ".mjs": "text/javascript", ".svg": "image/svg+xml"}
+
+ASSETS: Mapping[str, tuple[bytes, str]] = {
+    file.name: (file.read_bytes(), _MEDIA[file.suffix])
+    for file in sorted((_HERE / "static").iterdir())
+    if file.suffix in _MEDIA
+}
+"""File name → content and media type; read once."""
+
+NOTHING = (
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
+"""Content-Security-Policy of everything that is not a page."""
+
+# A link, not a form, leads to an IdP: form-action also judges where a form's answer redirects to.
+_PAGE = NOTHING.replace("form-action 'none'", "form-action 'self'; style-src 'self'; img-src 'self'")
+_PAGE_WITH_SCRIPT = _PAGE + "; script-src 'self'"
+
+
+def asset(name: str) -> str:
+    """Return an asset's path; it changes when its content does."""
+    return f"/static/{name}?v={hashlib.sha256(ASSETS[name][0]).hexdigest()[:12]}"
+
+
+def when(moment: datetime) -> str:
+    """Return a time as people read it: ``21 Nov 2026, 08:15 UTC``."""
+    return f"{moment.day} {moment:%b %Y, %H:%M} UTC"
+
+
+def device(user_agent: str) -> str:
+    """Say in plain words what a User-Agent header claims."""
+    browser = next((says for mark, says in _BROWSERS if mark in user_agent), "Unknown browser")
+    system = next((says for mark, says in _SYSTEMS if mark in user_agent), "")
+    return f"{browser} on {system}" if system else browser
+
+
+# First match wins: every browser claims to be several others.
+_BROWSERS = (
+    ("Edg", "Edge"), ("OPR/", "Opera"), ("SamsungBrowser", "Samsung Internet"), ("Firefox", "Firefox"),
+    ("FxiOS", "Firefox"), ("CriOS", "Chrome"), ("Chrom", "Chrome"), ("Safari", "Safari"),
+    ("curl", "curl"), ("python", "A Python program"),
+)  # fmt: skip
+_SYSTEMS = (
+    ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"),
+    ("Macintosh", "macOS"), ("CrOS", "ChromeOS"), ("Linux", "Linux"),
+)  # fmt: skip
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        auto_reload=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {"asset": asset}
+    environment.filters |= {"when": when, "device": device}
+    return environment
+
+
+_ENVIRONMENT = _environment()
+_TEMPLATES = {name: _ENVIRONMENT.get_template(name) for name in _ENVIRONMENT.list_templates()}
+
+
+def page(
+    house: House,
+    template: str,
+    *,
+    status: int = 200,
+    script: bool = False,
+    referrer: str = "same-origin",
+    **context: Any,
+) -> Response:
+    """Render a template.
+
+    Args:
+        house: Whose page.
+        template: File name.
+        status: HTTP status.
+        script: Whether this page runs our module.
+        referrer: Referrer-Policy; with ``no-referrer`` a form's POST has ``Origin: null``.
+        context: What the template names.
+    """
+    body = _TEMPLATES[template].render(house_name=house.name, script=script, **context)
+    policy = _PAGE_WITH_SCRIPT if script else _PAGE
+    return HTMLResponse(
+        body, status, headers={"content-security-policy": policy, "referrer-policy": referrer}
+    )
+
+
+def as_json(content: Mapping[str, Any], status: int = 200) -> Response:
+    """Answer JSON."""
+    return Response(json.dumps(content, ensure_ascii=False), status, media_type="application/json")
+
+
+def wants_json(request: Request) -> bool:
+    """Tell whether a program asks, not a browser: it names JSON, and HTML not."""
+    accept = request.headers.get("accept", "").lower()
+    return "application/json" in accept and "text/html" not in accept
