@@ -1,0 +1,68 @@
+"""Strict JSON: one object, no name twice, nothing that Python or SQL would stumble over.
+
+What a provider sends is read here alone: discovery, keys, token answers, ID Tokens, UserInfo.
+Two readers of one document must not see two things (RFC 8259 §4, RFC 7515 §4), so a repeated
+name is refused, and so are NaN, lone surrogates and NUL. Pure.
+"""
+
+import json
+from typing import Any, NoReturn
+
+DEPTH = 20  # levels; what providers send needs fewer than six
+
+
+def read_object(document: bytes) -> dict[str, Any]:
+    """Parse a JSON object.
+
+    Args:
+        document: UTF-8 octets, length already bounded by whoever received them.
+
+    Raises:
+        ValueError: Not one JSON object of ours to read; the message holds nothing of it.
+
+    Source: RFC 8259 §4, §8.1; RFC 7515 §5.2 step 4.
+    """
+    try:
+        parsed = json.loads(
+            document.decode("utf-8"), object_pairs_hook=_once, parse_constant=_constant, parse_float=_finite
+        )
+    except (RecursionError, UnicodeDecodeError, json.JSONDecodeError):
+        raise ValueError("not JSON") from None
+    if not isinstance(parsed, dict):
+        raise ValueError("not a JSON object")  # noqa: TRY004  one kind of refusal for its callers
+    _sound(parsed, DEPTH)
+    return parsed
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise ValueError("a name is repeated")
+    return dict(pairs)
+
+
+def _constant(_: str) -> NoReturn:
+    raise ValueError("NaN or Infinity")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if value in (float("inf"), float("-inf")):  # 1e999
+        raise ValueError("a number out of range")
+    return value
+
+
+def _sound(value: Any, depth: int) -> None:
+    if depth == 0:
+        raise ValueError("nested too deeply")
+    if isinstance(value, str):
+        if "\0" in value:
+            raise ValueError("a NUL character")
+        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+            raise ValueError("a lone surrogate")
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            _sound(name, depth - 1)
+            _sound(inner, depth - 1)
+    elif isinstance(value, list):
+        for inner in value:
+            _sound(inner, depth - 1)
