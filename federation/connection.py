@@ -1,14 +1,18 @@
 """What is configured: connections, organizations and rules, in the shape of the settings file.
 
 The keys are the contract with whoever writes the file: add, never rename. Frozen, an unknown
-key is an error, and an empty list never means "anyone".
+key is an error, and an empty list never means "anyone". A rule about several keys is asked at
+the last of them, so that every fault of a connection is named in one go.
 """
 
-import os
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -19,6 +23,8 @@ from pydantic import (
     PlainSerializer,
     SecretStr,
     StringConstraints,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 
@@ -45,7 +51,7 @@ def _show_duration(value: timedelta) -> str:
 def _domain(value: str) -> str:
     labels = value.split(".")
     if (
-        len(labels) < 2
+        "." not in value
         or not value.isascii()
         or not all(re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", one) for one in labels)
     ):
@@ -53,56 +59,79 @@ def _domain(value: str) -> str:
     return value
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a file's words are read: its directory and environment; the context of validation."""
+
+    directory: Path = Path()
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def _place(info: ValidationInfo) -> Place:
+    return info.context if isinstance(info.context, Place) else Place()
+
+
+def _from_here(value: Path, info: ValidationInfo) -> Path:
+    return _place(info).directory / value
+
+
+def _reveal(value: object, info: ValidationInfo) -> object:
+    """Turn ``{env: NAME}`` or ``{file: PATH}`` into the secret itself; messages name the place alone."""
+    if not isinstance(value, Mapping):
+        return value
+    place = _place(info)
+    match [*value.items()]:
+        case [("env", str(name))] if name:
+            found, where = place.environment.get(name, ""), f"environment variable {name}"
+        case [("file", str(name))] if name:
+            where = f"file {name}"
+            try:
+                found = (place.directory / name).read_text().strip()
+            except (OSError, UnicodeDecodeError) as error:
+                why = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+                raise ValueError(f"{where} cannot be read ({why})") from None
+        case _:
+            raise ValueError("expected one of {env: NAME} or {file: PATH}")
+    if not found:
+        raise ValueError(f"{where} is not set or empty")
+    return found
+
+
+def _url(value: str) -> str:
+    """Accept an absolute http(s) URL as it stands: issuers are compared octet for octet."""
+    try:
+        parts = urlsplit(value)
+        plain = parts.scheme in {"https", "http"} and parts.hostname and (parts.port or 443) > 0
+    except ValueError:
+        plain = False
+    if not plain or not value.isascii() or not value.isprintable() or set(value) & set(' "<>\\^`{|}'):
+        raise ValueError("expected a URL such as https://idp.acme.example/path")
+    if "@" in parts.netloc or "#" in value:
+        raise ValueError("expected a URL without user name, password or fragment")
+    return value
+
+
+def _listed(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(_show_duration)]
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 Domain = Annotated[str, AfterValidator(_domain)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 Skew = Annotated[Duration, Field(ge=timedelta(0), le=MAXIMUM_SKEW)]
+Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+EntityId = Annotated[Text, Field(max_length=1024)]  # SAML Core §8.3.6
+Url = Annotated[str, AfterValidator(_url)]
+FilePath = Annotated[Path, AfterValidator(_from_here)]  # relative ones start where the settings file is
+Secret = Annotated[SecretStr, Field(min_length=1), BeforeValidator(_reveal)]  # {env: …} or {file: …}
+Names = Annotated[tuple[Name, ...], Field(min_length=1), BeforeValidator(_listed)]  # one, or the first sent
 
 
 class Model(BaseModel):
     """Base of every part of the file: frozen, no unknown key."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-class Secret(Model):
-    """A secret by file or environment (preferred), or inline as a plain string."""
-
-    env: str | None = None
-    file: Path | None = None
-    value: SecretStr | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _inline(cls, data: object) -> object:
-        return {"value": data} if isinstance(data, str | SecretStr) else data
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        if sum(part is not None for part in (self.env, self.file, self.value)) != 1:
-            raise ValueError("expected one of {env: NAME} or {file: PATH}")
-        return self
-
-    def reveal(self) -> str:
-        """Return the secret itself.
-
-        Raises:
-            ValueError: The variable or file is absent or empty; its name is in the message.
-        """
-        if self.env is not None:
-            found, where = os.environ.get(self.env, ""), f"environment variable {self.env}"
-        elif self.file is not None:
-            where = f"file {self.file}"
-            try:
-                found = self.file.read_text().strip()
-            except OSError as error:
-                raise ValueError(f"{where} cannot be read ({error.strerror})") from None
-        else:
-            found, where = (self.value.get_secret_value() if self.value else ""), "the settings file"
-        if not found:
-            raise ValueError(f"{where} holds no secret")
-        return found
 
 
 class AttributeTest(Model):
@@ -129,6 +158,16 @@ class RoleRule(Model):
             raise ValueError("a rule needs groups or attribute: without a test it would match everybody")
         return self
 
+    @cached_property
+    def whole(self) -> frozenset[str]:
+        """Group names to equal, case-folded."""
+        return frozenset(name.casefold() for name in self.groups if not name.endswith("*"))
+
+    @cached_property
+    def prefixes(self) -> tuple[str, ...]:
+        """What group names may begin with, case-folded; only a ``*`` at the end is a wildcard."""
+        return tuple(name[:-1].casefold() for name in self.groups if name.endswith("*"))
+
 
 class Organization(Model):
     """A tenant: connections belong to it, sessions are for it."""
@@ -143,21 +182,30 @@ class _Connection(Model):
     organization: Id
     display_name: str = Field(default="", max_length=200)
     visible: bool = True  # false: no button on the sign-in page; links and e-mail still lead to it
-    domains: tuple[Domain, ...] = ()
     anyone: bool = False  # true: no domain rule; said aloud, because an empty list never allows
+    domains: tuple[Domain, ...] = Field(default=(), validate_default=True)
     email_trust: Literal["none", "verified", "domains"] = "none"
-    attributes: dict[Name, Name] = {}
+    attributes: dict[Name, Names] = {}  # ours → theirs
     role_rules: tuple[RoleRule, ...] = ()
     default_roles: tuple[Name, ...] = ()
     clock_skew: Skew = timedelta(seconds=60)
 
-    @model_validator(mode="after")
-    def _bounded(self) -> Self:
-        if not self.domains and not self.anyone:
-            raise ValueError("domains: name the e-mail domains that may enter, or say anyone: true")
-        if self.domains and self.anyone:
-            raise ValueError("anyone: true and domains contradict each other; keep one")
-        return self
+    @field_validator("domains")
+    @classmethod
+    def _bounded(cls, domains: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if info.data.get("anyone") is False and not domains:
+            raise ValueError("expected the e-mail domains that may enter, or anyone: true")
+        if info.data.get("anyone") and domains:
+            raise ValueError("contradicts anyone: true; keep one of the two")
+        return domains
+
+    @field_validator("role_rules")
+    @classmethod
+    def _told_apart(cls, rules: tuple[RoleRule, ...]) -> tuple[RoleRule, ...]:
+        names = [rule.name for rule in rules]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two rules have the same name: {', '.join(twice)}")
+        return rules
 
     @property
     def title(self) -> str:
@@ -168,8 +216,8 @@ class _Connection(Model):
 class MetadataSource(Model):
     """Where the IdP's SAML metadata is: a file or a URL."""
 
-    file: Path | None = None
-    url: str | None = None
+    file: FilePath | None = None
+    url: Url | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -182,52 +230,63 @@ class SamlConnection(_Connection):
     """A SAML 2.0 identity provider."""
 
     protocol: Literal["saml"]
-    metadata: MetadataSource | None = None
-    entity_id: str | None = None  # with metadata: which entity; without: the IdP's
-    sso_url: str | None = None  # SingleSignOnService, HTTP-Redirect
-    certificates: tuple[str, ...] = ()  # PEM text, bare base64, or a path to a PEM file
-    sp_entity_id: str | None = None  # default: {base_url}/saml/{connection}/metadata
+    entity_id: EntityId | None = None  # with metadata: which entity; without: the IdP's
+    sso_url: Url | None = None  # SingleSignOnService, HTTP-Redirect
+    certificates: tuple[Text, ...] = ()  # PEM text, bare base64, or a path to a PEM file
+    metadata: MetadataSource | None = Field(default=None, validate_default=True)
+    sp_entity_id: EntityId | None = None  # default: {base_url}/saml/{connection}/metadata
 
-    @model_validator(mode="after")
-    def _trust(self) -> Self:
-        by_hand = bool(self.entity_id and self.sso_url and self.certificates)
-        if self.metadata is None and not by_hand:
-            raise ValueError(
-                "expected metadata: {file: …} or {url: …}, or all of entity_id, sso_url and certificates"
-            )
-        if self.metadata is not None and (self.sso_url or self.certificates):
-            raise ValueError("metadata already tells sso_url and certificates; keep one of the two")
-        return self
+    @field_validator("metadata")
+    @classmethod
+    def _trust(cls, metadata: MetadataSource | None, info: ValidationInfo) -> MetadataSource | None:
+        by_hand = ("entity_id", "sso_url", "certificates")
+        if metadata is None and not all(info.data.get(part, True) for part in by_hand):
+            raise ValueError("expected {file: …} or {url: …}, or all of entity_id, sso_url and certificates")
+        if metadata is not None and (info.data.get("sso_url") or info.data.get("certificates")):
+            raise ValueError("already tells sso_url and certificates; keep one of the two")
+        return metadata
+
+
+AuthMethod = Literal["client_secret_basic", "client_secret_post", "none"]
+Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 
 
 class OidcConnection(_Connection):
     """An OpenID Provider."""
 
     protocol: Literal["oidc"]
-    issuer: str | None = None
-    discovery_url: str | None = None
+    discovery_url: Url | None = None
+    issuer: Url | None = Field(default=None, validate_default=True)
     client_id: Name
-    client_secret: Secret | None = None
+    token_endpoint_auth_method: AuthMethod = "client_secret_basic"  # noqa: S105  a method's name
+    client_secret: Secret | None = Field(default=None, validate_default=True)
     scopes: tuple[Name, ...] = ("openid", "profile", "email")
-    token_endpoint_auth_method: Literal["client_secret_basic", "client_secret_post", "none"] = (
-        "client_secret_basic"
-    )
-    id_token_signed_response_alg: Literal[
-        "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"
-    ] = "RS256"
+    id_token_signed_response_alg: Algorithm = "RS256"  # noqa: S105  an algorithm's name
     fetch_userinfo: Literal["auto", "always", "never"] = "auto"
 
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        if not self.issuer and not self.discovery_url:
-            raise ValueError("expected issuer (or discovery_url)")
-        if "openid" not in self.scopes:
-            raise ValueError("scopes must hold openid")
-        if (self.token_endpoint_auth_method == "none") != (self.client_secret is None):
-            raise ValueError(
-                "expected client_secret: {env: …} or {file: …}, or token_endpoint_auth_method: none"
-            )
-        return self
+    @field_validator("issuer")
+    @classmethod
+    def _found(cls, issuer: str | None, info: ValidationInfo) -> str | None:
+        if issuer is None and info.data.get("discovery_url", "") is None:
+            raise ValueError("expected the provider's issuer URL (or discovery_url)")
+        return issuer
+
+    @field_validator("client_secret")
+    @classmethod
+    def _authenticated(cls, secret: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        method = info.data.get("token_endpoint_auth_method")
+        if secret is None and method != "none":
+            raise ValueError("expected {env: …} or {file: …}, or token_endpoint_auth_method: none")
+        if secret is not None and method == "none":
+            raise ValueError("contradicts token_endpoint_auth_method: none; keep one of the two")
+        return secret
+
+    @field_validator("scopes")
+    @classmethod
+    def _openid(cls, scopes: tuple[str, ...]) -> tuple[str, ...]:
+        if "openid" not in scopes:
+            raise ValueError("expected openid among them")
+        return scopes
 
 
 Connection = Annotated[SamlConnection | OidcConnection, Field(discriminator="protocol")]

@@ -173,7 +173,7 @@ def normalize(
     *,
     connection: str,
     organization: str,
-    attributes: Mapping[str, str],
+    attributes: Mapping[str, tuple[str, ...]],
 ) -> Identity:
     """Turn what an IdP said into our words, the same lines for every protocol.
 
@@ -181,7 +181,8 @@ def normalize(
         assertion: Sealed by a verifier.
         connection: Id of the connection that it came through.
         organization: Id of that connection's organization.
-        attributes: The connection's map, ours → the IdP's name; goes before the aliases.
+        attributes: The connection's map, ours → the IdP's names, of which the first sent
+            counts; takes the place of the aliases.
 
     Raises:
         PolicyRefused: ``identity.email_repeated``, ``identity.email_malformed``.
@@ -190,12 +191,12 @@ def normalize(
     ours: dict[str, tuple[str, ...]] = {}
     used: set[str] = set()
     for name in (*ALIASES, *(extra for extra in attributes if extra not in ALIASES)):
-        names = (attributes[name],) if name in attributes else ALIASES[name]
+        names = attributes[name] if name in attributes else ALIASES[name]
         found = next((theirs for theirs in names if sent.get(theirs)), None)
         if found is not None:
             ours[name] = sent[found]
             used.add(found)
-    group_names = (attributes["groups"],) if "groups" in attributes else ALIASES["groups"]
+    group_names = attributes.get("groups", ALIASES["groups"])
     return Identity(
         subject=assertion.subject,
         connection=connection,
@@ -229,7 +230,7 @@ def _groups(names: tuple[str, ...], *, unobtainable: bool) -> Groups:
 
 
 def _email_values(
-    ours: Mapping[str, tuple[str, ...]], mapped: Mapping[str, str], assertion: VerifiedAssertion
+    ours: Mapping[str, tuple[str, ...]], mapped: Mapping[str, object], assertion: VerifiedAssertion
 ) -> tuple[str, ...]:
     """The connection's own map speaks first, then an emailAddress subject, then the aliases."""
     if assertion.subject_email and "email" not in mapped:
@@ -259,6 +260,9 @@ def _email(values: tuple[str, ...], assertion: VerifiedAssertion) -> str:
     return parsed
 
 
+_EMAIL_LENGTH = 254  # RFC 5321 §4.5.3.1.3, less the angle brackets
+
+
 def parse_email(address: str) -> str | None:
     """Return ``address`` with its domain lower-cased, or None unless it is one plain address.
 
@@ -267,7 +271,7 @@ def parse_email(address: str) -> str | None:
     local, at, domain = address.partition("@")
     plain = address.isascii() and address.isprintable() and not set(address) & set(' ,;<>"()\\')
     labels = domain.split(".")
-    if not (plain and at and local and "@" not in domain and len(address) <= 254):
+    if not (plain and at and local and "@" not in domain and len(address) <= _EMAIL_LENGTH):
         return None
     if not all(label and label.replace("-", "").isalnum() for label in labels) or local.endswith("."):
         return None
