@@ -8,7 +8,7 @@ import re
 from datetime import datetime
 from typing import Literal
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from federation.identity import Session
@@ -45,7 +45,7 @@ def only(lines: list[str], wire_name: str) -> str:
     return ""
 
 
-def read_session(request: Request, house: House) -> str:
+def read_session(request: HTTPConnection, house: House) -> str:
     """Return the session token, "" if there is none."""
     return only(request.headers.getlist("cookie"), name(SESSION, secure=house.secure))
 

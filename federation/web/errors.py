@@ -59,10 +59,11 @@ async def refused(request: Request, exc: Exception) -> Response:
     log.warning("refused", extra={"ref": reference, "code": exc.code})
     title, advice = next(((title, advice) for kind, title, advice in _WORDS if isinstance(exc, kind)), _OURS)
     status = _STATUS.get(exc.code, exc.status)
-    answer = _answer(request, status, title=title, message=exc.public, advice=advice, reference=reference)
+    words = {"title": title, "message": exc.public, "advice": advice}
+    response = answer(request, house, status, reference=reference, **words)
     if isinstance(exc, TooManyRequests):
-        answer.headers["retry-after"] = str(exc.retry_after)
-    return answer
+        response.headers["retry-after"] = str(exc.retry_after)
+    return response
 
 
 async def _record(house: House, exc: FederationError) -> str:
@@ -87,34 +88,34 @@ async def not_served(request: Request, exc: Exception) -> Response:
     message = "There is nothing at this address."
     if exc.status_code != HTTPStatus.NOT_FOUND:
         message = f"{HTTPStatus(exc.status_code).phrase}."
-    answer = _answer(request, exc.status_code, title=title, message=message, advice="", reference="")
-    answer.headers.update(exc.headers or {})
-    return answer
+    response = answer(request, request.app.state.house, exc.status_code, title=title, message=message)
+    response.headers.update(exc.headers or {})
+    return response
 
 
-def failed(request: Request, reference: str) -> Response:
+def failed(request: Request, house: House, reference: str) -> Response:
     """Answer what nobody foresaw."""
     title, advice = _OURS
-    return _answer(
-        request, 500, title=title, message=FederationError.public, advice=advice, reference=reference
-    )
+    words = {"title": title, "message": FederationError.public, "advice": advice}
+    return answer(request, house, 500, reference=reference, **words)
 
 
-def _answer(
-    request: Request, status: int, *, title: str, message: str, advice: str, reference: str
+def answer(
+    request: Request,
+    house: House,
+    status: int,
+    *,
+    title: str,
+    message: str,
+    advice: str = "",
+    reference: str = "",
 ) -> Response:
+    """Answer in the form that was asked for: a page, or JSON with the same words."""
     if pages.wants_json(request):
         return as_json_error(status, message, reference)
+    words = {"title": title, "message": message, "advice": advice, "reference": reference}
     return pages.page(
-        request.app.state.house,
-        "refused.html",
-        status=status,
-        script=True,
-        referrer="no-referrer",
-        title=title,
-        message=message,
-        advice=advice,
-        reference=reference,
+        house, "refused.html", status=status, script=bool(reference), referrer="no-referrer", **words
     )
 
 

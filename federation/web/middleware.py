@@ -81,7 +81,7 @@ class LastResort:
                 extra={"ref": reference, "error": type(exception).__name__, "at": where(exception)},
             )
             if not started:
-                answer = errors.failed(Request(scope), reference)
+                answer = errors.failed(Request(scope), scope["app"].state.house, reference)
                 await answer(scope, receive, send)
 
 

@@ -1,0 +1,187 @@
+"""Inside a Starlette or FastAPI application: sign-in routes, ``request.user``, roles.
+
+The application keeps its own paths; ours are those of ``routes.sign_in_routes`` and
+``/verify``. ``federation.app.Federation`` is this middleware with a settings file.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from starlette.authentication import AuthCredentials, BaseUser
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Match
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from federation.errors import RequestRefused
+from federation.identity import Session
+from federation.signin import hash_token, local_path
+from federation.web import cookies, errors
+from federation.web.house import House
+from federation.web.routes import build, sign_in_routes
+from federation.web.verify import PATH, Verify
+
+OpenHouse = Callable[[], AbstractAsyncContextManager[House]]
+
+
+class Visitor(BaseUser):
+    """``request.user``: the signed-in person, or nobody."""
+
+    def __init__(self, session: Session | None) -> None:
+        self.session = session
+
+    @property
+    def is_authenticated(self) -> bool:
+        return self.session is not None
+
+    @property
+    def identity(self) -> str:
+        """Id of the user, "" for nobody."""
+        return self.session.user.id if self.session else ""
+
+    @property
+    def email(self) -> str:
+        return self.session.user.email if self.session else ""
+
+    @property
+    def display_name(self) -> str:
+        return (self.session.user.display_name or self.session.user.email) if self.session else ""
+
+    @property
+    def organization(self) -> str:
+        return self.session.organization if self.session else ""
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        return self.session.groups if self.session else ()
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        return self.session.roles if self.session else ()
+
+
+class Embedded:
+    """ASGI middleware: our routes first, the application's with ``request.user`` set.
+
+    The house opens before the application starts and closes after it has stopped.
+    """
+
+    def __init__(self, app: ASGIApp, *, open_house: OpenHouse) -> None:
+        self._app = app
+        self._open_house = open_house
+        self._routes = sign_in_routes()
+        self._own = build(self._routes, None)
+        self._front = Verify(self._own)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(scope, receive, send)
+        elif scope["type"] == "http" and self._is_ours(scope):
+            await self._front(dict(scope), receive, send)
+        else:
+            scope["federation"] = self._own.state.house
+            scope["user"] = visitor = Visitor(await self._session(scope))
+            scope["auth"] = AuthCredentials(visitor.roles)
+            await self._app(scope, receive, send)
+
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        house = self._open_house()
+        try:
+            self._own.state.house = await house.__aenter__()
+        except Exception as failure:
+            await receive()  # lifespan.startup
+            await send({"type": "lifespan.startup.failed", "message": str(failure)})
+            raise
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            await house.__aexit__(None, None, None)
+
+    def _is_ours(self, scope: Scope) -> bool:
+        if scope["path"] == PATH:
+            return True
+        return any(route.matches(scope)[0] is not Match.NONE for route in self._routes)
+
+    async def _session(self, scope: Scope) -> Session | None:
+        house: House = self._own.state.house
+        token = cookies.read_session(HTTPConnection(scope), house)
+        return await house.store.find_session(hash_token(token), house.clock()) if token else None
+
+
+def requires_role(role: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Let only those with this role call an endpoint that takes ``request``.
+
+    Nobody signed in: a browser is sent to sign in and back, a program gets 401. Signed in
+    without the role: 403. Pages and JSON as everywhere here.
+    """
+
+    def decorate(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+        signature = inspect.signature(endpoint)
+        if "request" not in signature.parameters:
+            raise TypeError(f"{endpoint.__qualname__} needs a parameter named request")
+
+        @functools.wraps(endpoint)
+        async def guarded(*args: Any, **kwargs: Any) -> Any:
+            request = signature.bind(*args, **kwargs).arguments["request"]
+            if (refusal := turn_away(request, role)) is not None:
+                return refusal
+            if inspect.iscoroutinefunction(endpoint):
+                return await endpoint(*args, **kwargs)
+            return await run_in_threadpool(endpoint, *args, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+def turn_away(request: Request, role: str) -> Response | None:
+    """Return the answer to someone who may not pass, None to who may."""
+    visitor: Visitor = request.user
+    if not visitor.is_authenticated:
+        if is_browser(request):
+            return RedirectResponse(sign_in_path(request), 303)
+        return errors.as_json_error(401, "Nobody is signed in.")
+    if role not in visitor.roles:
+        message = "You are signed in, but this needs a role that you do not have."
+        if not is_browser(request):
+            return errors.as_json_error(403, message)
+        return errors.answer(request, request.scope["federation"], 403, title="Not for you", message=message)
+    return None
+
+
+def current_user(request: Request) -> Visitor:
+    """Return who is signed in, for FastAPI's ``Depends``.
+
+    Raises:
+        HTTPException: 303 to the sign-in page for a browser, 401 for a program.
+    """
+    visitor: Visitor = request.user
+    if visitor.is_authenticated:
+        return visitor
+    if is_browser(request):
+        raise HTTPException(303, headers={"location": sign_in_path(request)})
+    raise HTTPException(401, "Nobody is signed in.")
+
+
+def is_browser(request: Request) -> bool:
+    """Tell whether a person is looking: whoever asks for HTML."""
+    return "text/html" in request.headers.get("accept", "")
+
+
+def sign_in_path(request: Request) -> str:
+    """Return where to sign in and come back from; only what was a GET is come back to."""
+    goal = "/"
+    if request.method in ("GET", "HEAD"):
+        query = request.scope["query_string"].decode("latin-1")
+        goal = quote(request.scope["path"]) + (f"?{query}" if query else "")
+    try:
+        goal = local_path(goal)
+    except RequestRefused:
+        goal = "/"
+    return f"/login?{urlencode({'return_to': goal})}"
