@@ -1,0 +1,105 @@
+"""Pages: what a template may hold, what its headers allow, plain words for devices."""
+
+import re
+from pathlib import Path
+
+import pytest
+from starlette.requests import Request
+
+from federation.web import pages, verify
+
+TEMPLATES = sorted((Path(pages.__file__).parent / "templates").glob("*.html"))
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda file: file.name)
+def test_no_inline_style_or_script_and_nothing_unescaped(template: Path) -> None:
+    text = template.read_text()
+    assert not re.search(r"\sstyle=|<style|\son[a-z]+=|javascript:|\|\s*safe|autoescape", text)
+    assert not re.search(r"<script(?![^>]*\bsrc=)", text)
+    assert not re.search(r"(src|href|action)=\"https?:", text)
+
+
+def test_the_stylesheet_stays_small_and_the_script_avoids_html_sinks() -> None:
+    assert len(pages.ASSETS["federation.css"][0]) < 8 * 1024
+    script = pages.ASSETS["federation.mjs"][0].decode()
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval|Function\(", script)
+
+
+def test_nothing_is_allowed_that_is_not_needed() -> None:
+    for policy in (pages.NOTHING, pages._PAGE, pages._PAGE_WITH_SCRIPT):
+        parts = dict(part.strip().partition(" ")[::2] for part in policy.split(";"))
+        assert parts["default-src"] == parts["base-uri"] == parts["frame-ancestors"] == "'none'"
+        assert parts["require-trusted-types-for"] == "'script'"
+        assert parts["trusted-types"] == "'none'"
+        assert parts["form-action"] in ("'none'", "'self'")
+        assert "unsafe" not in policy
+    assert "script-src" not in pages._PAGE
+
+
+WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0"
+AGENTS = [
+    (f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {WEBKIT} Safari/537.36 Edg/156.0", "Edge on Windows"),
+    ("Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0", "Firefox on Linux"),
+    ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/19.0 Safari/605.1.15", "Safari on macOS"),
+    ("Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) CriOS/156.0 Safari/604.1", "Chrome on iPhone"),
+    (f"Mozilla/5.0 (Linux; Android 16) {WEBKIT} Mobile Safari/537.36", "Chrome on Android"),
+    ("curl/8.0", "curl"),
+    ("", "Unknown browser"),
+    ("<script>", "Unknown browser"),
+]
+
+
+@pytest.mark.parametrize(("agent", "words"), AGENTS)
+def test_a_device_in_plain_words(agent: str, words: str) -> None:
+    assert pages.device(agent) == words
+
+
+ACCEPTS = [
+    ("application/json", True),
+    ("application/json, */*", True),
+    ("text/html,application/xhtml+xml,application/json;q=0.9", False),
+    ("*/*", False),
+    ("", False),
+]
+
+
+@pytest.mark.parametrize(("accept", "json"), ACCEPTS)
+def test_who_gets_json(accept: str, json: bool) -> None:  # noqa: FBT001  a table's column
+    request = Request({"type": "http", "method": "GET", "headers": [(b"accept", accept.encode())]})
+    assert pages.wants_json(request) is json
+
+
+ENCODED = [
+    ("ada@acme.example", b"ada@acme.example"),
+    ("Domain Admins", b"Domain%20Admins"),
+    ("R&D, <x>", b"R%26D%2C%20%3Cx%3E"),
+    ("équipe", b"%C3%A9quipe"),
+    ("100%", b"100%25"),
+    ("a\r\nX-Evil: 1", b"a%0D%0AX-Evil%3A%201"),
+    ("", b""),
+]
+
+
+@pytest.mark.parametrize(("value", "octets"), ENCODED)
+def test_identity_headers_are_percent_encoded_utf8(value: str, octets: bytes) -> None:
+    assert verify.encode(value) == octets
+
+
+ASKED = [
+    (b"role=admin", "admin"),
+    (b"role=Domain%20Admins", "Domain Admins"),
+    (b"role=", ""),
+    (b"role", ""),
+    (b"role=admin&role=member", ""),
+    (b"role=admin&role=admin", ""),
+    (b"role=admin&x=1", ""),
+    (b"x=1", ""),
+    (b"Role=admin", ""),
+    (b"role=%ff", ""),
+    (b"&", ""),
+]
+
+
+@pytest.mark.parametrize(("query", "role"), ASKED)
+def test_verify_understands_one_role_and_nothing_else(query: bytes, role: str) -> None:
+    assert verify.asked_role(query) == role
