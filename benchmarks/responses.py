@@ -73,9 +73,7 @@ def make(shape: Shape, count: int, keys: Path) -> list[str]:
     key = xmlsec.Key.from_file(str(keys / "idp.key"), xmlsec.KeyFormat.PEM)
     certificate = certificate_body(keys)
     now = datetime.now(UTC)
-    return [
-        base64.b64encode(_sign(_build(i, shape, certificate, now), shape, key)).decode() for i in range(count)
-    ]
+    return [base64.b64encode(_sign(_build(i, shape, certificate, now), key)).decode() for i in range(count)]
 
 
 def certificate_body(keys: Path) -> str:
@@ -84,7 +82,7 @@ def certificate_body(keys: Path) -> str:
     return "\n".join(line for line in lines if not line.startswith("-"))
 
 
-def _sign(xml: str, shape: Shape, key: xmlsec.Key) -> bytes:
+def _sign(xml: str, key: xmlsec.Key) -> bytes:
     root = etree.fromstring(xml.encode())
     xmlsec.tree.add_ids(root, ["ID"])
     assertion = root.find(f"{{{SAML}}}Assertion")
@@ -99,12 +97,14 @@ def _sign(xml: str, shape: Shape, key: xmlsec.Key) -> bytes:
 
 def _signature(reference: str, certificate: str, shape: Shape) -> str:
     prefixes = f'<ec:InclusiveNamespaces xmlns:ec="{EXCLUSIVE}" PrefixList="xs"/>' if shape.okta else ""
-    return f"""<ds:Signature xmlns:ds="{DS}"><ds:SignedInfo><ds:CanonicalizationMethod Algorithm="{EXCLUSIVE}"/>\
-<ds:SignatureMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"/><ds:Reference URI="#{reference}">\
-<ds:Transforms><ds:Transform Algorithm="{DS}enveloped-signature"/><ds:Transform Algorithm="{EXCLUSIVE}">{prefixes}\
-</ds:Transform></ds:Transforms><ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/>\
-<ds:DigestValue/></ds:Reference></ds:SignedInfo><ds:SignatureValue/><ds:KeyInfo><ds:X509Data><ds:X509Certificate>\
-{certificate}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></ds:Signature>"""
+    return f"""<ds:Signature xmlns:ds="{DS}"><ds:SignedInfo>\
+<ds:CanonicalizationMethod Algorithm="{EXCLUSIVE}"/>\
+<ds:SignatureMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"/>\
+<ds:Reference URI="#{reference}"><ds:Transforms><ds:Transform Algorithm="{DS}enveloped-signature"/>\
+<ds:Transform Algorithm="{EXCLUSIVE}">{prefixes}</ds:Transform></ds:Transforms>\
+<ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/><ds:DigestValue/></ds:Reference>\
+</ds:SignedInfo><ds:SignatureValue/><ds:KeyInfo><ds:X509Data><ds:X509Certificate>{certificate}\
+</ds:X509Certificate></ds:X509Data></ds:KeyInfo></ds:Signature>"""
 
 
 def _attributes(i: int, shape: Shape, prefix: str) -> str:
@@ -136,18 +136,21 @@ def _build(i: int, shape: Shape, certificate: str, now: datetime) -> str:
     at, before, after = (_instant(now + timedelta(minutes=minutes)) for minutes in (0, -5, 5))
     response_signature = _signature(response_id, certificate, shape) if shape.signed != "assertion" else ""
     assertion_signature = _signature(assertion_id, certificate, shape) if shape.signed != "response" else ""
-    return f"""<{p}Response xmlns:{p[:-1]}="{SAMLP}"{xs} Destination="{ACS}" ID="{response_id}" InResponseTo="{REQUEST}" \
-IssueInstant="{at}" Version="2.0"><{issuer}Issuer xmlns:{issuer[:-1]}="{SAML}"{entity}>{IDP}</{issuer}Issuer>\
-{response_signature}<{p}Status><{p}StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></{p}Status>\
-<{a}Assertion {declared}{xs} ID="{assertion_id}" IssueInstant="{at}" Version="2.0"><{a}Issuer{entity}>{IDP}</{a}Issuer>\
-{assertion_signature}<{a}Subject><{a}NameID Format="urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress">\
-user{i}@example.org</{a}NameID><{a}SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer">\
-<{a}SubjectConfirmationData InResponseTo="{REQUEST}" NotOnOrAfter="{after}" Recipient="{ACS}"/></{a}SubjectConfirmation>\
-</{a}Subject><{a}Conditions NotBefore="{before}" NotOnOrAfter="{after}"><{a}AudienceRestriction><{a}Audience>{SP}\
-</{a}Audience></{a}AudienceRestriction></{a}Conditions><{a}AuthnStatement AuthnInstant="{at}" \
-SessionIndex="{assertion_id}"><{a}AuthnContext><{a}AuthnContextClassRef>\
-urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport</{a}AuthnContextClassRef></{a}AuthnContext>\
-</{a}AuthnStatement><{a}AttributeStatement>{_attributes(i, shape, a)}</{a}AttributeStatement></{a}Assertion></{p}Response>"""
+    return f"""<{p}Response xmlns:{p[:-1]}="{SAMLP}"{xs} Destination="{ACS}" ID="{response_id}" \
+InResponseTo="{REQUEST}" IssueInstant="{at}" Version="2.0">\
+<{issuer}Issuer xmlns:{issuer[:-1]}="{SAML}"{entity}>{IDP}</{issuer}Issuer>{response_signature}\
+<{p}Status><{p}StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></{p}Status>\
+<{a}Assertion {declared}{xs} ID="{assertion_id}" IssueInstant="{at}" Version="2.0">\
+<{a}Issuer{entity}>{IDP}</{a}Issuer>{assertion_signature}<{a}Subject>\
+<{a}NameID Format="urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress">user{i}@example.org\
+</{a}NameID><{a}SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer">\
+<{a}SubjectConfirmationData InResponseTo="{REQUEST}" NotOnOrAfter="{after}" Recipient="{ACS}"/>\
+</{a}SubjectConfirmation></{a}Subject><{a}Conditions NotBefore="{before}" NotOnOrAfter="{after}">\
+<{a}AudienceRestriction><{a}Audience>{SP}</{a}Audience></{a}AudienceRestriction></{a}Conditions>\
+<{a}AuthnStatement AuthnInstant="{at}" SessionIndex="{assertion_id}"><{a}AuthnContext>\
+<{a}AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport\
+</{a}AuthnContextClassRef></{a}AuthnContext></{a}AuthnStatement>\
+<{a}AttributeStatement>{_attributes(i, shape, a)}</{a}AttributeStatement></{a}Assertion></{p}Response>"""
 
 
 def _instant(moment: datetime) -> str:

@@ -37,7 +37,7 @@ def test_no_address_is_recorded(lock: str) -> None:
     text = (ROOT / lock).read_text()
     assert "://" not in text
     assert not re.search(
-        r"^\s*(-i|-f|-e|--(extra-)?index-url|--find-links|--trusted-host)\b", text, re.MULTILINE
+        r"^\s*(-[ife]|--(extra-)?index-url|--find-links|--trusted-host)\b", text, re.MULTILINE
     )
 
 
