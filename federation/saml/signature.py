@@ -1,0 +1,344 @@
+"""Restricted XML-DSig: allow-lists, then the key, then the digest; only then is anything read.
+
+SAML Core §5.4, tightened: exactly one Reference, to the element that the Signature stands in;
+transforms exactly [enveloped-signature, exclusive C14N]; KeyInfo ignored. No reference is
+resolved, no ID looked up and no transform run for anyone: the octets are ours, and the
+SignedXml that leaves here is parsed again from exactly those.
+"""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Callable
+from dataclasses import InitVar, dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from lxml import etree
+
+from federation.errors import ConfigurationError
+from federation.saml import xml
+from federation.saml.xml import DS, Element, refuse
+
+PublicKey: TypeAlias = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
+
+EXC_C14N = "http://www.w3.org/2001/10/xml-exc-c14n#"
+ENVELOPED = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
+_MORE = "http://www.w3.org/2001/04/xmldsig-more#"
+_MORE_2007 = "http://www.w3.org/2007/05/xmldsig-more#"
+_ENC = "http://www.w3.org/2001/04/xmlenc#"
+_RSA_BITS = 2048
+_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
+_PREFIXES = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerificationKey:
+    """A public key of an identity provider, parsed once; its certificate's dates only warn."""
+
+    public_key: PublicKey
+    fingerprint: str  # SHA-256 of the certificate, hex
+    not_after: datetime  # UTC
+
+
+@dataclass(frozen=True, slots=True)
+class _Rsa:
+    hash: hashes.HashAlgorithm
+    padding: padding.AsymmetricPadding
+
+    def verify(self, key: PublicKey, value: bytes, octets: bytes) -> bool:
+        if not isinstance(key, rsa.RSAPublicKey):
+            return False
+        return _holds(key.verify, value, octets, self.padding, self.hash)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ecdsa:
+    hash: hashes.HashAlgorithm
+
+    def verify(self, key: PublicKey, value: bytes, octets: bytes) -> bool:
+        if not isinstance(key, ec.EllipticCurvePublicKey):
+            return False
+        # RFC 6931 §2.3.6: r and s side by side, each as long as the curve's order; not DER.
+        size = (key.curve.key_size + 7) // 8
+        if len(value) != 2 * size:
+            return False
+        pair = encode_dss_signature(int.from_bytes(value[:size]), int.from_bytes(value[size:]))
+        return _holds(key.verify, pair, octets, ec.ECDSA(self.hash))
+
+
+def _holds(verify: Callable[..., None], *arguments: Any) -> bool:
+    try:
+        verify(*arguments)
+    except InvalidSignature:
+        return False
+    return True
+
+
+_SHA = {"256": hashes.SHA256(), "384": hashes.SHA384(), "512": hashes.SHA512()}
+# The whole allow-list: each method is bound to its kind of key.
+_METHODS: dict[str, _Rsa | _Ecdsa] = (
+    {f"{_MORE}rsa-sha{bits}": _Rsa(sha, padding.PKCS1v15()) for bits, sha in _SHA.items()}
+    | {  # RFC 6931 §2.3.10: MGF1 with the same hash, the salt as long as the digest
+        f"{_MORE_2007}sha{bits}-rsa-MGF1": _Rsa(
+            sha, padding.PSS(padding.MGF1(sha), padding.PSS.DIGEST_LENGTH)
+        )
+        for bits, sha in _SHA.items()
+    }
+    | {f"{_MORE}ecdsa-sha{bits}": _Ecdsa(sha) for bits, sha in _SHA.items()}
+)
+_DIGESTS: dict[str, Callable[[bytes], Any]] = {
+    f"{_ENC}sha256": hashlib.sha256,
+    f"{_MORE}sha384": hashlib.sha384,
+    f"{_ENC}sha512": hashlib.sha512,
+}
+
+_SIGNED_INFO = [DS + "CanonicalizationMethod", DS + "SignatureMethod", DS + "Reference"]
+_REFERENCE = [DS + "Transforms", DS + "DigestMethod", DS + "DigestValue"]
+_TRANSFORMS = [DS + "Transform", DS + "Transform"]
+_SIGNATURE = [DS + "SignedInfo", DS + "SignatureValue"]
+_INCLUSIVE = f"{{{EXC_C14N}}}InclusiveNamespaces"
+
+
+class _Seal:
+    """Held by this module alone."""
+
+
+_SEAL = _Seal()
+
+
+@dataclass(frozen=True)
+class SignedXml:
+    """An element parsed again from exactly the octets whose digest a known key signed."""
+
+    root: Element
+    seal: InitVar[_Seal]
+
+    def __post_init__(self, seal: _Seal) -> None:
+        if seal is not _SEAL:
+            raise TypeError("SignedXml is made by signature.verify only")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedMessage:
+    """A message whose every signature held. The Response is signed, or says that it is not."""
+
+    assertion: SignedXml
+    response: SignedXml | None
+    unverified_response: Element  # as received; only ever a reason to refuse
+    both: bool  # each of the two carries its own signature
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Unverified:
+    """What a Signature says of itself; its shape and algorithms are allowed, no more."""
+
+    element: Element
+    signature: Element
+    signed_info: bytes
+    method: _Rsa | _Ecdsa
+    value: bytes
+    digest: Callable[[bytes], Any]
+    digest_value: bytes
+    prefixes: list[str]
+
+
+def read_key(certificate: bytes) -> VerificationKey:
+    """Read an X.509 certificate (DER) into a key that verifies.
+
+    Raises:
+        ConfigurationError: ``saml.certificate``, ``saml.weak_key``.
+    """
+    try:
+        read = x509.load_der_x509_certificate(certificate)
+        public_key = read.public_key()
+    except (ValueError, TypeError, x509.InvalidVersion):
+        raise ConfigurationError("saml.certificate", "a signing certificate cannot be read") from None
+    match public_key:
+        case rsa.RSAPublicKey(key_size=bits) if bits >= _RSA_BITS:
+            pass
+        case ec.EllipticCurvePublicKey(curve=curve) if isinstance(curve, _CURVES):
+            pass
+        case _:
+            raise ConfigurationError(
+                "saml.weak_key",
+                "a signing certificate holds neither RSA of 2048 bits or more, nor P-256, P-384 or P-521",
+            )
+    return VerificationKey(
+        public_key=public_key,
+        fingerprint=hashlib.sha256(certificate).hexdigest(),
+        not_after=read.not_valid_after_utc,
+    )
+
+
+def verify(layout: xml.Layout, keys: tuple[VerificationKey, ...]) -> SignedMessage:
+    """Verify every signature of a message, and return what was signed.
+
+    Args:
+        layout: From ``xml.read_layout``; its tree is spent afterwards.
+        keys: The connection's own, never from the message.
+
+    Raises:
+        AssertionRefused: STEPS from ``saml.unsigned`` on.
+
+    Source: SAML Core §5.4, XML-DSig §3.2.
+    """
+    # The Response first: its digest covers the Assertion with the Assertion's own signature.
+    places = ((layout.response, layout.response_signature), (layout.assertion, layout.assertion_signature))
+    claims = [_read(element, signature) for element, signature in places if signature is not None]
+    for claim in claims:
+        if not any(claim.method.verify(key.public_key, claim.value, claim.signed_info) for key in keys):
+            refuse("saml.signature")
+    octets = [_verify_digest(claim) for claim in claims]
+    if not octets:
+        refuse("saml.unsigned")
+    read = _reparse(octets[0], claims[0])
+    if claims[0].element is layout.assertion:
+        return SignedMessage(
+            assertion=SignedXml(read, _SEAL),
+            response=None,
+            unverified_response=layout.response,
+            both=False,
+        )
+    inner = read.find(xml.ASSERTION)
+    if inner is None:
+        refuse("saml.one_assertion")
+    return SignedMessage(
+        assertion=SignedXml(inner, _SEAL),
+        response=SignedXml(read, _SEAL),
+        unverified_response=read,
+        both=len(claims) > 1,
+    )
+
+
+def _read(element: Element, signature: Element) -> _Unverified:
+    """Hold a Signature to its one allowed shape; nothing is computed for an unknown one."""
+    children = [child.tag for child in signature]
+    if children[:2] != _SIGNATURE or children[2:] not in ([], [DS + "KeyInfo"]):
+        refuse("saml.signed_info")
+    info, value = signature[0], signature[1]
+    if [child.tag for child in info] != _SIGNED_INFO or len(value):
+        refuse("saml.signed_info")
+    canonicalization, method, reference = info
+    if [child.tag for child in reference] != _REFERENCE or len(method):
+        refuse("saml.signed_info")
+    transforms, digest_method, digest_value = reference
+    if len(digest_method) or len(digest_value):
+        refuse("saml.signed_info")
+    if any(one.keys() != ["Algorithm"] for one in (canonicalization, method, digest_method, *transforms)):
+        refuse("saml.signed_info")
+    if canonicalization.get("Algorithm") != EXC_C14N:
+        refuse("saml.canonicalization")
+    known = _METHODS.get(str(method.get("Algorithm")))
+    digest = _DIGESTS.get(str(digest_method.get("Algorithm")))
+    if known is None or digest is None:
+        refuse("saml.algorithm")
+    prefixes = _read_transforms(transforms)
+    if reference.keys() != ["URI"] or reference.get("URI") != f"#{element.get('ID')}":
+        refuse("saml.reference")
+    xml.bound_namespaces(info)
+    return _Unverified(
+        element=element,
+        signature=signature,
+        signed_info=canonicalize(info, _read_prefixes(canonicalization, "saml.canonicalization")),
+        method=known,
+        value=_decode(value),
+        digest=digest,
+        digest_value=_decode(digest_value),
+        prefixes=prefixes,
+    )
+
+
+def _read_transforms(transforms: Element) -> list[str]:
+    if [child.tag for child in transforms] != _TRANSFORMS:
+        refuse("saml.transforms")
+    enveloped, exclusive = transforms
+    if enveloped.get("Algorithm") != ENVELOPED or len(enveloped) or exclusive.get("Algorithm") != EXC_C14N:
+        refuse("saml.transforms")
+    return _read_prefixes(exclusive, "saml.transforms")
+
+
+def _read_prefixes(method: Element, step: str) -> list[str]:
+    """Exclusive C14N §4: the prefixes that are treated as inclusive C14N does."""
+    if not len(method):
+        return []
+    first = method[0]
+    prefixes = str(first.get("PrefixList")).split()
+    if len(method) != 1 or first.tag != _INCLUSIVE or first.keys() != ["PrefixList"] or len(first):
+        refuse(step)
+    if len(prefixes) > _PREFIXES:
+        refuse(step)
+    return prefixes
+
+
+def _decode(element: Element) -> bytes:
+    try:
+        text = "".join((element.text or "").split())
+        return binascii.a2b_base64(text.encode("ascii"), strict_mode=True)
+    except ValueError:
+        refuse("saml.signed_info")
+
+
+def canonicalize(element: Element, prefixes: list[str]) -> bytes:
+    """Return an element's exclusive C14N octets, without comments.
+
+    Raises:
+        AssertionRefused: ``saml.namespace``, where libxml2 cannot: an empty answer is no content.
+    """
+    try:
+        octets = etree.tostring(
+            element,
+            method="c14n",
+            exclusive=True,
+            with_comments=False,
+            inclusive_ns_prefixes=prefixes or None,
+        )
+    except (etree.LxmlError, ValueError):
+        refuse("saml.namespace")
+    if octets[:1] != b"<":
+        refuse("saml.namespace")
+    return bytes(octets)
+
+
+def _verify_digest(claim: _Unverified) -> bytes:
+    _remove(claim.element, claim.signature)
+    octets = canonicalize(claim.element, claim.prefixes)
+    if claim.digest(octets).digest() != claim.digest_value:
+        refuse("saml.digest")
+    return octets
+
+
+def _remove(element: Element, signature: Element) -> None:
+    """Take the Signature out and keep the text behind it, which lxml would take along."""
+    if signature.tail:
+        before = signature.getprevious()
+        if before is None:
+            element.text = (element.text or "") + signature.tail
+        else:
+            before.tail = (before.tail or "") + signature.tail
+    element.remove(signature)
+
+
+def _reparse(octets: bytes, claim: _Unverified) -> Element:
+    """Read the digested octets again; their root must be the element that was signed."""
+    root = xml.reparse(octets)
+    if root.tag != claim.element.tag or root.get("ID") != claim.element.get("ID"):
+        refuse("saml.digest")
+    return root
+
+
+def read_base64(text: str) -> bytes:
+    """Decode the text of an ``X509Certificate``, white space allowed.
+
+    Raises:
+        ConfigurationError: ``saml.certificate``.
+    """
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except ValueError:
+        raise ConfigurationError("saml.certificate", "a signing certificate is not base64") from None

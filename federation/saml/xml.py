@@ -1,0 +1,281 @@
+"""The one parser and gate: only small, plain, unambiguous XML goes further.
+
+Order: octets first (size, encoding, no DTD, no processing instruction), then one parse
+without entities, network or comments, then one walk over the tree. STEPS is the list of
+what is asked, in that order. Pure: nothing is fetched, nothing external is resolved.
+"""
+
+import re
+import threading
+from dataclasses import dataclass
+from typing import NoReturn, TypeAlias
+
+from lxml import etree
+
+from federation.errors import AssertionRefused
+
+Element: TypeAlias = etree._Element  # noqa: SLF001 (lxml has no public name for it)
+
+SAML = "{urn:oasis:names:tc:SAML:2.0:assertion}"
+SAMLP = "{urn:oasis:names:tc:SAML:2.0:protocol}"
+DS = "{http://www.w3.org/2000/09/xmldsig#}"
+RESPONSE = SAMLP + "Response"
+ASSERTION = SAML + "Assertion"
+SIGNATURE = DS + "Signature"
+EMAIL_ADDRESS = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
+SUCCESS = "urn:oasis:names:tc:SAML:2.0:status:Success"
+
+MESSAGE_OCTETS = 256 * 1024  # a response with 500 groups has 50-110 kB
+_DEPTH = 32  # a genuine one has about ten levels
+_ATTRIBUTES = 64  # on one element: canonicalization sorts them, at quadratic cost
+_NAMESPACES = 32  # in scope at a signed element: canonicalization copies them, at quadratic cost
+_ID = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,255}")
+_DECLARATION = re.compile(
+    rb"""<\?xml[ \t\r\n]+version[ ]?=[ ]?["']1\.0["']"""
+    rb"""(?:[ \t\r\n]+encoding[ ]?=[ ]?["'](?i:utf-8)["'])?"""
+    rb"""(?:[ \t\r\n]+standalone[ ]?=[ ]?["'](?:yes|no)["'])?[ \t\r\n]*\?>"""
+)
+_NOT_COMMENT_OR_CDATA = re.compile(rb"<!(?!--|\[CDATA\[)")
+# Read from the octets, so it may also meet text that looks like a declaration: refused as well.
+_RELATIVE_NAMESPACE = re.compile(rb"""xmlns(?::[^\s=]*)?\s*=\s*["'](?![A-Za-z][A-Za-z0-9+.-]*:|["'])""")
+_TOO_DEEP = etree.XPath("boolean(" + "/*" * (_DEPTH + 1) + ")")
+
+# Every step of the gate and of ``signature``, in the order in which it is asked.
+STEPS: dict[str, str] = {
+    "saml.too_large": "the message is larger than we read",
+    "saml.encoding": "the message is not UTF-8, or declares another encoding",
+    "saml.doctype": "the message holds a DTD",
+    "saml.processing_instruction": "the message holds a processing instruction",
+    "saml.namespace": "a namespace name is not an absolute URI",
+    "saml.not_xml": "the message is not well-formed XML",
+    "saml.limits": "the message has too many elements, attributes, levels or namespaces",
+    "saml.id": "an identifier is malformed, repeated, or given in another attribute than ID",
+    "saml.response": "the message is not one samlp:Response",
+    "saml.encrypted": "the message holds an encrypted part, which this connection does not read",
+    "saml.signature_place": "a signature stands elsewhere than once under the Response or the Assertion",
+    "saml.status": "the identity provider reports that the sign-in failed",
+    "saml.one_assertion": "the message does not hold exactly one Assertion, directly under the Response",
+    "saml.unsigned": "neither the Response nor the Assertion is signed",
+    "saml.signed_info": "the signature is not shaped as SAML asks",
+    "saml.canonicalization": "the signature asks for another canonicalization than exclusive C14N",
+    "saml.algorithm": "the signature uses an algorithm that is not allowed",
+    "saml.transforms": "the transforms are not exactly enveloped-signature and exclusive C14N",
+    "saml.reference": "the signature does not refer to exactly the element that it stands in",
+    "saml.signature": "no key of this identity provider made the signature",
+    "saml.digest": "the signed element was changed after it was signed",
+}  # fmt: skip
+
+# What a failed status may say in our record before anything is verified: a word of this table.
+_STATUS = "urn:oasis:names:tc:SAML:2.0:status:"
+_STATUS_WORDS = frozenset(
+    {
+        "Requester", "Responder", "VersionMismatch", "AuthnFailed", "InvalidAttrNameOrValue",
+        "InvalidNameIDPolicy", "NoAuthnContext", "NoAvailableIDP", "NoPassive", "NoSupportedIDP",
+        "ProxyCountExceeded", "RequestDenied", "RequestUnsupported", "UnknownPrincipal", "UnsupportedBinding",
+    }
+)  # fmt: skip
+
+# Attributes of ordinary messages: none is an identifier, so they need no closer look.
+_PLAIN = frozenset(
+    {
+        "Version", "IssueInstant", "Destination", "InResponseTo", "Consent", "Value", "Format",
+        "NameQualifier", "SPNameQualifier", "Method", "Recipient", "NotBefore", "NotOnOrAfter", "Address",
+        "AuthnInstant", "SessionIndex", "SessionNotOnOrAfter", "Name", "NameFormat", "FriendlyName",
+        "Algorithm", "URI", "PrefixList", "{http://www.w3.org/2001/XMLSchema-instance}type",
+    }
+)  # fmt: skip
+_PLACED = (
+    RESPONSE,
+    ASSERTION,
+    SIGNATURE,
+    DS + "Object",
+    DS + "Manifest",
+    SAML + "EncryptedAssertion",
+    SAML + "EncryptedID",
+    SAML + "EncryptedAttribute",
+    "{http://www.w3.org/2001/04/xmlenc#}EncryptedData",
+    "{http://www.w3.org/2001/04/xmlenc#}EncryptedKey",
+)
+_ENCRYPTED = frozenset(_PLACED[5:])
+
+
+class _Parsers(threading.local):
+    """One parser a thread: lxml serializes the users of a shared one."""
+
+    def __init__(self) -> None:
+        self.parser = etree.XMLParser(
+            encoding="utf-8",  # whatever the document may declare
+            resolve_entities=False,
+            no_network=True,
+            load_dtd=False,
+            dtd_validation=False,
+            attribute_defaults=False,
+            huge_tree=False,
+            remove_comments=True,  # exclusive C14N leaves them out as well
+            remove_pis=False,
+            strip_cdata=True,
+        )
+
+
+_PARSERS = _Parsers()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Where the parts of a message stand. Nothing in it is verified yet."""
+
+    response: Element
+    assertion: Element
+    response_signature: Element | None
+    assertion_signature: Element | None
+
+
+def refuse(step: str, detail: str = "") -> NoReturn:
+    """Raise the refusal of a step, in its own words or in ``detail``, which is ours too."""
+    raise AssertionRefused(step, detail or STEPS[step])
+
+
+def parse(document: bytes, *, octets: int, elements: int) -> Element:
+    """Parse foreign octets into a tree that has one reading only.
+
+    Args:
+        document: As received.
+        octets: The most that we read.
+        elements: The most tags (``<``) that we read.
+
+    Raises:
+        AssertionRefused: STEPS from ``saml.too_large`` to ``saml.id``.
+    """
+    if len(document) > octets:
+        refuse("saml.too_large")
+    _read_octets(document, elements)
+    root = reparse(document)
+    _walk(root)
+    return root
+
+
+def reparse(document: bytes) -> Element:
+    """Parse octets that passed ``parse`` or that we canonicalized ourselves.
+
+    Raises:
+        AssertionRefused: ``saml.not_xml``.
+    """
+    try:
+        return etree.fromstring(document, _PARSERS.parser)
+    except etree.LxmlError:
+        refuse("saml.not_xml")
+
+
+def _read_octets(document: bytes, elements: int) -> None:
+    body = document.removeprefix(b"\xef\xbb\xbf")
+    declaration = _DECLARATION.match(body)
+    try:
+        document.decode("utf-8")
+    except UnicodeDecodeError:
+        refuse("saml.encoding")
+    if (declaration is None and body[:6].split() == [b"<?xml"]) or b"\0" in body:
+        refuse("saml.encoding")
+    if b"<!" in body and _NOT_COMMENT_OR_CDATA.search(body):
+        refuse("saml.doctype")
+    if body.find(b"<?", declaration.end() if declaration else 0) != -1:
+        refuse("saml.processing_instruction")
+    if _RELATIVE_NAMESPACE.search(body):
+        refuse("saml.namespace")
+    if body.count(b"<") > elements:
+        refuse("saml.limits")
+
+
+def _walk(root: Element) -> None:
+    if _TOO_DEEP(root):
+        refuse("saml.limits")
+    seen: set[str] = set()
+    for element in root.iter():
+        names = element.keys()
+        if len(names) > _ATTRIBUTES:
+            refuse("saml.limits")
+        if _PLAIN.issuperset(names):
+            continue
+        for name in names:
+            if str(name).rpartition("}")[2].lower() != "id":
+                continue
+            # XML-DSig's own elements spell it Id; everywhere else only SAML's ID is one.
+            allowed = name == "ID" or (name == "Id" and str(element.tag).startswith(DS))
+            value = str(element.get(name))
+            if not allowed or value in seen or not _ID.fullmatch(value):
+                refuse("saml.id")
+            seen.add(value)
+
+
+def read_layout(response: Element) -> Layout:
+    """Find the one Assertion and the signatures; refuse every other arrangement.
+
+    Raises:
+        AssertionRefused: STEPS from ``saml.response`` to ``saml.unsigned``, ``saml.limits``.
+    """
+    if response.tag != RESPONSE:
+        refuse("saml.response")
+    placed = [element for element in response.iter(*_PLACED) if element is not response]
+    tags = [element.tag for element in placed]
+    if RESPONSE in tags:
+        refuse("saml.response")
+    if not _ENCRYPTED.isdisjoint(tags):
+        refuse("saml.encrypted")
+    assertions = [element for element in placed if element.tag == ASSERTION]
+    signatures = {element.getparent(): element for element in placed if element.tag != ASSERTION}
+    places = {response, *assertions}
+    if len(signatures) != len(placed) - len(assertions) or not places.issuperset(signatures):
+        refuse("saml.signature_place")
+    if DS + "Object" in tags or DS + "Manifest" in tags:
+        refuse("saml.signature_place")
+    if not assertions:
+        _refuse_failure(response)
+    if len(assertions) != 1 or assertions[0].getparent() is not response:
+        refuse("saml.one_assertion")
+    if not (response.get("ID") and assertions[0].get("ID")):
+        refuse("saml.id")
+    if not signatures:
+        refuse("saml.unsigned")
+    return Layout(
+        response=response,
+        assertion=assertions[0],
+        response_signature=signatures.get(response),
+        assertion_signature=signatures.get(assertions[0]),
+    )
+
+
+def _refuse_failure(response: Element) -> None:
+    """A message without Assertion is most often an error report: say which."""
+    codes = [str(code.get("Value")) for code in response.iter(SAMLP + "StatusCode")]
+    if codes and codes[0] != SUCCESS:
+        words = [code.removeprefix(_STATUS) for code in codes[:2] if code.startswith(_STATUS)]
+        known = ", ".join(word for word in words if word in _STATUS_WORDS)
+        refuse("saml.status", f"{STEPS['saml.status']} ({known or 'for a reason of its own'})")
+
+
+def bound_namespaces(element: Element) -> None:
+    """Refuse an element with more namespaces in scope than canonicalization should copy.
+
+    Raises:
+        AssertionRefused: ``saml.limits``.
+    """
+    if len(element.nsmap) > _NAMESPACES:
+        refuse("saml.limits")
+
+
+def library_fault() -> str | None:
+    """Say why lxml and xmlsec cannot share a tree, or None.
+
+    Both carry their own libxml2; where the two disagree, passing a tree from one to the other
+    corrupts memory. Nothing on the way of a sign-in does that, but signing does.
+    """
+    ours = ".".join(map(str, etree.LIBXML_VERSION))
+    try:
+        import xmlsec  # noqa: PLC0415 (half a sign-in's time to import, and only asked at start)
+    except ImportError as error:
+        return f"xmlsec cannot be imported ({type(error).__name__}); install the pair of the lock file"
+    except Exception as error:  # noqa: BLE001 (xmlsec.Error exists only once the import worked)
+        return f"xmlsec refuses lxml's libxml2 {ours}: {error}; install the pair of the lock file"
+    theirs = ".".join(map(str, xmlsec.get_libxml_version()))
+    if theirs == ours:
+        return None
+    return f"lxml carries libxml2 {ours} and xmlsec {theirs}; install the pair of the lock file"
