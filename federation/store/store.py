@@ -7,6 +7,7 @@ Values in, values out; each change of state is one awaited verb and one transact
 from datetime import datetime
 from typing import Protocol
 
+from federation.errors import ConfigurationError
 from federation.identity import Decision, Session
 from federation.store.values import NewSession, Pending, Record
 
@@ -88,4 +89,15 @@ async def open_store(url: str) -> Store:
     Raises:
         ConfigurationError: ``store.url``, ``store.unreachable``, ``store.migration``.
     """
-    raise NotImplementedError(url)
+    # a driver is imported where it is used: asyncpg costs 80 ms that SQLite need not pay
+    if url.startswith("sqlite:"):
+        from federation.store.sqlite import open_sqlite  # noqa: PLC0415
+
+        return await open_sqlite(url)
+    if url.startswith("postgresql:"):
+        from federation.store.postgres import open_postgres  # noqa: PLC0415
+
+        return await open_postgres(url)
+    raise ConfigurationError(
+        "store.url", "expected sqlite:///path or postgresql://user:password@host/database"
+    )

@@ -1,8 +1,11 @@
 """What goes into the store and comes out of it. Values only: rows never leave the room."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+
+RECORD_OCTETS = 16 * 1024  # of a record's sealed checks
+RECORD_DETAIL = 300  # characters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +40,10 @@ class Record:
     person: str = ""  # Subject.person, once a signature held
     sealed: str = ""  # Vault envelope under the person's key; at most 16 KiB
 
+    def __post_init__(self) -> None:
+        if len(self.detail) > RECORD_DETAIL or len(self.sealed.encode()) > RECORD_OCTETS:
+            raise ValueError("a record is larger than may be kept")  # its maker cuts it, and says so
+
 
 @dataclass(frozen=True, kw_only=True)
 class NewSession:
@@ -49,4 +56,3 @@ class NewSession:
     absolute_end: datetime
     user_agent: str = ""
     record: Record
-    attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -1,0 +1,137 @@
+"""Between rows and values: times as microseconds, texts as any engine can hold them, snapshots.
+
+Both twins read and write with these, so that a value comes back the same from either.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from federation.identity import Grant, Session, User
+from federation.store.values import Record
+
+Row = Sequence[Any]  # the columns in the order of the statement
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+TOUCH = timedelta(minutes=1)  # a session's use is noted at most this often
+
+
+def micros(moment: datetime) -> int:
+    """Return an aware time as whole microseconds since 1970; a naive one raises TypeError."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment(value: int) -> datetime:
+    """Return the UTC time that ``micros`` wrote."""
+    return _EPOCH + timedelta(microseconds=value)
+
+
+def digest(*parts: str) -> bytes:
+    """Return the SHA-256 of the parts, injectively.
+
+    Whoever wrote them: a text of any length, with NUL or half a surrogate pair in it, becomes
+    32 octets that every engine can store and compare.
+    """
+    return hashlib.sha256(json.dumps(parts).encode()).digest()
+
+
+def storable(text: str) -> str:
+    """Return the text with U+FFFD for what PostgreSQL or UTF-8 cannot hold: NUL, lone surrogates."""
+    clean = text.replace("\0", "\ufffd")
+    return clean if clean.isascii() else clean.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def snapshot(session: Session) -> str:
+    """Return what a session keeps of its sign-in, as JSON in ASCII (so that any text survives)."""
+    user = session.user
+    return json.dumps(
+        {
+            "user": [user.id, user.email, user.given_name, user.family_name, user.display_name],
+            "groups": session.groups,
+            "grants": [(grant.role, grant.source) for grant in session.grants],
+            "attributes": dict(session.attributes),
+            "teams": session.teams,
+            "reference": session.reference,
+            "user_agent": session.user_agent,
+        },
+        separators=(",", ":"),
+    )
+
+
+def session(row: Row) -> Session:
+    """Read a row of ``sql.FIND_SESSION``."""
+    data = json.loads(row[3])
+    user_id, email, given_name, family_name, display_name = data["user"]
+    return Session(
+        id=row[0],
+        user=User(
+            id=user_id,
+            email=email,
+            given_name=given_name,
+            family_name=family_name,
+            display_name=display_name,
+        ),
+        organization=row[1],
+        connection=row[2],
+        groups=tuple(data["groups"]),
+        grants=tuple(Grant(role, source) for role, source in data["grants"]),
+        attributes={name: tuple(values) for name, values in data["attributes"].items()},
+        authenticated_at=moment(row[4]),
+        created_at=moment(row[5]),
+        expires_at=moment(row[6]),
+        idle_at=moment(row[7]),
+        reference=data["reference"],
+        user_agent=data["user_agent"],
+        teams=tuple(data["teams"]),
+    )
+
+
+def live(row: Row, now: datetime) -> Session | None:
+    """Return the session of a row of ``sql.FIND_SESSION``, None where any of its ends has come."""
+    expires_at, idle_at, ended_at = row[6], row[7], row[10]
+    if ended_at is not None or not micros(now) < min(expires_at, idle_at):
+        return None
+    return session(row)
+
+
+def touch_due(row: Row, now: datetime) -> datetime | None:
+    """Return until when this use prolongs the session, None where that was noted within the minute."""
+    expires_at, idle, last_seen = row[6], row[8], row[9]
+    if now - moment(last_seen) < TOUCH:
+        return None
+    return moment(min(micros(now) + idle, expires_at))
+
+
+def record(row: Row) -> Record:
+    """Read a row of ``sql.FIND_RECORD``."""
+    return Record(
+        reference=row[0],
+        at=moment(row[1]),
+        code=row[2],
+        detail=row[3],
+        connection=row[4],
+        organization=row[5],
+        size=row[6],
+        digest=row[7],
+        person=row[8],
+        sealed=row[9],
+    )
+
+
+def record_values(record: Record, place: int | None) -> Mapping[str, object]:
+    """Return a record's parameters for ``sql.KEEP_RECORD``."""
+    return {
+        "reference": record.reference,
+        "recorded_at": micros(record.at),
+        "code": record.code,
+        "detail": storable(record.detail),
+        "connection": record.connection,
+        "organization_id": record.organization,
+        "size": record.size,
+        "digest": record.digest,
+        "person": record.person,
+        "sealed": record.sealed,
+        "ring": place,
+    }

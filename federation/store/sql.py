@@ -1,0 +1,184 @@
+"""Every statement that runs in a request, once for both engines.
+
+``:name`` is a parameter; SQLite reads it as it stands, ``postgres`` numbers it. Written out,
+because compiling it at start would import SQLAlchemy (half a second of CPU in every worker):
+``tests/test_store.py`` prepares each one against the schema of ``tables.py``, on both engines.
+"""
+
+REMEMBER_PENDING = """
+INSERT INTO pending_sign_in (handle_hash, connection, binder_hash, expects, return_to, created_at, expires_at)
+VALUES (:handle_hash, :connection, :binder_hash, :expects, :return_to, :created_at, :expires_at)
+"""
+
+# One statement decides the winner; upkeep deletes the used row when it expires.
+TAKE_PENDING = """
+UPDATE pending_sign_in SET used_at = :now
+WHERE handle_hash = :handle_hash AND connection = :connection AND binder_hash = :binder_hash
+  AND used_at IS NULL AND expires_at > :now
+RETURNING expects, return_to, created_at, expires_at
+"""
+
+# Asked only by those who did not win, to say why.
+FIND_PENDING = """
+SELECT connection, binder_hash, used_at FROM pending_sign_in
+WHERE handle_hash = :handle_hash AND expires_at > :now
+"""
+
+FIND_FINISHED = """
+SELECT pending_sign_in.return_to
+FROM pending_sign_in JOIN session ON session.id = pending_sign_in.session_id
+WHERE pending_sign_in.handle_hash = :handle_hash AND pending_sign_in.expires_at > :now
+  AND session.token_hash = :token_hash
+  AND session.ended_at IS NULL AND session.idle_at > :now AND session.expires_at > :now
+"""
+
+CLAIM_ASSERTION = """
+INSERT INTO claimed_assertion (claim_hash, kept_until) VALUES (:claim_hash, :kept_until)
+ON CONFLICT (claim_hash) DO NOTHING
+RETURNING claim_hash
+"""
+
+KEEP_PERSON_KEY = """
+INSERT INTO person_key (person, wrapped) VALUES (:person, :wrapped) ON CONFLICT (person) DO NOTHING
+"""
+
+FIND_PERSON_KEY = """
+SELECT wrapped FROM person_key WHERE person = :person
+"""
+
+# Locks the account of a known person first, so that their sign-ins follow one another.
+UPDATE_ACCOUNT = """
+UPDATE account SET subject_key = :subject_key, connection = :connection, email = :email,
+  given_name = :given_name, family_name = :family_name, display_name = :display_name, signed_in_at = :now
+WHERE organization_id = :organization_id AND person = :person
+RETURNING user_id
+"""
+
+ADD_USER = """
+INSERT INTO "user" (id, created_at) VALUES (:user_id, :now)
+"""
+
+# Two sign-ins of one new person at one moment: the second waits, and is told the first one's user.
+ADD_ACCOUNT = """
+INSERT INTO account (organization_id, person, subject_key, user_id, connection, email,
+  given_name, family_name, display_name, created_at, signed_in_at)
+VALUES (:organization_id, :person, :subject_key, :user_id, :connection, :email,
+  :given_name, :family_name, :display_name, :now, :now)
+ON CONFLICT (organization_id, person) DO UPDATE SET signed_in_at = excluded.signed_in_at
+RETURNING user_id
+"""
+
+DROP_USER = """
+DELETE FROM "user" WHERE id = :user_id
+"""
+
+DROP_GRANTS = """
+DELETE FROM role_grant
+WHERE organization_id = :organization_id AND user_id = :user_id AND connection = :connection
+"""
+
+ADD_GRANT = """
+INSERT INTO role_grant (organization_id, user_id, connection, role, source, granted_at)
+VALUES (:organization_id, :user_id, :connection, :role, :source, :now)
+"""
+
+ADD_SESSION = """
+INSERT INTO session (token_hash, id, organization_id, user_id, connection, data, authenticated_at,
+  created_at, expires_at, idle, idle_at, last_seen)
+VALUES (:token_hash, :id, :organization_id, :user_id, :connection, :data, :authenticated_at,
+  :created_at, :expires_at, :idle, :idle_at, :created_at)
+"""
+
+FINISH_PENDING = """
+UPDATE pending_sign_in SET session_id = :session_id WHERE handle_hash = :handle_hash
+"""
+
+_SESSION = """
+SELECT id, organization_id, connection, data, authenticated_at, created_at, expires_at, idle_at,
+  idle, last_seen, ended_at
+FROM session
+"""
+
+FIND_SESSION = f"{_SESSION} WHERE token_hash = :token_hash"
+
+FIND_SESSIONS_OF = f"""{_SESSION}
+WHERE organization_id = :organization_id AND user_id = :user_id
+  AND ended_at IS NULL AND idle_at > :now AND expires_at > :now
+ORDER BY created_at DESC, id DESC
+"""
+
+# ``seen_before`` is a minute ago: whoever else noted the use since then has done it.
+TOUCH_SESSION = """
+UPDATE session SET last_seen = :now, idle_at = :idle_at
+WHERE token_hash = :token_hash AND ended_at IS NULL AND last_seen <= :seen_before
+"""
+
+# ``idle_at`` moves too: it alone tells upkeep what is over.
+END_SESSION = """
+UPDATE session SET ended_at = :now, idle_at = :now
+WHERE token_hash = :token_hash AND ended_at IS NULL
+"""
+
+END_SESSION_BY_ID = """
+UPDATE session SET ended_at = :now, idle_at = :now
+WHERE id = :id AND user_id = :user_id AND ended_at IS NULL AND idle_at > :now AND expires_at > :now
+RETURNING token_hash
+"""
+
+NEXT_PLACE = """
+INSERT INTO ring (name, place) VALUES (:name, 0)
+ON CONFLICT (name) DO UPDATE SET place = (ring.place + 1) % :size
+RETURNING place
+"""
+
+# With a place the oldest record of the ring makes room; without one, nothing conflicts.
+KEEP_RECORD = """
+INSERT INTO decision_record (reference, recorded_at, code, detail, connection, organization_id,
+  size, digest, person, sealed, ring)
+VALUES (:reference, :recorded_at, :code, :detail, :connection, :organization_id,
+  :size, :digest, :person, :sealed, :ring)
+ON CONFLICT (ring) DO UPDATE SET reference = excluded.reference, recorded_at = excluded.recorded_at,
+  code = excluded.code, detail = excluded.detail, connection = excluded.connection,
+  organization_id = excluded.organization_id, size = excluded.size, digest = excluded.digest,
+  person = excluded.person, sealed = excluded.sealed
+"""
+
+FIND_RECORD = """
+SELECT reference, recorded_at, code, detail, connection, organization_id, size, digest, person, sealed
+FROM decision_record WHERE reference = :reference
+"""
+
+TAKE_LEASE = """
+INSERT INTO lease (job, holder, held_until) VALUES (:job, :holder, :held_until)
+ON CONFLICT (job) DO UPDATE SET holder = excluded.holder, held_until = excluded.held_until
+WHERE lease.holder = excluded.holder OR lease.held_until <= :now
+RETURNING job
+"""
+
+# What is over, kind by kind; a batch at a time, so that no sign-in waits long behind it.
+PURGE = (
+    """
+DELETE FROM pending_sign_in WHERE handle_hash IN
+  (SELECT handle_hash FROM pending_sign_in WHERE expires_at <= :now LIMIT :batch)
+RETURNING 1
+""",
+    """
+DELETE FROM claimed_assertion WHERE claim_hash IN
+  (SELECT claim_hash FROM claimed_assertion WHERE kept_until <= :now LIMIT :batch)
+RETURNING 1
+""",
+    """
+DELETE FROM session WHERE token_hash IN
+  (SELECT token_hash FROM session WHERE idle_at <= :now LIMIT :batch)
+RETURNING 1
+""",
+    """
+DELETE FROM decision_record WHERE reference IN
+  (SELECT reference FROM decision_record WHERE recorded_at <= :records_before LIMIT :batch)
+RETURNING 1
+""",
+)
+
+FIND_VERSION = """
+SELECT version_num FROM alembic_version
+"""

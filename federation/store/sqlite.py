@@ -1,0 +1,155 @@
+"""The store in one SQLite file: one writer thread, reads by key inline on the loop.
+
+WAL lets readers and the writer pass each other, in one process or several on one machine. A
+read by primary key costs some 10 µs, less than handing it to a thread and back. No cache: an
+ended session is refused by the next read of any process.
+"""
+
+import asyncio
+import fcntl
+import os
+import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from federation.errors import ConfigurationError
+from federation.identity import Session
+from federation.store import migration, rows, verbs
+from federation.store.twin import Twin, Verb
+from federation.store.verbs import Result, Steps
+from federation.store.writer import Writer, outage
+
+_BUSY = 5.0  # seconds to wait for another process's commit
+_BUSY_READING = 0.5  # seconds; a reader waits for recovery only, and the loop waits with it
+_PREFIX = "sqlite:///"
+
+
+def path_of(url: str) -> Path:
+    """Return the file that a URL names.
+
+    Raises:
+        ConfigurationError: ``store.url``.
+    """
+    path = url.removeprefix(_PREFIX)
+    if path == url or not path or set(path) & set("?#%\0") or path.startswith(":") or path.endswith("/"):
+        raise ConfigurationError(
+            "store.url",
+            "expected sqlite:///relative/path or sqlite:////absolute/path: a file, without parameters",
+        )
+    return Path(path)
+
+
+async def open_sqlite(url: str) -> "SqliteStore":
+    """Make the file if there is none, migrate it to head, open it.
+
+    Raises:
+        ConfigurationError: ``store.url``, ``store.unreachable``, ``store.migration``.
+    """
+    path = path_of(url)
+    try:
+        write, read = await asyncio.to_thread(_prepare, path)
+    except (OSError, sqlite3.Error) as error:
+        raise ConfigurationError(
+            "store.unreachable", f"the SQLite file {path} cannot be opened: {error}"
+        ) from error
+    return SqliteStore(write, read)
+
+
+def _prepare(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Ours alone from its first moment; SQLite gives its -wal and -shm the same mode.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    with _alone(path.parent):
+        write = _connect(path, _BUSY)
+        try:
+            write.execute("PRAGMA journal_mode=WAL")
+            migration.upgrade_sqlite(write)
+        except BaseException:
+            write.close()
+            raise
+    write.execute("PRAGMA synchronous=FULL")  # affordable: see writer
+    write.execute("PRAGMA foreign_keys=ON")
+    read = _connect(path, _BUSY_READING)
+    read.execute("PRAGMA query_only=ON")
+    return write, read
+
+
+@contextmanager
+def _alone(directory: Path) -> Generator[None]:
+    """Let one process at a time prepare a database here.
+
+    On the directory, not on the file: closing a second descriptor of the file would drop the
+    locks that SQLite holds on it (POSIX locks belong to the process).
+    """
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _connect(path: Path, timeout: float) -> sqlite3.Connection:
+    # isolation_level=None: transactions are begun and ended where the code says so
+    return sqlite3.connect(path, timeout=timeout, isolation_level=None, check_same_thread=False)
+
+
+def _drive(db: sqlite3.Connection, steps: Steps[Result]) -> Result:
+    try:
+        statement, values = next(steps)
+        while True:
+            statement, values = steps.send(db.execute(statement, values).fetchall())
+    except StopIteration as end:
+        result: Result = end.value
+        return result
+
+
+class SqliteStore(Twin):
+    """Drives the verbs over two connections to one file."""
+
+    def __init__(self, write: sqlite3.Connection, read: sqlite3.Connection) -> None:
+        """Take over two connections to a database at head."""
+        self._writer = Writer(write)
+        self._reader = read
+        self._touched: set[bytes] = set()  # a note of their use is on its way
+
+    async def _read(self, verb: Verb[Result]) -> Result:
+        return self._read_now(verb())
+
+    def _read_now(self, steps: Steps[Result]) -> Result:
+        try:
+            return _drive(self._reader, steps)
+        except sqlite3.Error as error:
+            raise outage(error) from error
+
+    async def _decide(self, verb: Verb[Result]) -> Result:
+        return await self._writer.submit(lambda db: _drive(db, verb()))
+
+    async def _transact(self, verb: Verb[Result]) -> Result:
+        return await self._decide(verb)  # every job is a savepoint of its own
+
+    async def find_session(self, token_hash: bytes, now: datetime) -> Session | None:
+        row = self._read_now(verbs.find_session(token_hash))
+        if row is None or (session := rows.live(row, now)) is None:
+            return None
+        if (idle_at := rows.touch_due(row, now)) and token_hash not in self._touched:
+            self._touch(token_hash, idle_at, now)
+        return session
+
+    def _touch(self, token_hash: bytes, idle_at: datetime, now: datetime) -> None:
+        """Have the use noted; the read that saw it does not wait for the disk."""
+        self._touched.add(token_hash)
+        noted = self._writer.submit(lambda db: _drive(db, verbs.touch_session(token_hash, idle_at, now)))
+
+        def done(future: asyncio.Future[None]) -> None:
+            self._touched.discard(token_hash)
+            if not future.cancelled():
+                future.exception()  # an outage is told to the next who waits for an answer
+
+        noted.add_done_callback(done)
+
+    async def close(self) -> None:
+        await self._writer.close()
+        self._reader.close()

@@ -1,0 +1,165 @@
+"""Rows: every table, its keys and its indexes. Values, not rows, leave the room.
+
+Times are whole microseconds since 1970, UTC, as BIGINT: one meaning on every engine. What a
+browser or a provider chose is looked up by its SHA-256, so that no length or character of it
+matters to an index. Read by migrations, administration and tests; what runs in a request is
+written out in ``sql.py`` and held to this file by the tests.
+"""
+
+from typing import ClassVar
+
+from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, LargeBinary, MetaData, SmallInteger, Text
+from sqlalchemy.orm import registry
+from sqlalchemy.schema import SchemaItem
+from sqlmodel import Field, SQLModel
+
+# Names that a later migration can rely on, on both engines.
+_NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Row(SQLModel, registry=registry(metadata=MetaData(naming_convention=_NAMES))):
+    """Base of our rows: its own metadata, so that an embedding application's tables stay apart."""
+
+    __table_args__: ClassVar[tuple[SchemaItem, ...]] = ()
+
+
+class PendingSignIn(Row, table=True):
+    """A started sign-in; a used one stays until it expires."""
+
+    __tablename__ = "pending_sign_in"
+
+    handle_hash: bytes = Field(primary_key=True, sa_type=LargeBinary)
+    connection: str = Field(sa_type=Text)
+    binder_hash: bytes = Field(sa_type=LargeBinary)
+    expects: str = Field(sa_type=Text)  # JSON object
+    return_to: str = Field(sa_type=Text)
+    created_at: int = Field(sa_type=BigInteger)
+    expires_at: int = Field(sa_type=BigInteger, index=True)
+    used_at: int | None = Field(default=None, sa_type=BigInteger)
+    session_id: str | None = Field(default=None, sa_type=Text)  # the session that it opened
+
+
+class ClaimedAssertion(Row, table=True):
+    """Replay memory: one row for each assertion accepted, until it could not be accepted again."""
+
+    __tablename__ = "claimed_assertion"
+
+    claim_hash: bytes = Field(primary_key=True, sa_type=LargeBinary)  # of issuer and id
+    kept_until: int = Field(sa_type=BigInteger, index=True)
+
+
+class PersonKey(Row, table=True):
+    """The wrapped key under which one person's records are sealed; deleting it erases them."""
+
+    __tablename__ = "person_key"
+
+    person: str = Field(primary_key=True, sa_type=Text)  # Subject.person
+    wrapped: str = Field(sa_type=Text)
+
+
+class User(Row, table=True):
+    """A person. Everything known about them is said by an account, within its organization."""
+
+    __tablename__ = "user"
+
+    id: str = Field(primary_key=True, sa_type=Text)  # UUIDv7
+    created_at: int = Field(sa_type=BigInteger)
+
+
+class Account(Row, table=True):
+    """One Subject in one organization, with the profile that its identity provider sent last."""
+
+    __tablename__ = "account"
+    __table_args__ = (Index(None, "organization_id", "email"), ForeignKeyConstraint(["user_id"], ["user.id"]))
+
+    organization_id: str = Field(primary_key=True, sa_type=Text)
+    person: str = Field(primary_key=True, sa_type=Text)  # Subject.person: fits any index
+    subject_key: str = Field(sa_type=Text)  # Subject.key
+    user_id: str = Field(sa_type=Text, index=True)
+    connection: str = Field(sa_type=Text)  # through which they came last
+    email: str = Field(sa_type=Text)  # indexed, never unique: an attribute, not a key
+    given_name: str = Field(sa_type=Text)
+    family_name: str = Field(sa_type=Text)
+    display_name: str = Field(sa_type=Text)
+    created_at: int = Field(sa_type=BigInteger)
+    signed_in_at: int = Field(sa_type=BigInteger)
+
+
+class RoleGrant(Row, table=True):
+    """A role of one user in one organization, and why; replaced by the connection that gave it."""
+
+    __tablename__ = "role_grant"
+    __table_args__ = (ForeignKeyConstraint(["user_id"], ["user.id"]),)
+
+    organization_id: str = Field(primary_key=True, sa_type=Text)
+    user_id: str = Field(primary_key=True, sa_type=Text)
+    connection: str = Field(primary_key=True, sa_type=Text)
+    role: str = Field(primary_key=True, sa_type=Text)
+    source: str = Field(primary_key=True, sa_type=Text)
+    granted_at: int = Field(sa_type=BigInteger)
+
+
+class Session(Row, table=True):
+    """A signed-in browser; ``data`` is the snapshot that every check answers from."""
+
+    __tablename__ = "session"
+    __table_args__ = (
+        Index(None, "organization_id", "user_id"),
+        ForeignKeyConstraint(["user_id"], ["user.id"]),
+    )
+
+    token_hash: bytes = Field(primary_key=True, sa_type=LargeBinary)
+    id: str = Field(sa_type=Text, unique=True)  # UUIDv7
+    organization_id: str = Field(sa_type=Text)
+    user_id: str = Field(sa_type=Text)
+    connection: str = Field(sa_type=Text)
+    data: str = Field(sa_type=Text)  # JSON object
+    authenticated_at: int = Field(sa_type=BigInteger)
+    created_at: int = Field(sa_type=BigInteger)
+    expires_at: int = Field(sa_type=BigInteger)
+    idle: int = Field(sa_type=BigInteger)  # microseconds without use after which it ends
+    idle_at: int = Field(sa_type=BigInteger, index=True)  # never after expires_at; set back when ended
+    ended_at: int | None = Field(default=None, sa_type=BigInteger)
+    last_seen: int = Field(sa_type=BigInteger)
+
+
+class DecisionRecord(Row, table=True):
+    """Why one attempt ended as it did."""
+
+    __tablename__ = "decision_record"
+
+    reference: str = Field(primary_key=True, sa_type=Text)
+    recorded_at: int = Field(sa_type=BigInteger, index=True)
+    code: str = Field(sa_type=Text)
+    detail: str = Field(sa_type=Text)
+    connection: str = Field(sa_type=Text)
+    organization_id: str = Field(sa_type=Text)
+    size: int = Field(sa_type=BigInteger)
+    digest: str = Field(sa_type=Text)
+    person: str = Field(sa_type=Text, index=True)
+    sealed: str = Field(sa_type=Text)
+    ring: int | None = Field(default=None, sa_type=SmallInteger, unique=True)  # its place, without a person
+
+
+class Ring(Row, table=True):
+    """The place that was last written in a ring of rows."""
+
+    __tablename__ = "ring"
+
+    name: str = Field(primary_key=True, sa_type=Text)
+    place: int = Field(sa_type=SmallInteger)
+
+
+class Lease(Row, table=True):
+    """Who does a background job, and until when nobody else may."""
+
+    __tablename__ = "lease"
+
+    job: str = Field(primary_key=True, sa_type=Text)
+    holder: str = Field(sa_type=Text)
+    held_until: int = Field(sa_type=BigInteger)

@@ -1,0 +1,93 @@
+"""What both engines say alike: each promise of ``store.Store`` handed to its verb.
+
+A twin only tells how steps are driven: to read, to let one statement decide, or in one
+transaction; and what it does besides about a session that is found or ends.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from datetime import datetime
+
+from federation.errors import StoreUnavailable
+from federation.identity import Decision, Session
+from federation.store import migration, verbs
+from federation.store.values import NewSession, Pending, Record
+from federation.store.verbs import Result, Steps
+
+Verb = Callable[[], Steps[Result]]  # made anew for every attempt
+
+
+class Twin(ABC):
+    """The verbs; their promises are told in ``store.Store``."""
+
+    @abstractmethod
+    async def _read(self, verb: Verb[Result]) -> Result:
+        """Drive steps that change nothing."""
+
+    @abstractmethod
+    async def _decide(self, verb: Verb[Result]) -> Result:
+        """Drive steps of which one statement decides."""
+
+    @abstractmethod
+    async def _transact(self, verb: Verb[Result]) -> Result:
+        """Drive all steps in one transaction, or none."""
+
+    async def remember_pending(self, pending: Pending) -> None:
+        await self._decide(lambda: verbs.remember_pending(pending))
+
+    async def take_pending(self, connection: str, handle: str, binder_hash: bytes, now: datetime) -> Pending:
+        return await self._decide(lambda: verbs.take_pending(connection, handle, binder_hash, now))
+
+    async def is_waiting(self, connection: str, handle: str, now: datetime) -> bool:
+        return await self._read(lambda: verbs.is_waiting(connection, handle, now))
+
+    async def finished(self, handle: str, token_hash: bytes, now: datetime) -> str | None:
+        return await self._read(lambda: verbs.finished(handle, token_hash, now))
+
+    async def claim_assertion(
+        self, issuer: str, assertion_id: str, until: datetime, now: datetime  # noqa: ARG002  see the verb
+    ) -> None:  # fmt: skip
+        await self._decide(lambda: verbs.claim_assertion(issuer, assertion_id, until))
+
+    async def person_key(self, person: str, fresh: str) -> str:
+        return await self._decide(lambda: verbs.person_key(person, fresh))
+
+    async def open_session(self, decision: Decision, new: NewSession, now: datetime) -> Session:
+        session = await self._transact(lambda: verbs.open_session(decision, new, now))
+        self._ended(new.ended_token_hash)
+        return session
+
+    async def sessions_of(self, user_id: str, organization: str, now: datetime) -> tuple[Session, ...]:
+        return await self._read(lambda: verbs.sessions_of(user_id, organization, now))
+
+    async def end_session(self, token_hash: bytes, now: datetime) -> None:
+        await self._decide(lambda: verbs.end_session(token_hash, now))
+        self._ended(token_hash)
+
+    async def end_session_by_id(self, user_id: str, session_id: str, now: datetime) -> bool:
+        token_hash = await self._decide(lambda: verbs.end_session_by_id(user_id, session_id, now))
+        if token_hash is None:
+            return False
+        self._ended(token_hash)
+        return True
+
+    def _ended(self, token_hash: bytes) -> None:  # noqa: B027  a twin that remembers nothing has nothing to forget
+        """Forget what is remembered of a session."""
+
+    async def keep_record(self, record: Record) -> None:
+        await self._transact(lambda: verbs.keep_record(record))
+
+    async def find_record(self, reference: str) -> Record | None:
+        return await self._read(lambda: verbs.find_record(reference))
+
+    async def lease(self, job: str, holder: str, until: datetime, now: datetime) -> bool:
+        return await self._decide(lambda: verbs.lease(job, holder, until, now))
+
+    async def purge(self, now: datetime, batch: int = 1000) -> int:
+        return await self._decide(lambda: verbs.purge(now, batch))
+
+    async def ready(self) -> str | None:
+        try:
+            return migration.fault(await self._read(verbs.version))
+        except StoreUnavailable as refusal:
+            return refusal.detail

@@ -1,0 +1,257 @@
+"""What each verb does, written once: which statements, in which order, and what they mean.
+
+A verb is a generator that yields a statement with its parameters and is sent the rows. It
+touches no database itself: ``sqlite`` drives it on its writer thread, ``postgres`` over the
+network, so that the two cannot keep different promises. Where a verb is one transaction, its
+driver makes it so.
+"""
+
+import json
+from collections.abc import Generator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+import uuid_utils
+
+from federation.errors import AssertionRefused, SignInExpired
+from federation.identity import Decision, Session, User
+from federation.store import rows, sql
+from federation.store.rows import micros, storable
+from federation.store.values import NewSession, Pending, Record
+
+Result = TypeVar("Result")
+Ask = tuple[str, Mapping[str, object]]
+Steps = Generator[Ask, Sequence[rows.Row], Result]
+
+RING = 10_000  # records without a person: whoever sends rubbish cannot fill the disk
+RECORD_LIFE = timedelta(days=30)  # of every record
+
+
+def remember_pending(pending: Pending) -> Steps[None]:
+    """One row, keyed by the hash of its handle."""
+    yield (
+        sql.REMEMBER_PENDING,
+        {
+            "handle_hash": rows.digest(pending.handle),
+            "connection": pending.connection,
+            "binder_hash": pending.binder_hash,
+            "expects": json.dumps(dict(pending.expects)),
+            "return_to": storable(pending.return_to),
+            "created_at": micros(pending.created_at),
+            "expires_at": micros(pending.expires_at),
+        },
+    )
+
+
+def take_pending(connection: str, handle: str, binder_hash: bytes, now: datetime) -> Steps[Pending]:
+    """One UPDATE decides; the reasons are looked up by those who lost, in the order promised."""
+    asked = {
+        "handle_hash": rows.digest(handle),
+        "connection": connection,
+        "binder_hash": binder_hash,
+        "now": micros(now),
+    }
+    for expects, return_to, created_at, expires_at in (yield sql.TAKE_PENDING, asked):
+        return Pending(
+            handle=handle,
+            connection=connection,
+            binder_hash=binder_hash,
+            expects=json.loads(expects),
+            return_to=return_to,
+            created_at=rows.moment(created_at),
+            expires_at=rows.moment(expires_at),
+        )
+    found = yield sql.FIND_PENDING, asked
+    if not found:
+        raise SignInExpired("signin.unknown", "no sign-in of this handle is waiting, or it has expired")
+    its_connection, its_binder_hash, _used_at = found[0]
+    if its_connection != connection:
+        raise SignInExpired("signin.connection", "the sign-in was started at another connection")
+    if its_binder_hash != binder_hash:
+        raise SignInExpired("signin.browser", "the sign-in was started in another browser")
+    raise SignInExpired("signin.used", "the sign-in was already answered")
+
+
+def is_waiting(connection: str, handle: str, now: datetime) -> Steps[bool]:
+    """Known for this connection, unused, unexpired."""
+    found = yield sql.FIND_PENDING, {"handle_hash": rows.digest(handle), "now": micros(now)}
+    return any(its_connection == connection and used_at is None for its_connection, _, used_at in found)
+
+
+def finished(handle: str, token_hash: bytes, now: datetime) -> Steps[str | None]:
+    """Join the used handle to the live session that it opened, if the caller holds its token."""
+    asked = {"handle_hash": rows.digest(handle), "token_hash": token_hash, "now": micros(now)}
+    found = yield sql.FIND_FINISHED, asked
+    return str(found[0][0]) if found else None
+
+
+def claim_assertion(issuer: str, assertion_id: str, until: datetime) -> Steps[None]:
+    """A unique insert: the row that comes back tells the one winner."""
+    claim = {"claim_hash": rows.digest(issuer, assertion_id), "kept_until": micros(until)}
+    if not (yield sql.CLAIM_ASSERTION, claim):
+        raise AssertionRefused("signin.replayed", "this assertion has been accepted before")
+
+
+def person_key(person: str, fresh: str) -> Steps[str]:
+    """Offer ``fresh``, then read what stands."""
+    found = yield sql.FIND_PERSON_KEY, {"person": person}
+    if not found:
+        yield sql.KEEP_PERSON_KEY, {"person": person, "wrapped": fresh}
+        found = yield sql.FIND_PERSON_KEY, {"person": person}
+    return str(found[0][0])
+
+
+def open_session(decision: Decision, new: NewSession, now: datetime) -> Steps[Session]:
+    """User, account, grants, session, the pending's answer and the record; one transaction."""
+    who = decision.identity
+    user_id = yield from _enter(decision, now)
+    place = {"organization_id": who.organization, "user_id": user_id, "connection": who.connection}
+    yield sql.DROP_GRANTS, place
+    for grant in dict.fromkeys(decision.grants):
+        yield sql.ADD_GRANT, {**place, "role": grant.role, "source": grant.source, "now": micros(now)}
+    if new.ended_token_hash:
+        yield sql.END_SESSION, {"token_hash": new.ended_token_hash, "now": micros(now)}
+    session = _session(user_id, decision, new, now)
+    yield (
+        sql.ADD_SESSION,
+        {
+            **place,
+            "token_hash": new.token_hash,
+            "id": session.id,
+            "data": rows.snapshot(session),
+            "authenticated_at": micros(session.authenticated_at),
+            "created_at": micros(session.created_at),
+            "expires_at": micros(session.expires_at),
+            "idle": int(new.idle * 1_000_000),
+            "idle_at": micros(session.idle_at),
+        },
+    )
+    yield sql.FINISH_PENDING, {"handle_hash": rows.digest(new.handle), "session_id": session.id}
+    yield from keep_record(new.record)
+    return session
+
+
+def _enter(decision: Decision, now: datetime) -> Steps[str]:
+    """Return the user of this Subject in this organization, made if they are new."""
+    who = decision.identity
+    account = {
+        "organization_id": who.organization,
+        "person": who.subject.person,
+        "subject_key": storable(who.subject.key),
+        "connection": who.connection,
+        "email": storable(who.email),
+        "given_name": storable(who.given_name),
+        "family_name": storable(who.family_name),
+        "display_name": storable(who.display_name),
+        "now": micros(now),
+    }
+    for (known,) in (yield sql.UPDATE_ACCOUNT, account):
+        return str(known)
+    fresh = {"user_id": new_id(now), "now": micros(now)}
+    yield sql.ADD_USER, fresh
+    ((user_id,),) = yield sql.ADD_ACCOUNT, account | fresh
+    if user_id != fresh["user_id"]:  # another sign-in of theirs was first
+        yield sql.DROP_USER, fresh
+    return str(user_id)
+
+
+def _session(user_id: str, decision: Decision, new: NewSession, now: datetime) -> Session:
+    who = decision.identity
+    return Session(
+        id=new_id(now),
+        user=User(
+            id=user_id,
+            email=who.email,
+            given_name=who.given_name,
+            family_name=who.family_name,
+            display_name=who.display_name,
+        ),
+        connection=who.connection,
+        organization=who.organization,
+        groups=who.groups.names,
+        grants=decision.grants,
+        attributes=dict(who.attributes),
+        authenticated_at=who.authentication.instant or now,
+        created_at=now,
+        expires_at=new.absolute_end,
+        idle_at=min(now + timedelta(seconds=new.idle), new.absolute_end),
+        reference=new.record.reference,
+        user_agent=new.user_agent,
+    )
+
+
+def find_session(token_hash: bytes) -> Steps[rows.Row | None]:
+    """One read by primary key; ``rows.live`` tells what it is worth at a moment."""
+    found = yield sql.FIND_SESSION, {"token_hash": token_hash}
+    return found[0] if found else None
+
+
+def touch_session(token_hash: bytes, idle_at: datetime, now: datetime) -> Steps[None]:
+    """Note a use, unless somebody did within the minute."""
+    yield (
+        sql.TOUCH_SESSION,
+        {
+            "token_hash": token_hash,
+            "now": micros(now),
+            "idle_at": micros(idle_at),
+            "seen_before": micros(now - rows.TOUCH),
+        },
+    )
+
+
+def sessions_of(user_id: str, organization: str, now: datetime) -> Steps[tuple[Session, ...]]:
+    """This person's live sessions in this organization, newest first."""
+    asked = {"user_id": user_id, "organization_id": organization, "now": micros(now)}
+    return tuple(map(rows.session, (yield sql.FIND_SESSIONS_OF, asked)))
+
+
+def end_session(token_hash: bytes, now: datetime) -> Steps[None]:
+    """Mark the session of this token as ended."""
+    yield sql.END_SESSION, {"token_hash": token_hash, "now": micros(now)}
+
+
+def end_session_by_id(user_id: str, session_id: str, now: datetime) -> Steps[bytes | None]:
+    """Return the token hash of the session that ended, None if it is not theirs or has ended."""
+    asked = {"user_id": user_id, "id": storable(session_id), "now": micros(now)}
+    found = yield sql.END_SESSION_BY_ID, asked
+    return found[0][0] if found else None
+
+
+def keep_record(record: Record) -> Steps[None]:
+    """Give a record without a person its place in the ring; one with a person has a row of its own."""
+    place = None
+    if not record.person:
+        ((place,),) = yield sql.NEXT_PLACE, {"name": "decision_record", "size": RING}
+    yield sql.KEEP_RECORD, rows.record_values(record, place)
+
+
+def find_record(reference: str) -> Steps[Record | None]:
+    """One read by primary key."""
+    found = yield sql.FIND_RECORD, {"reference": storable(reference)}
+    return rows.record(found[0]) if found else None
+
+
+def lease(job: str, holder: str, until: datetime, now: datetime) -> Steps[bool]:
+    """An upsert that only the holder, or anyone after it ran out, gets through."""
+    asked = {"job": job, "holder": holder, "held_until": micros(until), "now": micros(now)}
+    return bool((yield sql.TAKE_LEASE, asked))
+
+
+def purge(now: datetime, batch: int) -> Steps[int]:
+    """Delete up to ``batch`` rows of each kind that is over."""
+    asked = {"now": micros(now), "batch": batch, "records_before": micros(now - RECORD_LIFE)}
+    gone = 0
+    for statement in sql.PURGE:
+        gone += len((yield statement, asked))
+    return gone
+
+
+def version() -> Steps[str | None]:
+    """The migration that the database stands at."""
+    found = yield sql.FIND_VERSION, {}
+    return str(found[0][0]) if found else None
+
+
+def new_id(now: datetime) -> str:
+    """Return a UUIDv7 of this moment: rows of one time lie together, on any node."""
+    return str(uuid_utils.uuid7(nanoseconds=micros(now) * 1000))

