@@ -43,12 +43,17 @@ async def show(request: Request, token: str, session: Session) -> Response:
 
 
 def sources(session: Session) -> Mapping[str, list[str]]:
-    """Return each role and every rule that gave it."""
-    given: dict[str, list[str]] = {role: [] for role in session.roles}
+    """Return each role and what gave it, in words."""
+    given: dict[str, dict[str, None]] = {role: {} for role in session.roles}
     for grant in session.grants:
-        if grant.source not in given[grant.role]:
-            given[grant.role].append(grant.source)
-    return given
+        given[grant.role][_DEFAULTS.get(grant.source) or f"by rule “{grant.source}”"] = None
+    return {role: list(why) for role, why in given.items()}
+
+
+_DEFAULTS = {
+    "default (connection)": "default of this connection",
+    "default (organization)": "default of this organization",
+}
 
 
 async def account(request: Request) -> Response:

@@ -29,10 +29,14 @@ log = logging.getLogger("federation.web")
 # What the page is headed with, and what the person can do; the most special class first.
 _WORDS: tuple[tuple[type[FederationError], str, str], ...] = (
     (TooManyRequests, "One moment, please", "Wait a little, then try again."),
-    (SignInExpired, "Please start again", "Start the sign-in again from the beginning."),
+    (
+        SignInExpired,
+        "That did not work",
+        "If it happens again, send the reference to your administrator.",
+    ),
     (
         PolicyRefused,
-        "You cannot sign in here",
+        "No entry with this account",
         "If you think you should be let in, ask the administrator of this service and quote the reference.",
     ),
     (
@@ -47,7 +51,7 @@ _WORDS: tuple[tuple[type[FederationError], str, str], ...] = (
     ),
 )
 _OURS = ("Something went wrong", "Try again. If it happens again, send the reference to your administrator.")
-_STATUS = {"signin.no_connection": 404}  # a path that does not exist
+_STATUS = {"signin.no_connection": 404, "csrf.refused": 403}
 
 
 async def refused(request: Request, exc: Exception) -> Response:
