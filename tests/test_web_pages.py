@@ -103,3 +103,38 @@ ASKED = [
 @pytest.mark.parametrize(("query", "role"), ASKED)
 def test_verify_understands_one_role_and_nothing_else(query: bytes, role: str) -> None:
     assert verify.asked_role(query) == role
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+CONTRASTS = [
+    # text         ground      at least (WCAG 2.2: 1.4.3 text, 1.4.11 edges of controls)
+    ("ink",       "ground",    4.5),
+    ("ink",       "card",      4.5),
+    ("ink",       "soft",      4.5),
+    ("quiet",     "ground",    4.5),
+    ("quiet",     "card",      4.5),
+    ("quiet",     "soft",      4.5),
+    ("accent",    "card",      4.5),
+    ("accent",    "soft",      4.5),
+    ("on-accent", "accent",    4.5),
+    ("edge",      "card",      3.0),
+    ("accent",    "ground",    3.0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize(("text", "ground", "least"), CONTRASTS)
+def test_contrast(text: str, ground: str, least: float, mode: int) -> None:
+    css = pages.ASSETS["federation.css"][0].decode()
+    colours = {
+        name: pair for name, *pair in re.findall(r"--([a-z-]+): light-dark\((#\w{6}), (#\w{6})\)", css)
+    }
+    one, other = luminance(colours[text][mode]), luminance(colours[ground][mode])
+    assert (max(one, other) + 0.05) / (min(one, other) + 0.05) >= least
