@@ -6,126 +6,33 @@ the last of them, so that every fault of a connection is named in one go.
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
-    PlainSerializer,
     SecretStr,
-    StringConstraints,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 
-ID_PATTERN = r"^[a-z][a-z0-9_-]{0,62}$"
-MAXIMUM_SKEW = timedelta(seconds=300)
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def parse_duration(value: object) -> object:
-    """Read ``"90s"``, ``"30m"``, ``"8h"`` or ``"7d"``; a bare number is refused: it has no unit."""
-    if isinstance(value, timedelta):
-        return value
-    if isinstance(value, str) and (match := re.fullmatch(r"([1-9]\d{0,5})([smhd])", value)):
-        return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
-    raise ValueError('expected a number with its unit, such as "90s", "30m", "8h" or "7d"')
-
-
-def _show_duration(value: timedelta) -> str:
-    seconds = int(value.total_seconds())
-    unit = next(unit for unit in "dhms" if seconds % _UNITS[unit] == 0)
-    return f"{seconds // _UNITS[unit]}{unit}"
-
-
-def _domain(value: str) -> str:
-    labels = value.split(".")
-    if (
-        "." not in value
-        or not value.isascii()
-        or not all(re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", one) for one in labels)
-    ):
-        raise ValueError('expected a domain name such as "acme.example", lower-case, without "@" or "*"')
-    return value
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a file's words are read: its directory and environment; the context of validation."""
-
-    directory: Path = Path()
-    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
-
-
-def _place(info: ValidationInfo) -> Place:
-    return info.context if isinstance(info.context, Place) else Place()
-
-
-def _from_here(value: Path, info: ValidationInfo) -> Path:
-    return _place(info).directory / value
-
-
-def _reveal(value: object, info: ValidationInfo) -> object:
-    """Turn ``{env: NAME}`` or ``{file: PATH}`` into the secret itself; messages name the place alone."""
-    if not isinstance(value, Mapping):
-        return value
-    place = _place(info)
-    match [*value.items()]:
-        case [("env", str(name))] if name:
-            found, where = place.environment.get(name, ""), f"environment variable {name}"
-        case [("file", str(name))] if name:
-            where = f"file {name}"
-            try:
-                found = (place.directory / name).read_text().strip()
-            except (OSError, UnicodeDecodeError) as error:
-                why = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-                raise ValueError(f"{where} cannot be read ({why})") from None
-        case _:
-            raise ValueError("expected one of {env: NAME} or {file: PATH}")
-    if not found:
-        raise ValueError(f"{where} is not set or empty")
-    return found
-
-
-def _url(value: str) -> str:
-    """Accept an absolute http(s) URL as it stands: issuers are compared octet for octet."""
-    try:
-        parts = urlsplit(value)
-        plain = parts.scheme in {"https", "http"} and parts.hostname and (parts.port or 443) > 0
-    except ValueError:
-        plain = False
-    if not plain or not value.isascii() or not value.isprintable() or set(value) & set(' "<>\\^`{|}'):
-        raise ValueError("expected a URL such as https://idp.acme.example/path")
-    if "@" in parts.netloc or "#" in value:
-        raise ValueError("expected a URL without user name, password or fragment")
-    return value
-
-
-def _listed(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
-
-
-Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(_show_duration)]
-Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
-Domain = Annotated[str, AfterValidator(_domain)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
-Skew = Annotated[Duration, Field(ge=timedelta(0), le=MAXIMUM_SKEW)]
-Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
-EntityId = Annotated[Text, Field(max_length=1024)]  # SAML Core §8.3.6
-Url = Annotated[str, AfterValidator(_url)]
-FilePath = Annotated[Path, AfterValidator(_from_here)]  # relative ones start where the settings file is
-Secret = Annotated[SecretStr, Field(min_length=1), BeforeValidator(_reveal)]  # {env: …} or {file: …}
-Names = Annotated[tuple[Name, ...], Field(min_length=1), BeforeValidator(_listed)]  # one, or the first sent
+from federation.scalars import (
+    ID_PATTERN,
+    Certificate,
+    Domain,
+    EntityId,
+    FilePath,
+    Id,
+    Name,
+    Names,
+    Secret,
+    Skew,
+    Url,
+)
 
 
 class Model(BaseModel):
@@ -232,7 +139,7 @@ class SamlConnection(_Connection):
     protocol: Literal["saml"]
     entity_id: EntityId | None = None  # with metadata: which entity; without: the IdP's
     sso_url: Url | None = None  # SingleSignOnService, HTTP-Redirect
-    certificates: tuple[Text, ...] = ()  # PEM text, bare base64, or a path to a PEM file
+    certificates: tuple[Certificate, ...] = ()  # PEM text, bare base64, or a path to a PEM file
     metadata: MetadataSource | None = Field(default=None, validate_default=True)
     sp_entity_id: EntityId | None = None  # default: {base_url}/saml/{connection}/metadata
 

@@ -1,0 +1,161 @@
+"""What is special about each vendor, as one table. A connection's own settings beat it.
+
+A row says which protocols the vendor speaks here, and what it calls things where that differs
+from the aliases in ``identity.py``. Of several names the first that is sent counts. What a
+row leaves out is the connection's own default.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+_MICROSOFT: Final = "http://schemas.microsoft.com/"
+_CLAIMS: Final = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
+_ORGANIZATION_GROUPS: Final = "urn:oid:1.3.6.1.4.1.5923.1.5.1.1"  # isMemberOf
+_AFFILIATION: Final = "urn:oid:1.3.6.1.4.1.5923.1.1.1.1"  # eduPersonAffiliation
+
+Names = Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """How one vendor speaks one protocol; None and empty leave the connection's default."""
+
+    attributes: Names = field(default_factory=dict)  # ours → theirs
+    scopes: tuple[str, ...] = ()
+    fetch_userinfo: Literal["auto", "always", "never"] | None = None
+
+    def defaults(self) -> dict[str, Any]:
+        """Return what it fills in besides attributes, as keys of the settings file."""
+        told = {"scopes": self.scopes or None, "fetch_userinfo": self.fetch_userinfo}
+        return {key: value for key, value in told.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """One vendor. A protocol that is None cannot be used with it, for the reason in ``notes``."""
+
+    title: str
+    saml: Dialect | None = None
+    oidc: Dialect | None = None
+    notes: str = ""
+
+
+_PLAIN: Final = Dialect()
+
+PRESETS: Final[Mapping[str, Preset]] = {
+    "adfs": Preset(
+        title="Microsoft AD FS",
+        saml=_PLAIN,
+        # The userinfo endpoint of AD FS returns sub alone; e-mail comes where a claim rule sends it.
+        oidc=Dialect(attributes={"email": ("email", "upn")}, fetch_userinfo="never"),
+        notes="without a claim rule for e-mail the UPN is the address: its suffix must be in domains",
+    ),
+    "auth0": Preset(
+        title="Auth0",
+        saml=_PLAIN,
+        oidc=_PLAIN,
+        notes="groups come from an Action, under a namespaced name: attributes: {groups: …}",
+    ),
+    "cognito": Preset(
+        title="Amazon Cognito",
+        oidc=Dialect(attributes={"groups": ("cognito:groups",)}),
+        notes="a user pool is an OpenID Provider only; it signs in elsewhere by SAML, it does not offer it",
+    ),
+    "entra": Preset(
+        title="Microsoft Entra ID",
+        saml=Dialect(
+            attributes={
+                "given_name": (_CLAIMS + "givenname",),
+                "family_name": (_CLAIMS + "surname",),
+                "display_name": (_MICROSOFT + "identity/claims/displayname",),
+                "groups": (
+                    _MICROSOFT + "ws/2008/06/identity/claims/groups",
+                    _MICROSOFT + "ws/2008/06/identity/claims/role",
+                ),
+            }
+        ),
+        # Everything that userinfo tells is in the ID Token; groups are there alone.
+        oidc=Dialect(attributes={"groups": ("groups", "roles")}, fetch_userinfo="never"),
+        notes="groups are object ids; above 200 (SAML: 150) they are named, not sent, and grant nothing",
+    ),
+    "generic": Preset(title="any identity provider", saml=_PLAIN, oidc=_PLAIN),
+    "github": Preset(
+        title="GitHub",
+        notes="GitHub speaks OAuth 2.0 without OpenID Connect, which this version does not do yet",
+    ),
+    "gitlab": Preset(
+        title="GitLab",
+        # Inherited groups are told by userinfo alone; the ID Token has groups_direct.
+        oidc=Dialect(attributes={"groups": ("groups", "groups_direct")}, fetch_userinfo="always"),
+        notes="GitLab is an OpenID Provider; as for SAML it is a service provider only",
+    ),
+    "google": Preset(
+        title="Google Workspace",
+        saml=_PLAIN,
+        oidc=_PLAIN,
+        notes="groups are sent by SAML only, under the name given in the Admin console",
+    ),
+    "keycloak": Preset(
+        title="Keycloak",
+        saml=Dialect(attributes={"groups": ("groups", "group", "memberOf", "member", "Role")}),
+        oidc=Dialect(attributes={"groups": ("groups", "realm_access.roles")}),
+        notes="realm roles reach the ID Token only where the mapper says so",
+    ),
+    "okta": Preset(
+        title="Okta",
+        saml=_PLAIN,
+        oidc=_PLAIN,
+        notes="groups need a groups claim filter in Okta and, with the org server, the scope groups",
+    ),
+    "onelogin": Preset(
+        title="OneLogin",
+        saml=_PLAIN,
+        oidc=Dialect(scopes=("openid", "profile", "email", "groups")),
+    ),
+    "ping": Preset(title="PingOne", saml=_PLAIN, oidc=_PLAIN),
+    "pingfederate": Preset(title="PingFederate", saml=_PLAIN, oidc=_PLAIN),
+    "shibboleth": Preset(
+        title="Shibboleth IdP",
+        saml=Dialect(attributes={"groups": (_ORGANIZATION_GROUPS, "isMemberOf", "memberOf", "groups")}),
+        oidc=_PLAIN,
+    ),
+    "simplesamlphp": Preset(
+        title="SimpleSAMLphp",
+        saml=Dialect(
+            attributes={
+                "groups": ("groups", "memberOf", _ORGANIZATION_GROUPS, "eduPersonAffiliation", _AFFILIATION)
+            }
+        ),
+        oidc=_PLAIN,
+    ),
+}
+
+
+def fault(preset: str, protocol: str) -> str | None:
+    """Say why this preset cannot be used with this protocol, or None."""
+    row = PRESETS.get(preset)
+    if row is None:
+        return f"expected one of {', '.join(PRESETS)}"
+    if protocol not in {"saml", "oidc"} or getattr(row, protocol) is not None:
+        return None  # an unknown protocol is named by its own key
+    spoken = [name for name in ("saml", "oidc") if getattr(row, name) is not None]
+    instead = f"; use protocol: {spoken[0]}" if spoken else ""
+    return f"{preset} cannot be used with protocol {protocol}: {row.notes}{instead}"
+
+
+def fill_in(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a connection as written in the file, with the preset's values where it has none.
+
+    Args:
+        told: The connection's keys, not yet validated; attributes are filled in one by one.
+    """
+    row = PRESETS.get(str(told.get("preset", "generic")))
+    dialect = getattr(row, str(told.get("protocol")), None)
+    if not isinstance(dialect, Dialect):
+        return dict(told)
+    filled = dialect.defaults() | dict(told)
+    own = told.get("attributes", {})
+    if dialect.attributes and isinstance(own, Mapping):
+        filled["attributes"] = {**dialect.attributes, **own}
+    return filled

@@ -1,0 +1,277 @@
+"""What one running process must know: federation.yaml, secret files, environment, command line.
+
+The later of these wins. Every fault is named at once, with its place and what was expected,
+and never the value of a secret. Relative paths start where the settings file is. Nothing but
+this file reads the environment.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import (
+    Field,
+    PrivateAttr,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+
+from federation import faults, presets
+from federation.connection import (
+    AnyConnection,
+    Connection,
+    Model,
+    OidcConnection,
+    Organization,
+    SamlConnection,
+    name_fault,
+)
+from federation.errors import ConfigurationError
+from federation.faults import Fault, Steps
+from federation.scalars import (
+    DatabaseUrl,
+    Duration,
+    FilePath,
+    Networks,
+    Origin,
+    Place,
+    Rate,
+    Secret,
+    place_of,
+    require_https,
+)
+from federation.sources import SECRETS_DIRECTORY, Written, read_yaml, secret_files
+
+DEFAULT_FILE: Final = Path("federation.yaml")
+
+
+class RateLimits(Model):
+    """How often one client address may try, per connection."""
+
+    sign_in: Rate = "300/minute"
+    failures: Rate = "30/minute"
+
+
+class SessionLimits(Model):
+    """How long a session lives."""
+
+    idle: Duration = timedelta(hours=8)
+    absolute: Duration = Field(default=timedelta(hours=24), validate_default=True)
+
+    @field_validator("absolute")
+    @classmethod
+    def _longer(cls, absolute: timedelta, info: ValidationInfo) -> timedelta:
+        if absolute < info.data.get("idle", absolute):
+            raise ValueError("expected at least session.idle")
+        return absolute
+
+
+class KeyFile(Model):
+    """A file with 32 random octets in base64."""
+
+    file: FilePath
+
+
+class Outbound(Model):
+    """Where we may connect to."""
+
+    allow: tuple[str, ...] = ()  # networks and hosts that may be private though the store named them
+    proxy: Secret | None = None  # it may hold a password
+
+
+class Settings(Model):
+    """What one running process must know; see ``load``."""
+
+    development: bool = False
+    base_url: Origin  # every URL of ours is derived from it, never from Host
+    database_url: DatabaseUrl
+    rate_limits: RateLimits = RateLimits()
+    trusted_proxies: Networks = ()
+    session: SessionLimits = SessionLimits()
+    encryption_keys: tuple[KeyFile, ...] = Field(default=(), validate_default=True)
+    sp_key: FilePath = Field(default=Path("certs/sp.key"), validate_default=True)
+    sp_certificate: FilePath = Field(default=Path("certs/sp.crt"), validate_default=True)
+    outbound: Outbound = Outbound()
+    organizations: dict[str, Organization] = Field(default_factory=dict)
+    connections: dict[str, AnyConnection] = Field(default_factory=dict)
+    _file: Path = PrivateAttr(default=DEFAULT_FILE)
+    _inline_secrets: tuple[str, ...] = PrivateAttr(default=())
+
+    @property
+    def file(self) -> Path:
+        """Where these settings were read from."""
+        return self._file
+
+    @property
+    def inline_secrets(self) -> tuple[str, ...]:
+        """Places in the settings file that hold a secret themselves; ``doctor`` warns about them."""
+        return self._inline_secrets
+
+    @field_validator("encryption_keys")
+    @classmethod
+    def _keyed(cls, files: tuple[KeyFile, ...], info: ValidationInfo) -> tuple[KeyFile, ...]:
+        if files:
+            return files
+        if info.data.get("development") is False:
+            raise ValueError("expected [{file: certs/secrets.key}]; `federation init` makes the file")
+        return (KeyFile(file=place_of(info).directory / "certs/secrets.key"),)
+
+    @field_validator("organizations")
+    @classmethod
+    def _named(cls, organizations: dict[str, Organization]) -> dict[str, Organization]:
+        ids = tuple(organizations)
+        faults.refuse(((one,), fault) for one in ids if (fault := name_fault(one, ids)))
+        return organizations
+
+    @field_validator("connections", mode="plain")
+    @classmethod
+    def _connected(cls, told: object, info: ValidationInfo) -> dict[str, AnyConnection]:
+        """Read every connection, and hold them against each other even where one is broken."""
+        if not isinstance(told, Mapping):
+            raise ValueError("expected ids with a connection under each")  # noqa: TRY004  pydantic's way
+        found: list[Fault] = []
+        read: dict[str, AnyConnection] = {}
+        for name in told:
+            if fault := name_fault(str(name), tuple(map(str, told))):
+                found.append(((str(name),), fault))
+            try:
+                read[str(name)] = _read_connection(str(name), told[name], info)
+            except ValidationError as error:
+                found += [((str(name), *steps), why) for steps, why in faults.read_errors(error, _keys())]
+        found += _between(read, info.data.get("organizations"), development=info.data.get("development"))
+        faults.refuse(found)
+        return read
+
+
+def _keys() -> set[str]:
+    models = (Settings, SamlConnection, OidcConnection, RateLimits, SessionLimits, Outbound, Organization)
+    return {key for model in models for key in model.model_fields}
+
+
+_CONNECTION: TypeAdapter[AnyConnection] = TypeAdapter(Connection)
+
+
+def _read_connection(name: str, told: object, info: ValidationInfo) -> AnyConnection:
+    if isinstance(told, SamlConnection | OidcConnection):
+        return told if told.id == name else told.model_copy(update={"id": name})
+    if not isinstance(told, Mapping):
+        raise faults.as_error([((), "expected keys with values, such as protocol: saml")])
+    protocol = _protocol(told)
+    found: list[Fault] = [(("id",), "unknown key: the id is the key above")] if "id" in told else []
+    if protocol != told.get("protocol"):
+        found.append((("protocol",), f"expected {faults.EXPECTED['protocol']}"))
+    if fault := presets.fault(str(told.get("preset", "generic")), protocol):
+        found.append((("preset",), fault))
+    whole = {**presets.fill_in(told), "id": name, "protocol": protocol}
+    try:
+        read = _CONNECTION.validate_python(whole, context=info.context)
+    except ValidationError as error:
+        # The first step is the union's tag, not a key of the file; a bad id is named by its own rule.
+        untagged = ((steps[1:], why) for steps, why in faults.read_errors(error, _keys()))
+        found += [(steps, why) for steps, why in untagged if steps != ("id",)]
+    faults.refuse(found)
+    return read
+
+
+def _protocol(told: Mapping[str, object]) -> str:
+    """Return the protocol, or the likelier one where none is said, so that the rest can be named too."""
+    said = told.get("protocol")
+    if said in {"saml", "oidc"}:
+        return str(said)
+    return (
+        "saml" if told.keys() & (SamlConnection.model_fields.keys() - OidcConnection.model_fields) else "oidc"
+    )
+
+
+def _between(
+    connections: Mapping[str, AnyConnection],
+    organizations: Mapping[str, object] | None,
+    *,
+    development: bool | None,
+) -> Iterator[Fault]:
+    """Yield what no connection can know by itself. None: that part is broken and named already."""
+    owners: dict[str, AnyConnection] = {}
+    for name, one in connections.items():
+        if organizations is not None and one.organization not in organizations:
+            known = ", ".join(organizations) or "none"
+            yield (name, "organization"), f"expected one of organizations (known: {known})"
+        for domain in one.domains:
+            owner = owners.setdefault(domain, one)
+            if owner.organization != one.organization:
+                yield (name, "domains"), f"{domain} belongs to organization {owner.organization} already"
+        for key, url in _urls(one):
+            try:
+                require_https(url, development=development is not False)
+            except ValueError as fault:
+                yield (name, *key), str(fault)
+
+
+def _urls(one: AnyConnection) -> Iterator[tuple[Steps, str]]:
+    if isinstance(one, OidcConnection):
+        told: dict[Steps, str | None] = {("issuer",): one.issuer, ("discovery_url",): one.discovery_url}
+    else:
+        told = {("sso_url",): one.sso_url, ("metadata", "url"): one.metadata.url if one.metadata else None}
+    return ((key, url) for key, url in told.items() if url)
+
+
+def load(
+    config: Path = DEFAULT_FILE,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Settings:
+    """Read the settings from everywhere: overrides > environment > secret files > file > defaults.
+
+    Args:
+        config: The YAML file; relative paths in any source start at its directory.
+        overrides: What the command line says, in the file's shape.
+        environment: Stands in for the process's own.
+
+    Raises:
+        ConfigurationError: ``settings.missing``, ``settings.syntax``, ``settings.secrets``;
+            ``settings.invalid`` with every fault.
+    """
+    environment = os.environ if environment is None else environment
+    document = read_yaml(config)
+    written = Written(document)
+    if directory := environment.get(SECRETS_DIRECTORY):
+        written.lay(dict(secret_files(directory)), "secret file")
+    written.lay(environment, "environment variable")
+    written.lay_tree(overrides or {})
+    # Not resolved: a mounted ConfigMap is a link into a directory whose name changes.
+    place = Place(directory=config.absolute().parent, environment=environment)
+    found = list(written.faults)
+    try:
+        settings = Settings.model_validate(written.tree, context=place)
+    except ValidationError as error:
+        found += faults.read_errors(error, _keys())
+    if found:
+        raise ConfigurationError("settings.invalid", faults.tell(config, found, written.said_by))
+    settings._file = config  # noqa: SLF001  our own
+    settings._inline_secrets = tuple(_inline(document))  # noqa: SLF001
+    return settings
+
+
+def _inline(document: Mapping[str, Any]) -> Iterator[str]:
+    connections = document.get("connections")
+    for name, told in connections.items() if isinstance(connections, Mapping) else ():
+        if isinstance(told, Mapping) and isinstance(told.get("client_secret"), str):
+            yield f"connections.{name}.client_secret"
+    outbound = document.get("outbound")
+    proxy = outbound.get("proxy") if isinstance(outbound, Mapping) else None
+    for key, url in (("database_url", document.get("database_url")), ("outbound.proxy", proxy)):
+        if isinstance(url, str) and re.search(r"://[^/@]*:[^/@]+@|password=", url):
+            yield key
+
+
+WORKER_FILE: Final = "FEDERATION_CONFIG"
+
+
+def file_of_worker() -> Path:
+    """Return the settings file that `federation serve` named to its worker processes."""
+    return Path(os.environ.get(WORKER_FILE, str(DEFAULT_FILE)))
