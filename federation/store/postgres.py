@@ -109,6 +109,10 @@ def numbered(statement: str) -> tuple[str, tuple[str, ...]]:
     return re.sub(r":([a-z_]+)", number, statement), tuple(names)
 
 
+def _outage(error: Exception) -> StoreUnavailable:
+    return StoreUnavailable("store.unavailable", f"PostgreSQL does not answer: {type(error).__name__}")
+
+
 async def _drive(db: Any, steps: Steps[Result]) -> Result:
     try:
         statement, values = next(steps)
@@ -148,16 +152,23 @@ class PostgresStore(Twin):
                     continue
             return await self._once(verb, transaction=transaction)
         except _OUTAGES as error:
-            raise StoreUnavailable(
-                "store.unavailable", f"PostgreSQL does not answer: {type(error).__name__}"
-            ) from error
+            raise _outage(error) from error
 
     async def _once(self, verb: Verb[Result], *, transaction: bool) -> Result:
-        async with self._pool.acquire(timeout=_WAITING_FOR_POOL) as db:
+        db = await self._acquire()
+        try:
             if not transaction:
                 return await _drive(db, verb())
             async with db.transaction():
                 return await _drive(db, verb())  # leaves after the commit
+        finally:
+            await self._pool.release(db)
+
+    async def _acquire(self) -> Any:
+        try:
+            return await self._pool.acquire(timeout=_WAITING_FOR_POOL)
+        except (*_OUTAGES, asyncpg.PostgresError) as error:  # whatever the server says at the door
+            raise _outage(error) from error
 
     async def find_session(self, token_hash: bytes, now: datetime) -> Session | None:
         if session := self._remembered(token_hash, now):
