@@ -48,6 +48,7 @@ from federation.scalars import (
 from federation.sources import SECRETS_DIRECTORY, Written, read_yaml, secret_files
 
 DEFAULT_FILE: Final = Path("federation.yaml")
+FILE_VARIABLE: Final = "FEDERATION_CONFIG"
 
 
 class RateLimits(Model):
@@ -181,7 +182,7 @@ def _read_connection(name: str, told: object, info: ValidationInfo) -> AnyConnec
 def _protocol(told: Mapping[str, object]) -> str:
     """Return the protocol, or the likelier one where none is said, so that the rest can be named too."""
     said = told.get("protocol")
-    if said in {"saml", "oidc"}:
+    if said in ("saml", "oidc"):  # a list is not hashable
         return str(said)
     return (
         "saml" if told.keys() & (SamlConnection.model_fields.keys() - OidcConnection.model_fields) else "oidc"
@@ -257,6 +258,16 @@ def load(
     return settings
 
 
+def file_of_worker() -> Path:
+    """Return the settings file of this process: FEDERATION_CONFIG, else federation.yaml here."""
+    return Path(os.environ.get(FILE_VARIABLE) or DEFAULT_FILE)
+
+
+def tell_workers(config: Path) -> None:
+    """Leave the settings file's path where processes started from here find it."""
+    os.environ[FILE_VARIABLE] = str(config.absolute())
+
+
 def _inline(document: Mapping[str, Any]) -> Iterator[str]:
     connections = document.get("connections")
     for name, told in connections.items() if isinstance(connections, Mapping) else ():
@@ -267,11 +278,3 @@ def _inline(document: Mapping[str, Any]) -> Iterator[str]:
     for key, url in (("database_url", document.get("database_url")), ("outbound.proxy", proxy)):
         if isinstance(url, str) and re.search(r"://[^/@]*:[^/@]+@|password=", url):
             yield key
-
-
-WORKER_FILE: Final = "FEDERATION_CONFIG"
-
-
-def file_of_worker() -> Path:
-    """Return the settings file that `federation serve` named to its worker processes."""
-    return Path(os.environ.get(WORKER_FILE, str(DEFAULT_FILE)))

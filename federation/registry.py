@@ -1,0 +1,141 @@
+"""The connections in force: what the settings declare, compiled once, keys parsed once.
+
+A connection becomes what its protocol room asks for: our names and URLs (from ``base_url``
+alone), the identity provider's trust material, our client registration. Every connection that
+cannot be compiled is named at once.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from federation.connection import AnyConnection, OidcConnection, SamlConnection
+from federation.errors import ConfigurationError, FederationError
+from federation.oidc import provider
+from federation.oidc.relying_party import Client
+from federation.saml import metadata
+from federation.saml.metadata import IdentityProvider
+from federation.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saml:
+    """A SAML connection, ready for its connector."""
+
+    connection: SamlConnection
+    sp_entity_id: str
+    acs_url: str
+    idp: IdentityProvider | None  # None: to be fetched from metadata_url
+    metadata_url: str  # "" where the trust material is in the settings
+    sp_metadata: bytes  # our EntityDescriptor for this connection
+
+
+@dataclass(frozen=True, kw_only=True)
+class Oidc:
+    """An OpenID Connect connection, ready for its connector."""
+
+    connection: OidcConnection
+    client: Client
+    discovery_url: str
+    issuer: str | None  # None: the discovery document's own, held against its URL
+
+
+def compile_connections(
+    settings: Settings, *, signing_certificate: bytes | None, now: datetime
+) -> dict[str, Saml | Oidc]:
+    """Compile every connection, in the order of the settings file.
+
+    Args:
+        settings: Validated.
+        signing_certificate: Ours, DER, for the metadata that we publish; None while nothing is signed.
+        now: UTC, aware; metadata's ``validUntil`` is held against it.
+
+    Raises:
+        ConfigurationError: ``registry.invalid``, with every connection that cannot be compiled.
+    """
+    entries: dict[str, Saml | Oidc] = {}
+    faults: list[str] = []
+    for name, connection in settings.connections.items():
+        try:
+            entries[name] = compile_one(
+                connection, settings.base_url, signing_certificate=signing_certificate, now=now
+            )
+        except FederationError as fault:
+            faults.append(f"  connections.{name}: {fault.detail} ({fault.code})")
+    if faults:
+        count = f"{len(faults)} faults" if len(faults) > 1 else "one fault"
+        raise ConfigurationError(
+            "registry.invalid", "\n".join([f"the connections cannot be used, {count}:", *faults])
+        )
+    return entries
+
+
+def compile_one(
+    connection: AnyConnection, base_url: str, *, signing_certificate: bytes | None, now: datetime
+) -> Saml | Oidc:
+    """Compile one connection.
+
+    Raises:
+        ConfigurationError: ``registry.metadata_file``; ``saml.*`` as ``saml.metadata`` says.
+    """
+    if isinstance(connection, SamlConnection):
+        return _saml(connection, base_url, signing_certificate, now)
+    return _oidc(connection, base_url)
+
+
+def _saml(
+    connection: SamlConnection, base_url: str, signing_certificate: bytes | None, now: datetime
+) -> Saml:
+    here = f"{base_url}/saml/{connection.id}"
+    sp_entity_id = connection.sp_entity_id or f"{here}/metadata"
+    acs_url = f"{here}/acs"
+    source = connection.metadata
+    return Saml(
+        connection=connection,
+        sp_entity_id=sp_entity_id,
+        acs_url=acs_url,
+        idp=_identity_provider(connection, now),
+        metadata_url=(source.url or "") if source else "",
+        sp_metadata=metadata.describe(
+            sp_entity_id=sp_entity_id, acs_url=acs_url, signing_certificate=signing_certificate
+        ),
+    )
+
+
+def _identity_provider(connection: SamlConnection, now: datetime) -> IdentityProvider | None:
+    """Read the trust material that is at hand; None where a URL holds it."""
+    source = connection.metadata
+    if source is None:
+        return metadata.from_fields(
+            entity_id=connection.entity_id or "",
+            sso_url=connection.sso_url or "",
+            certificates=connection.certificates,
+        )
+    if source.file is None:
+        return None
+    try:
+        document = source.file.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(
+            "registry.metadata_file", f"metadata.file: {source.file} cannot be read ({error.strerror})"
+        ) from None
+    return metadata.read_metadata(document, entity_id=connection.entity_id, now=now)
+
+
+def _oidc(connection: OidcConnection, base_url: str) -> Oidc:
+    secret = connection.client_secret
+    return Oidc(
+        connection=connection,
+        client=Client(
+            client_id=connection.client_id,
+            client_secret=secret.get_secret_value() if secret else "",
+            token_endpoint_auth_method=connection.token_endpoint_auth_method,
+            redirect_uri=f"{base_url}/oidc/{connection.id}/callback",
+            scopes=connection.scopes,
+            id_token_signed_response_alg=connection.id_token_signed_response_alg,
+            fetch_userinfo=connection.fetch_userinfo,
+        ),
+        discovery_url=provider.discovery_url(
+            issuer=connection.issuer, discovery_url=connection.discovery_url
+        ),
+        issuer=connection.issuer,
+    )
