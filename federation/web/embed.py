@@ -91,8 +91,8 @@ class Embedded:
             await self._app(scope, receive, send)
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
-        house = self._open_house()
         try:
+            house = self._open_house()
             self._own.state.house = await house.__aenter__()
         except Exception as failure:
             await receive()  # lifespan.startup

@@ -18,6 +18,7 @@ from federation.errors import (
     PolicyRefused,
     ProviderUnavailable,
     SignInExpired,
+    StoreUnavailable,
     TooManyRequests,
 )
 from federation.signin import mint_reference
@@ -72,7 +73,7 @@ async def refused(request: Request, exc: Exception) -> Response:
 
 async def _record(house: House, exc: FederationError) -> str:
     """Keep why, unless keeping would be the attack or the store is what failed."""
-    if isinstance(exc, TooManyRequests):
+    if isinstance(exc, TooManyRequests | StoreUnavailable):
         return mint_reference()
     try:
         return await house.signin.record_refusal(exc)

@@ -11,8 +11,6 @@ from datetime import datetime
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from math import ceil
 
-import limits
-
 from federation.errors import TooManyRequests
 
 KEYS = 50_000  # counters kept per rate; beyond it the longest unused is dropped
@@ -90,6 +88,9 @@ class Rate:
         return max(1.0, left + (1 - room / window.now) * self.seconds)
 
 
+_UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+
+
 def parse_rate(text: str) -> Rate:
     """Read ``"300/minute"`` or ``"off"``.
 
@@ -98,10 +99,10 @@ def parse_rate(text: str) -> Rate:
     """
     if text == "off":
         return Rate(None, 1)
-    item = limits.parse(text)
-    if item.amount < 1:
-        raise ValueError('expected at least one, as in "300/minute", or "off"')
-    return Rate(item.amount, item.get_expiry())
+    amount, _, unit = text.partition("/")
+    if not amount.isdecimal() or int(amount) < 1 or unit not in _UNITS:
+        raise ValueError('expected a rate such as "300/minute", or "off"')
+    return Rate(int(amount), _UNITS[unit])
 
 
 @dataclass(frozen=True, kw_only=True)
