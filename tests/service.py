@@ -1,0 +1,104 @@
+"""The real service as a process of its own: ``python -m federation serve`` or ``demo``."""
+
+import contextlib
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import yaml
+from drive import Browser
+from processes import free_port, running
+
+ROOT = Path(__file__).parent.parent
+FEDERATION = [sys.executable, "-m", "federation"]
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running service; ``config`` is its settings file."""
+
+    base_url: str
+    config: Path
+    pid: int
+
+    def url(self, path: str) -> str:
+        return self.base_url + path
+
+    def who(self, browser: Browser) -> dict[str, Any]:
+        """Return what ``/session`` says to this browser."""
+        answer = browser.request("GET", self.url("/session"))
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def is_nobody(self, browser: Browser) -> bool:
+        return browser.request("GET", self.url("/session")).status_code == 401
+
+    def code_of(self, refused: httpx2.Response) -> str:
+        """Return the refusal's code, as the operator finds it under the page's reference."""
+        reference = re.search(r'<output id="reference"[^>]*>([A-Z2-7]{10})<', refused.text)
+        assert reference, refused.text
+        told = subprocess.run(
+            [*FEDERATION, "explain", reference[1], "--config", str(self.config)],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=self.config.parent,
+        ).stdout
+        code = re.search(r"\b[a-z_]+\.[a-z_0-9]+\b", told)
+        assert code, told
+        return code[0]
+
+
+@contextlib.contextmanager
+def serving(directory: Path, settings: dict[str, Any], *, port: int | None = None) -> Iterator[Service]:
+    """Run the service with these settings until the block ends.
+
+    Args:
+        directory: Empty: its settings file, keys, database and log go there.
+        settings: ``connections`` and so on; ``base_url`` (http://localhost:PORT unless given),
+            database and keys are added.
+        port: Where it listens; any free one by default.
+    """
+    port = port or free_port()
+    whole = {
+        "base_url": f"http://localhost:{port}",
+        "development": True,
+        "database_url": f"sqlite:///{directory / 'federation.db'}",
+        "encryption_keys": [{"file": str(directory / "secrets.key")}],
+        "sp_key": str(directory / "sp.key"),
+        "sp_certificate": str(directory / "sp.crt"),
+        **settings,
+    }
+    config = directory / "federation.yaml"
+    config.write_text(yaml.safe_dump(whole))
+    command = [*FEDERATION, "serve", "--config", str(config), "--host", "localhost", "--port", str(port)]
+    answers = f"http://localhost:{port}/healthz"
+    with running(command, answers=answers, log=directory / "service.log", cwd=ROOT) as process:
+        yield Service(str(whole["base_url"]), config, process.pid)
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A running ``federation demo``."""
+
+    base_url: str
+
+    def url(self, path: str) -> str:
+        return self.base_url + path
+
+
+@contextlib.contextmanager
+def demonstrating(directory: Path) -> Iterator[Demo]:
+    """Run the demo, on free ports, in an empty directory, until the block ends."""
+    ports = {"--port": free_port(), "--saml-port": free_port(), "--oidc-port": free_port()}
+    command = [*FEDERATION, "demo", "--directory", str(directory), "--certs", str(directory / "certs")]
+    for option, port in ports.items():
+        command += [option, str(port)]
+    base_url = f"http://localhost:{ports['--port']}"
+    with running(command, answers=f"{base_url}/readyz", log=directory / "demo.log", cwd=ROOT):
+        yield Demo(base_url)

@@ -1,0 +1,147 @@
+"""What only a real browser shows: SameSite, cross-site posts, CSP, pages with and without script.
+
+Chromium signs in at the demo: the service on localhost, both identity providers on 127.0.0.1,
+which is another site.
+"""
+
+import re
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Response, expect, sync_playwright
+from service import Demo, demonstrating
+
+pytestmark = pytest.mark.browser
+
+SAML, OIDC = "Acme (SAML)", "Acme (OpenID Connect)"
+SWITCHES = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    with demonstrating(tmp_path_factory.mktemp("demo")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    program = shutil.which("chromium")
+    if not program:
+        pytest.skip("chromium is missing: scripts/test installs it")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=SWITCHES)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=[True, False], ids=["script", "no script"])
+def context(request: pytest.FixtureRequest, chromium: Browser, demo: Demo) -> Iterator[BrowserContext]:
+    """A fresh browser profile, with and without JavaScript."""
+    context = chromium.new_context(base_url=demo.base_url, java_script_enabled=request.param)
+    context.set_default_timeout(15_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    return context.new_page()
+
+
+def fill_in(page: Page, login: str, goal: str) -> None:
+    """Sign in at the identity provider, and press on until the browser is at ``goal``."""
+    page.get_by_label("User", exact=True).fill(login)
+    page.get_by_label("Password").fill(login)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    press_on(page, goal)
+
+
+def press_on(page: Page, goal: str) -> None:
+    """Without script, a page that would post itself has a button: the IdP's, then our own."""
+    arrived = page.locator("body[data-none], main:has(h1), pre")
+    for _ in range(3):
+        arrived.first.wait_for()
+        again = page.get_by_role("button", name="Continue", exact=True)
+        if page.url == goal or not again.is_visible():
+            break
+        again.click()
+    page.wait_for_url(goal)
+
+
+def start(page: Page, connection: str) -> None:
+    page.goto("/")
+    page.get_by_role("link", name=connection).click()
+    expect(page.get_by_label("Password")).to_be_visible()
+
+
+@pytest.mark.parametrize("connection", [SAML, OIDC])
+def test_sign_in_and_out(page: Page, demo: Demo, connection: str) -> None:
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    start(page, connection)
+    assert page.url.startswith("http://127.0.0.1:")
+    fill_in(page, "zoe", demo.url("/"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("Zoë & <R&D>")
+    expect(page.get_by_text("équipe")).to_be_visible()
+    expect(page.get_by_text("researcher")).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("You are signed out")
+    page.goto("/")
+    expect(page.get_by_role("link", name=connection)).to_be_visible()
+    assert said == []
+
+
+def test_the_saml_answer_comes_from_another_site(page: Page, demo: Demo) -> None:
+    sites: list[tuple[str, str | None]] = []
+    acs = demo.url("/saml/acme-saml/acs")
+
+    def note(response: Response) -> None:
+        if response.url == acs:
+            headers = response.request.all_headers()
+            sites.append((headers.get("sec-fetch-site", ""), headers.get("cookie")))
+
+    page.on("response", note)
+    start(page, SAML)
+    fill_in(page, "ada", demo.url("/"))
+    # The cross-site post carries no cookie; our own page posts it again, and then the binder is there.
+    assert [site for site, _ in sites] == ["cross-site", "same-origin"]
+    first, second = (cookie for _, cookie in sites)
+    assert first is None
+    assert second
+    assert "signin" in second
+
+
+@pytest.mark.parametrize("connection", [SAML, OIDC])
+def test_two_tabs_at_once(context: BrowserContext, demo: Demo, connection: str) -> None:
+    one, other = context.new_page(), context.new_page()
+    begin = {SAML: "/login/acme-saml", OIDC: "/login/acme-oidc"}[connection]
+    for tab, goal in ((one, "/account"), (other, "/session")):
+        tab.goto(f"{begin}?return_to={goal}")
+        expect(tab.get_by_label("Password")).to_be_visible()
+    fill_in(other, "bob", demo.url("/session"))
+    fill_in(one, "bob", demo.url("/account"))
+    expect(one.get_by_role("heading", level=1)).to_have_text("Bob Builder")
+    other.goto("/account")
+    expect(other.get_by_role("heading", level=1)).to_have_text("Bob Builder")
+
+
+@pytest.mark.parametrize("connection", [SAML, OIDC])
+def test_who_may_not_enter_reads_a_sentence_and_a_reference(page: Page, demo: Demo, connection: str) -> None:
+    start(page, connection)
+    goal = {SAML: "/saml/acme-saml/acs", OIDC: "/oidc/acme-oidc/callback*"}[connection]
+    fill_in(page, "mallory", demo.url(goal))
+    expect(page.get_by_text("You are not allowed to sign in here.")).to_be_visible()
+    expect(page.locator("#reference")).to_have_text(re.compile(r"^[A-Z2-7]{10}$"))
+    assert "evil.example" not in page.content()
+    page.goto("/account")
+    expect(page.get_by_label("Work e-mail")).to_be_visible()
+
+
+def test_an_e_mail_address_leads_to_its_connection(page: Page, demo: Demo) -> None:
+    page.goto("/")
+    page.get_by_label("Work e-mail").fill("ada@acme.example")
+    page.get_by_role("button", name="Continue with e-mail").click()
+    expect(page.get_by_label("Password")).to_be_visible()
+    assert page.url.startswith("http://127.0.0.1:")
