@@ -59,7 +59,9 @@ class Connector(Protocol):
             ProviderUnavailable: Its metadata could not be had.
         """
 
-    async def complete(self, callback: Callback, expects: Mapping[str, str], now: datetime) -> VerifiedAssertion:
+    async def complete(
+        self, callback: Callback, expects: Mapping[str, str], now: datetime
+    ) -> VerifiedAssertion:
         """Verify the answer.
 
         Raises:
@@ -193,7 +195,9 @@ class OidcConnector:
 
     async def _load_provider(self, _now: datetime) -> openid_provider.ProviderMetadata:
         body = await self._document(self._entry.discovery_url, "oidc.discovery_unavailable")
-        return openid_provider.read_metadata(body, issuer=self._entry.issuer)
+        return openid_provider.read_metadata(
+            body, issuer=self._entry.issuer, discovery_url=self._entry.discovery_url
+        )
 
     async def _load_jwks(self, now: datetime) -> openid_provider.Jwks:
         provider = await self._provider.get(now)
@@ -260,9 +264,7 @@ class OidcConnector:
             accept="application/json",
             headers={"Authorization": f"Bearer {tokens.access_token}"},
         )
-        return relying_party.read_userinfo(
-            answer.status, answer.content_type, answer.body, claims=claims
-        )
+        return relying_party.read_userinfo(answer.status, answer.content_type, answer.body, claims=claims)
 
     async def refresh(self, now: datetime) -> None:
         """Read discovery and keys again."""

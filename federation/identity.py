@@ -209,7 +209,7 @@ def normalize(
         groups=_groups(
             ours.get("groups", ()), unobtainable=not assertion.unobtainable.isdisjoint(group_names)
         ),
-        attributes={name: values for name, values in sent.items() if name not in used}
+        attributes={name: values for name, values in sent.items() if values and name not in used}
         | {name: values for name, values in ours.items() if name not in _PROFILE},
         authentication=assertion.authentication,
     )

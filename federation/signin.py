@@ -136,6 +136,7 @@ class SignIn:
             decision = await self._decide(assertion, connector.connection, now)
         except FederationError as refusal:
             refusal.person = assertion.subject.person
+            refusal.checks = refusal.checks or assertion.checks  # the signature held: see rate limits
             raise
         return await self._open(decision, pending, callback, now)
 

@@ -17,7 +17,7 @@ import uvicorn
 from rich.console import Console
 from rich.table import Table
 
-from federation import app, clock, settings
+from federation import app, clock, logs, settings
 from federation.demo.loopback import loopback_only
 from federation.demo.openid_provider import DemoClient, OpenidProvider
 from federation.demo.saml_idp import SamlIdp
@@ -68,7 +68,9 @@ class _Server(uvicorn.Server):
         yield
 
 
-def prepare(directory: Path, certs: Path, *, port: int, saml_port: int, oidc_port: int) -> tuple[SamlIdp, OpenidProvider]:
+def prepare(
+    directory: Path, certs: Path, *, port: int, saml_port: int, oidc_port: int
+) -> tuple[SamlIdp, OpenidProvider]:
     """Write the settings file and what it names; return the two identity providers."""
     directory.mkdir(parents=True, exist_ok=True)
     base = f"http://{SERVICE_HOST}:{port}"
@@ -112,11 +114,14 @@ def main(*, port: int, saml_port: int, oidc_port: int, directory: Path, certs: P
     """Start everything, say where it is, and stay until Ctrl-C."""
     for host in (SERVICE_HOST, PROVIDER_HOST):
         loopback_only(host)
+    logs.configure(as_json=False)
     saml, provider = prepare(directory, certs, port=port, saml_port=saml_port, oidc_port=oidc_port)
     service = app.create_app(settings.load(directory / "federation.yaml"))
 
     def server(what: Any, host: str, at: int) -> _Server:
-        config = uvicorn.Config(what, host=host, port=at, log_level="warning", access_log=False)
+        config = uvicorn.Config(
+            what, host=host, port=at, log_config=None, log_level="warning", access_log=False
+        )
         return _Server(config)
 
     _announce(port, saml_port, oidc_port)
@@ -132,10 +137,14 @@ def main(*, port: int, saml_port: int, oidc_port: int, directory: Path, certs: P
 
 def _announce(port: int, saml_port: int, oidc_port: int) -> None:
     console = Console()
-    console.print(f"\n[bold]federation[/bold] {clock.now().astimezone(UTC):%H:%M} UTC, development, loopback only\n")
+    console.print(
+        f"\n[bold]federation[/bold] {clock.now().astimezone(UTC):%H:%M} UTC, development, loopback only\n"
+    )
     console.print(f"  sign in here        http://{SERVICE_HOST}:{port}/")
     console.print(f"  SAML IdP            http://{PROVIDER_HOST}:{saml_port}/metadata")
-    console.print(f"  OpenID Provider     http://{PROVIDER_HOST}:{oidc_port}/.well-known/openid-configuration\n")
+    console.print(
+        f"  OpenID Provider     http://{PROVIDER_HOST}:{oidc_port}/.well-known/openid-configuration\n"
+    )
     table = Table("user", "password", "what signing in shows", box=None, padding=(0, 2))
     for user in USERS.values():
         table.add_row(user.login, user.password, user.why)

@@ -34,8 +34,9 @@ __all__ = [  # what connectors may ask of this room
 
 # Said about the token, not about the person.
 _PROTOCOL = frozenset({
-    "iss", "aud", "azp", "exp", "iat", "nbf", "jti", "nonce", "at_hash", "c_hash", "s_hash",
+    "iss", "sub", "aud", "azp", "exp", "iat", "nbf", "jti", "nonce", "at_hash", "c_hash", "s_hash",
     "auth_time", "acr", "amr", "sid", "session_state", "_claim_names", "_claim_sources", "hasgroups",
+    "email_verified",
 })  # fmt: skip
 # What a scope asks for; "auto" fetches UserInfo where one of these is missing. Core §5.4.
 _ASKED = {"profile": "name", "email": "email", "groups": "groups"}

@@ -1,0 +1,167 @@
+"""Composition root: Settings → ASGI application. The only file that knows everyone.
+
+Everything expensive is made here, once: keys, trust material, the store, the outbound door.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+
+from starlette.types import ASGIApp
+
+from federation import clock, connectors, keys, registry, settings, signin, upkeep
+from federation.clock import Clock
+from federation.connectors import Connector
+from federation.errors import ConfigurationError, FederationError
+from federation.fetch import Fetch
+from federation.saml import xml
+from federation.settings import Settings
+from federation.store.store import Store, open_store
+from federation.web.embed import Embedded
+from federation.web.house import House, ReadyCheck
+from federation.web.rates import Rates, parse_rate
+from federation.web.routes import service
+from federation.web.verify import Verify
+
+log = logging.getLogger("federation")
+
+REFRESH_EVERY = timedelta(hours=1)  # discovery, keys and metadata by URL, in every worker
+
+
+def create_app(config: Settings, *, now: Clock = clock.now) -> Verify:
+    """Return the service on its own.
+
+    Raises:
+        ConfigurationError: When it starts: everything that is wrong with keys and connections.
+    """
+    return service(lambda: open_house(config, now=now))
+
+
+def from_environment() -> Verify:
+    """Return the service for a uvicorn worker process."""
+    return create_app(settings.load(settings.file_of_worker()))
+
+
+class Federation(Embedded):
+    """ASGI middleware for a Starlette or FastAPI application: sign-in routes and ``request.user``.
+
+    Args:
+        app: The application behind it.
+        config: Its settings file.
+    """
+
+    def __init__(self, app: ASGIApp, config: str | Path = settings.DEFAULT_FILE) -> None:
+        read = settings.load(Path(config))
+        super().__init__(app, open_house=lambda: open_house(read))
+
+
+@contextlib.asynccontextmanager
+async def open_house(config: Settings, *, now: Clock = clock.now) -> AsyncIterator[House]:
+    """Open everything one worker needs, and close it again.
+
+    Raises:
+        ConfigurationError: Keys, connections or the database cannot be used.
+    """
+    if fault := xml.library_fault():
+        raise ConfigurationError("start.libraries", fault)
+    pair, vault = open_keys(config, now=now)
+    entries = registry.compile_connections(config, signing_certificate=pair.certificate_der, now=now())
+    fetch = Fetch(
+        allow=config.outbound.allow,
+        proxy=config.outbound.proxy.get_secret_value() if config.outbound.proxy else None,
+        development=config.development,
+    )
+    connected = {name: connectors.connect(entry, fetch) for name, entry in entries.items()}
+    store = await open_store(config.database_url.get_secret_value())
+    tasks = (
+        asyncio.create_task(upkeep.run(store, upkeep.standing_jobs(store), holder=_holder(), clock=now)),
+        asyncio.create_task(_keep_fresh(connected, now)),
+    )
+    try:
+        yield _house(config, entries, connected, store, vault, now)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await fetch.close()
+        await store.close()
+
+
+def open_keys(config: Settings, *, now: Clock) -> tuple[keys.KeyPair, keys.Vault]:
+    """Load our keys; in development make the missing ones.
+
+    Raises:
+        ConfigurationError: ``keys.*``, with the file and the mend.
+    """
+    if config.development:
+        keys.generate_key_pair(
+            config.sp_key, config.sp_certificate, name="federation (development)", now=now()
+        )
+        for key in config.encryption_keys:
+            keys.generate_secret_key(key.file)
+    pair = keys.load_key_pair(config.sp_key, config.sp_certificate)
+    return pair, keys.open_vault([key.file for key in config.encryption_keys])
+
+
+def _house(
+    config: Settings,
+    entries: Mapping[str, registry.Saml | registry.Oidc],
+    connected: Mapping[str, Connector],
+    store: Store,
+    vault: keys.Vault,
+    now: Clock,
+) -> House:
+    story = signin.SignIn(
+        connectors=connected,
+        organizations=config.organizations,
+        store=store,
+        vault=vault,
+        limits=signin.Limits(idle=config.session.idle, absolute=config.session.absolute),
+        clock=now,
+    )
+
+    async def keys_loadable() -> str | None:
+        try:
+            keys.load_key_pair(config.sp_key, config.sp_certificate)
+            keys.open_vault([key.file for key in config.encryption_keys])
+        except FederationError as fault:
+            return fault.detail
+        return None
+
+    ready: dict[str, ReadyCheck] = {"database": store.ready, "keys": keys_loadable}
+    return House(
+        signin=story,
+        store=store,
+        connections={name: entry.connection for name, entry in entries.items()},
+        sp_metadata={
+            name: entry.sp_metadata for name, entry in entries.items() if isinstance(entry, registry.Saml)
+        },
+        base_url=config.base_url,
+        trusted_proxies=config.trusted_proxies,
+        rates=Rates(
+            sign_in=parse_rate(config.rate_limits.sign_in), failures=parse_rate(config.rate_limits.failures)
+        ),
+        clock=now,
+        ready=ready,
+    )
+
+
+def _holder() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+async def _keep_fresh(connected: Mapping[str, Connector], now: Clock) -> None:
+    """Fetch what providers publish at start and every hour, so that no sign-in waits for it."""
+    while True:
+        for name, connector in connected.items():
+            try:
+                await connector.refresh(now())
+            except FederationError as fault:
+                log.warning("provider not reached", extra={"connection": name, "code": fault.code})
+        await asyncio.sleep(REFRESH_EVERY.total_seconds())
