@@ -126,7 +126,7 @@ EMAIL: list[tuple[dict[str, Any], dict[str, Any] | None, bool | None]] = [
     ({"email": "a@x"}, {"email": "b@x", "email_verified": True}, None),  # another's
     ({"email": "a@x"}, {"email_verified": True}, None),  # of what?
     ({"email_verified": True}, {"email": "b@x"}, None),  # of what?
-    ({"email": "a@x", "email_verified": False}, {"email": "a@x", "email_verified": True}, False),  # signed wins
+    ({"email": "a@x", "email_verified": False}, {"email": "a@x", "email_verified": True}, False),  # signed
 ]  # fmt: skip
 
 
