@@ -36,9 +36,9 @@ from federation.scalars import (
 
 
 class Model(BaseModel):
-    """Base of every part of the file: frozen, no unknown key."""
+    """Base of every part of the file: frozen, no unknown key, no value in an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, hide_input_in_errors=True)
 
 
 class AttributeTest(Model):

@@ -45,6 +45,12 @@ def _show_duration(value: timedelta) -> str:
     return f"{seconds // _UNITS[unit]}{unit}"
 
 
+def _skew(value: timedelta) -> timedelta:
+    if not timedelta(0) <= value <= MAXIMUM_SKEW:
+        raise ValueError(f"expected at most {_show_duration(MAXIMUM_SKEW)}")
+    return value
+
+
 def _domain(value: str) -> str:
     labels = value.split(".")
     if (
@@ -74,22 +80,27 @@ def _from_here(value: Path, info: ValidationInfo) -> Path:
 
 
 def _reveal(value: object, info: ValidationInfo) -> object:
-    """Turn ``{env: NAME}`` or ``{file: PATH}`` into the secret itself; messages name the place alone."""
+    """Turn ``{env: NAME}`` or ``{file: PATH}`` into the secret itself.
+
+    No message repeats a path or a name of another form: a secret may have been pasted there.
+    """
     if not isinstance(value, Mapping):
         return value
     place = place_of(info)
     match [*value.items()]:
-        case [("env", str(name))] if name:
+        case [("env", str(name))] if re.fullmatch(r"[A-Z_][A-Z0-9_]*", name):
             found, where = place.environment.get(name, ""), f"environment variable {name}"
         case [("file", str(name))] if name:
-            where = f"file {name}"
+            where = "its file"
             try:
-                found = (place.directory / name).read_text().strip()
+                found = (place.directory / name).read_text(encoding="utf-8").strip()
             except (OSError, UnicodeDecodeError) as error:
                 why = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-                raise ValueError(f"{where} cannot be read ({why})") from None
+                raise ValueError(
+                    f"its file cannot be read ({why}); paths start at {place.directory}"
+                ) from None
         case _:
-            raise ValueError("expected one of {env: NAME} or {file: PATH}")
+            raise ValueError("expected one of {env: NAME} (upper-case) or {file: PATH}")
     if not found:
         raise ValueError(f"{where} is not set or empty")
     return found
@@ -197,7 +208,7 @@ Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 Domain = Annotated[str, AfterValidator(_domain)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
-Skew = Annotated[Duration, Field(ge=timedelta(0), le=MAXIMUM_SKEW)]
+Skew = Annotated[Duration, AfterValidator(_skew)]
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 EntityId = Annotated[Text, Field(max_length=1024)]  # SAML Core §8.3.6
 Url = Annotated[str, AfterValidator(_url)]

@@ -129,7 +129,7 @@ class Settings(Model):
         faults.refuse(((one,), fault) for one in ids if (fault := name_fault(one, ids)))
         return organizations
 
-    @field_validator("connections", mode="plain")
+    @field_validator("connections", mode="before")
     @classmethod
     def _connected(cls, told: object, info: ValidationInfo) -> dict[str, AnyConnection]:
         """Read every connection, and hold them against each other even where one is broken."""
@@ -159,7 +159,7 @@ _CONNECTION: TypeAdapter[AnyConnection] = TypeAdapter(Connection)
 
 def _read_connection(name: str, told: object, info: ValidationInfo) -> AnyConnection:
     if isinstance(told, SamlConnection | OidcConnection):
-        return told if told.id == name else told.model_copy(update={"id": name})
+        return told.model_copy(update={"id": name})
     if not isinstance(told, Mapping):
         raise faults.as_error([((), "expected keys with values, such as protocol: saml")])
     protocol = _protocol(told)
@@ -168,15 +168,14 @@ def _read_connection(name: str, told: object, info: ValidationInfo) -> AnyConnec
         found.append((("protocol",), f"expected {faults.EXPECTED['protocol']}"))
     if fault := presets.fault(str(told.get("preset", "generic")), protocol):
         found.append((("preset",), fault))
-    whole = {**presets.fill_in(told), "id": name, "protocol": protocol}
+    filled = {key: value for key, value in presets.fill_in(told).items() if key != "id"}
     try:
-        read = _CONNECTION.validate_python(whole, context=info.context)
+        read = _CONNECTION.validate_python({**filled, "protocol": protocol}, context=info.context)
     except ValidationError as error:
-        # The first step is the union's tag, not a key of the file; a bad id is named by its own rule.
-        untagged = ((steps[1:], why) for steps, why in faults.read_errors(error, _keys()))
-        found += [(steps, why) for steps, why in untagged if steps != ("id",)]
+        # The first step is the union's tag, not a key of the file.
+        found += [(steps[1:], why) for steps, why in faults.read_errors(error, _keys())]
     faults.refuse(found)
-    return read
+    return read.model_copy(update={"id": name})
 
 
 def _protocol(told: Mapping[str, object]) -> str:
@@ -201,10 +200,11 @@ def _between(
         if organizations is not None and one.organization not in organizations:
             known = ", ".join(organizations) or "none"
             yield (name, "organization"), f"expected one of organizations (known: {known})"
+            continue
         for domain in one.domains:
             owner = owners.setdefault(domain, one)
             if owner.organization != one.organization:
-                yield (name, "domains"), f"{domain} belongs to organization {owner.organization} already"
+                yield (name, "domains"), f"{domain} belongs to another organization's connection, {owner.id}"
         for key, url in _urls(one):
             try:
                 require_https(url, development=development is not False)
