@@ -84,6 +84,7 @@ class Kept(Generic[T]):
         self._load = load
         self._value: T | None = None
         self._tried: datetime | None = None
+        self._renewed: datetime | None = None
         self._failure: FederationError | None = None
         self._lock = asyncio.Lock()
 
@@ -101,8 +102,10 @@ class Kept(Generic[T]):
     async def renew(self, now: datetime) -> T:
         """Fetch again because a message named something unknown; at most every RENEW_AFTER."""
         async with self._lock:
-            if self._value is not None and self._tried and now - self._tried < RENEW_AFTER:
+            # Its own clock: keys may rotate a second after the hourly refresh.
+            if self._value is not None and self._renewed and now - self._renewed < RENEW_AFTER:
                 return self._value
+            self._renewed = now
             return await self._fetch(now)
 
     async def refresh(self, now: datetime) -> None:

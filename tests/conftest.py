@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest_plugins = ["databases", "strictness"]
+pytest_plugins = ["databases", "providers", "strictness"]
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ RULES = [
     {"name": "auditors", "attribute": {"name": "department", "in": ["Finance"]}, "roles": ["auditor"]},
     {"name": "researchers", "groups": ["zoë & <r&d*"], "roles": ["researcher"]},
 ]
-ROLES = {"alice": ["admin", "member"], "bob": ["auditor", "member"], "zoe": ["member", "researcher"]}
+ROLES = {"alice": ["admin"], "bob": ["auditor"], "zoe": ["researcher"]}  # a rule, so no default role
 CONNECTIONS = ("ssp-file", "ssp-url", "op")
 
 
@@ -139,7 +139,7 @@ def test_another_domain_may_not_enter(service: Service, browser: Browser, connec
     assert "mallory" not in page.text
     assert "evil.example" not in page.text
     assert service.is_nobody(browser)
-    assert service.code_of(page) == "domain.not_allowed"
+    assert service.code_of(page) == "policy.domain"
 
 
 @pytest.mark.parametrize("connection", CONNECTIONS)
@@ -158,12 +158,11 @@ def test_sign_out_ends_the_session_on_the_server(service: Service, browser: Brow
         assert service.is_nobody(thief)
 
 
-@pytest.mark.parametrize("keep", [True, False], ids=["old keys kept", "old keys gone"])
 def test_keys_rotate_between_two_logins(
-    service: Service, browser: Browser, openid_provider_npm: OidcProvider, *, keep: bool
+    service: Service, browser: Browser, openid_provider_npm: OidcProvider
 ) -> None:
     before = sign_in(service, browser, "op", "alice")
-    openid_provider_npm.rotate_keys(keep=keep)
+    openid_provider_npm.rotate_keys(keep=False)
     with Browser() as another:
         after = sign_in(service, another, "op", "alice")
     assert before["user"] == after["user"]
@@ -182,7 +181,7 @@ def test_who_cancels_at_the_provider_is_told_so(service: Service, browser: Brows
     page = browser.go(str(answer.url.join(answer.headers["location"])))
     assert page.status_code == 403
     assert service.is_nobody(browser)
-    assert service.code_of(page) == "oidc.error"
+    assert service.code_of(page) == "oidc.error_answer"
 
 
 def acs_hop(service: Service, browser: Browser, login: str) -> tuple[str, dict[str, str]]:
@@ -212,7 +211,7 @@ def test_a_response_of_an_older_sign_in_is_refused(service: Service, browser: Br
         answer = another.request("POST", url, {**new, "SAMLResponse": old["SAMLResponse"]})
         assert answer.status_code == 403
         assert service.is_nobody(another)
-        assert service.code_of(answer) == "saml.in_response_to"
+        assert service.code_of(answer) == "saml.response_in_response_to"
 
 
 def test_a_response_in_another_browser_is_refused(service: Service, browser: Browser) -> None:
