@@ -6,7 +6,6 @@ lxml's C14N and cryptography; xmlsec, in the tests, says whether the right ones 
 
 import base64
 import hashlib
-from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import EllipsisType
@@ -99,14 +98,15 @@ def sign(element: Element, key: SigningKey, knobs: SignatureKnobs) -> None:
     place = element.find(SIGNATURE)
     if place is None:
         raise ValueError("there is no place for a signature")
-    bare = deepcopy(element)
-    _cut(bare, bare.find(SIGNATURE))
+    # In its own place: a copy would lose the declarations that a PrefixList names.
+    index, tail = element.index(place), place.tail
+    _lift(element, place)
     method = knobs.method or ("rsa-sha256" if isinstance(key.private, rsa.RSAPrivateKey) else "ecdsa-sha256")
-    octets = canonicalize(bare, knobs.prefixes.split())
+    octets = canonicalize(element, knobs.prefixes.split())
     digest = base64.b64encode(hashlib.new(knobs.digest, octets).digest()).decode()
     signature = etree.fromstring(_signature(str(element.get("ID")), method, digest, key, knobs).encode())
-    signature.tail = place.tail
-    element.replace(place, signature)
+    element.insert(index, signature)
+    _lower(signature, tail)
     value = _make_value(key, method, canonicalize(signature[0], []))
     found = signature.find(DS + "SignatureValue")
     if found is not None:
@@ -126,15 +126,22 @@ def canonicalize(element: Element, prefixes: list[str]) -> bytes:
     )
 
 
-def _cut(element: Element, signature: Element | None) -> None:
-    if signature is None:
-        return
+def _lift(element: Element, signature: Element) -> None:
+    """Take a Signature out and leave the text behind it where it was."""
     before, tail = signature.getprevious(), signature.tail or ""
     if before is None:
         element.text = (element.text or "") + tail
     else:
         before.tail = (before.tail or "") + tail
     element.remove(signature)
+
+
+def _lower(signature: Element, tail: str | None) -> None:
+    """Put the text behind a Signature again, after ``_lift`` left it before."""
+    before = signature.getprevious()
+    if before is not None and tail:
+        before.tail = (before.tail or "").removesuffix(tail)
+        signature.tail = tail
 
 
 def _make_value(key: SigningKey, method: str, octets: bytes) -> bytes:

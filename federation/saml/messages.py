@@ -220,8 +220,10 @@ def _read_attributes(statements: list[Element], faults: list[str]) -> dict[str, 
                 continue
             values = merged.setdefault(name, [])
             for value in attribute:
-                if value.get(_NIL) is None:
-                    values.append("".join(map(str, value.itertext())) if len(value) else value.text or "")
+                if len(value):
+                    values.append("".join(map(str, value.itertext())))
+                elif (text := value.text) is not None or value.get(_NIL) is None:
+                    values.append(text or "")
     return {name: tuple(values) for name, values in merged.items()}
 
 

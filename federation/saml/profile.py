@@ -251,17 +251,24 @@ CONFIRMATION_RULES: dict[str, Callable[[Confirmation, Expected], str | None]] = 
 }
 
 
-def ask(message: Message, want: Expected) -> dict[str, str]:
-    """Ask every rule; return what the broken ones said, in the order of the tables."""
+def _ask(message: Message, want: Expected) -> tuple[dict[str, str], Confirmation | None]:
+    """Ask every rule: what the broken ones said, in the order of the tables, and the confirmation."""
     broken = {code: said for code, rule in RULES.items() if (said := rule(message, want))}
-    if (chosen := _choose(message, want)) is not None:
-        broken |= {code: said for code, rule in CONFIRMATION_RULES.items() if (said := rule(chosen, want))}
-    return broken
+    # The bearer confirmation that breaks no rule, else the first, to say what it lacks.
+    chosen, lacks = None, dict[str, str]()
+    for one in message.assertion.confirmations:
+        if one.method == BEARER:
+            missed = {code: said for code, rule in CONFIRMATION_RULES.items() if (said := rule(one, want))}
+            if chosen is None or not missed:
+                chosen, lacks = one, missed
+            if not missed:
+                break
+    return broken | lacks, chosen
 
 
 def check(message: Message, want: Expected) -> tuple[Check, ...]:
     """Ask every rule; return what each of them said, broken or not."""
-    broken = ask(message, want)
+    broken, _ = _ask(message, want)
     return tuple(Check(one.code, broken.get(one.code)) for one in _HELD)
 
 
@@ -278,8 +285,8 @@ def verify(message: Message, want: Expected, before: tuple[Check, ...]) -> Verif
 
     Source: SAML Profiles §4.1.4.3.
     """
-    broken = ask(message, want)
-    chosen, name = _choose(message, want), message.assertion.name_id
+    broken, chosen = _ask(message, want)
+    name = message.assertion.name_id
     if broken or chosen is None or name is None:
         raise _refused(message, want, before, broken)
     return VerifiedAssertion(
@@ -310,15 +317,6 @@ def _refused(
     if name is not None and name.value.strip():
         refusal.person = _subject(name, want).person
     return refusal
-
-
-def _choose(message: Message, want: Expected) -> Confirmation | None:
-    """The bearer confirmation that satisfies every rule, else the first, to say what it lacks."""
-    bearers = [one for one in message.assertion.confirmations if one.method == BEARER]
-    for one in bearers:
-        if not any(rule(one, want) for rule in CONFIRMATION_RULES.values()):
-            return one
-    return bearers[0] if bearers else None
 
 
 def _subject(name: NameId, want: Expected) -> Subject:
