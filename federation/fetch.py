@@ -58,6 +58,7 @@ class Answer:
     status: int
     content_type: str
     body: bytes = field(repr=False)
+    date: str = ""  # the provider's clock, for `federation doctor`
 
 
 def unmap(address: Address) -> Address:
@@ -258,6 +259,7 @@ class Fetch:
                 status=response.status,
                 content_type=response.headers.get("Content-Type", ""),
                 body=await _read(response),
+                date=response.headers.get("Date", ""),
             )
 
     def _check(self, url: str, declared: Declared) -> URL:

@@ -128,8 +128,6 @@ def accept(
         raise ValueError("claims, client and expected belong to one sign-in")
     said = dict(claims.claims)
     merged = {**(userinfo or {}), **{name: value for name, value in said.items() if value is not None}}
-    verified = _email_verified(said, userinfo or {})
-    merged["email_verified"] = verified
     asked = () if userinfo is None else (Check("oidc.userinfo_sub"),)
     return VerifiedAssertion(
         id=claims.id,
@@ -137,7 +135,7 @@ def accept(
         not_on_or_after=claims.expires_at + expected.skew,
         attributes=dict(_flatten({name: v for name, v in merged.items() if name not in _PROTOCOL})),
         unobtainable=_unobtainable(merged),
-        email_verified=verified,
+        email_verified=_email_verified(said, userinfo or {}),
         authentication=_authentication(said),
         checks=(*claims.checks, *asked),
         seal=SEAL,
