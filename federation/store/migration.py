@@ -68,7 +68,7 @@ async def upgrade_postgres(db: Any) -> None:
     from alembic.util import CommandError  # noqa: PLC0415
 
     try:
-        async with db.transaction():
+        async with db.transaction(isolation="read_committed"):  # each statement sees what others committed
             await db.execute(f"SELECT pg_advisory_xact_lock({_LOCK})", timeout=_PATIENCE)
             version = await _postgres_version(db)
             if version != HEAD:
@@ -79,7 +79,10 @@ async def upgrade_postgres(db: Any) -> None:
 
 
 async def _postgres_version(db: Any) -> str | None:
-    if await db.fetchval("SELECT to_regclass('alembic_version')") is None:
+    # not to_regclass: it would answer from a cache that is not renewed while we wait for the lock
+    if not await db.fetchval(
+        "SELECT count(*) FROM pg_class WHERE relname = 'alembic_version' AND pg_table_is_visible(oid)"
+    ):
         return None
     version: str | None = await db.fetchval("SELECT version_num FROM alembic_version")
     return version

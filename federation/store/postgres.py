@@ -31,6 +31,7 @@ _OUTAGES = (
     asyncpg.InsufficientResourcesError,  # too many connections, disk full
     asyncpg.ReadOnlySQLTransactionError,  # a standby: failover is under way
     asyncpg.InterfaceError,  # the connection or the pool is closed
+    asyncpg.InternalClientError,  # the server's farewell arrived between two statements
     *_RACES,
 )
 _CONNECTING = 5.0  # seconds, each
@@ -93,7 +94,7 @@ def _where(url: str) -> str:
         port = parts.port
     except ValueError:
         raise fault from None
-    if parts.scheme != "postgresql" or not parts.path.strip("/") or parts.fragment:
+    if not url.startswith("postgresql://") or not parts.path.strip("/") or parts.fragment:
         raise fault
     return f"{parts.hostname or 'a local socket'}{f':{port}' if port else ''}{parts.path}"
 
@@ -161,6 +162,9 @@ class PostgresStore(Twin):
                 return await _drive(db, verb())
             async with db.transaction():
                 return await _drive(db, verb())  # leaves after the commit
+        except asyncpg.InternalClientError:
+            db.terminate()  # the pool would hand it out again
+            raise
         finally:
             await self._pool.release(db)
 

@@ -47,10 +47,10 @@ class Writer:
         A caller that is cancelled stops waiting; its job is done all the same, whole.
 
         Raises:
-            StoreUnavailable: ``store.closed``.
+            StoreUnavailable: ``store.unavailable``.
         """
         if self._closed:
-            raise StoreUnavailable("store.closed", "the store is closed")
+            raise StoreUnavailable("store.unavailable", "the store is closed")
         job = _Job(work, asyncio.get_running_loop().create_future())
         self._jobs.put(job)
         return job.told

@@ -1,0 +1,475 @@
+"""One suite for every promise of the store, on SQLite and on PostgreSQL."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from databases import ask
+
+from federation.errors import AssertionRefused, FederationError, SignInExpired
+from federation.identity import Authentication, Decision, Grant, Groups, Identity, Presence, Session, Subject
+from federation.store import verbs
+from federation.store.store import Store, open_store
+from federation.store.values import RECORD_OCTETS, NewSession, Pending, Record
+
+NOW = datetime(2026, 11, 21, 12, 0, 0, 123456, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
+IDLE = timedelta(hours=8)
+ABSOLUTE = timedelta(hours=24)
+BINDER = b"b" * 32
+TOKEN = b"t" * 32
+
+WAITING = Pending(
+    handle="a-handle",
+    connection="adfs",
+    binder_hash=BINDER,
+    expects={"request_id": "_1", "naïve": "ü"},
+    return_to="/path?x=1",
+    created_at=NOW,
+    expires_at=NOW + timedelta(minutes=10),
+)
+ZOE = Identity(
+    subject=Subject(issuer="https://idp.example", value="zoe"),
+    connection="adfs",
+    organization="acme",
+    email="zoe@acme.example",
+    email_verified=None,
+    given_name="Zoë",
+    family_name="& <R&D> 張",
+    display_name="Zoë 🦊",
+    groups=Groups(Presence.PRESENT, ("équipe", "R&D <x>")),
+    attributes={"department": ("R&D", "Überbau")},
+    authentication=Authentication(instant=NOW - MINUTE),
+)
+ADMITTED = Decision(identity=ZOE, grants=(Grant("admin", "admins"), Grant("member", "default")), checks=())
+RECORD = Record(
+    reference="AAAAAAAAAA",
+    at=NOW,
+    code="",
+    detail="admitted",
+    connection="adfs",
+    organization="acme",
+    size=1234,
+    digest="d" * 64,
+    person=ZOE.subject.person,
+    sealed="v1.sealed",
+)
+NEW = NewSession(
+    token_hash=TOKEN,
+    handle=WAITING.handle,
+    idle=IDLE.total_seconds(),
+    absolute_end=NOW + ABSOLUTE,
+    user_agent="Browser/1",
+    record=RECORD,
+)
+TABLES = ("user", "account", "role_grant", "session", "decision_record")
+
+
+def someone(**differs: Any) -> Decision:
+    return replace(ADMITTED, identity=replace(ZOE, **differs))
+
+
+def another(number: int, **differs: Any) -> NewSession:
+    """The values of one more sign-in: its own token and its own reference."""
+    record = replace(RECORD, reference=f"REF{number:07}")
+    return replace(NEW, token_hash=number.to_bytes(32, "big"), record=record, **differs)
+
+
+async def count(url: str) -> dict[str, int]:
+    return {table: (await ask(url, f'SELECT count(*) FROM "{table}"'))[0][0] for table in TABLES}  # noqa: S608
+
+
+async def refusal(attempt: Any) -> str:
+    with pytest.raises(FederationError) as refused:
+        await attempt
+    return refused.value.code
+
+
+# Pending sign-ins
+
+
+async def test_a_taken_sign_in_comes_back_as_it_was_kept(store: Store) -> None:
+    await store.remember_pending(WAITING)
+    assert await store.take_pending("adfs", "a-handle", BINDER, NOW) == WAITING
+
+
+async def test_one_of_twenty_takes_it(store: Store) -> None:
+    await store.remember_pending(WAITING)
+    tries = (store.take_pending(WAITING.connection, WAITING.handle, BINDER, NOW) for _ in range(20))
+    answers = await asyncio.gather(*tries, return_exceptions=True)
+    assert answers.count(WAITING) == 1
+    assert {a.code for a in answers if isinstance(a, SignInExpired)} == {"signin.used"}
+
+
+NOT_YOURS = [
+    # code                 connection  handle      binder     when                            already used
+    ("signin.unknown",    ("adfs",    "another",  BINDER,    NOW),                            False),
+    ("signin.unknown",    ("adfs",    "",         BINDER,    NOW),                            False),
+    ("signin.unknown",    ("adfs",    "a\0b\ud800", BINDER,  NOW),                            False),
+    ("signin.unknown",    ("adfs",    "a-handle", BINDER,    WAITING.expires_at),             False),
+    ("signin.unknown",    ("okta",    "a-handle", b"",       WAITING.expires_at),             True),
+    ("signin.connection", ("okta",    "a-handle", BINDER,    NOW),                            False),
+    ("signin.connection", ("okta",    "a-handle", b"",       NOW),                            True),
+    ("signin.browser",    ("adfs",    "a-handle", b"",       NOW),                            False),
+    ("signin.browser",    ("adfs",    "a-handle", b"x" * 32, NOW),                            True),
+    ("signin.used",       ("adfs",    "a-handle", BINDER,    NOW),                            True),
+    ("signin.used",       ("adfs",    "a-handle", BINDER,    WAITING.expires_at - SECOND),    True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "asked", "used"), NOT_YOURS)
+async def test_the_first_true_reason_is_told(
+    store: Store,
+    code: str,
+    asked: tuple[str, str, bytes, datetime],
+    used: bool,  # noqa: FBT001
+) -> None:
+    await store.remember_pending(WAITING)
+    if used:
+        await store.take_pending("adfs", "a-handle", BINDER, NOW)
+    assert await refusal(store.take_pending(*asked)) == code
+    if not used and asked[3] < WAITING.expires_at:  # a refused attempt spends nothing
+        assert await store.take_pending("adfs", "a-handle", BINDER, NOW) == WAITING
+
+
+async def test_every_reason_is_tried() -> None:
+    promised = {"signin.unknown", "signin.connection", "signin.browser", "signin.used"}
+    assert {code for code, _, _ in NOT_YOURS} == promised
+
+
+async def test_only_a_live_handle_of_this_connection_is_waiting(store: Store) -> None:
+    await store.remember_pending(WAITING)
+    assert await store.is_waiting("adfs", "a-handle", NOW)
+    assert not await store.is_waiting("okta", "a-handle", NOW)
+    assert not await store.is_waiting("adfs", "another", NOW)
+    assert not await store.is_waiting("adfs", "a-handle", WAITING.expires_at)
+    await store.take_pending("adfs", "a-handle", BINDER, NOW)
+    assert not await store.is_waiting("adfs", "a-handle", NOW)
+
+
+async def test_a_finished_sign_in_leads_its_own_browser_on(store: Store) -> None:
+    await store.remember_pending(WAITING)
+    assert await store.finished("a-handle", TOKEN, NOW) is None  # not answered yet
+    await store.take_pending("adfs", "a-handle", BINDER, NOW)
+    assert await store.finished("a-handle", TOKEN, NOW) is None  # used, but nothing was opened
+    await store.open_session(ADMITTED, NEW, NOW)
+    await store.open_session(ADMITTED, another(2, handle=""), NOW)
+    assert await store.finished("a-handle", TOKEN, NOW) == "/path?x=1"
+    assert await store.finished("a-handle", another(2).token_hash, NOW) is None  # another's session
+    assert await store.finished("a-handle", TOKEN, WAITING.expires_at) is None
+    await store.end_session(TOKEN, NOW)
+    assert await store.finished("a-handle", TOKEN, NOW) is None
+
+
+# Replay memory and person keys
+
+
+async def test_an_assertion_is_claimed_once(store: Store) -> None:
+    tries = (store.claim_assertion("https://idp.example", "_a", NOW + MINUTE, NOW) for _ in range(20))
+    answers = await asyncio.gather(*tries, return_exceptions=True)
+    assert answers.count(None) == 1
+    assert {a.code for a in answers if isinstance(a, AssertionRefused)} == {"signin.replayed"}
+
+
+async def test_another_issuers_assertion_of_this_id_is_another(store: Store) -> None:
+    for issuer, name in (("ab", "c"), ("a", "bc"), ("a", "b\0c"), ("a", "\ud800"), ("a", "x" * 9000)):
+        await store.claim_assertion(issuer, name, NOW + MINUTE, NOW)
+        assert await refusal(store.claim_assertion(issuer, name, NOW + MINUTE, NOW)) == "signin.replayed"
+
+
+async def test_a_claim_is_kept_to_its_last_moment(store: Store) -> None:
+    await store.claim_assertion("i", "_a", NOW + MINUTE, NOW)
+    await store.purge(NOW + MINUTE - SECOND)
+    assert await refusal(store.claim_assertion("i", "_a", NOW + MINUTE, NOW)) == "signin.replayed"
+
+
+async def test_a_person_has_one_key(store: Store) -> None:
+    offers = [f"key-{number}" for number in range(20)]
+    answers = await asyncio.gather(*(store.person_key("p", fresh) for fresh in offers))
+    assert len(set(answers)) == 1
+    assert answers[0] in offers
+    assert await store.person_key("p", "later") == answers[0]
+    assert await store.person_key("another", "later") == "later"
+
+
+# Sessions
+
+
+async def test_a_session_comes_back_as_it_was_opened(store: Store) -> None:
+    opened = await store.open_session(ADMITTED, NEW, NOW)
+    assert opened == await store.find_session(TOKEN, NOW)
+    assert opened == Session(
+        id=opened.id,
+        user=opened.user,
+        connection="adfs",
+        organization="acme",
+        groups=ZOE.groups.names,
+        grants=ADMITTED.grants,
+        attributes=ZOE.attributes,
+        authenticated_at=NOW - MINUTE,
+        created_at=NOW,
+        expires_at=NOW + ABSOLUTE,
+        idle_at=NOW + IDLE,
+        reference="AAAAAAAAAA",
+        user_agent="Browser/1",
+    )
+    assert (opened.user.email, opened.user.given_name) == ("zoe@acme.example", "Zoë")
+    assert (opened.user.family_name, opened.user.display_name) == ("& <R&D> 張", "Zoë 🦊")
+    assert await store.find_record("AAAAAAAAAA") == RECORD
+
+
+async def test_text_that_no_database_holds_does_no_harm(store: Store) -> None:
+    odd = "a\0b\ud800c"
+    decision = someone(given_name=odd, display_name=odd, attributes={odd: (odd,)})
+    opened = await store.open_session(decision, replace(NEW, user_agent=odd, handle=odd), NOW)
+    assert await store.find_session(TOKEN, NOW) == opened
+    assert opened.attributes == {odd: (odd,)}
+    assert await store.find_record(odd) is None
+    assert await store.end_session_by_id(opened.user.id, odd, NOW) is False
+
+
+async def test_the_second_sign_in_finds_the_same_user(store: Store, store_url: str) -> None:
+    first = await store.open_session(ADMITTED, NEW, NOW)
+    second = await store.open_session(someone(email="new@acme.example"), another(2), NOW)
+    assert second.user == replace(first.user, email="new@acme.example")
+    assert second.id != first.id
+    assert (await count(store_url))["user"] == 1
+    assert await ask(store_url, "SELECT email FROM account") == [("new@acme.example",)]
+
+
+@pytest.mark.parametrize(
+    "differs",
+    [
+        {"subject": replace(ZOE.subject, value="Zoe")},
+        {"subject": replace(ZOE.subject, issuer="https://idp.example/")},
+        {"organization": "other"},
+    ],
+)
+async def test_the_same_email_is_not_the_same_person(store: Store, differs: dict[str, Any]) -> None:
+    first = await store.open_session(ADMITTED, NEW, NOW)
+    second = await store.open_session(someone(**differs), another(2), NOW)
+    assert first.user.email == second.user.email
+    assert first.user.id != second.user.id
+
+
+async def test_twenty_first_sign_ins_at_one_moment_make_one_user(store: Store, store_url: str) -> None:
+    tries = (store.open_session(ADMITTED, another(number), NOW) for number in range(20))
+    sessions = await asyncio.gather(*tries)
+    assert len({session.user.id for session in sessions}) == 1
+    assert len({session.id for session in sessions}) == 20
+    expected = {"user": 1, "account": 1, "role_grant": 2, "session": 20, "decision_record": 20}
+    assert await count(store_url) == expected
+
+
+async def test_grants_are_replaced_by_their_own_connection_alone(store: Store, store_url: str) -> None:
+    await store.open_session(ADMITTED, NEW, NOW)
+    okta = replace(someone(connection="okta"), grants=(Grant("auditor", "finance"),))
+    await store.open_session(okta, another(2), NOW)
+    demoted = replace(ADMITTED, grants=(Grant("member", "default"), Grant("member", "default")))
+    session = await store.open_session(demoted, another(3), NOW)
+    kept = await ask(store_url, "SELECT connection, role, source FROM role_grant ORDER BY connection, role")
+    assert kept == [("adfs", "member", "default"), ("okta", "auditor", "finance")]
+    assert session.roles == ("member",)
+
+
+async def test_another_organizations_grants_stay_there(store: Store) -> None:
+    await store.open_session(ADMITTED, NEW, NOW)
+    elsewhere = replace(someone(organization="other", connection="okta"), grants=(Grant("guest", "default"),))
+    assert (await store.open_session(elsewhere, another(2), NOW)).roles == ("guest",)
+    first = await store.find_session(TOKEN, NOW)
+    assert first is not None
+    assert first.roles == ("admin", "member")
+
+
+async def test_a_failure_half_way_leaves_nothing(store: Store, store_url: str) -> None:
+    await store.remember_pending(WAITING)
+    await store.keep_record(RECORD)
+    before = await count(store_url)
+    with pytest.raises(Exception, match=r"(?i)unique|duplicate"):  # the record's reference is taken
+        await store.open_session(ADMITTED, NEW, NOW)
+    assert await count(store_url) == before
+    assert await ask(store_url, "SELECT session_id FROM pending_sign_in") == [(None,)]
+    assert await store.find_session(TOKEN, NOW) is None
+    await store.open_session(ADMITTED, another(2), NOW)  # and the store goes on
+
+
+async def test_a_new_session_replaces_the_browsers_last(store: Store) -> None:
+    await store.open_session(ADMITTED, NEW, NOW)
+    assert await store.find_session(TOKEN, NOW)
+    await store.open_session(ADMITTED, another(2, ended_token_hash=TOKEN), NOW)
+    assert await store.find_session(TOKEN, NOW) is None
+    assert await store.find_session(another(2).token_hash, NOW)
+
+
+ENDS = [
+    # what ended it      absolute end     when it is asked     lives
+    ("nothing",         NOW + ABSOLUTE,  NOW,                 True),
+    ("idle, before",    NOW + ABSOLUTE,  NOW + IDLE - SECOND, True),
+    ("idle",            NOW + ABSOLUTE,  NOW + IDLE,          False),
+    ("absolute, before", NOW + MINUTE,   NOW + MINUTE - SECOND, True),
+    ("absolute",        NOW + MINUTE,    NOW + MINUTE,        False),
+    ("never lived",     NOW,             NOW,                 False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("absolute_end", "when", "lives"), [end[1:] for end in ENDS], ids=[e[0] for e in ENDS]
+)
+async def test_each_limit_ends_a_session(
+    store: Store,
+    absolute_end: datetime,
+    when: datetime,
+    lives: bool,  # noqa: FBT001
+) -> None:
+    session = await store.open_session(ADMITTED, replace(NEW, absolute_end=absolute_end), NOW)
+    assert (await store.find_session(TOKEN, when) is not None) is lives
+    assert (await store.sessions_of(session.user.id, "acme", when) != ()) is lives
+
+
+async def test_an_ended_session_is_refused_at_once(store: Store) -> None:
+    await store.open_session(ADMITTED, NEW, NOW)
+    assert await store.find_session(TOKEN, NOW)
+    await store.end_session(TOKEN, NOW)
+    assert await store.find_session(TOKEN, NOW) is None
+    await store.end_session(TOKEN, NOW)  # again, and for one that never was: nothing happens
+    await store.end_session(b"unknown", NOW)
+    assert await store.find_session(b"unknown", NOW) is None
+
+
+async def test_a_session_ended_elsewhere_is_refused_within_a_second(store: Store, store_url: str) -> None:
+    for number in (1, 2, 3):
+        session = await store.open_session(ADMITTED, another(number), NOW)
+        assert await store.find_session(another(number).token_hash, NOW)  # and remembered, where it is
+    elsewhere = await open_store(store_url)
+    await elsewhere.end_session(another(1).token_hash, NOW)
+    await elsewhere.open_session(ADMITTED, another(4, ended_token_hash=another(2).token_hash), NOW)
+    assert await elsewhere.end_session_by_id(session.user.id, session.id, NOW)
+    await elsewhere.close()
+    for number in (1, 2, 3):
+        assert await store.find_session(another(number).token_hash, NOW + SECOND) is None, number
+
+
+async def test_a_clock_set_back_prolongs_nothing(store: Store, store_url: str) -> None:
+    await store.open_session(ADMITTED, NEW, NOW)
+    assert await store.find_session(TOKEN, NOW + MINUTE)
+    await ask(store_url, "UPDATE session SET ended_at = 0")
+    assert await store.find_session(TOKEN, NOW) is None
+
+
+async def test_a_use_is_noted_at_most_once_a_minute(store: Store, store_url: str) -> None:
+    await store.open_session(ADMITTED, NEW, NOW)
+    noted = []
+    for after in (0, 59, 60, 61, 119, 120, 150):
+        await asyncio.gather(*(store.find_session(TOKEN, NOW + after * SECOND) for _ in range(5)))
+        await store.end_session(b"unknown", NOW)  # behind the note in the writer's queue
+        ((last_seen,),) = await ask(store_url, "SELECT last_seen FROM session")
+        noted.append((last_seen - int(NOW.timestamp() * 1_000_000)) // 1_000_000)
+    assert noted == [0, 0, 60, 60, 60, 120, 120]
+
+
+async def test_use_prolongs_a_session_but_never_past_its_end(store: Store) -> None:
+    await store.open_session(ADMITTED, NEW, NOW)
+    step = IDLE - SECOND
+    for uses in range(1, 4):
+        assert await store.find_session(TOKEN, NOW + uses * step), uses
+        await store.end_session(b"unknown", NOW)
+    assert await store.find_session(TOKEN, NOW + ABSOLUTE - SECOND)
+    assert await store.find_session(TOKEN, NOW + ABSOLUTE) is None
+
+
+async def test_a_late_note_does_not_revive_an_ended_session(store: Store) -> None:
+    await store.open_session(ADMITTED, NEW, NOW)
+    await store.find_session(TOKEN, NOW + MINUTE)
+    await store.end_session(TOKEN, NOW + MINUTE)
+    assert await store.find_session(TOKEN, NOW + 2 * MINUTE) is None
+
+
+async def test_a_person_sees_and_ends_their_own_sessions_here(store: Store) -> None:
+    first = await store.open_session(ADMITTED, NEW, NOW)
+    second = await store.open_session(ADMITTED, another(2), NOW + SECOND)
+    bob = await store.open_session(someone(subject=Subject(issuer="i", value="bob")), another(3), NOW)
+    then = NOW + MINUTE
+    assert [s.id for s in await store.sessions_of(first.user.id, "acme", then)] == [second.id, first.id]
+    assert await store.sessions_of(first.user.id, "other", then) == ()
+    assert await store.end_session_by_id(first.user.id, bob.id, then) is False
+    assert await store.end_session_by_id(first.user.id, first.id, then) is True
+    assert await store.end_session_by_id(first.user.id, first.id, then) is False
+    assert await store.find_session(TOKEN, then) is None
+    assert [s.id for s in await store.sessions_of(first.user.id, "acme", then)] == [second.id]
+    assert await store.find_session(another(3).token_hash, then)
+
+
+# Records
+
+
+async def test_the_ring_overwrites_its_oldest(store: Store, store_url: str) -> None:
+    rubbish = [replace(RECORD, reference=name, person="", sealed="") for name in ("FIRST", "SECOND", "THIRD")]
+    await store.keep_record(rubbish[0])
+    await store.keep_record(rubbish[1])
+    await store.keep_record(RECORD)  # of a person: not in the ring
+    await ask(store_url, f"UPDATE ring SET place = {verbs.RING - 1}")  # noqa: S608  the ring is full
+    await store.keep_record(rubbish[2])
+    assert await store.find_record("FIRST") is None
+    assert await store.find_record("SECOND") == rubbish[1]
+    assert await store.find_record("THIRD") == rubbish[2]
+    assert await store.find_record(RECORD.reference) == RECORD
+
+
+async def test_rubbish_at_one_moment_takes_a_place_each(store: Store, store_url: str) -> None:
+    rubbish = [replace(RECORD, reference=f"R{number}", person="", sealed="") for number in range(50)]
+    await asyncio.gather(*map(store.keep_record, rubbish))
+    assert await ask(store_url, "SELECT count(*), min(ring), max(ring) FROM decision_record") == [(50, 0, 49)]
+
+
+async def test_a_record_is_bounded() -> None:
+    with pytest.raises(ValueError, match="larger"):
+        replace(RECORD, sealed="x" * (RECORD_OCTETS + 1))
+    with pytest.raises(ValueError, match="larger"):
+        replace(RECORD, detail="x" * 301)
+
+
+# Upkeep
+
+
+async def test_purge_takes_what_is_over_and_nothing_else(store: Store, store_url: str) -> None:
+    for number in range(5):
+        life = timedelta(minutes=10 if number else 60)
+        await store.remember_pending(replace(WAITING, handle=str(number), expires_at=NOW + life))
+        await store.claim_assertion("i", str(number), NOW + life, NOW)
+        await store.open_session(ADMITTED, another(number, absolute_end=NOW + life), NOW)
+    await store.end_session(another(1).token_hash, NOW)
+    assert await store.purge(NOW) == 1  # the ended session
+    at = NOW + timedelta(minutes=10)
+    assert await store.purge(at - SECOND) == 0
+    assert [await store.purge(at, batch=2) for _ in range(4)] == [6, 5, 0, 0]
+    assert await store.is_waiting("adfs", "0", at)
+    assert await store.find_session(another(0).token_hash, at)
+    assert (await count(store_url))["decision_record"] == 5
+    assert await store.purge(NOW + verbs.RECORD_LIFE) == 3 + 5
+    assert (await count(store_url)) == {
+        "user": 1, "account": 1, "role_grant": 2, "session": 0, "decision_record": 0,
+    }  # fmt: skip
+
+
+async def test_a_used_sign_in_stays_until_it_expires(store: Store) -> None:
+    await store.remember_pending(WAITING)
+    await store.take_pending("adfs", "a-handle", BINDER, NOW)
+    await store.purge(WAITING.expires_at - SECOND)
+    assert await refusal(store.take_pending("adfs", "a-handle", BINDER, NOW)) == "signin.used"
+    await store.purge(WAITING.expires_at)
+    assert await refusal(store.take_pending("adfs", "a-handle", BINDER, NOW)) == "signin.unknown"
+
+
+async def test_a_lease_has_one_holder_until_it_runs_out(store: Store) -> None:
+    tries = (store.lease("purge", f"node-{number}", NOW + MINUTE, NOW) for number in range(20))
+    won = await asyncio.gather(*tries)
+    assert won.count(True) == 1
+    holder = f"node-{won.index(True)}"
+    assert await store.lease("another", "b", NOW + MINUTE, NOW)
+    assert await store.lease("purge", holder, NOW + MINUTE, NOW)  # renewed
+    assert not await store.lease("purge", "b", NOW + 2 * MINUTE, NOW + MINUTE - SECOND)
+    assert await store.lease("purge", "b", NOW + 2 * MINUTE, NOW + MINUTE)
+    assert not await store.lease("purge", holder, NOW + 2 * MINUTE, NOW + MINUTE)

@@ -1,0 +1,363 @@
+"""The database under the store: its URL, its migrations, its file, and its absence."""
+
+import asyncio
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from contextlib import closing, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from databases import Postgres, ask
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from test_store import ADMITTED, BINDER, NEW, NOW, RECORD, TOKEN, WAITING, refusal
+
+from federation.errors import ConfigurationError, StoreUnavailable
+from federation.store import migration, sql, tables
+from federation.store.postgres import PostgresStore, numbered
+from federation.store.store import Store, open_store
+from federation.store.verbs import Steps
+from federation.store.writer import Writer
+
+STATEMENTS = {
+    f"{name}-{place}": text
+    for name, value in vars(sql).items()
+    if name.isupper() and not name.startswith("_")
+    for place, text in enumerate([value] if isinstance(value, str) else value)
+}
+
+
+# The database
+
+
+async def test_reopening_keeps_everything(store: Store, store_url: str) -> None:
+    await store.remember_pending(WAITING)
+    opened = await store.open_session(ADMITTED, replace(NEW, handle=""), NOW)
+    await store.close()
+    again = await open_store(store_url)
+    try:
+        assert await again.ready() is None
+        assert await again.find_session(TOKEN, NOW) == opened
+        assert await again.find_record(RECORD.reference) == RECORD
+        assert await again.take_pending("adfs", "a-handle", BINDER, NOW) == WAITING
+    finally:
+        await again.close()
+
+
+async def test_it_says_when_migrations_are_not_at_head(store: Store, store_url: str) -> None:
+    assert await store.ready() is None
+    await ask(store_url, "UPDATE alembic_version SET version_num = '0000'")
+    assert "migration" in (await store.ready() or "")
+
+
+async def test_what_was_closed_is_unavailable(store: Store) -> None:
+    await store.close()
+    assert await refusal(store.find_session(TOKEN, NOW)) == "store.unavailable"
+    assert await refusal(store.end_session(TOKEN, NOW)) == "store.unavailable"
+    assert await store.ready()
+    await store.close()
+
+
+# Migrations
+
+
+def _differences(connection: sa.Connection) -> list[Any]:
+    context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+    return [
+        change for change in compare_metadata(context, tables.Row.metadata) if "alembic" not in str(change)
+    ]
+
+
+def _engine(url: str) -> AsyncEngine:
+    def connect() -> Any:
+        return asyncpg.connect(url)
+
+    return create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=sa.NullPool)
+
+
+async def test_migrations_make_the_tables_of_the_house(store: Store, store_url: str) -> None:
+    if store_url.startswith("sqlite"):
+        engine = sa.create_engine(store_url, poolclass=sa.NullPool)
+        with engine.connect() as connection:
+            assert _differences(connection) == []
+        return
+    async with _engine(store_url).connect() as connection:
+        assert await connection.run_sync(_differences) == []
+
+
+def test_head_is_the_newest_revision() -> None:
+    assert ScriptDirectory.from_config(migration._config()).get_current_head() == migration.HEAD
+
+
+@pytest.mark.parametrize("statement", STATEMENTS.values(), ids=STATEMENTS)
+def test_sqlite_can_prepare_every_statement_on_the_tables(statement: str) -> None:
+    engine = sa.create_engine("sqlite://")
+    with engine.connect() as connection:
+        tables.Row.metadata.create_all(connection)
+        connection.exec_driver_sql("CREATE TABLE alembic_version (version_num TEXT)")
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        names = dict.fromkeys(numbered(statement)[1])
+        driver.execute(f"EXPLAIN {statement}", names)
+    engine.dispose()
+
+
+async def test_postgresql_can_prepare_every_statement_on_the_tables(postgres_url: str) -> None:
+    async with _engine(postgres_url).begin() as connection:
+        await connection.run_sync(tables.Row.metadata.create_all)
+        await connection.exec_driver_sql("CREATE TABLE alembic_version (version_num TEXT)")
+    plain = await asyncpg.connect(postgres_url)
+    for statement in STATEMENTS.values():
+        await plain.prepare(numbered(statement)[0])
+    await plain.close()
+
+
+def test_a_statement_is_numbered_once_for_each_name() -> None:
+    assert numbered("a = :now AND b = :it AND c < :now") == ("a = $1 AND b = $2 AND c < $1", ("now", "it"))
+
+
+OPEN = """
+import asyncio, sys
+from federation.store.store import open_store
+
+async def main():
+    store = await open_store(sys.argv[1])
+    print(await store.ready(), sorted({"sqlalchemy", "sqlmodel", "alembic"} & set(sys.modules)))
+    await store.close()
+
+asyncio.run(main())
+"""
+
+
+def _opening(url: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", OPEN, url],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(migration.__file__).parents[2],
+    )
+
+
+def test_processes_that_start_at_once_all_succeed(store_url: str) -> None:
+    processes = [_opening(store_url) for _ in range(3)]
+    said = [process.communicate(timeout=60)[0].strip() for process in processes]
+    assert all(line.startswith("None ") for line in said), said
+    at_head = _opening(store_url)
+    assert at_head.communicate(timeout=60)[0].strip() == "None []"  # a worker's start imports none of them
+
+
+async def test_stores_opened_at_one_moment_all_succeed(store_url: str) -> None:
+    stores = await asyncio.gather(*(open_store(store_url) for _ in range(5)))
+    for store in stores:
+        assert await store.ready() is None
+        await store.close()
+
+
+async def test_a_newer_database_is_not_touched(store: Store, store_url: str) -> None:
+    await ask(store_url, "UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(ConfigurationError, match=r"^store\.migration: "):
+        await open_store(store_url)
+    assert await ask(store_url, "SELECT version_num FROM alembic_version") == [("9999",)]
+
+
+async def test_a_migration_that_fails_leaves_nothing(store_url: str) -> None:
+    await _make(store_url, "CREATE TABLE session (mine INTEGER)")  # somebody else's table
+    with pytest.raises(ConfigurationError, match=r"^store\.migration: "):
+        await open_store(store_url)
+    with pytest.raises(Exception, match=r"(?i)no such table|does not exist"):
+        await ask(store_url, "SELECT * FROM claimed_assertion")
+
+
+async def _make(url: str, statement: str) -> None:
+    if url.startswith("sqlite:///"):
+        Path(url.removeprefix("sqlite:///")).parent.mkdir()
+    await ask(url, statement)
+
+
+# URLs
+
+
+FAULTS = [
+    # code               url
+    ("store.url",         ""),
+    ("store.url",         "mysql://root:s3cret@localhost/x"),
+    ("store.url",         "sqlite:"),
+    ("store.url",         "sqlite://"),
+    ("store.url",         "sqlite:///"),
+    ("store.url",         "sqlite:///:memory:"),
+    ("store.url",         "sqlite:///var/x.db?mode=ro"),
+    ("store.url",         "sqlite:///var/"),
+    ("store.url",         "sqlite://host/x.db"),
+    ("store.url",         "postgresql:x"),
+    ("store.url",         "postgresql://u:s3cret@localhost"),
+    ("store.url",         "postgresql://u:s3cret@localhost:port/x"),
+    ("store.url",         "postgresql://u:s3cret@localhost/x#part"),
+    ("store.unreachable", "postgresql://u:s3cret@127.0.0.1:1/x"),
+    ("store.unreachable", "postgresql://u:s3cret@127.0.0.1:1/x?sslmode=s3cret"),
+    ("store.unreachable", "sqlite:////dev/null/x.db"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "url"), FAULTS)
+async def test_a_url_that_cannot_be_used_is_refused_without_its_password(code: str, url: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{code}: ") as refused:
+        await open_store(url)
+    chain: BaseException | None = refused.value
+    while chain:
+        assert "s3cret" not in str(chain)
+        chain = chain.__cause__
+
+
+async def test_a_wrong_database_name_is_unreachable(postgres: Postgres) -> None:
+    assert await refusal(open_store(postgres.url("nosuch"))) == "store.unreachable"
+
+
+# The file
+
+
+async def test_the_file_is_made_for_us_alone(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "er" / "federation.db"
+    store = await open_store(f"sqlite:///{path}")
+    await store.keep_record(RECORD)
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+    assert modes == dict.fromkeys(("federation.db", "federation.db-shm", "federation.db-wal"), 0o600)
+    await store.close()
+
+
+async def test_a_relative_path_is_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    await (await open_store("sqlite:///var/federation.db")).close()
+    assert (tmp_path / "var" / "federation.db").exists()
+
+
+async def test_what_is_not_a_database_is_unreachable(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("This is not a database, it is a text of some length." * 50)
+    assert await refusal(open_store(f"sqlite:///{tmp_path}/notes.txt")) == "store.unreachable"
+
+
+# Outages
+
+
+async def test_a_lost_database_is_a_typed_refusal(postgres: Postgres, postgres_url: str) -> None:
+    store = await open_store(postgres_url)
+    name = postgres_url.rpartition("/")[2]
+    await ask(postgres.url("postgres"), f"DROP DATABASE {name} WITH (FORCE)")
+    for attempt in (
+        store.find_session(TOKEN, NOW),
+        store.take_pending("adfs", "a-handle", BINDER, NOW),
+        store.open_session(ADMITTED, NEW, NOW),
+        store.keep_record(RECORD),
+    ):
+        assert await refusal(attempt) == "store.unavailable"
+    assert "does not answer" in (await store.ready() or "")
+    await store.close()
+
+
+async def test_cut_connections_are_made_again(postgres_url: str) -> None:
+    store = await open_store(postgres_url)
+    await ask(
+        postgres_url,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'federation'",
+    )
+    with suppress(StoreUnavailable):  # where the loss was not seen yet
+        await store.ready()
+    assert await store.ready() is None
+    await store.close()
+
+
+async def test_a_lost_race_is_run_again_and_not_for_ever(postgres_url: str) -> None:
+    store = await open_store(postgres_url)
+    assert isinstance(store, PostgresStore)
+    attempts = []
+
+    def losing(times: int) -> Steps[str]:
+        attempts.append(times)
+        yield sql.KEEP_PERSON_KEY, {"person": f"p{len(attempts)}", "wrapped": ""}
+        if len(attempts) <= times:
+            yield "DO $$ BEGIN RAISE SQLSTATE '40001'; END $$", {}
+        return "done"
+
+    assert await store._transact(lambda: losing(2)) == "done"
+    assert await ask(postgres_url, "SELECT person FROM person_key") == [("p3",)]
+    attempts.clear()
+    assert await refusal(store._transact(lambda: losing(1000))) == "store.unavailable"
+    assert len(attempts) < 10
+    await store.close()
+
+
+# The writer
+
+
+def _writer(path: Path) -> Writer:
+    db = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+    db.execute("PRAGMA journal_mode=WAL")
+    db.execute("CREATE TABLE IF NOT EXISTS told (what TEXT)")
+    return Writer(db)
+
+
+def _tell(what: str, fault: Exception | None = None) -> Any:
+    def work(db: sqlite3.Connection) -> str:
+        db.execute("INSERT INTO told VALUES (?)", (what,))
+        if fault:
+            raise fault
+        return what
+
+    return work
+
+
+async def test_a_refused_job_undoes_itself_alone(tmp_path: Path) -> None:
+    writer = _writer(tmp_path / "w.db")
+    jobs = [writer.submit(_tell("a")), writer.submit(_tell("b", KeyError("no"))), writer.submit(_tell("c"))]
+    answers = await asyncio.gather(*jobs, return_exceptions=True)
+    await writer.close()
+    assert [type(answer) for answer in answers] == [str, KeyError, str]
+    assert await ask(f"sqlite:///{tmp_path}/w.db", "SELECT what FROM told") == [("a",), ("c",)]
+
+
+async def test_all_that_wait_are_one_commit(tmp_path: Path) -> None:
+    writer = _writer(tmp_path / "w.db")
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hold(db: sqlite3.Connection) -> bool:
+        begun.set()
+        go_on.wait(10)
+        return db.in_transaction
+
+    first = writer.submit(hold)
+    await asyncio.to_thread(begun.wait, 10)
+    rest = [writer.submit(_tell("x")) for _ in range(20)]
+    assert await ask(f"sqlite:///{tmp_path}/w.db", "SELECT * FROM told") == []
+    go_on.set()
+    assert await first
+    await asyncio.gather(*rest)
+    await writer.close()
+    assert await ask(f"sqlite:///{tmp_path}/w.db", "SELECT count(*) FROM told") == [(20,)]
+
+
+async def test_a_commit_that_fails_is_told_to_all_who_wait(tmp_path: Path) -> None:
+    writer = _writer(tmp_path / "w.db")
+    with closing(sqlite3.connect(tmp_path / "w.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        jobs = [writer.submit(_tell(what)) for what in "abc"]
+        answers = await asyncio.gather(*jobs, return_exceptions=True)
+        assert {type(answer) for answer in answers} == {StoreUnavailable}
+    assert await writer.submit(_tell("d")) == "d"
+    await writer.close()
+    assert await ask(f"sqlite:///{tmp_path}/w.db", "SELECT what FROM told") == [("d",)]
+
+
+async def test_a_caller_that_is_gone_does_not_stop_its_job(tmp_path: Path) -> None:
+    writer = _writer(tmp_path / "w.db")
+    writer.submit(_tell("a")).cancel()
+    assert await writer.submit(_tell("b")) == "b"
+    await writer.close()
+    assert await ask(f"sqlite:///{tmp_path}/w.db", "SELECT what FROM told") == [("a",), ("b",)]
