@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from math import ceil
 
 from federation.errors import TooManyRequests
 
@@ -51,12 +50,11 @@ class Rate:
         if self.amount is None or key not in self._windows:
             return
         window, passed = self._turn(key, now)
-        used = window.before * (1 - passed) + window.now
-        if used + 1 > self.amount:
+        if window.before * (1 - passed) + window.now >= self.amount:
             raise TooManyRequests(
                 "rate.limited",
                 "this address tried too often",
-                retry_after=ceil(self._wait(window, passed)),
+                retry_after=self._wait(window, passed, self.amount),
             )
 
     def count(self, key: tuple[str, ...], now: datetime) -> None:
@@ -79,13 +77,13 @@ class Rate:
             window.number = int(number)
         return window, into / self.seconds
 
-    def _wait(self, window: _Window, passed: float) -> float:
-        """Return the seconds until one more fits, if nobody tries meanwhile."""
-        room = (self.amount or 0) - 1
-        if window.now <= room:  # the last window still weighs: wait until enough of it is gone
-            return max(1.0, (1 - (room - window.now) / window.before - passed) * self.seconds)
-        left = (1 - passed) * self.seconds
-        return max(1.0, left + (1 - room / window.now) * self.seconds)
+    def _wait(self, window: _Window, passed: float, amount: int) -> int:
+        """Return the whole seconds until one more fits, if nobody tries meanwhile."""
+        if window.now < amount:  # the window before still weighs: until enough of it has passed
+            share = 1 - (amount - window.now) / window.before - passed
+        else:
+            share = 1 - passed + 1 - amount / window.now
+        return int(share * self.seconds + 1e-6) + 1  # past the moment, though floats fall short of it
 
 
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}

@@ -1,0 +1,212 @@
+"""The whole stair in one process: real application, store, keys, and both development IdPs.
+
+Only the browser's side is ours here: ASGI in place of a socket. The service asks the OpenID
+Provider over loopback. The clock stands still unless a test moves it.
+"""
+
+import base64
+import re
+import sqlite3
+import zlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx2
+import uvicorn
+from processes import free_port
+
+from federation import app, settings
+from federation.demo.openid_provider import DemoClient, OpenidProvider
+from federation.demo.saml_idp import SamlIdp
+from federation.demo.users import USERS
+from federation.web.house import House
+from federation.web.routes import build, routes
+from federation.web.verify import Verify
+
+NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
+BASE = "http://localhost:8000"
+SECRET = "a secret for tests"
+SETTINGS = """
+base_url: {base}
+development: true
+database_url: sqlite:///{directory}/federation.db
+encryption_keys: [{{file: {directory}/secrets.key}}]
+sp_key: {keys}/sp.key
+sp_certificate: {keys}/sp.crt
+trusted_proxies: [10.0.0.0/8]
+{more}
+organizations:
+  acme: {{name: Acme, default_roles: [member]}}
+connections:
+  acme-saml:
+    protocol: saml
+    organization: acme
+    display_name: Acme (SAML)
+    domains: [acme.example]
+    metadata: {{file: acme-saml.xml}}
+    role_rules: &rules
+      - {{name: platform administrators, groups: [platform-admins], roles: [admin]}}
+  other-saml:
+    protocol: saml
+    organization: acme
+    visible: false
+    domains: [other.example]
+    metadata: {{file: other-saml.xml}}
+  acme-oidc:
+    protocol: oidc
+    organization: acme
+    display_name: Acme (OpenID Connect)
+    domains: [acme.example]
+    issuer: {issuer}
+    client_id: federation
+    client_secret: {{file: client-secret}}
+    scopes: [openid, profile, email, groups]
+    role_rules: *rules
+"""
+SAML_IDP = {"acme-saml": "https://idp.acme.example", "other-saml": "https://idp.other.example"}
+
+
+@dataclass
+class StandingClock:
+    """Tells one time until it is set."""
+
+    at: datetime = NOW
+
+    def __call__(self) -> datetime:
+        return self.at
+
+
+@dataclass
+class Stair:
+    """Everything a test of the whole way needs."""
+
+    house: House
+    application: Verify
+    idps: dict[str, SamlIdp]
+    provider: OpenidProvider
+    clock: StandingClock
+    database: Path
+    browsers: list[httpx2.AsyncClient] = field(default_factory=list)
+
+    def browser(self, **headers: str) -> httpx2.AsyncClient:
+        """Return a browser with no cookies that asks for JSON, so that refusals can be read."""
+        transport = httpx2.ASGITransport(self.application)
+        told = {"accept": "application/json"} | {
+            name.replace("_", "-"): value for name, value in headers.items()
+        }
+        self.browsers.append(httpx2.AsyncClient(transport=transport, base_url=BASE, headers=told))
+        return self.browsers[-1]
+
+    async def begin(
+        self, browser: httpx2.AsyncClient, connection: str, return_to: str = "/account"
+    ) -> dict[str, str]:
+        """Start a sign-in; return what the identity provider is asked."""
+        answer = await browser.get(f"/login/{connection}", params={"return_to": return_to})
+        assert answer.status_code == 303, answer.text
+        return dict(parse_qsl(urlsplit(answer.headers["location"]).query))
+
+    async def saml(
+        self, browser: httpx2.AsyncClient, who: str = "ada", connection: str = "acme-saml", **knobs: Any
+    ) -> dict[str, str]:
+        """Start a sign-in; return the form that the IdP would have the browser post."""
+        asked = await self.begin(browser, connection)
+        request = zlib.decompress(base64.b64decode(asked["SAMLRequest"]), -15).decode()
+        request_id = re.search(r'\bID="([^"]+)"', request)
+        assert request_id
+        document = self.idps[connection].response(
+            user=USERS[who],
+            acs_url=f"{BASE}/saml/{connection}/acs",
+            sp_entity_id=f"{BASE}/saml/{connection}/metadata",
+            request_id=request_id[1],
+            now=self.clock(),
+            **knobs,
+        )
+        return {"SAMLResponse": SamlIdp.encode(document), "RelayState": asked["RelayState"]}
+
+    async def oidc(self, browser: httpx2.AsyncClient, who: str = "ada", fault: str = "") -> str:
+        """Start a sign-in and log in at the provider; return the callback's path and query."""
+        answer = await browser.get("/login/acme-oidc?return_to=/account")
+        assert answer.status_code == 303, answer.text
+        transport = httpx2.ASGITransport(self.provider.app())
+        async with httpx2.AsyncClient(transport=transport, base_url=self.provider.issuer) as there:
+            page = await there.get(answer.headers["location"])
+            ticket = re.search(r'name="?ticket"? value="([^"]+)"', page.text)
+            assert ticket, page.text
+            form = {"ticket": ticket[1], "login": who, "password": USERS[who].password, "break": fault}
+            done = await there.post("/login", data=form)
+        return str(done.headers["location"]).removeprefix(BASE)
+
+    async def code(self, answer: httpx2.Response) -> str:
+        """Return the refusal's code from the record under the answer's reference."""
+        record = await self.house.store.find_record(answer.json()["error"]["reference"])
+        assert record is not None, answer.text
+        return record.code
+
+    def count(self, table: str) -> int:
+        """Return how many rows a table has."""
+        with closing(sqlite3.connect(self.database)) as db:
+            return int(db.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0])  # noqa: S608
+
+
+@cache
+def _providers() -> tuple[dict[str, SamlIdp], OpenidProvider, StandingClock]:
+    """Make both kinds of provider once: their keys take longer than everything else."""
+    idps = {
+        name: SamlIdp(
+            entity_id=entity_id,
+            base_url="http://127.0.0.1:1",
+            service_providers={f"{BASE}/saml/{name}/metadata": f"{BASE}/saml/{name}/acs"},
+        )
+        for name, entity_id in SAML_IDP.items()
+    }
+    client = DemoClient(secret=SECRET, redirect_uris=(f"{BASE}/oidc/acme-oidc/callback",))
+    clock = StandingClock()
+    issuer = f"http://127.0.0.1:{free_port()}"
+    return idps, OpenidProvider(issuer, {"federation": client}, clock=clock), clock
+
+
+@asynccontextmanager
+async def standing(directory: Path, more: str = "") -> AsyncIterator[Stair]:
+    """Open everything in an empty directory; ``more`` is added to the settings file."""
+    idps, provider, clock = _providers()
+    clock.at = NOW
+    keys = directory.parent / "stair-keys"  # of this whole run
+    keys.mkdir(exist_ok=True)
+    for name, idp in idps.items():
+        (directory / f"{name}.xml").write_bytes(idp.metadata())
+    (directory / "client-secret").write_text(SECRET)
+    file = directory / "federation.yaml"
+    file.write_text(
+        SETTINGS.format(base=BASE, directory=directory, keys=keys, issuer=provider.issuer, more=more)
+    )
+    async with _listening(provider), app.open_house(settings.load(file), now=clock) as house:
+        inner = build(routes(), None)
+        inner.state.house = house
+        stair = Stair(house, Verify(inner), idps, provider, clock, directory / "federation.db")
+        yield stair
+        for browser in stair.browsers:
+            await browser.aclose()
+
+
+@asynccontextmanager
+async def _listening(provider: OpenidProvider) -> AsyncIterator[None]:
+    """Serve the provider on its issuer's port, on this loop."""
+    port = urlsplit(provider.issuer).port
+    assert port
+    config = uvicorn.Config(
+        provider.app(), host="127.0.0.1", port=port, log_level="error", lifespan="off", ws="none"
+    )
+    config.load()
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
+    await server.startup()
+    try:
+        yield
+    finally:
+        await server.shutdown()
