@@ -97,7 +97,8 @@ ROUTES = [
     ("ada@acme.example", "okta"),
     ("  Ada.Lovelace@ACME.Example\n", "okta"),
     ("ada@beta.example", "beta"),
-    ("ada@shared.example", None),
+    ("ada@two.example", "okta"),  # one organization's two connections: the first declared
+    ("ada@shared.example", None),  # two organizations': nobody's
     ("ada@unknown.example", None),
     ("ada@sub.acme.example", None),
     ("acme.example", None),
@@ -111,10 +112,11 @@ ROUTES = [
 
 
 @pytest.mark.parametrize(("typed", "leads_to"), ROUTES)
-def test_a_typed_address_leads_to_the_one_owner(typed: str, leads_to: str | None) -> None:
+def test_a_typed_address_leads_to_its_owner(typed: str, leads_to: str | None) -> None:
     known = [
-        connection(domains=["acme.example", "shared.example"], visible=False),
-        connection(id="beta", domains=["beta.example", "shared.example"]),
+        connection(domains=["acme.example", "two.example", "shared.example"], visible=False),
+        connection(id="adfs", domains=["two.example"]),
+        connection(id="beta", organization="beta", domains=["beta.example", "shared.example"]),
         connection(id="everybody", **ANYONE),
     ]
     assert domains.route(typed, known) == leads_to

@@ -79,17 +79,20 @@ def domain_of(email: str) -> str:
 
 
 def route(email: str, connections: Sequence[AnyConnection]) -> str | None:
-    """Return the id of the one connection that owns the address's domain.
+    """Return the id of the connection that owns the address's domain.
+
+    An organization may have several for one domain: the first one declared is meant.
 
     Args:
         email: As typed by anyone; surrounding white space does not count.
-        connections: All connections in force.
+        connections: All connections in force, in the order of their declaration.
 
     Returns:
-        None where the address is malformed, its domain unknown, or owned by several.
+        None where the address is malformed, its domain unknown, or two organizations'.
     """
     address = parse_email(email.strip())
     if address is None:
         return None
-    owners = [connection.id for connection in connections if domain_of(address) in connection.domains]
-    return owners[0] if len(owners) == 1 else None
+    owners = [connection for connection in connections if domain_of(address) in connection.domains]
+    organizations = {owner.organization for owner in owners}
+    return owners[0].id if len(organizations) == 1 else None
