@@ -122,6 +122,11 @@ class Settings(Model):
             raise ValueError("expected [{file: certs/secrets.key}]; `federation init` makes the file")
         return (KeyFile(file=place_of(info).directory / "certs/secrets.key"),)
 
+    @field_validator("organizations", mode="before")
+    @classmethod
+    def _commented_out(cls, told: object) -> object:
+        return {} if told is None else told  # a key whose lines are all comments
+
     @field_validator("organizations")
     @classmethod
     def _named(cls, organizations: dict[str, Organization]) -> dict[str, Organization]:
@@ -133,6 +138,7 @@ class Settings(Model):
     @classmethod
     def _connected(cls, told: object, info: ValidationInfo) -> dict[str, AnyConnection]:
         """Read every connection, and hold them against each other even where one is broken."""
+        told = {} if told is None else told
         if not isinstance(told, Mapping):
             raise ValueError("expected ids with a connection under each")  # noqa: TRY004  pydantic's way
         found: list[Fault] = []

@@ -1,0 +1,253 @@
+"""The operator's command line. Each command imports what it needs: `--help` stays light.
+
+Exit codes: 0 in order, 1 something was found or failed, 2 the settings (or the command) are wrong.
+"""
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from federation.errors import ConfigurationError, FederationError
+
+if TYPE_CHECKING:
+    from federation.inquiry import Story
+    from federation.settings import Settings
+
+OUR_FAULT: Final = 2
+FOUND: Final = 1
+
+app = typer.Typer(
+    name="federation",
+    help="Federation service provider: sign-in through SAML 2.0 and OpenID Connect.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+metadata = typer.Typer(help="SAML metadata, ours and theirs.", no_args_is_help=True, rich_markup_mode=None)
+config = typer.Typer(help="The settings file.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(metadata, name="metadata")
+app.add_typer(config, name="config")
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="Settings file [default: $FEDERATION_CONFIG, else federation.yaml]"),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+
+
+@contextlib.contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turn a refusal into its sentence on standard error, and an exit code."""
+    try:
+        yield
+    except FederationError as refusal:
+        print(f"federation: {refusal.detail}", file=sys.stderr)
+        raise typer.Exit(OUR_FAULT if isinstance(refusal, ConfigurationError) else FOUND) from None
+
+
+def loaded(file: Path | None) -> "Settings":
+    """Load the settings that a command was given."""
+    from federation import settings
+
+    return settings.load(file or settings.file_of_worker())
+
+
+@app.command(epilog="Examples:  federation serve   ·   federation serve --port 8080 --workers 4")
+def serve(
+    config: ConfigOption = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes; each has its own pool.")] = 1,
+) -> None:
+    """Run the service until SIGTERM or Ctrl-C; requests in flight get ten seconds to end."""
+    with plain_errors():
+        read = loaded(config)
+        import uvicorn
+
+        from federation import app as composition
+        from federation import clock, logs, registry, settings
+
+        # Asked here too, so that a fault is one sentence and not every worker's traceback.
+        pair, _ = composition.open_keys(read, now=clock.now)
+        registry.compile_connections(read, signing_certificate=pair.certificate_der, now=clock.now())
+        settings.tell_workers(read.file)
+        logs.configure(as_json=not sys.stderr.isatty())
+    uvicorn.run(
+        "federation.app:from_environment",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        lifespan="on",
+        log_config=None,
+        access_log=False,  # a query string may hold a code or an address
+        proxy_headers=False,  # trusted_proxies is read by the rate limits, and nothing else by anyone
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+
+
+@app.command(epilog="Examples:  federation demo   ·   federation demo --port 9000")
+def demo(
+    port: Annotated[int, typer.Option(help="Port of the service.")] = 8000,
+    saml_port: Annotated[int, typer.Option(help="Port of the development SAML IdP.")] = 8001,
+    oidc_port: Annotated[int, typer.Option(help="Port of the development OpenID Provider.")] = 8002,
+    directory: Annotated[Path, typer.Option(help="Settings and database go here.")] = Path("var/demo"),
+    certs: Annotated[Path, typer.Option(help="Keys go here.")] = Path("certs"),
+) -> None:
+    """Run the service and two development identity providers, on loopback, until Ctrl-C."""
+    with plain_errors():
+        from federation.demo import run
+
+        run.main(port=port, saml_port=saml_port, oidc_port=oidc_port, directory=directory, certs=certs)
+
+
+@app.command(epilog="Examples:  federation init   ·   federation init --base-url https://sso.acme.example")
+def init(
+    config: ConfigOption = None,
+    base_url: Annotated[str, typer.Option(help="Public origin.")] = "http://localhost:8000",
+) -> None:
+    """Write a commented settings file and our keys beside it; what is there already stays."""
+    with plain_errors():
+        from federation import clock, settings, starter
+
+        file = config or settings.file_of_worker()
+        for path, made in starter.write(file, base_url, now=clock.now()):
+            print(f"{'made' if made else 'kept'}  {path}")
+    print(f"\nNext: name a connection in {file}, then\n  federation doctor --config {file}")
+
+
+@app.command(epilog="Examples:  federation doctor   ·   federation doctor --json | jq .healthy")
+def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Look for what is wrong, from base URL to the providers' clocks; exit 1 if anything is red."""
+    with plain_errors():
+        from federation import clock
+        from federation import doctor as surgery
+
+        findings = asyncio.run(surgery.examine(loaded(config), now=clock.now()))
+    healthy = all(one.state is not surgery.State.FAILED for one in findings)
+    if as_json:
+        show({"healthy": healthy, "findings": [one.as_json() for one in findings]})
+    else:
+        marks = {"ok": "ok     ", "note": "note   ", "warning": "WARNING", "failed": "FAILED "}
+        for one in findings:
+            print(f"{marks[one.state.value]}  {one.topic}: {one.said}")
+            if one.mend:
+                print(f"         to mend: {one.mend}")
+    raise typer.Exit(0 if healthy else FOUND)
+
+
+@app.command(
+    epilog="Examples:  federation explain 7QK2M4XW3A   ·   federation explain response.b64 --connection adfs"
+)
+def explain(
+    what: Annotated[str, typer.Argument(metavar="REFERENCE|FILE", help="A page's reference, or a file.")],
+    config: ConfigOption = None,
+    connection: Annotated[str | None, typer.Option(help="FILE: whose message it is.")] = None,
+    at: Annotated[
+        datetime | None,
+        typer.Option(
+            help="FILE: the UTC moment to judge it at [default: now]", formats=["%Y-%m-%dT%H:%M:%SZ"]
+        ),
+    ] = None,
+    decode: Annotated[bool, typer.Option("--decode", help="FILE: print the decoded message too.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell why a sign-in ended as it did, or what each rule says of a SAMLResponse or ID Token."""
+    with plain_errors():
+        from datetime import UTC
+
+        from federation import clock, inquiry
+
+        read, file = loaded(config), Path(what)
+        by_reference = bool(inquiry.REFERENCE.fullmatch(what.upper())) and not file.exists()
+        if by_reference:
+            story = asyncio.run(inquiry.by_reference(read, what.upper()))
+        else:
+            now = at.replace(tzinfo=UTC) if at else clock.now()
+            story = asyncio.run(inquiry.by_message(read, inquiry.read_message(file), connection, now=now))
+    if as_json:
+        show(story.as_json())
+    else:
+        tell(story, decode=decode)
+    raise typer.Exit(FOUND if story.code and not by_reference else 0)
+
+
+def tell(story: "Story", *, decode: bool) -> None:
+    """Print a story: what came of it, who can mend it, and every rule that was asked."""
+    from federation.inquiry import outcome
+
+    print(f"{f'REFUSED  {story.code}' if story.code else 'ACCEPTED'}\n{story.detail}")
+    if story.mended_by:
+        print(f"to be mended by {story.mended_by}")
+    print()
+    for name, fact in story.facts.items():
+        print(f"{name:<13} {fact}")
+    if story.checks:
+        print()
+    width = max((len(one.code) for one in story.checks), default=0)
+    for one in story.checks:
+        print(f"{outcome(one):<8}  {one.code:<{width}}  {one.said or ''}".rstrip())
+    if decode and story.message:
+        print(f"\n{story.message}")
+
+
+@metadata.command("show", epilog="Example:  federation metadata show adfs > sp.xml")
+def show_metadata(
+    connection: Annotated[str, typer.Argument(help="Id of a SAML connection.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print our metadata for a connection, as /saml/{connection}/metadata serves it."""
+    with plain_errors():
+        from federation import app as composition
+        from federation import clock, registry
+
+        read = loaded(config)
+        if connection not in read.connections or read.connections[connection].protocol != "saml":
+            raise ConfigurationError(
+                "metadata.connection", f"{connection} is no SAML connection of {read.file}"
+            )
+        pair, _ = composition.open_keys(read, now=clock.now)
+        entry = registry.compile_one(
+            read.connections[connection],
+            read.base_url,
+            signing_certificate=pair.certificate_der,
+            now=clock.now(),
+        )
+    assert isinstance(entry, registry.Saml)  # noqa: S101  its protocol was asked above
+    text = entry.sp_metadata.decode()
+    if as_json:
+        show({"entity_id": entry.sp_entity_id, "acs_url": entry.acs_url, "metadata": text})
+    else:
+        print(text)
+
+
+@config.command(epilog="Examples:  federation config check   ·   federation config check --json")
+def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Read the settings from file, secret files and environment, and name every fault."""
+    with plain_errors():
+        from federation.connection import show as plain
+
+        read = loaded(config)
+    if as_json:
+        show(plain(read))
+    else:
+        print(f"{read.file} is in order: {', '.join(read.connections) or 'no connections yet'}")
+
+
+def show(data: Any) -> None:
+    """Print data as JSON."""
+    print(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,231 @@
+"""What `federation explain` tells: a recorded sign-in, or a message from a file, rule by rule.
+
+For the operator's eyes. A message out of a file is asked the same rules as a sign-in's, and
+never becomes an identity.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+from federation import keys, registry, signin
+from federation.errors import (
+    AssertionRefused,
+    Check,
+    ConfigurationError,
+    FederationError,
+    PolicyRefused,
+    ProviderUnavailable,
+    RequestRefused,
+    SignInExpired,
+)
+from federation.fetch import Declared, Fetch
+from federation.oidc import provider, relying_party
+from federation.registry import Oidc, Saml
+from federation.saml import bindings, metadata, service_provider
+from federation.saml.service_provider import Said
+from federation.settings import Settings
+from federation.store.store import Store, open_store
+
+REFERENCE: Final = re.compile(r"[A-Z2-7]{10}")
+_JWT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_OK: Final = 200
+_UNASKED: Final = ("not asked", "not checked")  # what only the sign-in itself knew
+_MENDED_BY: Final = {
+    "saml": AssertionRefused.mended_by,
+    "oidc": AssertionRefused.mended_by,
+    "policy": PolicyRefused.mended_by,
+    "identity": PolicyRefused.mended_by,
+    "signin": SignInExpired.mended_by,
+    "fetch": ProviderUnavailable.mended_by,
+    "form": RequestRefused.mended_by,
+    "return_to": RequestRefused.mended_by,
+    "rate": RequestRefused.mended_by,
+}
+
+
+def outcome(check: Check) -> str:
+    """Say in a word what came of a rule: a role rule that does not match refuses nobody."""
+    if check.said is None:
+        return "held"
+    if check.said.startswith(_UNASKED):
+        return "open"
+    return "no match" if check.code.startswith("policy.rule") else "BROKEN"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Story:
+    """Why an attempt, or a message, was accepted or not."""
+
+    code: str  # "" where everything held
+    detail: str
+    checks: tuple[Check, ...]
+    facts: dict[str, str]  # when, where, how large
+    message: str = ""  # decoded, of a file
+
+    @property
+    def mended_by(self) -> str:
+        return _MENDED_BY.get(self.code.partition(".")[0], FederationError.mended_by) if self.code else ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        checks = [
+            {"code": one.code, "outcome": outcome(one).lower(), "said": one.said} for one in self.checks
+        ]
+        told = {"code": self.code, "detail": self.detail, "mended_by": self.mended_by, **self.facts}
+        return told | {"checks": checks} | ({"message": self.message} if self.message else {})
+
+
+async def by_reference(config: Settings, reference: str) -> Story:
+    """Tell what is recorded under a reference.
+
+    Raises:
+        ConfigurationError: ``explain.unknown``: nothing is, or not any more; ``keys.*``, ``store.*``.
+    """
+    vault = keys.open_vault([one.file for one in config.encryption_keys])
+    store = await open_store(config.database_url.get_secret_value())
+    try:
+        record = await store.find_record(reference)
+        if record is None:
+            raise ConfigurationError(
+                "explain.unknown", f"nothing is recorded under {reference}; it was mistyped, or has expired"
+            )
+        checks, note = await _unsealed(store, vault, record.person, record.sealed, reference)
+    finally:
+        await store.close()
+    facts = {
+        "reference": reference,
+        "at": record.at.isoformat(timespec="seconds"),
+        "connection": record.connection,
+        "organization": record.organization,
+        "size": f"{record.size} octets" if record.size else "",
+        "sha256": record.digest,
+        "person": record.person,
+        "note": note,
+    }
+    return Story(
+        code=record.code,
+        detail=record.detail,
+        checks=checks,
+        facts={name: fact for name, fact in facts.items() if fact},
+    )
+
+
+async def _unsealed(
+    store: Store, vault: keys.Vault, person: str, sealed: str, reference: str
+) -> tuple[tuple[Check, ...], str]:
+    """Open the checks, or say why there are none to see."""
+    if not sealed:
+        return (), "refused before a signature was verified: of such a message only this is kept"
+    place = f"person:{person}"
+    wrapped = await store.person_key(person, vault.new_key(place))
+    try:
+        return signin.decode_checks(vault.open_under(wrapped, place, sealed, f"record:{reference}")), ""
+    except ConfigurationError as fault:
+        return (), f"the checks cannot be opened: {fault.detail}"
+
+
+def read_message(file: Path) -> str:
+    """Read a message out of a file: XML, base64, a token, or a form's body as a browser shows it.
+
+    Raises:
+        ConfigurationError: ``explain.file``.
+    """
+    try:
+        text = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not text"
+        raise ConfigurationError("explain.file", f"{file} cannot be read ({why})") from None
+    for name in ("SAMLResponse", "id_token"):
+        if f"{name}=" in text and not text.startswith("<"):
+            return parse_qs(text).get(name, [text])[0]
+    return text
+
+
+async def by_message(config: Settings, text: str, connection: str | None, *, now: datetime) -> Story:
+    """Ask a SAMLResponse or an ID Token every rule.
+
+    Args:
+        config: The settings.
+        text: As ``read_message`` returns it.
+        connection: Through which it should have come; None where only one could be meant.
+        now: The moment to judge it at.
+
+    Raises:
+        ConfigurationError: ``explain.connection``; what ``registry`` raises.
+        AssertionRefused: There is nothing in it that could be asked.
+    """
+    is_token = bool(_JWT.fullmatch(text))
+    entry = _entry(config, "oidc" if is_token else "saml", connection, now)
+    fetch = Fetch(
+        allow=config.outbound.allow,
+        proxy=config.outbound.proxy.get_secret_value() if config.outbound.proxy else None,
+        development=config.development,
+    )
+    try:
+        if isinstance(entry, Oidc):
+            checks, message = await _token(entry, text, fetch, now), ""
+        else:
+            document = text.encode() if text.startswith("<") else bindings.decode_post("".join(text.split()))
+            checks, message = (
+                await _response(entry, document, fetch, now),
+                document.decode("utf-8", "replace"),
+            )
+    finally:
+        await fetch.close()
+    broken = next((one for one in checks if outcome(one) == "BROKEN"), None)
+    return Story(
+        code=broken.code if broken else "",
+        detail=broken.said or "" if broken else "no rule is broken that a file can tell of",
+        checks=checks,
+        facts={"connection": entry.connection.id, "at": now.isoformat(timespec="seconds")},
+        message=message,
+    )
+
+
+def _entry(config: Settings, protocol: str, connection: str | None, now: datetime) -> Saml | Oidc:
+    known = [name for name, one in config.connections.items() if one.protocol == protocol]
+    name = connection or (known[0] if len(known) == 1 else None)
+    if name is None or name not in known:
+        raise ConfigurationError(
+            "explain.connection",
+            f"name its connection with --connection; {protocol}: {', '.join(known) or 'none'}",
+        )
+    one = config.connections[name]
+    return registry.compile_one(one, config.base_url, signing_certificate=None, now=now)
+
+
+async def _response(entry: Saml, document: bytes, fetch: Fetch, now: datetime) -> tuple[Check, ...]:
+    idp = entry.idp
+    if idp is None:
+        answer = await fetch.get(entry.metadata_url, declared=Declared.FILE, accept="*/*")
+        if answer.status != _OK:
+            raise ProviderUnavailable("saml.metadata_unavailable", "the metadata URL did not answer 200")
+        idp = metadata.read_metadata(answer.body, entity_id=entry.connection.entity_id, now=now)
+    return service_provider.explain(
+        document,
+        idp=idp,
+        sp_entity_id=entry.sp_entity_id,
+        acs_url=entry.acs_url,
+        request_id=Said.NOT_KNOWN,
+        now=now,
+        skew=entry.connection.clock_skew,
+    )
+
+
+async def _token(entry: Oidc, text: str, fetch: Fetch, now: datetime) -> tuple[Check, ...]:
+    issuer, jwks = entry.issuer or "", None
+    try:
+        answer = await fetch.get(entry.discovery_url, declared=Declared.FILE, accept="application/json")
+        told = provider.read_metadata(answer.body, issuer=entry.issuer, discovery_url=entry.discovery_url)
+        issuer = told.issuer
+        answer = await fetch.get(told.jwks_uri, declared=Declared.FILE, accept="application/json")
+        jwks = provider.read_jwks(answer.body)
+    except FederationError:
+        jwks = None  # explain says that the signature was not asked
+    return relying_party.explain(
+        text, jwks=jwks, client=entry.client, issuer=issuer, now=now, skew=entry.connection.clock_skew
+    )
