@@ -20,9 +20,30 @@ BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z", re.ASCII)
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _ISSUER = SAML + "Issuer"
+_SUBJECT = SAML + "Subject"
+_NAME_ID = SAML + "NameID"
+_SUBJECT_CONFIRMATION = SAML + "SubjectConfirmation"
+_CONFIRMATION_DATA = SAML + "SubjectConfirmationData"
+_CONDITIONS = SAML + "Conditions"
 _AUDIENCE_RESTRICTION = SAML + "AudienceRestriction"
-_ONE_TIME_USE = SAML + "OneTimeUse"
-_PROXY_RESTRICTION = SAML + "ProxyRestriction"  # concerns those who issue assertions of their own
+_AUDIENCE = SAML + "Audience"
+_AUTHN_STATEMENT = SAML + "AuthnStatement"
+_AUTHN_CONTEXT = SAML + "AuthnContext"
+_CLASS_REF = SAML + "AuthnContextClassRef"
+_ATTRIBUTE_STATEMENT = SAML + "AttributeStatement"
+_ATTRIBUTE = SAML + "Attribute"
+# Kept by everyone here (an assertion is claimed once), and of concern to those who issue others.
+_HARMLESS_CONDITIONS = frozenset({SAML + "OneTimeUse", SAML + "ProxyRestriction"})
+_REPEATABLE = frozenset(
+    {
+        _SUBJECT_CONFIRMATION,
+        _AUTHN_STATEMENT,
+        _ATTRIBUTE_STATEMENT,
+        SAML + "AuthzDecisionStatement",
+        SAML + "Statement",
+        SAML + "AuthenticatingAuthority",
+    }
+)
 
 
 class _Seal:
@@ -60,7 +81,7 @@ class Conditions:
     not_before: datetime | None
     not_on_or_after: datetime | None
     audiences: tuple[tuple[str, ...], ...]  # one tuple for each AudienceRestriction: they are and-ed
-    others: tuple[str, ...]  # conditions that we do not know, or that may stand only once
+    others: tuple[str, ...]  # names of conditions that we do not know
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,41 +150,44 @@ def read(signed: SignedMessage) -> Message:
 
 
 def _read_response(root: Element, faults: list[str]) -> Response:
-    parts = _sort(root)
-    status = _only(parts, SAMLP + "Status", faults)
-    code = None if status is None else _only(_sort(status), SAMLP + "StatusCode", faults)
+    parts = _sort(root, faults)
+    status = parts.get(SAMLP + "Status")
+    code = None if status is None else _sort(status, faults).get(SAMLP + "StatusCode")
     return Response(
         version=root.get("Version", ""),
         issue_instant=_time(root, "IssueInstant", faults),
         destination=root.get("Destination"),
         in_response_to=root.get("InResponseTo"),
-        issuer=_name(_only(parts, _ISSUER, faults), faults),
+        issuer=_name(parts.get(_ISSUER), faults),
         status="" if code is None else code.get("Value", ""),
     )
 
 
 def _read_assertion(root: Element, faults: list[str]) -> Assertion:
-    parts = _sort(root)
-    subject = _only(parts, SAML + "Subject", faults)
-    about = {} if subject is None else _sort(subject)
-    conditions = _only(parts, SAML + "Conditions", faults)
+    parts = _sort(root, faults)
+    subject = parts.get(_SUBJECT)
+    name, confirmations = (None, ()) if subject is None else _read_subject(subject, faults)
+    conditions = parts.get(_CONDITIONS)
     return Assertion(
         id=root.get("ID", ""),
         version=root.get("Version", ""),
         issue_instant=_time(root, "IssueInstant", faults),
-        issuer=_name(_only(parts, _ISSUER, faults), faults),
-        name_id=_name(_only(about, SAML + "NameID", faults), faults),
-        confirmations=tuple(
-            _confirmation(one, faults) for one in about.get(SAML + "SubjectConfirmation", ())
-        ),
+        issuer=_name(parts.get(_ISSUER), faults),
+        name_id=_name(name, faults),
+        confirmations=confirmations,
         conditions=None if conditions is None else _read_conditions(conditions, faults),
-        authn_statements=tuple(_authn(one, faults) for one in parts.get(SAML + "AuthnStatement", ())),
-        attributes=_read_attributes(parts.get(SAML + "AttributeStatement", []), faults),
+        authn_statements=tuple([_authn(one, faults) for one in root.iterchildren(_AUTHN_STATEMENT)]),
+        attributes=_read_attributes(root, faults),
     )
 
 
+def _read_subject(root: Element, faults: list[str]) -> tuple[Element | None, tuple[Confirmation, ...]]:
+    confirmations = [_confirmation(one, faults) for one in root.iterchildren(_SUBJECT_CONFIRMATION)]
+    return _sort(root, faults).get(_NAME_ID), tuple(confirmations)
+
+
 def _confirmation(root: Element, faults: list[str]) -> Confirmation:
-    data = _only(_sort(root), SAML + "SubjectConfirmationData", faults)
+    data = _sort(root, faults).get(_CONFIRMATION_DATA)
     if data is None:
         return Confirmation(
             method=root.get("Method", ""),
@@ -182,25 +206,24 @@ def _confirmation(root: Element, faults: list[str]) -> Confirmation:
 
 
 def _read_conditions(root: Element, faults: list[str]) -> Conditions:
-    parts = _sort(root)
-    restrictions = parts.pop(_AUDIENCE_RESTRICTION, [])
-    once = parts.pop(_ONE_TIME_USE, [])  # kept by everyone here: an assertion is claimed once
-    parts.pop(_PROXY_RESTRICTION, None)
-    others = [tag.rpartition("}")[2] for tag in parts]
+    audiences: list[tuple[str, ...]] = []
+    others: list[str] = []
+    for child in root:
+        if child.tag == _AUDIENCE_RESTRICTION:
+            audiences.append(tuple([_text(one, faults) for one in child.iterchildren(_AUDIENCE)]))
+        elif child.tag not in _HARMLESS_CONDITIONS:
+            others.append(str(child.tag).rpartition("}")[2])
     return Conditions(
         not_before=_time(root, "NotBefore", faults),
         not_on_or_after=_time(root, "NotOnOrAfter", faults),
-        audiences=tuple(
-            tuple(_text(audience, faults) for audience in restriction if audience.tag == SAML + "Audience")
-            for restriction in restrictions
-        ),
-        others=(*others, *("OneTimeUse given twice" for _ in once[1:])),
+        audiences=tuple(audiences),
+        others=tuple(others),
     )
 
 
 def _authn(root: Element, faults: list[str]) -> AuthnStatement:
-    context = _only(_sort(root), SAML + "AuthnContext", faults)
-    named = None if context is None else _only(_sort(context), SAML + "AuthnContextClassRef", faults)
+    context = _sort(root, faults).get(_AUTHN_CONTEXT)
+    named = None if context is None else _sort(context, faults).get(_CLASS_REF)
     return AuthnStatement(
         instant=_time(root, "AuthnInstant", faults),
         session_index=root.get("SessionIndex", ""),
@@ -209,38 +232,32 @@ def _authn(root: Element, faults: list[str]) -> AuthnStatement:
     )
 
 
-def _read_attributes(statements: list[Element], faults: list[str]) -> dict[str, tuple[str, ...]]:
+def _read_attributes(root: Element, faults: list[str]) -> dict[str, tuple[str, ...]]:
     """Merge every statement; values of a name that repeats (Keycloak's Role) are merged too."""
-    merged: dict[str, list[str]] = {}
-    for statement in statements:
+    merged: dict[str, tuple[str, ...]] = {}
+    for statement in root.iterchildren(_ATTRIBUTE_STATEMENT):
         for attribute in statement:
             name = attribute.get("Name")
-            if attribute.tag != SAML + "Attribute" or not name:
+            if attribute.tag != _ATTRIBUTE or not name:
                 faults.append("an AttributeStatement holds something else than a named Attribute")
                 continue
-            values = merged.setdefault(name, [])
-            for value in attribute:
-                if len(value):
-                    values.append("".join(map(str, value.itertext())))
-                elif (text := value.text) is not None or value.get(_NIL) is None:
-                    values.append(text or "")
-    return {name: tuple(values) for name, values in merged.items()}
+            values = tuple([_value(one) for one in attribute if one.text or one.get(_NIL) is None])
+            merged[name] = merged[name] + values if name in merged else values
+    return merged
 
 
-def _sort(root: Element) -> dict[str, list[Element]]:
-    parts: dict[str, list[Element]] = {}
-    for child in root:
-        parts.setdefault(str(child.tag), []).append(child)
+def _value(element: Element) -> str:
+    return "".join(map(str, element.itertext())) if len(element) else element.text or ""
+
+
+def _sort(root: Element, faults: list[str]) -> dict[str, Element]:
+    """Return the children by name; one that stands twice and may not is a fault."""
+    parts = {child.tag: child for child in root}
+    if len(parts) != len(root):
+        tags = [str(child.tag) for child in root]
+        twice = {tag for tag in tags if tags.count(tag) > 1} - _REPEATABLE
+        faults.extend(f"{tag.rpartition('}')[2]} is given {tags.count(tag)} times" for tag in sorted(twice))
     return parts
-
-
-def _only(parts: Mapping[str, list[Element]], tag: str, faults: list[str]) -> Element | None:
-    found = parts.get(tag)
-    if found is None:
-        return None
-    if len(found) > 1:
-        faults.append(f"{tag.rpartition('}')[2]} is given {len(found)} times")
-    return found[0]
 
 
 def _text(element: Element, faults: list[str]) -> str:
