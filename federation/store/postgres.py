@@ -8,6 +8,7 @@ knows whether its statement was done.
 
 import re
 from collections import OrderedDict
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -182,7 +183,8 @@ class PostgresStore(Twin):
         if row is None or (session := rows.live(row, now)) is None:
             return None
         if idle_at := rows.touch_due(row, now):
-            await self._decide(lambda: verbs.touch_session(token_hash, idle_at, now))
+            with suppress(StoreUnavailable):  # a standby may answer, but not note it
+                await self._decide(lambda: verbs.touch_session(token_hash, idle_at, now))
         if endings == self._endings:  # else it may be this one, ended since the read
             self._remember(token_hash, session, now)
         return session

@@ -15,6 +15,7 @@ from federation.store.values import Record
 Row = Sequence[Any]  # the columns in the order of the statement
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 TOUCH = timedelta(minutes=1)  # a session's use is noted at most this often
 
 
@@ -34,7 +35,7 @@ def digest(*parts: str) -> bytes:
     Whoever wrote them: a text of any length, with NUL or half a surrogate pair in it, becomes
     32 octets that every engine can store and compare.
     """
-    return hashlib.sha256(json.dumps(parts).encode()).digest()
+    return hashlib.sha256(_encode(parts).encode()).digest()
 
 
 def storable(text: str) -> str:
@@ -46,7 +47,7 @@ def storable(text: str) -> str:
 def snapshot(session: Session) -> str:
     """Return what a session keeps of its sign-in, as JSON in ASCII (so that any text survives)."""
     user = session.user
-    return json.dumps(
+    return _encode(
         {
             "user": [user.id, user.email, user.given_name, user.family_name, user.display_name],
             "groups": session.groups,
@@ -55,8 +56,7 @@ def snapshot(session: Session) -> str:
             "teams": session.teams,
             "reference": session.reference,
             "user_agent": session.user_agent,
-        },
-        separators=(",", ":"),
+        }
     )
 
 

@@ -50,7 +50,10 @@ class Twin(ABC):
         await self._decide(lambda: verbs.claim_assertion(issuer, assertion_id, until))
 
     async def person_key(self, person: str, fresh: str) -> str:
-        return await self._decide(lambda: verbs.person_key(person, fresh))
+        known = await self._read(lambda: verbs.find_person_key(person))
+        if known is not None:
+            return known
+        return await self._decide(lambda: verbs.keep_person_key(person, fresh))
 
     async def open_session(self, decision: Decision, new: NewSession, now: datetime) -> Session:
         session = await self._transact(lambda: verbs.open_session(decision, new, now))

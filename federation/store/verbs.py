@@ -92,13 +92,17 @@ def claim_assertion(issuer: str, assertion_id: str, until: datetime) -> Steps[No
         raise AssertionRefused("signin.replayed", "this assertion has been accepted before")
 
 
-def person_key(person: str, fresh: str) -> Steps[str]:
-    """Offer ``fresh``, then read what stands."""
+def find_person_key(person: str) -> Steps[str | None]:
+    """One read by primary key."""
     found = yield sql.FIND_PERSON_KEY, {"person": person}
-    if not found:
-        yield sql.KEEP_PERSON_KEY, {"person": person, "wrapped": fresh}
-        found = yield sql.FIND_PERSON_KEY, {"person": person}
-    return str(found[0][0])
+    return str(found[0][0]) if found else None
+
+
+def keep_person_key(person: str, fresh: str) -> Steps[str]:
+    """Offer ``fresh``, then read what stands: another's, if that was first."""
+    yield sql.KEEP_PERSON_KEY, {"person": person, "wrapped": fresh}
+    ((wrapped,),) = yield sql.FIND_PERSON_KEY, {"person": person}
+    return str(wrapped)
 
 
 def open_session(decision: Decision, new: NewSession, now: datetime) -> Steps[Session]:
