@@ -93,6 +93,7 @@ class Stair:
     clock: StandingClock
     database: Path
     browsers: list[httpx2.AsyncClient] = field(default_factory=list)
+    rows: dict[str, int] = field(default_factory=dict)  # as they were when the test began
 
     def browser(self, **headers: str) -> httpx2.AsyncClient:
         """Return a browser with no cookies that asks for JSON, so that refusals can be read."""
@@ -116,18 +117,7 @@ class Stair:
     ) -> dict[str, str]:
         """Start a sign-in; return the form that the IdP would have the browser post."""
         asked = await self.begin(browser, connection)
-        request = zlib.decompress(base64.b64decode(asked["SAMLRequest"]), -15).decode()
-        request_id = re.search(r'\bID="([^"]+)"', request)
-        assert request_id
-        document = self.idps[connection].response(
-            user=USERS[who],
-            acs_url=f"{BASE}/saml/{connection}/acs",
-            sp_entity_id=f"{BASE}/saml/{connection}/metadata",
-            request_id=request_id[1],
-            now=self.clock(),
-            **knobs,
-        )
-        return {"SAMLResponse": SamlIdp.encode(document), "RelayState": asked["RelayState"]}
+        return saml_answer(asked, who, connection, now=self.clock(), **knobs)
 
     async def oidc(self, browser: httpx2.AsyncClient, who: str = "ada", fault: str = "") -> str:
         """Start a sign-in and log in at the provider; return the callback's path and query."""
@@ -147,6 +137,10 @@ class Stair:
         record = await self.house.store.find_record(answer.json()["error"]["reference"])
         assert record is not None, answer.text
         return record.code
+
+    def remember_rows(self) -> None:
+        """Count what a refusal must leave as it was."""
+        self.rows = {table: self.count(table) for table in ("session", "account", "user")}
 
     def count(self, table: str) -> int:
         """Return how many rows a table has."""
@@ -171,11 +165,27 @@ def _providers() -> tuple[dict[str, SamlIdp], OpenidProvider, StandingClock]:
     return idps, OpenidProvider(issuer, {"federation": client}, clock=clock), clock
 
 
-@asynccontextmanager
-async def standing(directory: Path, more: str = "") -> AsyncIterator[Stair]:
-    """Open everything in an empty directory; ``more`` is added to the settings file."""
-    idps, provider, clock = _providers()
-    clock.at = NOW
+def saml_answer(
+    asked: dict[str, str], who: str = "ada", connection: str = "acme-saml", *, now: datetime, **knobs: Any
+) -> dict[str, str]:
+    """Return the form with which the SAML IdP answers what it was asked."""
+    request = zlib.decompress(base64.b64decode(asked["SAMLRequest"]), -15).decode()
+    request_id = re.search(r'\bID="([^"]+)"', request)
+    assert request_id
+    document = _providers()[0][connection].response(
+        user=USERS[who],
+        acs_url=f"{BASE}/saml/{connection}/acs",
+        sp_entity_id=f"{BASE}/saml/{connection}/metadata",
+        request_id=request_id[1],
+        now=now,
+        **knobs,
+    )
+    return {"SAMLResponse": SamlIdp.encode(document), "RelayState": asked["RelayState"]}
+
+
+def write_settings(directory: Path, more: str = "") -> Path:
+    """Write a settings file, and what it names, into an empty directory."""
+    idps, provider, _ = _providers()
     keys = directory.parent / "stair-keys"  # of this whole run
     keys.mkdir(exist_ok=True)
     for name, idp in idps.items():
@@ -185,18 +195,28 @@ async def standing(directory: Path, more: str = "") -> AsyncIterator[Stair]:
     file.write_text(
         SETTINGS.format(base=BASE, directory=directory, keys=keys, issuer=provider.issuer, more=more)
     )
-    async with _listening(provider), app.open_house(settings.load(file), now=clock) as house:
+    return file
+
+
+@asynccontextmanager
+async def standing(directory: Path, more: str = "") -> AsyncIterator[Stair]:
+    """Open everything in an empty directory; ``more`` is added to the settings file."""
+    idps, provider, clock = _providers()
+    file = write_settings(directory, more)
+    async with app.open_house(settings.load(file), now=clock) as house:
         inner = build(routes(), None)
         inner.state.house = house
         stair = Stair(house, Verify(inner), idps, provider, clock, directory / "federation.db")
         yield stair
         for browser in stair.browsers:
             await browser.aclose()
+    clock.at = NOW
 
 
 @asynccontextmanager
-async def _listening(provider: OpenidProvider) -> AsyncIterator[None]:
-    """Serve the provider on its issuer's port, on this loop."""
+async def listening() -> AsyncIterator[None]:
+    """Serve the OpenID Provider on its issuer's port, on this loop."""
+    provider = _providers()[1]
     port = urlsplit(provider.issuer).port
     assert port
     config = uvicorn.Config(

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 
 import httpx2
 import pytest
-from stair import BASE, NOW, Stair, standing
+from stair import BASE, NOW, Stair, listening, standing
 
 from federation.demo.openid_faults import FAULTS as OIDC_FAULTS
 from federation.demo.saml_faults import FAULTS as SAML_FAULTS
@@ -22,10 +22,33 @@ CALLBACK = "/oidc/acme-oidc/callback"
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
+@pytest.fixture(scope="module", autouse=True)
+async def provider() -> AsyncIterator[None]:
+    async with listening():
+        yield
+
+
 @pytest.fixture
 async def stair(tmp_path: Path) -> AsyncIterator[Stair]:
+    """A house of one's own."""
     async with standing(tmp_path) as opened:
+        opened.remember_rows()
         yield opened
+
+
+@pytest.fixture(scope="module")
+async def open_all_day(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stair]:
+    async with standing(
+        tmp_path_factory.mktemp("shared"), "rate_limits: {sign_in: off, failures: off}"
+    ) as opened:
+        yield opened
+
+
+@pytest.fixture
+def shared(open_all_day: Stair) -> Stair:
+    """A house that others use too; what they left is counted before."""
+    open_all_day.remember_rows()
+    return open_all_day
 
 
 async def sign_in(stair: Stair, who: str = "ada") -> httpx2.AsyncClient:
@@ -46,7 +69,8 @@ async def assert_refused(
     assert not any(
         name in line for line in answer.headers.get_list("set-cookie") for name in ("session=", "signin")
     )
-    assert (stair.count("session"), stair.count("account")) == (0, 0)
+    assert {table: stair.count(table) for table in stair.rows} == stair.rows
+    assert stair.rows
 
 
 # --- good input
@@ -128,27 +152,27 @@ NOT_A_RESPONSE = [
 
 
 @pytest.mark.parametrize(("code", "body"), NOT_A_RESPONSE, ids=lambda value: str(value)[:40])
-async def test_what_is_no_response_is_refused(stair: Stair, code: str, body: bytes) -> None:
-    browser = stair.browser()
-    asked = await stair.begin(browser, "acme-saml")
+async def test_what_is_no_response_is_refused(shared: Stair, code: str, body: bytes) -> None:
+    browser = shared.browser()
+    asked = await shared.begin(browser, "acme-saml")
     body = body.replace(b"{handle}", quote(asked["RelayState"]).encode())
-    await assert_refused(stair, await browser.post(ACS, content=body, headers=FORM), code)
+    await assert_refused(shared, await browser.post(ACS, content=body, headers=FORM), code)
 
 
 @pytest.mark.parametrize("fault", SAML_FAULTS)
-async def test_a_response_with_one_fault_is_refused(stair: Stair, fault: str) -> None:
-    browser = stair.browser()
-    answer = await browser.post(ACS, data=await stair.saml(browser, **SAML_FAULTS[fault].knobs))
-    await assert_refused(stair, answer, SAML_FAULTS[fault].code)
-    await sign_in(stair)
+async def test_a_response_with_one_fault_is_refused(shared: Stair, fault: str) -> None:
+    browser = shared.browser()
+    answer = await browser.post(ACS, data=await shared.saml(browser, **SAML_FAULTS[fault].knobs))
+    await assert_refused(shared, answer, SAML_FAULTS[fault].code)
+    await sign_in(shared)
 
 
-async def test_an_answer_without_a_sign_in(stair: Stair) -> None:
-    browser = stair.browser()
-    form = await stair.saml(browser)
-    await assert_refused(stair, await browser.post(ACS, data=form | {"RelayState": "x"}), "signin.unknown")
+async def test_an_answer_without_a_sign_in(shared: Stair) -> None:
+    browser = shared.browser()
+    form = await shared.saml(browser)
+    await assert_refused(shared, await browser.post(ACS, data=form | {"RelayState": "x"}), "signin.unknown")
     await assert_refused(
-        stair, await browser.post(ACS, data={"SAMLResponse": form["SAMLResponse"]}), "signin.unknown"
+        shared, await browser.post(ACS, data={"SAMLResponse": form["SAMLResponse"]}), "signin.unknown"
     )
 
 
@@ -159,19 +183,19 @@ async def test_an_answer_that_comes_too_late(stair: Stair) -> None:
     await assert_refused(stair, await browser.post(ACS, data=form), "signin.unknown")
 
 
-async def test_another_browsers_answer(stair: Stair) -> None:
-    mine, theirs = stair.browser(), stair.browser()
-    form = await stair.saml(theirs)
-    await stair.begin(mine, "acme-saml")
-    await assert_refused(stair, await mine.post(ACS, data=form), "signin.browser")
+async def test_another_browsers_answer(shared: Stair) -> None:
+    mine, theirs = shared.browser(), shared.browser()
+    form = await shared.saml(theirs)
+    await shared.begin(mine, "acme-saml")
+    await assert_refused(shared, await mine.post(ACS, data=form), "signin.browser")
     assert (await theirs.post(ACS, data=form)).status_code == 303  # and it was not used up
 
 
-async def test_another_connections_answer(stair: Stair) -> None:
-    browser = stair.browser()
-    form = await stair.saml(browser)
+async def test_another_connections_answer(shared: Stair) -> None:
+    browser = shared.browser()
+    form = await shared.saml(browser)
     answer = await browser.post("/saml/other-saml/acs", data=form)
-    await assert_refused(stair, answer, "signin.connection")
+    await assert_refused(shared, answer, "signin.connection")
 
 
 async def test_used_twice(stair: Stair) -> None:
@@ -199,10 +223,10 @@ async def test_one_assertion_opens_one_session_though_two_sign_ins_wait(stair: S
     assert (refused.status_code, await stair.code(refused)) == (403, "signin.replayed")
 
 
-async def test_a_domain_that_is_not_the_connections(stair: Stair) -> None:
-    browser = stair.browser()
-    answer = await browser.post(ACS, data=await stair.saml(browser, "mallory"))
-    await assert_refused(stair, answer, "policy.domain")
+async def test_a_domain_that_is_not_the_connections(shared: Stair) -> None:
+    browser = shared.browser()
+    answer = await browser.post(ACS, data=await shared.saml(browser, "mallory"))
+    await assert_refused(shared, answer, "policy.domain")
     assert "evil.example" not in answer.text
 
 
@@ -212,17 +236,17 @@ SLOW = {"token-slow", "token-drip"}  # ten seconds each; one of them stands for 
 
 
 @pytest.mark.parametrize("fault", sorted(OIDC_FAULTS.keys() - {"token-drip"}))
-async def test_an_answer_with_one_fault_is_refused(stair: Stair, fault: str) -> None:
-    browser = stair.browser()
-    answer = await browser.get(await stair.oidc(browser, fault=fault))
-    await assert_refused(stair, answer, OIDC_FAULTS[fault].code, (400, 403, 502, 504))
-    right = await browser.get(await stair.oidc(browser))
+async def test_an_answer_with_one_fault_is_refused(shared: Stair, fault: str) -> None:
+    browser = shared.browser()
+    answer = await browser.get(await shared.oidc(browser, fault=fault))
+    await assert_refused(shared, answer, OIDC_FAULTS[fault].code, (400, 403, 502, 504))
+    right = await browser.get(await shared.oidc(browser))
     assert right.status_code == 303, right.text
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])
-async def test_other_methods(stair: Stair, method: str) -> None:
-    answer = await stair.browser().request(method, CALLBACK)
+async def test_other_methods(shared: Stair, method: str) -> None:
+    answer = await shared.browser().request(method, CALLBACK)
     assert answer.status_code == 405
     assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "POST"}
 
@@ -241,9 +265,9 @@ async def test_other_methods(stair: Stair, method: str) -> None:
         ("POST", "/oidc/nobody/callback"),
     ],
 )
-async def test_a_path_of_no_such_connection(stair: Stair, method: str, path: str) -> None:
-    answer = await stair.browser().request(method, path)
-    await assert_refused(stair, answer, "signin.no_connection", (404,))
+async def test_a_path_of_no_such_connection(shared: Stair, method: str, path: str) -> None:
+    answer = await shared.browser().request(method, path)
+    await assert_refused(shared, answer, "signin.no_connection", (404,))
 
 
 EVIL = [
@@ -255,16 +279,17 @@ EVIL = [
 
 @pytest.mark.parametrize("target", EVIL)
 @pytest.mark.parametrize("path", ["/login", "/login/acme-saml"])
-async def test_a_target_that_is_not_ours(stair: Stair, path: str, target: str) -> None:
-    answer = await stair.browser().get(path, params={"return_to": target})
-    await assert_refused(stair, answer, "return_to.not_local")
+async def test_a_target_that_is_not_ours(shared: Stair, path: str, target: str) -> None:
+    waiting = shared.count("pending_sign_in")
+    answer = await shared.browser().get(path, params={"return_to": target})
+    await assert_refused(shared, answer, "return_to.not_local")
     assert "location" not in answer.headers
-    assert stair.count("pending_sign_in") == 0
+    assert shared.count("pending_sign_in") == waiting
 
 
-async def test_a_target_sent_twice(stair: Stair) -> None:
-    answer = await stair.browser().get("/login/acme-saml?return_to=/a&return_to=/b")
-    await assert_refused(stair, answer, "form.repeated")
+async def test_a_target_sent_twice(shared: Stair) -> None:
+    answer = await shared.browser().get("/login/acme-saml?return_to=/a&return_to=/b")
+    await assert_refused(shared, answer, "form.repeated")
 
 
 LIES = {"host": "evil.example", "x-forwarded-host": "evil.example", "x-forwarded-proto": "gopher"}
@@ -277,8 +302,8 @@ PAGES = [
 
 
 @pytest.mark.parametrize("path", PAGES)
-async def test_what_a_client_says_about_our_address_changes_nothing(stair: Stair, path: str) -> None:
-    browser = stair.browser(accept="text/html")
+async def test_what_a_client_says_about_our_address_changes_nothing(shared: Stair, path: str) -> None:
+    browser = shared.browser(accept="text/html")
     honest, lying = await browser.get(path), await browser.get(path, headers=LIES)
     assert (honest.status_code, honest.headers, honest.text) == (lying.status_code, lying.headers, lying.text)
     assert "evil" not in lying.text
@@ -308,9 +333,9 @@ async def test_a_post_without_cookies_is_posted_again_from_our_site_once(stair: 
     assert (await browser.post(action, data=again)).status_code == 303
 
 
-async def test_no_page_for_an_answer_that_nobody_waits_for(stair: Stair) -> None:
+async def test_no_page_for_an_answer_that_nobody_waits_for(shared: Stair) -> None:
     form = {"SAMLResponse": "YQ==", "RelayState": "unknown"}
-    await assert_refused(stair, await stair.browser().post(ACS, data=form), "signin.unknown")
+    await assert_refused(shared, await shared.browser().post(ACS, data=form), "signin.unknown")
 
 
 async def test_back_to_the_identity_provider_goes_on_with_the_session(stair: Stair) -> None:
@@ -330,8 +355,8 @@ async def test_back_to_the_identity_provider_goes_on_with_the_session(stair: Sta
 # --- sign-in page
 
 
-async def test_the_sign_in_page_lists_visible_connections_as_links(stair: Stair) -> None:
-    page = await stair.browser(accept="text/html").get("/login?return_to=/app")
+async def test_the_sign_in_page_lists_visible_connections_as_links(shared: Stair) -> None:
+    page = await shared.browser(accept="text/html").get("/login?return_to=/app")
     assert re.findall(r'href="(/login/[^"]+)"', page.text) == [
         "/login/acme-saml?return_to=%2Fapp",
         "/login/acme-oidc?return_to=%2Fapp",
@@ -347,8 +372,8 @@ ADDRESSES = [
 ]
 
 
-async def test_an_address_gets_one_shape_of_answer(stair: Stair) -> None:
-    browser = stair.browser()
+async def test_an_address_gets_one_shape_of_answer(shared: Stair) -> None:
+    browser = shared.browser()
     answers = [await browser.get("/login", params={"email": address}) for address in ADDRESSES]
     assert [answer.json()["sign_in"] for answer in answers] == [
         "/login/other-saml?return_to=%2F&login_hint=x%40other.example", None, None, None, None,
@@ -362,14 +387,14 @@ async def test_an_address_gets_one_shape_of_answer(stair: Stair) -> None:
         for address in ADDRESSES
     ]
     assert {page.status_code for page in pages} == {200}
-    assert {tuple(sorted(page.headers.keys())) for page in pages}.__len__() == 1
+    assert len({tuple(sorted(page.headers.keys())) for page in pages}) == 1
 
 
 # --- forward-auth
 
 
-async def test_verify_tells_who_it_is_in_headers(stair: Stair) -> None:
-    browser = await sign_in(stair, "zoe")
+async def test_verify_tells_who_it_is_in_headers(shared: Stair) -> None:
+    browser = await sign_in(shared, "zoe")
     answer = await browser.get("/verify")
     assert answer.status_code == 200
     assert answer.headers["x-auth-request-user"] == (await browser.get("/session")).json()["user"]["id"]
@@ -379,8 +404,8 @@ async def test_verify_tells_who_it_is_in_headers(stair: Stair) -> None:
     assert answer.headers["cache-control"] == "no-store"
 
 
-async def test_verify_always_sends_every_header(stair: Stair) -> None:
-    browser = await sign_in(stair, "newcomer")
+async def test_verify_always_sends_every_header(shared: Stair) -> None:
+    browser = await sign_in(shared, "newcomer")
     answer = await browser.get("/verify")
     assert answer.headers["x-auth-request-groups"] == ""
     assert answer.headers["x-auth-request-roles"] == "member"
@@ -399,19 +424,19 @@ VERIFY = [
 
 
 @pytest.mark.parametrize(("query", "status"), VERIFY)
-async def test_verify_asks_for_a_role(stair: Stair, query: str, status: int) -> None:
-    browser = await sign_in(stair)
+async def test_verify_asks_for_a_role(shared: Stair, query: str, status: int) -> None:
+    browser = await sign_in(shared)
     answer = await browser.get(f"/verify{query}")
     assert answer.status_code == status
     assert ("x-auth-request-user" in answer.headers) == (status == 200)
-    async with stair.browser() as nobody:
+    async with shared.browser() as nobody:
         assert (await nobody.get(f"/verify{query}")).status_code == (400 if status == 400 else 401)
 
 
-async def test_verify_refuses_a_cookie_sent_twice_and_other_methods(stair: Stair) -> None:
-    browser = await sign_in(stair)
+async def test_verify_refuses_a_cookie_sent_twice_and_other_methods(shared: Stair) -> None:
+    browser = await sign_in(shared)
     token = browser.cookies["session"]
-    async with stair.browser() as other:
+    async with shared.browser() as other:
         twice = await other.get("/verify", headers={"cookie": f"session={token}; session={token}"})
         assert twice.status_code == 401
         once = await other.get("/verify", headers={"cookie": f"session={token}"})
@@ -440,8 +465,8 @@ async def csrf_of(browser: httpx2.AsyncClient) -> str:
     return found[1]
 
 
-async def test_the_account_page_says_who_and_why(stair: Stair) -> None:
-    page = (await (await sign_in(stair)).get("/")).text
+async def test_the_account_page_says_who_and_why(shared: Stair) -> None:
+    page = (await (await sign_in(shared)).get("/")).text
     for words in (
         "Ada Lovelace",
         "Acme (SAML)",
@@ -453,15 +478,15 @@ async def test_the_account_page_says_who_and_why(stair: Stair) -> None:
         assert words in page
 
 
-async def test_sign_out_ends_the_session_on_the_server(stair: Stair) -> None:
-    browser = await sign_in(stair)
+async def test_sign_out_ends_the_session_on_the_server(shared: Stair) -> None:
+    browser = await sign_in(shared)
     token = browser.cookies["session"]
     assert "Sign out?" in (await browser.get("/logout")).text
     answer = await browser.post("/logout", data={"csrf": await csrf_of(browser)})
     assert (answer.status_code, answer.headers["location"]) == (303, "/logout")
     assert "Max-Age=0" in answer.headers["set-cookie"]
     assert "You are signed out" in (await browser.get("/logout")).text
-    async with stair.browser() as thief:
+    async with shared.browser() as thief:
         thief.cookies.set("session", token)
         assert (await thief.get("/session")).status_code == 401
 
@@ -481,22 +506,22 @@ FOREIGN = [
 @pytest.mark.parametrize(("form", "headers"), FOREIGN)
 @pytest.mark.parametrize("path", ["/logout", "/sessions/x/end"])
 async def test_a_change_from_elsewhere_is_refused(
-    stair: Stair, path: str, form: dict[str, str], headers: dict[str, str]
+    shared: Stair, path: str, form: dict[str, str], headers: dict[str, str]
 ) -> None:
-    browser = await sign_in(stair)
+    browser = await sign_in(shared)
     right = await csrf_of(browser)
     sent = {name: right if value == "right" else value for name, value in form.items()}
     answer = await browser.post(path, content=urlencode(sent), headers=FORM | headers)
-    assert (answer.status_code, await stair.code(answer)) == (403, "csrf.refused")
+    assert (answer.status_code, await shared.code(answer)) == (403, "csrf.refused")
     assert (await browser.get("/session")).status_code == 200
     right_one = await browser.post("/logout", data={"csrf": right}, headers={"origin": BASE})
     assert right_one.status_code == 303
 
 
-async def test_another_sessions_token_is_not_enough(stair: Stair) -> None:
-    mine, theirs = await sign_in(stair), await sign_in(stair, "bob")
+async def test_another_sessions_token_is_not_enough(shared: Stair) -> None:
+    mine, theirs = await sign_in(shared), await sign_in(shared, "bob")
     answer = await mine.post("/logout", data={"csrf": await csrf_of(theirs)})
-    assert await stair.code(answer) == "csrf.refused"
+    assert await shared.code(answer) == "csrf.refused"
 
 
 async def test_one_of_several_sessions_is_ended(stair: Stair) -> None:
@@ -511,8 +536,8 @@ async def test_one_of_several_sessions_is_ended(stair: Stair) -> None:
     assert (await here.get("/session")).status_code == 200
 
 
-async def test_nobody_signed_in(stair: Stair) -> None:
-    browser = stair.browser()
+async def test_nobody_signed_in(shared: Stair) -> None:
+    browser = shared.browser()
     answer = await browser.get("/session")
     assert (answer.status_code, answer.json()["error"]["message"]) == (401, "Nobody is signed in.")
     assert (await browser.get("/account")).headers["location"] == "/login?return_to=/account"
@@ -526,8 +551,8 @@ async def test_nobody_signed_in(stair: Stair) -> None:
 @pytest.mark.parametrize(
     "path", ["/", "/logout", "/session", "/nope", "/login?return_to=//evil", "/login/acme-saml"]
 )
-async def test_every_answer_carries_its_headers(stair: Stair, path: str) -> None:
-    answer = await stair.browser(accept="text/html").get(path)
+async def test_every_answer_carries_its_headers(shared: Stair, path: str) -> None:
+    answer = await shared.browser(accept="text/html").get(path)
     policy = answer.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
@@ -537,27 +562,27 @@ async def test_every_answer_carries_its_headers(stair: Stair, path: str) -> None
     assert answer.headers["referrer-policy"] in ("same-origin", "no-referrer")
 
 
-async def test_metadata_is_a_download_of_the_right_kind(stair: Stair) -> None:
-    answer = await stair.browser().get("/saml/acme-saml/metadata")
+async def test_metadata_is_a_download_of_the_right_kind(shared: Stair) -> None:
+    answer = await shared.browser().get("/saml/acme-saml/metadata")
     assert answer.headers["content-type"] == "application/samlmetadata+xml"
     assert answer.headers["content-disposition"] == 'attachment; filename="acme-saml-sp-metadata.xml"'
     assert f'entityID="{BASE}/saml/acme-saml/metadata"' in answer.text
 
 
-async def test_ready_and_healthy(stair: Stair) -> None:
-    browser = stair.browser()
+async def test_ready_and_healthy(shared: Stair) -> None:
+    browser = shared.browser()
     ready = await browser.get("/readyz")
     assert (ready.status_code, ready.json()["ready"]) == (200, True)
     assert (await browser.get("/healthz")).text == "ok\n"
 
 
-async def test_a_refusal_as_a_page_says_the_same_and_no_more(stair: Stair) -> None:
-    browser = stair.browser(accept="text/html,application/xhtml+xml")
-    page = await browser.post(ACS, data=await stair.saml(browser, key="another"))
+async def test_a_refusal_as_a_page_says_the_same_and_no_more(shared: Stair) -> None:
+    browser = shared.browser(accept="text/html,application/xhtml+xml")
+    page = await browser.post(ACS, data=await shared.saml(browser, key="another"))
     assert page.headers["content-type"].startswith("text/html")
     reference = re.search(r'<output id="reference"[^>]*>([A-Z2-7]{10})<', page.text)
     assert reference
-    record = await stair.house.store.find_record(reference[1])
+    record = await shared.house.store.find_record(reference[1])
     assert record is not None
     assert record.code == "saml.signature"
     assert "signature" not in page.text
