@@ -214,7 +214,7 @@ def show_metadata(
         read = loaded(config)
         if connection not in read.connections or read.connections[connection].protocol != "saml":
             raise ConfigurationError(
-                "metadata.connection", f"{connection} is no SAML connection of {read.file}"
+                "registry.connection", f"{connection} is no SAML connection of {read.file}"
             )
         pair, _ = composition.open_keys(read, now=clock.now)
         entry = registry.compile_one(

@@ -9,13 +9,14 @@ import logging
 import os
 import secrets
 import socket
+import sys
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from federation import clock, connectors, keys, registry, settings, signin, upkeep
+from federation import clock, connectors, keys, logs, registry, settings, signin, upkeep
 from federation.clock import Clock
 from federation.connectors import Connector
 from federation.errors import ConfigurationError, FederationError
@@ -45,6 +46,7 @@ def create_app(config: Settings, *, now: Clock = clock.now) -> Verify:
 
 def from_environment() -> Verify:
     """Return the service for a uvicorn worker process."""
+    logs.configure(as_json=not sys.stderr.isatty())
     return create_app(settings.load(settings.file_of_worker()))
 
 

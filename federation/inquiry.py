@@ -53,7 +53,7 @@ def outcome(check: Check) -> str:
         return "held"
     if check.said.startswith(_UNASKED):
         return "open"
-    return "no match" if check.code.startswith("policy.rule") else "BROKEN"
+    return "no match" if check.code.startswith(("policy.rule:", "policy.rule.")) else "BROKEN"
 
 
 @dataclass(frozen=True, kw_only=True)

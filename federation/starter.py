@@ -60,7 +60,7 @@ def write(config: Path, base_url: str, *, now: datetime) -> Iterator[tuple[Path,
         now: Start of our certificate's life.
 
     Raises:
-        ConfigurationError: ``keys.*``; ``init.base_url``: it is no origin.
+        ConfigurationError: ``keys.*``; ``settings.base_url``: it is no origin.
     """
     parts = urlsplit(base_url)
     if (
@@ -69,7 +69,7 @@ def write(config: Path, base_url: str, *, now: datetime) -> Iterator[tuple[Path,
         or not parts.netloc
     ):
         raise ConfigurationError(
-            "init.base_url",
+            "settings.base_url",
             "--base-url: expected an origin without a slash behind it, such as https://sso.acme.example",
         )
     development = "true" if parts.scheme == "http" else "false"

@@ -1,0 +1,159 @@
+"""Settings become what each protocol room asks for; every connection that cannot is named at once."""
+
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from test_settings import ABSENT, ENVIRONMENT, with_values
+
+from federation import registry, settings
+from federation.demo.saml_idp import SamlIdp
+from federation.errors import ConfigurationError
+from federation.registry import Oidc, Saml
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+IDP = "https://adfs.acme.example/adfs/services/trust"
+SECRET = ENVIRONMENT["OKTA_CLIENT_SECRET"]
+
+
+@cache
+def idp() -> SamlIdp:
+    return SamlIdp(entity_id=IDP, base_url="http://127.0.0.1:1", service_providers={})
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    (tmp_path / "metadata/idp").mkdir(parents=True)
+    (tmp_path / "metadata/idp/adfs.xml").write_bytes(idp().metadata())
+    return tmp_path
+
+
+def compiled(directory: Path, changes: dict[str, Any] | None = None) -> dict[str, Saml | Oidc]:
+    file = directory / "federation.yaml"
+    file.write_text(yaml.safe_dump(with_values(changes or {})))
+    read = settings.load(file, environment=ENVIRONMENT)
+    return registry.compile_connections(read, signing_certificate=None, now=NOW)
+
+
+def saml(entries: dict[str, Saml | Oidc], name: str = "adfs") -> Saml:
+    entry = entries[name]
+    assert isinstance(entry, Saml)
+    return entry
+
+
+def oidc(entries: dict[str, Saml | Oidc], name: str = "okta") -> Oidc:
+    entry = entries[name]
+    assert isinstance(entry, Oidc)
+    return entry
+
+
+def test_every_connection_is_there_in_the_files_order(directory: Path) -> None:
+    entries = compiled(directory)
+    assert list(entries) == ["adfs", "okta", "okta-eu"]
+    assert [entry.connection.id for entry in entries.values()] == list(entries)
+
+
+def test_a_saml_connection_has_our_names_and_their_keys(directory: Path) -> None:
+    entry = saml(compiled(directory))
+    assert entry.sp_entity_id == "https://sso.acme.example/saml/adfs/metadata"
+    assert entry.acs_url == "https://sso.acme.example/saml/adfs/acs"
+    assert entry.metadata_url == ""
+    assert entry.idp is not None
+    assert entry.idp.entity_id == IDP
+    assert len(entry.idp.keys) == 1
+    for name in (entry.sp_entity_id, entry.acs_url):
+        assert name.encode() in entry.sp_metadata
+
+
+def test_our_entity_id_may_be_another(directory: Path) -> None:
+    entry = saml(compiled(directory, {"adfs.sp_entity_id": "urn:acme:sp"}))
+    assert entry.sp_entity_id == "urn:acme:sp"
+    assert b'entityID="urn:acme:sp"' in entry.sp_metadata
+
+
+def test_metadata_by_url_is_fetched_later(directory: Path) -> None:
+    entry = saml(compiled(directory, {"adfs.metadata": {"url": "https://adfs.acme.example/metadata"}}))
+    assert entry.idp is None
+    assert entry.metadata_url == "https://adfs.acme.example/metadata"
+
+
+def test_trust_material_by_hand(directory: Path) -> None:
+    document = idp().metadata().decode()
+    certificate = document.split("X509Certificate>")[1].split("<")[0]
+    by_hand = {"metadata": ABSENT, "entity_id": IDP, "sso_url": "https://adfs.acme.example/sso"}
+    changes = {f"adfs.{key}": value for key, value in by_hand.items()} | {"adfs.certificates": [certificate]}
+    entry = saml(compiled(directory, changes))
+    assert entry.idp is not None
+    assert (entry.idp.entity_id, entry.idp.sso_url) == (IDP, "https://adfs.acme.example/sso")
+    assert entry.idp.keys == (saml(compiled(directory)).idp or entry.idp).keys
+
+
+def test_an_oidc_connection_has_our_registration(directory: Path) -> None:
+    entry = oidc(compiled(directory))
+    assert entry.client.client_id == "0oa1example"
+    assert entry.client.client_secret == SECRET
+    assert entry.client.redirect_uri == "https://sso.acme.example/oidc/okta/callback"
+    assert entry.client.scopes == ("openid", "profile", "email", "groups")
+    assert entry.client.token_endpoint_auth_method == "client_secret_basic"
+    assert entry.client.id_token_signed_response_alg == "RS256"
+    assert entry.discovery_url == "https://acme.okta.example/.well-known/openid-configuration"
+    assert entry.issuer == "https://acme.okta.example"
+    assert SECRET not in repr(entry)
+
+
+def test_a_public_client_by_its_discovery_url(directory: Path) -> None:
+    entry = oidc(compiled(directory), "okta-eu")
+    assert (entry.client.client_secret, entry.client.token_endpoint_auth_method) == ("", "none")
+    assert entry.discovery_url == "https://eu.okta.example/.well-known/openid-configuration"
+    assert entry.issuer is None
+
+
+def test_a_preset_reaches_the_client(directory: Path) -> None:
+    assert oidc(compiled(directory, {"okta.preset": "adfs"})).client.fetch_userinfo == "never"
+    changes = {"okta.preset": "adfs", "okta.fetch_userinfo": "auto"}
+    assert oidc(compiled(directory, changes)).client.fetch_userinfo == "auto"
+
+
+def test_our_certificate_stands_in_our_metadata(directory: Path) -> None:
+    file = directory / "federation.yaml"
+    file.write_text(yaml.safe_dump(with_values({})))
+    read = settings.load(file, environment=ENVIRONMENT)
+    entries = registry.compile_connections(read, signing_certificate=b"\x30\x03abc", now=NOW)
+    assert b"MANhYmM=" in saml(entries).sp_metadata
+
+
+FAULTS = [
+    # what differs                                       code within the message
+    ({"adfs.metadata": {"file": "none.xml"}},          "registry.metadata_file"),
+    ({"adfs.metadata": {"file": "federation.yaml"}},   "saml."),
+    ({"adfs.entity_id": "https://other.example"},      "saml.metadata_entity"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "code"), FAULTS)
+def test_what_cannot_be_compiled_is_named(directory: Path, changes: dict[str, Any], code: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^registry.invalid: ") as refused:
+        compiled(directory, changes)
+    assert "connections.adfs: " in refused.value.detail
+    assert f"({code}" in refused.value.detail
+
+
+def test_every_connection_that_cannot_be_compiled_is_named(directory: Path) -> None:
+    second = with_values({})["connections"]["adfs"] | {"metadata": {"file": "none-either.xml"}}
+    with pytest.raises(ConfigurationError, match=r"^registry.invalid: ") as refused:
+        compiled(directory, {"adfs.metadata": {"file": "none.xml"}, "connections.second": second})
+    assert "2 faults" in refused.value.detail
+    assert "connections.adfs: " in refused.value.detail
+    assert "connections.second: " in refused.value.detail
+
+
+def test_expired_metadata_is_refused_at_start(directory: Path) -> None:
+    document = idp().metadata().decode()
+    until = (NOW - timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    document = document.replace(" entityID=", f' validUntil="{until}" entityID=', 1)
+    (directory / "metadata/idp/adfs.xml").write_text(document)
+    with pytest.raises(ConfigurationError, match=r"saml.metadata_expired"):
+        compiled(directory)
