@@ -6,9 +6,11 @@ file is written and read, keys are generated, the database is migrated. Loopback
 
 import asyncio
 import contextlib
+import errno
 import secrets
 import signal
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
 from datetime import UTC
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from federation.demo.loopback import loopback_only
 from federation.demo.openid_provider import DemoClient, OpenidProvider
 from federation.demo.saml_idp import SamlIdp
 from federation.demo.users import USERS
+from federation.errors import ConfigurationError
 
 SERVICE_HOST = "localhost"
 PROVIDER_HOST = "127.0.0.1"  # another site than localhost, as in real life: the ACS POST is cross-site
@@ -90,19 +93,52 @@ def prepare(
     return saml, provider
 
 
-def serve_all(servers: list[_Server]) -> None:
-    """Run until Ctrl-C or until one of them ends; then stop every one."""
+def listen(host: str, port: int) -> list[socket.socket]:
+    """Bind every loopback address of a host before anything starts.
+
+    Raises:
+        ConfigurationError: ``demo.port``.
+    """
+    loopback_only(host)
+    sockets = []
+    for family, kind, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        one = socket.socket(family, kind)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            one.bind(address)
+        except OSError as error:
+            one.close()
+            if error.errno == errno.EADDRINUSE:
+                raise ConfigurationError(
+                    "demo.port", f"port {port} is in use; choose others: --port, --saml-port, --oidc-port"
+                ) from None
+            continue  # "localhost" names ::1 where there is no IPv6
+        sockets.append(one)
+    return sockets
+
+
+def serve_all(servers: list[tuple[_Server, list[socket.socket]]], started: Callable[[], None]) -> None:
+    """Run until Ctrl-C or until one of them ends; then stop every one.
+
+    Args:
+        servers: Each with the sockets it listens on.
+        started: Called once all of them answer.
+    """
 
     async def run() -> None:
         loop = asyncio.get_running_loop()
 
         def stop() -> None:
-            for server in servers:
+            for server, _ in servers:
                 server.should_exit = True
 
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop)
-        tasks = [asyncio.create_task(server.serve()) for server in servers]
+        tasks = [asyncio.create_task(server.serve(sockets)) for server, sockets in servers]
+        while not all(server.started for server, _ in servers) and not any(task.done() for task in tasks):
+            await asyncio.sleep(0.02)  # uvicorn tells it by a flag alone
+        if not any(task.done() for task in tasks):
+            started()
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         stop()
         await asyncio.gather(*tasks)
@@ -111,27 +147,22 @@ def serve_all(servers: list[_Server]) -> None:
 
 
 def main(*, port: int, saml_port: int, oidc_port: int, directory: Path, certs: Path) -> None:
-    """Start everything, say where it is, and stay until Ctrl-C."""
-    for host in (SERVICE_HOST, PROVIDER_HOST):
-        loopback_only(host)
+    """Start everything, say where it is, and stay until Ctrl-C.
+
+    Raises:
+        ConfigurationError: ``demo.port``, or what the service itself refuses to start with.
+    """
+    ports = ((SERVICE_HOST, port), (PROVIDER_HOST, saml_port), (PROVIDER_HOST, oidc_port))
+    sockets = [listen(host, number) for host, number in ports]
     logs.configure(as_json=False)
     saml, provider = prepare(directory, certs, port=port, saml_port=saml_port, oidc_port=oidc_port)
     service = app.create_app(settings.load(directory / "federation.yaml"))
 
-    def server(what: Any, host: str, at: int) -> _Server:
-        config = uvicorn.Config(
-            what, host=host, port=at, log_config=None, log_level="warning", access_log=False
-        )
-        return _Server(config)
+    def server(what: Any) -> _Server:
+        return _Server(uvicorn.Config(what, log_config=None, log_level="warning", access_log=False))
 
-    _announce(port, saml_port, oidc_port)
-    serve_all(
-        [
-            server(service, SERVICE_HOST, port),
-            server(saml.app(), PROVIDER_HOST, saml_port),
-            server(provider.app(), PROVIDER_HOST, oidc_port),
-        ]
-    )
+    servers = [server(service), server(saml.app()), server(provider.app())]
+    serve_all(list(zip(servers, sockets, strict=True)), lambda: _announce(port, saml_port, oidc_port))
     Console().print("\nstopped")
 
 
