@@ -135,7 +135,7 @@ def serve_all(servers: list[tuple[_Server, list[socket.socket]]], started: Calla
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop)
         tasks = [asyncio.create_task(server.serve(sockets)) for server, sockets in servers]
-        while not all(server.started for server, _ in servers) and not any(task.done() for task in tasks):
+        while not all(server.started for server, _ in servers) and not any(map(asyncio.Task.done, tasks)):  # noqa: ASYNC110
             await asyncio.sleep(0.02)  # uvicorn tells it by a flag alone
         if not any(task.done() for task in tasks):
             started()
