@@ -1,0 +1,75 @@
+"""The manual and the code name the same refusals, and public documents say only what runs."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from federation import errors
+from federation.errors import FederationError
+
+ROOT = Path(__file__).parent.parent
+CODE = re.compile(
+    r"(saml|oidc|signin|return_to|form|query|fetch|policy|identity|store|settings|keys|rate|csrf|start|registry|"
+    r"explain|demo)\.[a-z0-9_]+"
+)
+NOT_CODES = {"settings.yaml", "store.writer"}
+KINDS = {
+    name: kind
+    for name, kind in vars(errors).items()
+    if isinstance(kind, type) and issubclass(kind, FederationError) and kind is not FederationError
+}
+
+
+def nodes() -> Iterator[ast.AST]:
+    """Every node of our own source; the development providers and migrations left out."""
+    for file in sorted((ROOT / "federation").rglob("*.py")):
+        if "demo" not in file.parts and "migrations" not in file.parts:
+            yield from ast.walk(ast.parse(file.read_text()))
+
+
+def codes_in_source() -> set[str]:
+    """Every string constant of ours that has the shape of a refusal code, docstrings left out."""
+    found = {
+        node.value
+        for node in nodes()
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and CODE.fullmatch(node.value)
+    }
+    return found - NOT_CODES
+
+
+def raised() -> Iterator[str]:
+    """The first argument of every refusal that is made with a literal code."""
+    for node in nodes():
+        if not (isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant)):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if name in KINDS:
+            yield str(node.args[0].value)
+
+
+def manual() -> str:
+    return (ROOT / "docs/refusals.md").read_text()
+
+
+def codes_in_manual() -> list[str]:
+    return re.findall(r"^\| `([a-z0-9_.]+)` \| \S.* \| \S.* \|$", manual(), re.MULTILINE)
+
+
+def test_every_code_has_one_entry_in_the_manual() -> None:
+    written = codes_in_manual()
+    assert sorted(set(written)) == sorted(written)
+    assert codes_in_source() == set(written)
+
+
+def test_every_refusal_is_made_with_a_code_that_this_file_recognizes() -> None:
+    codes = set(raised())
+    assert "signin.unknown" in codes
+    assert {code for code in codes if not CODE.fullmatch(code)} == set()
+
+
+def test_the_manual_names_every_kind_with_its_status_sentence_and_mender() -> None:
+    written = re.findall(r"^\| `([A-Z]\w+)` \| (\d+) \| (.+) \| (.+) \|$", manual(), re.MULTILINE)
+    assert set(written) == {
+        (name, str(kind.status), kind.public, kind.mended_by) for name, kind in KINDS.items()
+    }
