@@ -1,6 +1,7 @@
 """The real service as a process of its own: ``python -m federation serve`` or ``demo``."""
 
 import contextlib
+import json
 import re
 import subprocess
 import sys
@@ -43,15 +44,12 @@ class Service:
         reference = re.search(r'<output id="reference"[^>]*>([A-Z2-7]{10})<', refused.text)
         assert reference, refused.text
         told = subprocess.run(
-            [*FEDERATION, "explain", reference[1], "--config", str(self.config)],
+            [*FEDERATION, "explain", reference[1], "--config", str(self.config), "--json"],
             capture_output=True,
             text=True,
             check=True,
-            cwd=self.config.parent,
         ).stdout
-        code = re.search(r"\b[a-z_]+\.[a-z_0-9]+\b", told)
-        assert code, told
-        return code[0]
+        return str(json.loads(told)["code"])
 
 
 @contextlib.contextmanager

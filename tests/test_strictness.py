@@ -10,7 +10,6 @@ import pytest
 HERE = Path(__file__).parent
 SUITE = """
 import pytest
-pytest_plugins = ["strictness"]
 
 @pytest.mark.browser
 def test_needs_a_browser(): pass
@@ -29,19 +28,11 @@ def outcome(directory: Path, **environment: str) -> str:
     """Run the suite and return pytest's last line."""
     inherited = {name: value for name, value in os.environ.items() if name != "CI"}
     inherited = {name: value for name, value in inherited.items() if not name.startswith("FEDERATION_")}
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-c",
-        str(directory / "pytest.ini"),
-    ]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "strictness", "-p", "no:cacheprovider"]
+    command += ["-c", str(directory / "pytest.ini"), str(directory)]
     ran = subprocess.run(
-        [*command, str(directory)],
-        env={**inherited, "PYTHONPATH": str(HERE), **environment},
+        command,
+        env={**inherited, "PYTHONPATH": str(HERE), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environment},
         capture_output=True,
         text=True,
         check=False,
