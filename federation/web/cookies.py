@@ -5,7 +5,9 @@ else. On http loopback browsers refuse the prefix and ``Secure``: the plain name
 """
 
 import re
+from collections.abc import Callable
 from datetime import datetime
+from functools import cache
 from typing import Literal
 
 from starlette.requests import HTTPConnection, Request
@@ -34,15 +36,13 @@ def only(lines: list[str], wire_name: str) -> str:
         lines: Every ``Cookie`` header.
         wire_name: As ``name`` returns it.
     """
-    found: list[str] = []
-    for line in lines:
-        for pair in line.split(";"):
-            key, _, value = pair.strip(" \t").partition("=")
-            if key == wire_name:
-                found.append(value)
-    if len(found) == 1 and _TOKEN.fullmatch(found[0]):
-        return found[0]
-    return ""
+    found = _values_of(wire_name)("; ".join(lines))
+    return found[0] if len(found) == 1 and _TOKEN.fullmatch(found[0]) else ""
+
+
+@cache
+def _values_of(wire_name: str) -> Callable[[str], list[str]]:
+    return re.compile(rf"(?:^|;)[ \t]*{re.escape(wire_name)}=([^;]*)").findall
 
 
 def read_session(request: HTTPConnection, house: House) -> str:
