@@ -148,19 +148,34 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _origin(value: str, info: ValidationInfo) -> str:
+def parse_origin(value: str, *, development: bool) -> str:
+    """Return a public origin as it stands.
+
+    Raises:
+        ValueError: It holds more, is http where it may not be, or another spelling of the same.
+    """
     try:
         parts = urlsplit(value)
         plain = value == f"{parts.scheme}://{parts.netloc}" and parts.hostname and "@" not in parts.netloc
         port = parts.port
     except ValueError:
         plain, port = False, None
-    if not plain or parts.netloc != parts.netloc.lower() or not value.isascii() or not value.isprintable():
+    if (
+        not plain
+        or parts.netloc != parts.netloc.lower()
+        or not value.isascii()
+        or not value.isprintable()
+        or " " in value
+    ):
         raise ValueError("expected https://, a lower-case host and nothing behind it, no slash either")
     if parts.scheme not in {"https", "http"} or port == {"https": 443, "http": 80}[parts.scheme]:
         raise ValueError("expected https://, without the default port")
-    require_https(value, development=info.data.get("development", False))
+    require_https(value, development=development)
     return value
+
+
+def _origin(value: str, info: ValidationInfo) -> str:
+    return parse_origin(value, development=info.data.get("development", False))
 
 
 def require_https(url: str, *, development: bool) -> None:

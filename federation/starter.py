@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from federation import keys
 from federation.errors import ConfigurationError
+from federation.scalars import parse_origin
 
 TEMPLATE = """\
 # Settings of federation; every key: docs/settings.md. Relative paths start at this file's directory.
@@ -62,23 +63,17 @@ def write(config: Path, base_url: str, *, now: datetime) -> Iterator[tuple[Path,
     Raises:
         ConfigurationError: ``keys.*``; ``settings.base_url``: it is no origin.
     """
-    parts = urlsplit(base_url)
-    if (
-        parts.scheme not in {"http", "https"}
-        or base_url != f"{parts.scheme}://{parts.netloc}"
-        or not parts.netloc
-    ):
-        raise ConfigurationError(
-            "settings.base_url",
-            "--base-url: expected an origin without a slash behind it, such as https://sso.acme.example",
-        )
-    development = "true" if parts.scheme == "http" else "false"
+    try:
+        parse_origin(base_url, development=True)
+    except ValueError as fault:
+        raise ConfigurationError("settings.base_url", f"--base-url: {fault}") from None
+    development = "true" if base_url.startswith("http:") else "false"
     text = TEMPLATE.format(base_url=base_url, development=development)
     here = config.absolute().parent
     yield config, keys.create_file(config, text.encode())
     certs = here / "certs"
     made = keys.generate_key_pair(
-        certs / "sp.key", certs / "sp.crt", name=parts.hostname or "federation", now=now
+        certs / "sp.key", certs / "sp.crt", name=urlsplit(base_url).hostname or "federation", now=now
     )
     yield certs / "sp.key", made
     yield certs / "sp.crt", made
