@@ -241,7 +241,7 @@ def _read(element: Element, signature: Element) -> _Unverified:
     prefixes = _read_transforms(transforms)
     if reference.keys() != ["URI"] or reference.get("URI") != f"#{element.get('ID')}":
         refuse("saml.reference")
-    xml.bound_namespaces(info)
+    xml.require_plain_namespaces(info)
     return _Unverified(
         element=element,
         signature=signature,

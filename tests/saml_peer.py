@@ -1,0 +1,61 @@
+"""One SAML identity provider and one expected sign-in, for the tests of the pure SAML room."""
+
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+from federation.demo.saml_idp import SamlIdp
+from federation.demo.users import USERS
+from federation.errors import FederationError
+from federation.identity import VerifiedAssertion
+from federation.saml import metadata, service_provider
+from federation.saml.metadata import IdentityProvider
+from federation.saml.service_provider import Expected
+
+NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
+SKEW = timedelta(seconds=60)
+SECOND = timedelta(seconds=1)
+SP = "https://sp.example/saml/acme/metadata"
+ACS = "https://sp.example/saml/acme/acs"
+REQUEST = "_request-1"
+IDP = "https://idp.example/metadata"
+USER = USERS["zoe"]
+
+
+@cache
+def peer() -> SamlIdp:
+    return SamlIdp(entity_id=IDP, base_url="https://idp.example", service_providers={SP: ACS})
+
+
+@cache
+def trusted() -> IdentityProvider:
+    return metadata.read_metadata(peer().metadata(), entity_id=None, now=NOW)
+
+
+def expected(**other: Any) -> Expected:
+    values: dict[str, Any] = {
+        "idp": trusted(),
+        "sp_entity_id": SP,
+        "acs_url": ACS,
+        "request_id": REQUEST,
+        "now": NOW,
+        "skew": SKEW,
+    }
+    return Expected(**values | other)
+
+
+def response(**knobs: Any) -> bytes:
+    return peer().response(user=USER, acs_url=ACS, sp_entity_id=SP, request_id=REQUEST, now=NOW, **knobs)
+
+
+def accept(document: bytes, **other: Any) -> VerifiedAssertion:
+    return service_provider.accept(document, expected(**other))
+
+
+def refusal(document: bytes, **other: Any) -> FederationError:
+    """Return why a document is refused; fail if it is not."""
+    try:
+        accepted = accept(document, **other)
+    except FederationError as error:
+        return error
+    raise AssertionError(f"accepted as {accepted.subject.value!r}")

@@ -1,0 +1,123 @@
+"""HTTP-POST and HTTP-Redirect: strict base64, bounded inflate, nothing twice."""
+
+import base64
+import contextlib
+import zlib
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from federation.errors import FederationError, RequestRefused
+from federation.saml import bindings
+from federation.saml.xml import MESSAGE_OCTETS
+
+
+def deflated(message: bytes) -> str:
+    squeeze = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return base64.b64encode(squeeze.compress(message) + squeeze.flush()).decode()
+
+
+def asked(message: str, more: str = "") -> str:
+    return f"SAMLRequest={quote(message, safe='')}{more}"
+
+
+@pytest.mark.parametrize(
+    ("field", "code"),
+    [
+        ("", "saml.missing"),
+        (" \r\n", "saml.missing"),
+        ("PHI+", None),
+        ("PHIvPg==", None),
+        ("PHIv\r\nPg ==\t\n", None),
+        ("PHIvPg=", "saml.not_base64"),
+        ("PHIvPg", "saml.not_base64"),
+        ("PHIvPg==PHIvPg==", "saml.not_base64"),
+        ("=PHIvPg=", "saml.not_base64"),
+        ("PHIvPg==x", "saml.not_base64"),
+        ("PHI_Pg==", "saml.not_base64"),
+        ("PHIvPg%3D%3D", "saml.not_base64"),
+        ("<r/>", "saml.not_base64"),
+        ("ＰＨＩ＋", "saml.not_base64"),
+        ("PHI\u00a0vPg==", "saml.not_base64"),
+        ("\ud800", "saml.not_base64"),
+        ("A" * 600_000, "saml.too_large"),
+        (base64.b64encode(b"x" * (MESSAGE_OCTETS + 1)).decode(), "saml.too_large"),
+        (base64.b64encode(b"x" * MESSAGE_OCTETS).decode(), None),
+        (base64.encodebytes(b"x" * MESSAGE_OCTETS).decode(), None),
+    ],
+)
+def test_post(field: str, code: str | None) -> None:
+    if code is None:
+        assert bindings.decode_post(field)
+        return
+    with pytest.raises(FederationError) as caught:
+        bindings.decode_post(field)
+    assert caught.value.code == code
+
+
+def test_a_missing_field_is_the_requests_fault() -> None:
+    with pytest.raises(RequestRefused):
+        bindings.decode_post("")
+
+
+@given(st.text())
+def test_post_never_raises_anything_else(field: str) -> None:
+    with contextlib.suppress(FederationError):
+        assert isinstance(bindings.decode_post(field), bytes)
+
+
+@given(st.binary(min_size=1, max_size=2000))
+def test_post_reads_what_was_encoded(message: bytes) -> None:
+    assert bindings.decode_post(base64.encodebytes(message).decode()) == message
+
+
+@given(st.binary(max_size=2000), st.text(max_size=80))
+def test_redirect_there_and_back(message: bytes, relay_state: str) -> None:
+    relay_state = relay_state.encode("utf-8", "replace").decode()
+    url = bindings.encode_redirect(
+        "https://idp.example/sso", name="SAMLRequest", message=message, relay_state=relay_state
+    )
+    assert url.isascii()
+    sent = bindings.decode_redirect(url.partition("?")[2])
+    assert (sent.name, sent.message, sent.relay_state) == ("SAMLRequest", message, relay_state)
+
+
+def test_a_query_of_its_own_stays() -> None:
+    url = bindings.encode_redirect(
+        "https://idp.example/sso?a=1", name="SAMLRequest", message=b"x", relay_state=""
+    )
+    assert url.startswith("https://idp.example/sso?a=1&SAMLRequest=")
+    assert "RelayState" not in url
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("", "saml.missing"),
+        ("RelayState=x", "saml.missing"),
+        ("SAMLRequest=", "saml.missing"),
+        (asked(deflated(b"x"), "&SAMLResponse=x"), "saml.missing"),
+        (asked(deflated(b"x"), "&SAMLRequest=x"), "saml.repeated"),
+        (asked(deflated(b"x"), "&RelayState=a&RelayState=b"), "saml.repeated"),
+        (asked("!"), "saml.not_base64"),
+        (asked("PHIvPg=="), "saml.not_deflate"),
+        (asked(deflated(b"x" * 1000)[:-4]), "saml.not_deflate"),
+        (asked(base64.b64encode(base64.b64decode(deflated(b"x")) + b"x").decode()), "saml.not_deflate"),
+        (asked(deflated(b"x"), "&SAMLEncoding=urn%3Ax"), "saml.not_deflate"),
+        (asked(deflated(b"x" * (MESSAGE_OCTETS + 1))), "saml.too_large"),
+        (asked(deflated(b"x" * 50_000_000)), "saml.too_large"),  # 49 kB that swell to 50 MB
+    ],
+)
+def test_redirect_refuses(query: str, code: str) -> None:
+    with pytest.raises(FederationError) as caught:
+        bindings.decode_redirect(query)
+    assert caught.value.code == code
+
+
+@given(st.text())
+def test_redirect_never_raises_anything_else(query: str) -> None:
+    for text in (query, f"SAMLRequest={query}"):
+        with contextlib.suppress(FederationError):
+            assert bindings.decode_redirect(text).name

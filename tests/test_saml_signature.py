@@ -1,0 +1,227 @@
+"""Restricted XML-DSig: what is allowed verifies, in every shape that identity providers send."""
+
+import base64
+import re
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import dsa, ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.serialization import Encoding
+from lxml import etree
+from saml_peer import NOW, USER, accept, expected, peer, refusal, response
+
+from federation.demo.saml_signing import SigningKey, canonicalize, make_key
+from federation.errors import AssertionRefused, ConfigurationError
+from federation.saml import metadata, signature, xml
+from federation.saml.metadata import IdentityProvider
+from federation.saml.signature import SignedXml
+
+XS = ' xmlns:xs="http://www.w3.org/2001/XMLSchema"'
+
+
+@cache
+def key(kind: str) -> SigningKey:
+    curves: dict[str, ec.EllipticCurve] = {
+        "p256": ec.SECP256R1(),
+        "p384": ec.SECP384R1(),
+        "p521": ec.SECP521R1(),
+        "k256": ec.SECP256K1(),
+    }
+    if kind in curves:
+        return make_key(now=NOW, curve=curves[kind])
+    return make_key(now=NOW, bits=int(kind.removeprefix("rsa")))
+
+
+def trusting(*keys: SigningKey) -> IdentityProvider:
+    return metadata.from_fields(
+        entity_id=peer().entity_id, sso_url="https://idp.example/sso", certificates=[one.text for one in keys]
+    )
+
+
+@pytest.mark.parametrize("sign", ["assertion", "response", "both"])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {},
+        {"prefix": "default"},
+        {"pretty": True},
+        {"prefixes": "xs", "namespaces": XS},
+        {"prefixes": "xs saml #default", "namespaces": XS},
+        {"prefixes": "unknown"},
+        {"key_info": None},
+        {"groups": tuple(f"group-{n}" for n in range(500))},
+        {"attributes": {}},
+        {"prolog": '<?xml version="1.0" encoding="UTF-8"?>\n'},
+        {"prolog": '<?xml version="1.0" encoding="utf-8" standalone="no"?>'},
+        {"prolog": "\ufeff"},
+        {"insert": {"extensions": '<samlp:Extensions><x xmlns="urn:x" ID="_ext"/></samlp:Extensions>'}},
+        {"insert": {"assertion_end": '<saml:Advice><x xmlns=""/></saml:Advice>'}},
+    ],
+)
+def test_every_shape_is_accepted(sign: str, shape: dict[str, Any]) -> None:
+    verified = accept(response(sign=sign, **shape))
+    assert verified.subject.value == USER.email
+    if not shape:
+        assert verified.attributes["groups"] == USER.groups
+        assert verified.attributes["lastName"] == (USER.family_name,)
+
+
+@pytest.mark.parametrize(
+    ("kind", "method"),
+    [
+        *(("rsa2048", f"rsa-sha{bits}") for bits in (256, 384, 512)),
+        *(("rsa2048", f"sha{bits}-rsa-MGF1") for bits in (256, 384, 512)),
+        *((kind, f"ecdsa-sha{bits}") for kind in ("p256", "p384", "p521") for bits in (256, 384, 512)),
+    ],
+)
+def test_every_allowed_method_verifies(kind: str, method: str) -> None:
+    document = response(key=key(kind), method=method)
+    assert accept(document, idp=trusting(key(kind))).subject.value == USER.email
+    assert refusal(document).code == "saml.signature"
+
+
+@pytest.mark.parametrize("digest", ["sha256", "sha384", "sha512"])
+def test_every_allowed_digest_verifies(digest: str) -> None:
+    assert accept(response(digest=digest)).subject.value == USER.email
+
+
+def test_the_allow_list_is_the_whole_list() -> None:
+    methods = {uri.rpartition("#")[2] for uri in signature._METHODS}
+    assert methods == {
+        f"{before}{bits}{after}"
+        for bits in (256, 384, 512)
+        for before, after in (("rsa-sha", ""), ("sha", "-rsa-MGF1"), ("ecdsa-sha", ""))
+    }
+
+
+def test_several_keys_of_one_idp_are_tried() -> None:
+    both = trusting(key("p256"), key("rsa2048"), peer().key)
+    assert accept(response(), idp=both).id
+    assert accept(response(key=key("p256")), idp=both).id
+    assert refusal(response(key=key("p384")), idp=both).code == "saml.signature"
+
+
+def test_a_der_signature_is_not_one() -> None:
+    """XML-DSig puts r and s side by side; accepting DER too would accept two spellings."""
+    document = response(key=key("p256"))
+    raw = re.search(rb"<ds:SignatureValue>([^<]+)<", document)
+    assert raw
+    value = signature.read_base64(raw[1].decode())
+    der = encode_dss_signature(int.from_bytes(value[:32]), int.from_bytes(value[32:]))
+    changed = document.replace(raw[1], base64.b64encode(der))
+    assert refusal(changed, idp=trusting(key("p256"))).code == "saml.signature"
+
+
+def test_response_and_assertion_signed_by_different_keys_of_the_idp() -> None:
+    """Both signatures must hold: a good one beside a bad one is refused."""
+    document = response(sign="both")
+    values = re.findall(rb"<ds:SignatureValue>([^<]+)<", document)
+    assert len(values) == 2
+    for value in values:
+        broken = document.replace(value, value[:-8] + b"AAAAAA==")
+        assert refusal(broken).code == "saml.signature"
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_each_of_two_digests_must_hold(which: int) -> None:
+    document = response(sign="both")
+    digest = re.findall(rb"<ds:DigestValue>([^<]+)<", document)[which]
+    other = re.findall(rb"<ds:DigestValue>([^<]+)<", document)[1 - which]
+    assert refusal(document.replace(digest, other)).code == "saml.signature"
+
+
+def test_white_space_in_base64_is_allowed() -> None:
+    document = re.sub(rb"(<ds:SignatureValue>)([^<]{40})", rb"\1\n\2\r\n", response())
+    assert accept(document).id
+
+
+@pytest.mark.parametrize("place", ["ds:Signature xmlns", "ds:KeyInfo>", "ds:SignatureValue>"])
+def test_xml_dsigs_own_id_is_allowed(place: str) -> None:
+    """Some identity providers write Id there, as XML-DSig's schema has it."""
+    name = re.match(r"[\w:]+", place)
+    assert name
+    rest = place.removeprefix(name[0])
+    assert accept(response(tamper=((f"<{place}", f'<{name[0]} Id="_sig"{rest}'),))).id
+    twice = response(response_id="_twice", tamper=((f"<{place}", f'<{name[0]} Id="_twice"{rest}'),))
+    assert refusal(twice).code == "saml.id"
+
+
+def test_only_what_was_digested_is_read() -> None:
+    layout = xml.read_layout(xml.parse(response(), octets=xml.MESSAGE_OCTETS, elements=20_000))
+    signed = signature.verify(layout, expected().idp.keys)
+    assert signed.response is None
+    assert signed.assertion.root.getparent() is None
+    assert signed.assertion.root.find(xml.SIGNATURE) is None
+    assert signed.assertion.root is not layout.assertion
+
+
+def test_without_keys_nothing_verifies() -> None:
+    layout = xml.read_layout(xml.parse(response(), octets=xml.MESSAGE_OCTETS, elements=20_000))
+    with pytest.raises(AssertionRefused, match=r"^saml\.signature: "):
+        signature.verify(layout, ())
+
+
+def test_signed_xml_is_made_by_verify_only() -> None:
+    with pytest.raises(TypeError):
+        SignedXml(etree.fromstring(b"<x/>"), object())  # type: ignore[arg-type]
+
+
+def test_canonicalization_agrees_with_the_peers() -> None:
+    root = etree.fromstring(b'<r xmlns="urn:r" xmlns:xs="urn:xs"><a b="2" a="1">x&#13;<b/></a></r>')
+    for prefixes in ([], ["xs"], ["#default"]):
+        assert signature.canonicalize(root[0], prefixes) == canonicalize(root[0], prefixes)
+    assert signature.canonicalize(root[0], ["xs"]).startswith(b'<a xmlns="urn:r" xmlns:xs="urn:xs"')
+
+
+@pytest.mark.parametrize("uri", ["relative", "../up", "#fragment", "http//no-scheme"])
+def test_void_canonicalization_is_no_content(uri: str) -> None:
+    """CVE-2025-66568: libxml2 fails on a relative namespace, callers took the empty answer."""
+    for inside in (f'<a xmlns="{uri}"/>', f'<a><b xmlns:x="{uri}"/></a>'):
+        with pytest.raises(AssertionRefused, match=r"^saml\.namespace: "):
+            signature.canonicalize(etree.fromstring(inside), [])
+
+
+def test_many_namespaces_in_scope_are_refused() -> None:
+    many = "".join(f' xmlns:n{n}="urn:n:{n}"' for n in range(40))
+    assert refusal(response(namespaces=many)).code == "saml.limits"
+
+
+@pytest.mark.parametrize("kind", ["rsa1024", "k256"])
+def test_weak_keys_are_refused(kind: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^saml\.weak_key: "):
+        signature.read_key(key(kind).certificate)
+
+
+def test_dsa_keys_are_refused() -> None:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+
+    private = dsa.generate_private_key(2048)
+    name = x509.Name([])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(private.public_key())
+        .serial_number(1)
+        .not_valid_before(NOW)
+        .not_valid_after(NOW + timedelta(days=1))
+        .sign(private, hashes.SHA256())
+    )
+    with pytest.raises(ConfigurationError, match=r"^saml\.weak_key: "):
+        signature.read_key(certificate.public_bytes(Encoding.DER))
+
+
+@pytest.mark.parametrize("octets", [b"", b"x", b"0" * 500])
+def test_what_is_no_certificate_is_refused(octets: bytes) -> None:
+    with pytest.raises(ConfigurationError, match=r"^saml\.certificate: "):
+        signature.read_key(octets)
+
+
+def test_a_key_knows_its_certificate() -> None:
+    read = signature.read_key(peer().key.certificate)
+    assert len(read.fingerprint) == 64
+    assert read.not_after.tzinfo is not None

@@ -1,0 +1,185 @@
+"""The parser and gate: limits, one reading only, and what explain says of each step."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import saml_peer
+from lxml import etree
+from saml_peer import ACS, NOW, REQUEST, SKEW, SP, response, trusted
+
+from federation.errors import AssertionRefused, Check
+from federation.saml import profile, service_provider, xml
+from federation.saml.service_provider import Said
+
+AT_MOST = {"octets": 1000, "elements": 10}
+
+
+def code(document: bytes, **limits: int) -> str:
+    with pytest.raises(AssertionRefused) as caught:
+        xml.parse(document, **AT_MOST | limits)
+    return caught.value.code
+
+
+@pytest.mark.parametrize(
+    ("document", "refused"),
+    [
+        (b"<r>" + b" " * 1000 + b"</r>", "saml.too_large"),
+        ("<r/>".encode("utf-16"), "saml.encoding"),
+        ("<r>é</r>".encode("latin-1"), "saml.encoding"),
+        (b"<r>\0</r>", "saml.encoding"),
+        (b"\xef\xbb\xbf\xef\xbb\xbf<r/>", "saml.not_xml"),
+        (b'<?xml version="1.0" encoding="latin-1"?><r/>', "saml.encoding"),
+        (b"<?xml?><r/>", "saml.processing_instruction"),
+        (b"<?xml ?><r/>", "saml.encoding"),
+        (b" <?xml version='1.0'?><r/>", "saml.processing_instruction"),
+        (b"<!DOCTYPE r><r/>", "saml.doctype"),
+        (b"<r><!ENTITY x></r>", "saml.doctype"),
+        (b"<r><!-- <!DOCTYPE --></r>", "saml.doctype"),
+        (b"<r><?x?></r>", "saml.processing_instruction"),
+        (b"<r><![CDATA[<?x?>]]></r>", "saml.processing_instruction"),
+        (b"", "saml.not_xml"),
+        (b"r", "saml.not_xml"),
+        (b"<r>", "saml.not_xml"),
+        (b"<r/><r/>", "saml.not_xml"),
+        (b"<r a='1' a='2'/>", "saml.not_xml"),
+        (b"<x:r/>", "saml.not_xml"),
+        (b"<r>&nbsp;</r>", "saml.not_xml"),
+        (b"<r>" + b"<a/>" * 11 + b"</r>", "saml.limits"),
+        (b'<r ID="a"><b ID="a"/></r>', "saml.id"),
+        (b'<r><a><b ID="a"/></a><a ID="a"/></r>', "saml.id"),
+        (b'<r ID="1"/>', "saml.id"),
+        (b'<r ID=""/>', "saml.id"),
+        (b'<r ID="a:b"/>', "saml.id"),
+        (b'<r ID="' + b"a" * 257 + b'"/>', "saml.id"),
+        (b'<r><a xml:id="a"/></r>', "saml.id"),
+        (b'<r><a Id="a"/></r>', "saml.id"),
+        (b'<r><a id = "a"/></r>', "saml.id"),
+        (b'<r xmlns:x="urn:x"><a x:ID="a"/></r>', "saml.id"),
+        (b'<r xmlns:x="urn:x"><a x:ID\t="a"/></r>', "saml.id"),
+    ],
+)
+def test_a_document_with_two_readings_is_refused(document: bytes, refused: str) -> None:
+    assert code(document) == refused
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"<r/>",
+        b"\xef\xbb\xbf<r/>",
+        b'<?xml version="1.0"?><r/>',
+        b"<?xml version='1.0' encoding='utf-8' standalone='yes' ?>\n<r/>",
+        b"<r><!-- x --></r>",
+        b"<r><![CDATA[<x>]]></r>",
+        b"<r>what? now!</r>",
+        b'<r ID="a"><b ID="b"/><c><d ID="_c.d-1"/></c></r>',
+        b'<r ID="a">ID="b" or id = c</r>',
+        b'<Signature xmlns="http://www.w3.org/2000/09/xmldsig#" Id="s"/>',
+    ],
+)
+def test_plain_documents_are_read(document: bytes) -> None:
+    assert xml.parse(document, **AT_MOST) is not None
+
+
+def test_wide_elements_are_refused() -> None:
+    wide = "<r " + " ".join(f'a{n}="{n}"' for n in range(600)) + "/>"
+    assert code(wide.encode(), octets=100_000) == "saml.limits"
+    spread = "<r>" + '<a b="1" c="2"/>' * 600 + "</r>"
+    assert xml.parse(spread.encode(), octets=100_000, elements=10_000) is not None
+
+
+def test_deep_documents_are_refused() -> None:
+    assert code(b"<a>" * 300 + b"</a>" * 300, octets=100_000, elements=10_000) == "saml.not_xml"
+
+
+def test_nothing_external_is_read(tmp_path: Any) -> None:
+    """XInclude is not processed and schemaLocation not followed: the tree is as it was written."""
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    document = (
+        f'<r xmlns:xi="http://www.w3.org/2001/XInclude"><xi:include href="{secret}" parse="text"/></r>'
+    ).encode()
+    root = xml.parse(document, **AT_MOST)
+    assert "secret" not in "".join(map(str, root.itertext()))
+
+
+def explained(document: bytes, **other: Any) -> tuple[Check, ...]:
+    told: dict[str, Any] = {
+        "idp": trusted(),
+        "sp_entity_id": SP,
+        "acs_url": ACS,
+        "request_id": REQUEST,
+        "now": NOW,
+        "skew": SKEW,
+    }
+    return service_provider.explain(document, **told | other)
+
+
+def test_explain_says_that_every_check_held() -> None:
+    checks = explained(response())
+    rules = [*profile.RULES, *profile.CONFIRMATION_RULES]
+    assert [one.code for one in checks] == [*(step for step in xml.STEPS if step not in rules), *rules]
+    assert not any(one.said for one in checks)
+
+
+def test_explain_stops_where_nothing_more_can_be_trusted() -> None:
+    checks = explained(response(key="another"))
+    assert checks[-1] == Check("saml.signature", xml.STEPS["saml.signature"])
+    steps = [step for step in xml.STEPS if step not in profile.RULES]
+    assert [one.code for one in checks] == steps[: steps.index("saml.signature") + 1]
+
+
+def test_explain_tells_every_broken_rule() -> None:
+    checks = explained(response(audiences=(), recipient=None))
+    assert {one.code for one in checks if one.said} == {"saml.audience", "saml.recipient"}
+
+
+def test_explain_says_what_it_could_not_check() -> None:
+    checks = explained(response(), request_id=Said.NOT_KNOWN)
+    unasked = {one.code: one.said for one in checks if one.said}
+    assert set(unasked) == {"saml.in_response_to", "saml.response_in_response_to"}
+    assert all(str(said).startswith("not checked") for said in unasked.values())
+
+
+def test_explain_never_raises_for_what_it_is_given() -> None:
+    for document in (b"", b"x", b"<r/>", response(sign="none"), response(wrap="xsw3")):
+        assert explained(document)[-1].said
+
+
+def test_explain_judges_at_a_moment() -> None:
+    late = explained(response(), now=NOW + timedelta(days=1))
+    assert {"saml.expired", "saml.confirmation_expired"} <= {one.code for one in late if one.said}
+
+
+def test_the_libraries_agree() -> None:
+    assert xml.library_fault() is None
+
+
+def test_disagreeing_libraries_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(etree, "LIBXML_VERSION", (2, 9, 14))
+    fault = xml.library_fault()
+    assert fault is not None
+    assert "2.9.14" in fault
+
+
+def test_start_asks_for_what_we_accept() -> None:
+    from urllib.parse import parse_qs, urlsplit
+
+    from federation.saml import bindings
+
+    url = service_provider.start(
+        trusted(), sp_entity_id=SP, acs_url=ACS, request_id=REQUEST, relay_state="handle&=", now=NOW
+    )
+    parts = urlsplit(url)
+    assert url.startswith("https://idp.example/sso?")
+    assert parse_qs(parts.query)["RelayState"] == ["handle&="]
+    sent = bindings.decode_redirect(parts.query)
+    request = xml.parse(sent.message, octets=10_000, elements=100)
+    assert request.get("ID") == REQUEST
+    assert request.get("AssertionConsumerServiceURL") == ACS
+    assert request.get("Destination") == "https://idp.example/sso"
+    assert request.get("IssueInstant") == "2026-11-21T12:00:00Z"
+    assert request.findtext(xml.SAML + "Issuer") == SP
+    assert [child.tag for child in request] == [xml.SAML + "Issuer", xml.SAMLP + "NameIDPolicy"]
+    assert saml_peer.IDP not in sent.message.decode()
