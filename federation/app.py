@@ -59,8 +59,8 @@ class Federation(Embedded):
     """
 
     def __init__(self, app: ASGIApp, config: str | Path = settings.DEFAULT_FILE) -> None:
-        read = settings.load(Path(config))
-        super().__init__(app, open_house=lambda: open_house(read))
+        # Loaded as the application starts: a fault then stops the start, and is told as one.
+        super().__init__(app, open_house=lambda: open_house(settings.load(Path(config))))
 
 
 @contextlib.asynccontextmanager
