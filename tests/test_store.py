@@ -10,8 +10,9 @@ from databases import ask
 
 from federation.errors import AssertionRefused, FederationError, SignInExpired
 from federation.identity import Authentication, Decision, Grant, Groups, Identity, Presence, Session, Subject
-from federation.store import verbs
+from federation.store import rows, verbs
 from federation.store.store import Store, open_store
+from federation.store.twin import Twin
 from federation.store.values import RECORD_OCTETS, NewSession, Pending, Record
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, 123456, tzinfo=UTC)
@@ -376,15 +377,36 @@ async def test_use_prolongs_a_session_but_never_past_its_end(store: Store) -> No
     for uses in range(1, 4):
         assert await store.find_session(TOKEN, NOW + uses * step), uses
         await store.end_session(b"unknown", NOW)
-    assert await store.find_session(TOKEN, NOW + ABSOLUTE - SECOND)
+    used = await store.find_session(TOKEN, NOW + ABSOLUTE - SECOND)
+    assert used is not None
+    assert used.idle_at == used.expires_at == NOW + ABSOLUTE
     assert await store.find_session(TOKEN, NOW + ABSOLUTE) is None
 
 
-async def test_a_late_note_does_not_revive_an_ended_session(store: Store) -> None:
+@pytest.mark.parametrize(("after", "due"), [(59, False), (60, True), (61, True)])
+async def test_within_the_minute_no_note_is_even_tried(store: Store, after: int, due: bool) -> None:  # noqa: FBT001
+    assert isinstance(store, Twin)
     await store.open_session(ADMITTED, NEW, NOW)
-    await store.find_session(TOKEN, NOW + MINUTE)
-    await store.end_session(TOKEN, NOW + MINUTE)
-    assert await store.find_session(TOKEN, NOW + 2 * MINUTE) is None
+    row = await store._read(lambda: verbs.find_session(TOKEN))
+    assert row is not None
+    assert (rows.touch_due(row, NOW + after * SECOND) is not None) is due
+
+
+async def test_a_note_that_comes_late_changes_nothing(store: Store, store_url: str) -> None:
+    assert isinstance(store, Twin)
+    await store.open_session(ADMITTED, NEW, NOW)
+
+    async def note(then: datetime) -> list[tuple[Any, ...]]:
+        """What another node writes that read the row before the last change of it."""
+        await store._decide(lambda: verbs.touch_session(TOKEN, then + IDLE, then))
+        return await ask(store_url, "SELECT last_seen, idle_at, ended_at FROM session")
+
+    noted = await note(NOW + MINUTE)
+    assert await note(NOW + 2 * MINUTE - SECOND) == noted  # somebody did, within the minute
+    await store.end_session(TOKEN, NOW + 2 * MINUTE)
+    ended = await ask(store_url, "SELECT last_seen, idle_at, ended_at FROM session")
+    assert await note(NOW + 3 * MINUTE) == ended
+    assert await store.find_session(TOKEN, NOW + 3 * MINUTE) is None
 
 
 async def test_a_person_sees_and_ends_their_own_sessions_here(store: Store) -> None:
@@ -416,6 +438,8 @@ async def test_the_ring_overwrites_its_oldest(store: Store, store_url: str) -> N
     assert await store.find_record("SECOND") == rubbish[1]
     assert await store.find_record("THIRD") == rubbish[2]
     assert await store.find_record(RECORD.reference) == RECORD
+    places = await ask(store_url, "SELECT reference, ring FROM decision_record ORDER BY ring")
+    assert sorted(places, key=str) == [("AAAAAAAAAA", None), ("SECOND", 1), ("THIRD", 0)]
 
 
 async def test_rubbish_at_one_moment_takes_a_place_each(store: Store, store_url: str) -> None:
