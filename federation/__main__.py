@@ -73,13 +73,12 @@ def serve(
         import uvicorn
 
         from federation import app as composition
-        from federation import clock, logs, registry, settings
+        from federation import logs, settings
 
-        # Asked here too, so that a fault is one sentence and not every worker's traceback.
-        pair, _ = composition.open_keys(read, now=clock.now)
-        registry.compile_connections(read, signing_certificate=pair.certificate_der, now=clock.now())
-        settings.tell_workers(read.file)
         logs.configure(as_json=not sys.stderr.isatty())
+        # Tried here first: a fault is one sentence, where a worker's would be a traceback, again and again.
+        asyncio.run(tried(composition.open_house(read)))
+        settings.tell_workers(read.file)
     uvicorn.run(
         "federation.app:from_environment",
         factory=True,
@@ -93,6 +92,12 @@ def serve(
         server_header=False,
         timeout_graceful_shutdown=10,
     )
+
+
+async def tried(house: contextlib.AbstractAsyncContextManager[Any]) -> None:
+    """Open everything that a worker needs, and close it again."""
+    async with house:
+        pass
 
 
 @app.command(epilog="Examples:  federation demo   ·   federation demo --port 9000")

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import logging
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,7 +14,8 @@ from typing import Any
 import pytest
 import stair
 import yaml
-from service import demonstrating
+from processes import free_port, running
+from service import FEDERATION, demonstrating
 from typer.testing import CliRunner, Result
 
 from federation import doctor, keys, settings, signin
@@ -56,6 +59,16 @@ def read_json(result: Result) -> Any:
 def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(settings.FILE_VARIABLE, raising=False)
     monkeypatch.delenv("FEDERATION_SECRETS_DIR", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def own_logging() -> Iterator[None]:
+    """``serve`` configures the process's logging: give pytest its own back."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture
@@ -141,6 +154,30 @@ def test_serve_refuses_what_cannot_be_compiled_before_it_starts(config: Path) ->
     result = run("serve", "--config", config)
     assert result.exit_code == 2
     assert "connections.acme-saml" in result.stderr
+
+
+def test_serve_refuses_a_database_that_it_cannot_reach(config: Path) -> None:
+    text = config.read_text()
+    sqlite = next(line for line in text.splitlines() if line.startswith("database_url: "))
+    config.write_text(text.replace(sqlite, f"database_url: postgresql://me:{stair.SECRET[:8]}@127.0.0.1:1/x"))
+    result = run("serve", "--config", config, "--workers", "2")
+    assert result.exit_code == 2
+    assert "PostgreSQL" in result.stderr
+    assert stair.SECRET[:8] not in result.stderr
+
+
+def test_serve_stops_on_sigterm_with_all_its_workers(config: Path) -> None:
+    port = free_port()
+    command = [*FEDERATION, "serve", "--config", str(config), "--port", str(port), "--workers", "2"]
+    log = config.parent / "service.log"
+    with running(command, answers=f"http://localhost:{port}/readyz", log=log, cwd=ROOT) as process:
+        process.terminate()
+        assert process.wait(20) == 0
+    told = [json.loads(line) for line in log.read_text().splitlines()]  # every line is JSON
+    events = [line["event"] for line in told]
+    started = events.count("Application startup complete.")
+    assert started  # the second worker may still have been on its way
+    assert events.count("Application shutdown complete.") == started
 
 
 # ── init, config check ────────────────────────────────────────────────────────────────────
