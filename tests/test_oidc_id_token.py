@@ -353,6 +353,7 @@ def test_what_is_no_token(code: str, text: str) -> None:
     [
         b"", b"[]", b"7", b"\xff", b"{", b'{"sub":"a","sub":"b"}', b'{"a":{"b":1,"b":2}}', b'{"exp":NaN}',
         b'{"exp":Infinity}', b'{"exp":1e999}', b'{"a":"\\ud800"}', b'{"a":"\\u0000"}', b'{"\\u0000":1}',
+        b'{"a":["\\u0000"]}', b'{"a":' + b"[" * 50 + b"]" * 50 + b"}",
         b"[" * 100_000, b'{"a":' * 50 + b"1" + b"}" * 50, b'{"a":' + b"9" * 5000 + b"}",
     ],
 )  # fmt: skip
@@ -362,6 +363,12 @@ def test_claims_are_strict_json(payload: bytes) -> None:
     text = f"{signing_input}.{_encode(SIGNER._signature(signing_input.encode(), 'right'))}"
     with pytest.raises(AssertionRefused, match=r"^oidc\.(claims|id_token)_malformed: "):
         verify(Tokens(id_token=text, access_token=""))
+
+
+@pytest.mark.parametrize("tail", ["\n", "=", "+", " ", "é"])
+def test_a_token_is_base64url_to_its_end(tail: str) -> None:
+    with pytest.raises(AssertionRefused, match=r"^oidc\.id_token_malformed: "):
+        verify(replace(good(), id_token=good().id_token + tail))
 
 
 def test_every_octet_counts() -> None:

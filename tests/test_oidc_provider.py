@@ -55,6 +55,20 @@ def test_the_good_document_is_read() -> None:
     assert found.token_endpoint_auth_methods_supported == ("client_secret_basic",)
 
 
+def test_what_may_be_left_out() -> None:
+    found = read(
+        userinfo_endpoint=..., end_session_endpoint=..., authorization_response_iss_parameter_supported=...
+    )
+    assert (found.userinfo_endpoint, found.end_session_endpoint) == ("", "")
+    assert found.iss_parameter_supported is False
+
+
+def test_lists_of_names_are_read_for_the_doctor() -> None:
+    found = read(token_endpoint_auth_methods_supported=["private_key_jwt", 7], scopes_supported="openid")
+    assert found.token_endpoint_auth_methods_supported == ("private_key_jwt",)
+    assert found.scopes_supported == ()
+
+
 METADATA_FAULTS: list[tuple[str, dict[str, Any]]] = [
     # code                     what differs                                              source
     ("oidc.discovery_issuer", {"issuer": "https://other.example"}),                    # Discovery §4.3
@@ -75,6 +89,8 @@ METADATA_FAULTS: list[tuple[str, dict[str, Any]]] = [
     ("oidc.discovery_endpoint", {"token_endpoint": "https://op.example:x/"}),
     ("oidc.discovery_endpoint", {"token_endpoint": "https://[::1/"}),
     ("oidc.discovery_endpoint", {"token_endpoint": "https://op.example/\r\nX: y"}),
+    ("oidc.discovery_endpoint", {"token_endpoint": "https://op.example/\tX"}),
+    ("oidc.discovery_endpoint", {"token_endpoint": "ftp://127.0.0.1/"}),
     ("oidc.discovery_endpoint", {"token_endpoint": "https://op.example/a b"}),
     ("oidc.discovery_endpoint", {"token_endpoint": "https://öp.example/"}),
     ("oidc.discovery_endpoint", {"token_endpoint": "https://op.example/" + "x" * 2048}),
@@ -185,7 +201,9 @@ def test_what_is_no_jwk_set(document: bytes) -> None:
 
 KEYS = jwks(
     RSA, EC, OKP, {**RSA, "kid": "oaep", "alg": "RSA-OAEP"}, {**RSA, "kid": "pinned", "alg": "RS512"},
-    {**OKP, "kid": "new", "alg": "Ed25519"}, {**EC, "kid": "twin"}, {**RSA, "kid": "twin"},
+    {**OKP, "kid": "new", "alg": "Ed25519"}, {**OKP, "kid": "old", "alg": "EdDSA"},
+    {**OKP, "kid": "agree", "alg": "ECDH-ES"}, {**RSA, "kid": "blank", "alg": ""},
+    {**EC, "kid": "twin"}, {**RSA, "kid": "twin"},
 )  # fmt: skip
 CHOICES: list[tuple[str | None, str, str]] = [
     # kid       alg       what comes of it
@@ -197,6 +215,9 @@ CHOICES: list[tuple[str | None, str, str]] = [
     ("okp",     "EdDSA",  "okp"),
     ("new",     "EdDSA",  "new"),                 # RFC 9864 names the curve
     ("new",     "Ed448",  "oidc.key_unknown"),
+    ("old",     "Ed25519", "old"),                # and the other way round
+    ("agree",   "EdDSA",  "oidc.key_unknown"),    # says it is for key agreement
+    ("blank",   "RS256",  "oidc.key_unknown"),    # "" is an algorithm, not an absent one
     ("oaep",    "RS256",  "oidc.key_unknown"),    # says it is for encryption
     ("pinned",  "RS256",  "oidc.key_unknown"),    # says it is for RS512
     ("twin",    "RS256",  "twin"),                # RFC 7517 §4.5: one kid, two kinds

@@ -112,7 +112,7 @@ def _issuers(issuer: str | None, discovery_url: str) -> tuple[str, ...]:
         return (issuer,) if issuer else ()
     parts = urlsplit(discovery_url)
     base = urlunsplit((parts.scheme, parts.netloc, parts.path.removesuffix(WELL_KNOWN), "", ""))
-    return (base, base.removesuffix("/") if base.endswith("/") else base + "/")
+    return (base, base + "/")
 
 
 def _object(document: bytes, code: str, what: str) -> dict[str, Any]:
