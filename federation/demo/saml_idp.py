@@ -189,7 +189,7 @@ class SamlIdp:
             raise _Unanswerable(refusal.detail) from None
         issuer = root.findtext(SAML + "Issuer") or ""
         acs_url = self.service_providers.get(issuer)
-        if root.tag != SAMLP + "AuthnRequest" or not root.get("ID"):
+        if sent.name != "SAMLRequest" or root.tag != SAMLP + "AuthnRequest" or not root.get("ID"):
             raise _Unanswerable("this is not an AuthnRequest")
         if acs_url is None:
             raise _Unanswerable("no service provider of this name is registered here")
