@@ -17,7 +17,7 @@ import typer
 from federation.errors import ConfigurationError, FederationError
 
 if TYPE_CHECKING:
-    from federation.inquiry import Story
+    from federation.operator.explain import Story
     from federation.settings import Settings
 
 OUR_FAULT: Final = 2
@@ -122,10 +122,11 @@ def init(
 ) -> None:
     """Write a commented settings file and our keys beside it; what is there already stays."""
     with plain_errors():
-        from federation import clock, settings, starter
+        from federation import clock, settings
+        from federation.operator import init as beginning
 
         file = config or settings.file_of_worker()
-        for path, made in starter.write(file, base_url, now=clock.now()):
+        for path, made in beginning.write(file, base_url, now=clock.now()):
             print(f"{'made' if made else 'kept'}  {path}")
     print(f"\nNext: name a connection in {file}, then\n  federation doctor --config {file}")
 
@@ -135,7 +136,7 @@ def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Look for what is wrong, from base URL to the providers' clocks; exit 1 if anything is red."""
     with plain_errors():
         from federation import clock
-        from federation import doctor as surgery
+        from federation.operator import doctor as surgery
 
         findings = asyncio.run(surgery.examine(loaded(config), now=clock.now()))
     healthy = all(one.state is not surgery.State.FAILED for one in findings)
@@ -170,7 +171,8 @@ def explain(
     with plain_errors():
         from datetime import UTC
 
-        from federation import clock, inquiry
+        from federation import clock
+        from federation.operator import explain as inquiry
 
         read, file = loaded(config), Path(what)
         by_reference = bool(inquiry.REFERENCE.fullmatch(what.upper())) and not file.exists()
@@ -188,7 +190,7 @@ def explain(
 
 def tell(story: "Story", *, decode: bool) -> None:
     """Print a story: what came of it, who can mend it, and every rule that was asked."""
-    from federation.inquiry import outcome
+    from federation.operator.explain import outcome
 
     print(f"{f'REFUSED  {story.code}' if story.code else 'ACCEPTED'}\n{story.detail}")
     if story.mended_by:

@@ -18,13 +18,14 @@ from processes import free_port, running
 from service import FEDERATION, demonstrating
 from typer.testing import CliRunner, Result
 
-from federation import doctor, keys, settings, signin
+from federation import keys, settings, signin
 from federation.__main__ import app
 from federation.demo.saml_idp import SamlIdp
 from federation.demo.users import USERS
 from federation.errors import Check
 from federation.fetch import Answer
 from federation.identity import Subject
+from federation.operator import doctor
 from federation.settings import Settings
 from federation.store.store import open_store
 from federation.store.values import Record
