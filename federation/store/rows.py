@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from federation.identity import Grant, Session, User
@@ -62,10 +63,26 @@ def snapshot(session: Session) -> str:
 
 def session(row: Row) -> Session:
     """Read a row of ``sql.FIND_SESSION``."""
-    data = json.loads(row[3])
+    return _session(*row[:8])
+
+
+# Decoding a snapshot costs more than the read itself. The row is read at every request, and says
+# whether the session lives; equal columns are one value, so this remembers no state.
+@lru_cache(maxsize=1024)
+def _session(  # noqa: PLR0913, PLR0917  the columns
+    identifier: str,
+    organization: str,
+    connection: str,
+    snapshot: str,
+    authenticated_at: int,
+    created_at: int,
+    expires_at: int,
+    idle_at: int,
+) -> Session:
+    data = json.loads(snapshot)
     user_id, email, given_name, family_name, display_name = data["user"]
     return Session(
-        id=row[0],
+        id=identifier,
         user=User(
             id=user_id,
             email=email,
@@ -73,15 +90,15 @@ def session(row: Row) -> Session:
             family_name=family_name,
             display_name=display_name,
         ),
-        organization=row[1],
-        connection=row[2],
+        organization=organization,
+        connection=connection,
         groups=tuple(data["groups"]),
         grants=tuple(Grant(role, source) for role, source in data["grants"]),
         attributes={name: tuple(values) for name, values in data["attributes"].items()},
-        authenticated_at=moment(row[4]),
-        created_at=moment(row[5]),
-        expires_at=moment(row[6]),
-        idle_at=moment(row[7]),
+        authenticated_at=moment(authenticated_at),
+        created_at=moment(created_at),
+        expires_at=moment(expires_at),
+        idle_at=moment(idle_at),
         reference=data["reference"],
         user_agent=data["user_agent"],
         teams=tuple(data["teams"]),
