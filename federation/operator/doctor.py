@@ -27,6 +27,7 @@ from federation.web import cookies
 EXPIRES_SOON: Final = timedelta(days=30)
 CLOCK_WARNING: Final = timedelta(seconds=5)
 _OK: Final = 200
+_ANSWERED: Final = frozenset({"fetch.redirect", "fetch.encoded", "fetch.too_large"})  # somebody is there
 
 
 class State(Enum):
@@ -226,7 +227,9 @@ async def _saml(entry: Saml, topic: str, fetch: Fetch, now: datetime) -> AsyncIt
         try:
             answer = await fetch.get(entry.idp.sso_url, declared=Declared.FILE, accept="text/html")
         except ProviderUnavailable as fault:
-            if fault.code not in {"fetch.redirect", "fetch.encoded", "fetch.too_large"}:
+            if fault.code in _ANSWERED:
+                yield _ok(topic, f"{entry.idp.sso_url} answers")
+            else:
                 mend = "harmless if browsers reach it and this host need not"
                 yield _warning(topic, f"{entry.idp.sso_url} does not answer here: {fault.detail}", mend)
             return
