@@ -236,23 +236,29 @@ def _read_attributes(root: Element, faults: list[str]) -> dict[str, tuple[str, .
     """Merge every statement; values of a name that repeats (Keycloak's Role) are merged too."""
     merged: dict[str, tuple[str, ...]] = {}
     for statement in root.iterchildren(_ATTRIBUTE_STATEMENT):
-        for attribute in statement:
+        for attribute in statement.iterchildren(_ATTRIBUTE):
             name = attribute.get("Name")
-            if attribute.tag != _ATTRIBUTE or not name:
-                faults.append("an AttributeStatement holds something else than a named Attribute")
+            if not name:
+                faults.append("an Attribute has no Name")
                 continue
-            values = tuple([_value(one) for one in attribute if one.text or one.get(_NIL) is None])
-            merged[name] = merged[name] + values if name in merged else values
+            values = [value for one in attribute if (value := _value(one)) is not None]
+            merged[name] = (*merged.get(name, ()), *values)
     return merged
 
 
-def _value(element: Element) -> str:
-    return "".join(map(str, element.itertext())) if len(element) else element.text or ""
+def _value(element: Element) -> str | None:
+    """Return the text, of all levels where there are several; None for xsi:nil."""
+    if len(element):
+        return "".join(map(str, element.itertext()))
+    text = element.text
+    if text is None:
+        return "" if element.get(_NIL) is None else None
+    return text
 
 
 def _sort(root: Element, faults: list[str]) -> dict[str, Element]:
     """Return the children by name; one that stands twice and may not is a fault."""
-    parts = {child.tag: child for child in root}
+    parts: dict[str, Element] = {child.tag: child for child in root}
     if len(parts) != len(root):
         tags = [str(child.tag) for child in root]
         twice = {tag for tag in tags if tags.count(tag) > 1} - _REPEATABLE

@@ -278,8 +278,7 @@ def _read_prefixes(method: Element, step: str) -> list[str]:
 
 def _decode(element: Element) -> bytes:
     try:
-        text = "".join((element.text or "").split())
-        return binascii.a2b_base64(text.encode("ascii"), strict_mode=True)
+        return binascii.a2b_base64("".join((element.text or "").split()), strict_mode=True)
     except ValueError:
         refuse("saml.signed_info")
 
