@@ -95,8 +95,10 @@ FAULTS: list[tuple[str, dict[str, Any]]] = [
     ("oidc.issued_at",    {"iat": AT + 61}),                                # Core §3.1.3.7 (10)
     ("oidc.issued_at",    {"iat": GONE}),                                   # conformance: missing-iat
     ("oidc.issued_at",    {"iat": "now"}),                                  # a number
+    ("oidc.issued_at",    {"iat": True}),                                   # not one second past 1970
     ("oidc.not_before",   {"nbf": AT + 61}),                                # RFC 7519 §4.1.5
     ("oidc.not_before",   {"nbf": None}),                                   # where it stands it holds
+    ("oidc.not_before",   {"nbf": True}),                                   # a number
     ("oidc.nonce",        {"nonce": "n-0S7"}),                              # Core §3.1.3.7 (11)
     ("oidc.nonce",        {"nonce": GONE}),                                 # one was sent
     ("oidc.nonce",        {"nonce": ""}),                                   # one was sent
@@ -263,6 +265,12 @@ def test_every_registered_algorithm(alg: str) -> None:
             good(header={"alg": registered}, sign="other_key", signer=signer),
             jwks=jwks, client=client, expected=WANT,
         )  # fmt: skip
+
+
+def test_a_client_registered_for_edwards_curves_takes_no_other() -> None:
+    client = replace(CLIENT, id_token_signed_response_alg="EdDSA")
+    with pytest.raises(AssertionRefused, match=r"^oidc\.alg: "):
+        relying_party.verify_id_token(good(), jwks=JWKS, client=client, expected=WANT)
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,10 @@ def test_odd_words_about_the_sign_in_are_not_taken(odd: dict[str, Any]) -> None:
     assert (how.instant, how.acr, how.amr, how.session_index) == (None, "", (), "")
 
 
+def test_one_method_may_come_without_its_list() -> None:
+    assert accept({"amr": "pwd"}).authentication.amr == ("pwd",)
+
+
 ATTRIBUTES: list[tuple[dict[str, Any], dict[str, tuple[str, ...]]]] = [
     ({"a": "x"}, {"a": ("x",)}),
     ({"a": ""}, {"a": ("",)}),
