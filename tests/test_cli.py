@@ -588,3 +588,20 @@ def test_doctor_is_content_with_the_demo(tmp_path: Path) -> None:
         "settings", "base URL", "libraries", "our certificate", "encryption keys", "database", "service",
         "connection acme-saml", "connection acme-oidc",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("headers", "trusted", "state"),
+    [
+        ([], False, "ok"),
+        (["x-forwarded-for"], False, "warning"),
+        (["x-forwarded-for", "x-forwarded-proto"], True, "ok"),
+        (["x-forwarded-proto"], True, "warning"),
+    ],
+)
+def test_doctor_holds_the_headers_seen_to_trusted_proxies(
+    headers: list[str], *, trusted: bool, state: str
+) -> None:
+    finding = doctor._seen(headers, trusted=trusted)
+    assert (finding.topic, finding.state.value) == ("proxies", state)
+    assert (", ".join(headers) or "none") in finding.said

@@ -7,7 +7,7 @@ import pytest
 
 from federation.errors import TooManyRequests
 from federation.web import rates
-from federation.web.rates import client_address, parse_rate
+from federation.web.rates import client_address, forwarding, parse_rate
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)  # a window of one minute begins here
 KEY = ("192.0.2.1", "okta")
@@ -114,3 +114,23 @@ ADDRESSES = [
 @pytest.mark.parametrize(("peer", "forwarded", "key"), ADDRESSES)
 def test_the_clients_address(peer: str | None, forwarded: list[str], key: str) -> None:
     assert client_address(peer, forwarded, PROXIES) == key
+
+
+@pytest.mark.parametrize(
+    ("peer", "names", "seen"),
+    [
+        (
+            "10.1.2.3",
+            ["Host", "X-Forwarded-For", "x-forwarded-proto"],
+            (["x-forwarded-for", "x-forwarded-proto"], True),
+        ),
+        ("192.0.2.7", ["x-forwarded-for"], (["x-forwarded-for"], False)),
+        ("192.0.2.7", ["host", "forwarded"], (["forwarded"], False)),
+        (None, ["host"], ([], False)),
+    ],
+)
+def test_forwarding_tells_which_headers_arrived_and_no_address(
+    peer: str | None, names: list[str], seen: tuple[list[str], bool]
+) -> None:
+    told = forwarding(peer, names, (ip_network("10.0.0.0/8"),))
+    assert told == {"headers": seen[0], "trusted": seen[1]}

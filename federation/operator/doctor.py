@@ -5,6 +5,7 @@ behind, which is migrated as at any start.
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -192,16 +193,37 @@ async def _database(config: Settings) -> list[Finding]:
 
 
 async def _service(config: Settings, fetch: Fetch) -> list[Finding]:
-    """Ask the service itself, the way browsers reach it."""
-    url = f"{config.base_url}/healthz"
+    """Ask the service itself, the way browsers reach it: is it ready, and what do proxies add?"""
+    url = f"{config.base_url}/readyz"
     try:
         answer = await fetch.get(url, declared=Declared.FILE, accept="application/json")
+        told = json.loads(answer.body)
+        unready = [name for name, state in told["checks"].items() if state != "ok"]
+        seen, trusted = told["proxy"]["headers"], told["proxy"]["trusted"]
     except ProviderUnavailable as fault:
         mend = "start it; harmless if browsers reach it by that name and this host cannot"
         return [_warning("service", f"{url} does not answer: {fault.detail}", mend)]
-    if answer.status != _OK:
-        return [_warning("service", f"{url} answers {answer.status}", "let the proxy pass every path on")]
-    return [_ok("service", f"{url} answers")]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        said = f"{url} answers {answer.status}, and not as this service does"
+        return [_warning("service", said, "let the proxy pass every path on")]
+    ready = (
+        _failed("service", f"{url} is not ready: {', '.join(unready)}", "its log says why")
+        if unready
+        else _ok("service", f"{url} is ready")
+    )
+    return [ready, _seen(seen, trusted=trusted)]
+
+
+def _seen(headers: list[str], *, trusted: bool) -> Finding:
+    """Say what our own request looked like when it arrived."""
+    names = ", ".join(headers) or "none"
+    if "x-forwarded-for" in headers and not trusted:
+        said = f"headers seen: {names}, but from an address outside trusted_proxies, so they are not read"
+        return _warning("proxies", said, "name the proxy's network in trusted_proxies")
+    if trusted and "x-forwarded-for" not in headers:
+        said = f"headers seen: {names}; the trusted proxy sends no X-Forwarded-For"
+        return _warning("proxies", said, "let the proxy add it: until then all clients count as one address")
+    return _ok("proxies", f"headers seen: {names}")
 
 
 async def _connection(config: Settings, name: str, fetch: Fetch, now: datetime) -> list[Finding]:

@@ -131,6 +131,24 @@ def client_address(
     return str(address)
 
 
+def forwarding(
+    peer: str | None, header_names: Iterable[str], trusted_proxies: tuple[Network, ...]
+) -> dict[str, object]:
+    """Return what a request shows of the proxies before us, for ``federation doctor``: no address.
+
+    Args:
+        peer: Address of the connection's other end.
+        header_names: Every header's name, in any case.
+        trusted_proxies: Networks of our own proxies.
+    """
+    names = {name.lower() for name in header_names}
+    address = _parse(peer or "")
+    return {
+        "headers": sorted(name for name in names if name == "forwarded" or name.startswith("x-forwarded-")),
+        "trusted": address is not None and _is_within(address, trusted_proxies),
+    }
+
+
 def _right_most_untrusted(peer: Address, forwarded_for: str, trusted: tuple[Network, ...]) -> Address:
     """Walk from our side to the first hop that is not ours; malformed or none gives the peer."""
     for hop in reversed(forwarded_for.split(",")):

@@ -23,6 +23,7 @@ from federation.web import account, cookies, errors, fields, pages
 from federation.web.callbacks import known, oidc_callback, rate_key, saml_acs
 from federation.web.house import House
 from federation.web.middleware import LastResort, SecurityHeaders
+from federation.web.rates import forwarding
 from federation.web.verify import Verify
 
 log = logging.getLogger("federation.web")
@@ -185,4 +186,6 @@ async def readyz(request: Request) -> Response:
         if wrong is not None:
             log.warning("not ready", extra={"check": name, "why": wrong})
     ready = bool(checks) and set(checks.values()) == {"ok"}
-    return pages.as_json({"ready": ready, "checks": checks}, 200 if ready else 503)
+    peer = request.client.host if request.client else None
+    seen = forwarding(peer, request.headers.keys(), house.trusted_proxies)
+    return pages.as_json({"ready": ready, "checks": checks, "proxy": seen}, 200 if ready else 503)
