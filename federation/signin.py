@@ -22,10 +22,10 @@ from federation.identity import Decision, Identity, Session, VerifiedAssertion
 from federation.keys import Vault
 from federation.policy import domains, roles
 from federation.store.store import Store
-from federation.store.values import NewSession, Pending, Record
+from federation.store.values import RECORD_DETAIL, RECORD_OCTETS, NewSession, Pending, Record
 
 PENDING_LIFE = timedelta(minutes=10)
-RECORD_OCTETS = 16 * 1024  # of encrypted checks; the rest is cut, and the record says so
+_PLAIN_OCTETS = RECORD_OCTETS * 3 // 4 - 256  # the envelope is base64, with a key id, nonce and tag
 _RETURN_TO_LENGTH = 2048
 
 
@@ -217,7 +217,7 @@ class SignIn:
             reference=reference,
             at=self._clock(),
             code=refusal.code,
-            detail=refusal.detail[:300],
+            detail=refusal.detail[:RECORD_DETAIL],
             connection=known.connection.id if known else "",
             organization=known.connection.organization if known else "",
             size=_size(callback) if callback else 0,
@@ -302,17 +302,18 @@ def mint_reference() -> str:
 
 
 def encode_checks(checks: tuple[Check, ...]) -> bytes:
-    """Return the checks as JSON, cut to whole checks within RECORD_OCTETS."""
-    kept: list[list[str | None]] = []
-    left = RECORD_OCTETS * 3 // 4 - 64  # the envelope is base64
+    """Return the checks as JSON that fits a record once encrypted, cut to whole checks."""
+    kept: list[str] = []
+    left = _PLAIN_OCTETS
     for check in checks:
         said = check.said if check.said is None else check.said[:500]
-        left -= len(json.dumps([check.code, said]).encode())
+        text = json.dumps([check.code, said])  # ASCII: characters are octets
+        left -= len(text) + 2
         if left < 0:
-            kept.append(["record.cut", "the record was full"])
+            kept.append(json.dumps(["record.cut", "the record was full"]))
             break
-        kept.append([check.code, said])
-    return json.dumps(kept).encode()
+        kept.append(text)
+    return f"[{', '.join(kept)}]".encode()
 
 
 def decode_checks(encoded: bytes) -> tuple[Check, ...]:

@@ -1,0 +1,110 @@
+"""The pure parts of the story: where to go on, and what fits into a record."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from federation import keys, signin
+from federation.errors import Check, RequestRefused
+from federation.store.values import RECORD_OCTETS
+
+VAULT = keys.Vault([("00000000", b"k" * 32)])
+CHECKS = st.lists(
+    st.builds(Check, st.text(max_size=60), st.none() | st.text(max_size=2000)), max_size=400
+).map(tuple)
+
+
+@given(CHECKS)
+def test_whatever_was_checked_fits_a_record(checks: tuple[Check, ...]) -> None:
+    wrapped = VAULT.new_key("person:p")
+    sealed = VAULT.seal_under(wrapped, "person:p", signin.encode_checks(checks), "record:r")
+    assert len(sealed) <= RECORD_OCTETS
+    read = signin.decode_checks(VAULT.open_under(wrapped, "person:p", sealed, "record:r"))
+    assert [check.code for check in read if check.code != "record.cut"] == [
+        check.code for check in checks[: len(read) - (read != () and read[-1].code == "record.cut")]
+    ]
+
+
+def test_a_record_that_was_cut_says_so() -> None:
+    checks = tuple(Check(f"rule.{number}", "ü" * 500) for number in range(100))
+    read = signin.decode_checks(signin.encode_checks(checks))
+    assert read[-1].code == "record.cut"
+    assert read[:-1] == checks[: len(read) - 1]
+    assert len(read) > 3
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/a", "/a/b?x=1&y=%2F%2Fz", "/a#part", "/a%20b", "/%C3%A9", "/a?next=//x", "/session", "/a/"],
+)
+def test_paths_of_ours_are_gone_on_to(path: str) -> None:
+    assert signin.local_path(path) == path
+
+
+def test_no_path_is_the_start_page() -> None:
+    assert signin.local_path("") == "/"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "//evil.example",
+        "///evil.example",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "\\/evil.example",
+        "https://evil.example",
+        "https:evil.example",
+        "javascript:alert(1)",
+        "JavaScript:alert(1)//",
+        "data:text/html,x",
+        "/%2f/evil.example",
+        "/%2Fevil.example",
+        "/%5cevil.example",
+        "/%5C%5Cevil.example",
+        "%2f%2fevil.example",
+        "/%252fevil.example",
+        "/%25252fevil.example",
+        "/%252525252525252fevil.example",
+        "/a//evil.example",
+        "/./evil.example",
+        "/.//evil.example",
+        "/../evil.example",
+        "/a/..//evil.example",
+        "/%2e%2e/evil.example",
+        "/%2e//evil.example",
+        "/\tevil",
+        "/\n/evil",
+        "/%09/evil.example",
+        "/%0d%0aX: y",
+        "/%00",
+        "/ /evil.example",
+        " /a",
+        "\t//evil.example",
+        "/é",
+        "evil.example",
+        "?a=/b",
+        "#a",
+        "@evil.example",
+        ".evil.example",
+        "/a?x=\\",
+        "/a?x=\n",
+        "/a#\\",
+        "/" + "a" * 2048,
+    ],
+)
+def test_everything_else_is_refused(value: str) -> None:
+    with pytest.raises(RequestRefused, match=r"^return_to\.not_local: "):
+        signin.local_path(value)
+
+
+@given(st.text(max_size=200))
+def test_no_text_leads_to_another_host(value: str) -> None:
+    try:
+        path = signin.local_path(value)
+    except RequestRefused:
+        return
+    assert path.startswith("/")
+    assert not path.startswith(("//", "/\\"))
+    assert path.isascii()
+    assert path.isprintable()
