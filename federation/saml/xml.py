@@ -29,6 +29,11 @@ MESSAGE_OCTETS = 256 * 1024  # a response with 500 groups has 50-110 kB
 _ATTRIBUTES = 64  # on one element: canonicalization sorts them, at quadratic cost
 _FEW_ATTRIBUTES = 512  # in all: too few to cost anything wherever they stand
 _NAMESPACES = 32  # in scope at a signed element: canonicalization copies them, at quadratic cost
+_SMALL = 16 * 1024  # octets in which namespaces cannot cost much
+_DECLARATIONS = 800  # times the tags allowed: canonicalization looks through what is in scope at every tag
+# Canonicalization writes a name again at every element that uses it: 100 kB of it become gigabytes. Also
+# read from the octets, where a declaration has one spelling.
+_LONG_NAMESPACE = re.compile(rb"""xmlns(?::[^\s:="'<>]*)?\s*=\s*(?:"[^"]{257}|'[^']{257})""")
 _ID_ENDINGS = frozenset({"ID", "Id", "id", "iD"})
 _ID = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,255}")
 _DECLARATION = re.compile(
@@ -170,6 +175,20 @@ def _read_octets(document: bytes, elements: int) -> None:
     if body.find(b"?", start) != -1 and body.find(b"<?", start) != -1:
         refuse("saml.processing_instruction")
     if len(body) > 4 * elements and body.count(b"<") > elements:  # the shortest one has four octets
+        refuse("saml.limits")
+    if len(body) > _SMALL:
+        _require_cheap_namespaces(body, elements)
+
+
+def _require_cheap_namespaces(body: bytes, elements: int) -> None:
+    """Bound what canonicalization would cost before a digest tells that the content is not theirs.
+
+    A signature that holds proves nothing here: it may be taken from any message of theirs, even
+    from signed metadata, and stand over content of an attacker's.
+    """
+    if body.count(b"<") * body.count(b"xmlns") > _DECLARATIONS * elements:
+        refuse("saml.limits")
+    if _LONG_NAMESPACE.search(body):
         refuse("saml.limits")
 
 
