@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, field
 from datetime import datetime
 from enum import Enum
+from functools import cached_property
 
 from federation.errors import Check, PolicyRefused
 
@@ -308,7 +309,7 @@ class Session:
     user_agent: str = ""  # as shown on the account page; at most 200 characters
     teams: tuple[str, ...] = field(default=())
 
-    @property
+    @cached_property
     def roles(self) -> tuple[str, ...]:
         """Role names, sorted, each once."""
         return tuple(sorted({grant.role for grant in self.grants}))

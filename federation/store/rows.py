@@ -18,6 +18,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 TOUCH = timedelta(minutes=1)  # a session's use is noted at most this often
+_TOUCH = TOUCH // _MICROSECOND
 
 
 def micros(moment: datetime) -> int:
@@ -116,9 +117,8 @@ def live(row: Row, now: datetime) -> Session | None:
 def touch_due(row: Row, now: datetime) -> datetime | None:
     """Return until when this use prolongs the session, None where that was noted within the minute."""
     expires_at, idle, last_seen = row[6], row[8], row[9]
-    if now - moment(last_seen) < TOUCH:
-        return None
-    return moment(min(micros(now) + idle, expires_at))
+    at = micros(now)
+    return None if at - last_seen < _TOUCH else moment(min(at + idle, expires_at))
 
 
 def record(row: Row) -> Record:
