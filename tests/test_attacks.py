@@ -47,3 +47,28 @@ def test_children_of_an_unsigned_response_cost_little() -> None:
     start = time.process_time()
     assert refusal(document).code == "saml.malformed"
     assert time.process_time() - start < 0.5
+
+
+# part, time, code: "" where it is accepted
+INSTANTS = [
+    ("issue_instant", "0001-01-01T00:00:00Z", ""),
+    ("issue_instant", "9999-12-31T23:59:59.999999Z", "saml.issue_instant"),
+    ("response_issue_instant", "0001-01-01T00:00:00Z", ""),
+    ("response_issue_instant", "9999-12-31T23:59:59.999999Z", "saml.issue_instant"),
+    ("not_before", "0001-01-01T00:00:00Z", ""),
+    ("not_before", "9999-12-31T23:59:59.999999Z", "saml.not_yet_valid"),
+    ("not_on_or_after", "0001-01-01T00:00:00Z", "saml.expired"),
+    ("not_on_or_after", "9999-12-31T23:59:59.999999Z", ""),
+    ("session_not_on_or_after", "0001-01-01T00:00:00Z", "saml.session_expired"),
+    ("session_not_on_or_after", "9999-12-31T23:59:59.999999Z", ""),
+]
+
+
+@pytest.mark.parametrize(("part", "instant", "code"), INSTANTS)
+def test_no_time_leaves_the_calendar(part: str, instant: str, code: str) -> None:
+    """The first IssueInstant less the clock skew was an OverflowError, not an answer."""
+    document = response(**{part: instant})
+    if code:
+        assert refusal(document).code == code
+    else:
+        assert accept(document).id

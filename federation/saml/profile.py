@@ -100,7 +100,7 @@ def issue_instant(message: Message, want: Expected) -> str | None:
     ):
         if found is None:
             return f"the {name} has no IssueInstant"
-        if found - want.skew > want.now:
+        if found > want.now + want.skew:  # found less the skew may lie before the calendar
             return f"the {name} was issued at {found.isoformat()}, it is {want.now.isoformat()}"
     return None
 
