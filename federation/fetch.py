@@ -108,7 +108,7 @@ class Allowed:
     def refusal(self, host: str, address: Address, declared: Declared) -> ProviderUnavailable | None:
         """Say why this address of this host may not be connected to, or None."""
         real = unmap(address)
-        if any(real in network for network in NEVER) or real.is_multicast or real.is_unspecified:
+        if any(real in network for network in NEVER):
             return ProviderUnavailable(
                 "fetch.address_forbidden", "the host is at a link-local, metadata or multicast address"
             )

@@ -239,6 +239,7 @@ URLS: list[tuple[str, str]] = [
     ("fetch.url", "https:///x"),
     ("fetch.url", "https://user:secret@localhost/"),
     ("fetch.url", "https://user@localhost/"),
+    ("fetch.url", "https://:secret@localhost/"),
     ("fetch.url", "https://localhost:99999/"),
     ("fetch.url", "https://[::1/"),
     ("fetch.address_forbidden", "https://169.254.169.254/latest/meta-data/"),
@@ -395,6 +396,15 @@ async def test_through_a_proxy_only_hosts_that_the_file_names() -> None:
             assert await code_of(fetch, "https://op.example/", STORE) == "fetch.proxy_host"
             assert await code_of(fetch, "https://169.254.169.254/") == "fetch.address_forbidden"
     assert [asked.partition(b"\r\n")[0] for asked in peer.asked] == [b"GET http://localhost:9/x HTTP/1.1"] * 2
+
+
+async def test_a_proxy_may_be_private_whoever_is_asked_through_it() -> None:
+    async with serving(ok(b"{}")) as peer:
+        proxy = f"http://localhost:{peer.port}"
+        async with fetching("127.0.0.2/32", proxy=proxy) as fetch:
+            await fetch.get("http://127.0.0.2:9/x", declared=STORE, accept="*/*")
+            assert await code_of(fetch, "https://1.1.1.1/", STORE) == "fetch.proxy_host"
+    assert len(peer.asked) == 1
 
 
 async def test_a_proxy_does_the_look_up() -> None:
