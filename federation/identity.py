@@ -198,12 +198,13 @@ def normalize(
             ours[name] = sent[found]
             used.add(found)
     group_names = attributes.get("groups", ALIASES["groups"])
+    addresses = _email_values(ours, attributes, assertion)
     return Identity(
         subject=assertion.subject,
         connection=connection,
         organization=organization,
-        email=_email(_email_values(ours, attributes, assertion), assertion),
-        email_verified=assertion.email_verified,
+        email=_email(addresses, assertion),
+        email_verified=_email_verified(addresses, assertion),
         given_name=_first(ours.get("given_name")),
         family_name=_first(ours.get("family_name")),
         display_name=_first(ours.get("display_name")),
@@ -237,6 +238,13 @@ def _email_values(
     if assertion.subject_email and "email" not in mapped:
         return (assertion.subject_email,)
     return ours.get("email", ())
+
+
+def _email_verified(values: tuple[str, ...], assertion: VerifiedAssertion) -> bool | None:
+    """What was said holds for the claim ``email`` (OIDC Core §5.1): "verified" moves to no other."""
+    if assertion.email_verified and values and values != assertion.attributes.get("email"):
+        return None
+    return assertion.email_verified
 
 
 def _email(values: tuple[str, ...], assertion: VerifiedAssertion) -> str:

@@ -1,12 +1,33 @@
 """Attacks found by a reviewer: each with the message that did it, and what it gets now."""
 
 import time
+from typing import Any
 
 import pytest
-from saml_peer import accept, refusal, response
+from saml_peer import NOW, accept, refusal, response
+
+from federation import identity
+from federation.connection import OidcConnection
+from federation.errors import PolicyRefused
+from federation.identity import SEAL, Authentication, Subject, VerifiedAssertion
+from federation.policy import domains
 
 ADVICE = "<saml:Advice {declarations}>{content}</saml:Advice>"
 LONG = "u:" + "u" * 30_000
+
+
+def assertion(sent: dict[str, str], **differs: Any) -> VerifiedAssertion:
+    told: dict[str, Any] = {
+        "id": "_1",
+        "subject": Subject(issuer="https://op.example", value="1"),
+        "not_on_or_after": NOW,
+        "attributes": {name: (value,) for name, value in sent.items()},
+        "authentication": Authentication(instant=NOW),
+        "checks": (),
+        "seal": SEAL,
+    }
+    return VerifiedAssertion(**told | differs)
+
 
 # A signature taken from any message of theirs, around content of an attacker's.
 SWOLLEN = {
@@ -72,3 +93,40 @@ def test_no_time_leaves_the_calendar(part: str, instant: str, code: str) -> None
         assert refusal(document).code == code
     else:
         assert accept(document).id
+
+
+# ours → theirs, what is sent, said of ``email``: what may be said of the address taken
+BORROWED_TRUST = [
+    ({"email": ("upn",)}, {"email": "me@evil.example", "upn": "ceo@acme.example"}, True, None),
+    ({"email": ("upn",)}, {"email": "me@evil.example", "upn": "ceo@acme.example"}, False, False),
+    ({"email": ("upn",)}, {"email": "ceo@acme.example", "upn": "ceo@acme.example"}, True, True),
+    ({"email": ("email", "upn")}, {"email": "ceo@acme.example", "upn": "x@evil.example"}, True, True),
+    ({}, {"email": "ceo@acme.example", "mail": "x@evil.example"}, True, True),
+]
+
+
+@pytest.mark.parametrize(("mapped", "sent", "said", "holds"), BORROWED_TRUST)
+def test_verified_speaks_of_the_claim_email_alone(
+    mapped: dict[str, tuple[str, ...]], sent: dict[str, str], *, said: bool | None, holds: bool | None
+) -> None:
+    """With ``email: upn`` a verified address of one's own vouched for anybody's upn."""
+    made = identity.normalize(
+        assertion(sent, email_verified=said), connection="okta", organization="acme", attributes=mapped
+    )
+    assert made.email == "ceo@acme.example"
+    assert made.email_verified is holds
+    strict = OidcConnection(
+        protocol="oidc",
+        organization="acme",
+        domains=("acme.example",),
+        email_trust="verified",
+        issuer="https://op.example",
+        client_id="us",
+        token_endpoint_auth_method="none",
+    )
+    if holds:
+        assert domains.admit(made, strict)
+    else:
+        with pytest.raises(PolicyRefused) as refused:
+            domains.admit(made, strict)
+        assert refused.value.code == "policy.email_unverified"
