@@ -9,7 +9,7 @@ import sys
 
 import structlog
 
-_QUIET = ("uvicorn.access", "aiohttp", "asyncio")  # a query string may hold a code or an address
+_QUIET = ("uvicorn.access", "aiohttp", "asyncio", "alembic")  # a query string may hold a code or an address
 
 
 def configure(*, as_json: bool, level: int = logging.INFO) -> None:
