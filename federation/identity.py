@@ -211,7 +211,12 @@ def normalize(
         groups=_groups(
             ours.get("groups", ()), unobtainable=not assertion.unobtainable.isdisjoint(group_names)
         ),
-        attributes={name: values for name, values in sent.items() if values and name not in used}
+        # A claim that happens to have one of our names never stands in for the one mapped to it.
+        attributes={
+            name: values
+            for name, values in sent.items()
+            if values and name not in used and not (name in attributes and name not in _PROFILE)
+        }
         | {name: values for name, values in ours.items() if name not in _PROFILE},
         authentication=assertion.authentication,
     )

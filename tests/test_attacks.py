@@ -130,3 +130,24 @@ def test_verified_speaks_of_the_claim_email_alone(
         with pytest.raises(PolicyRefused) as refused:
             domains.admit(made, strict)
         assert refused.value.code == "policy.email_unverified"
+
+
+@pytest.mark.parametrize(
+    ("sent", "department"),
+    [
+        ({"https://acme.example/department": "Finance"}, ("Finance",)),
+        ({"https://acme.example/department": "R&D", "department": "Finance"}, ("R&D",)),
+        ({"department": "Finance"}, None),
+    ],
+)
+def test_a_claim_of_the_same_name_never_stands_in_for_the_mapped_one(
+    sent: dict[str, str], department: tuple[str, ...] | None
+) -> None:
+    """People may set a plain ``department`` themselves where the namespaced one is the directory's."""
+    made = identity.normalize(
+        assertion(sent),
+        connection="okta",
+        organization="acme",
+        attributes={"department": ("https://acme.example/department",)},
+    )
+    assert made.attributes.get("department") == department
