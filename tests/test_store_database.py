@@ -1,13 +1,15 @@
 """The database under the store: its URL, its migrations, its file, and its absence."""
 
 import asyncio
+import fcntl
+import os
 import sqlite3
 import stat
 import subprocess
 import sys
-import threading
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,6 @@ from federation.store import migration, sql, tables
 from federation.store.postgres import PostgresStore, numbered
 from federation.store.store import Store, open_store
 from federation.store.verbs import Steps
-from federation.store.writer import Writer
 
 STATEMENTS = {
     f"{name}-{place}": text
@@ -148,7 +149,7 @@ def _opening(url: str) -> subprocess.Popen[str]:
 
 
 def test_processes_that_start_at_once_all_succeed(store_url: str) -> None:
-    processes = [_opening(store_url) for _ in range(3)]
+    processes = [_opening(store_url) for _ in range(2)]
     said = [process.communicate(timeout=60)[0].strip() for process in processes]
     assert all(line.startswith("None ") for line in said), said
     at_head = _opening(store_url)
@@ -160,6 +161,16 @@ async def test_stores_opened_at_one_moment_all_succeed(store_url: str) -> None:
     for store in stores:
         assert await store.ready() is None
         await store.close()
+
+
+async def test_a_start_waits_for_the_migration_of_another(tmp_path: Path) -> None:
+    here = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(here, fcntl.LOCK_EX)  # as another process does that migrates a file in this directory
+    opening = asyncio.create_task(open_store(f"sqlite:///{tmp_path}/federation.db"))
+    assert (await asyncio.wait({opening}, timeout=0.1))[0] == set()
+    assert (tmp_path / "federation.db").read_bytes() == b""
+    os.close(here)
+    await (await opening).close()
 
 
 async def test_a_newer_database_is_not_touched(store: Store, store_url: str) -> None:
@@ -294,70 +305,32 @@ async def test_a_lost_race_is_run_again_and_not_for_ever(postgres_url: str) -> N
     await store.close()
 
 
-# The writer
+# What PostgreSQL's store remembers
 
 
-def _writer(path: Path) -> Writer:
-    db = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
-    db.execute("PRAGMA journal_mode=WAL")
-    db.execute("CREATE TABLE IF NOT EXISTS told (what TEXT)")
-    return Writer(db)
+async def test_what_is_remembered_ends_on_time(postgres_url: str) -> None:
+    store = await open_store(postgres_url)
+    end = NOW + timedelta(seconds=30)
+    await store.open_session(ADMITTED, replace(NEW, absolute_end=end), NOW)
+    assert await store.find_session(TOKEN, end - timedelta(milliseconds=500))
+    assert await store.find_session(TOKEN, end) is None
+    await store.close()
 
 
-def _tell(what: str, fault: Exception | None = None) -> Any:
-    def work(db: sqlite3.Connection) -> str:
-        db.execute("INSERT INTO told VALUES (?)", (what,))
-        if fault:
-            raise fault
-        return what
-
-    return work
-
-
-async def test_a_refused_job_undoes_itself_alone(tmp_path: Path) -> None:
-    writer = _writer(tmp_path / "w.db")
-    jobs = [writer.submit(_tell("a")), writer.submit(_tell("b", KeyError("no"))), writer.submit(_tell("c"))]
-    answers = await asyncio.gather(*jobs, return_exceptions=True)
-    await writer.close()
-    assert [type(answer) for answer in answers] == [str, KeyError, str]
-    assert await ask(f"sqlite:///{tmp_path}/w.db", "SELECT what FROM told") == [("a",), ("c",)]
-
-
-async def test_all_that_wait_are_one_commit(tmp_path: Path) -> None:
-    writer = _writer(tmp_path / "w.db")
-    begun, go_on = threading.Event(), threading.Event()
-
-    def hold(db: sqlite3.Connection) -> bool:
-        begun.set()
-        go_on.wait(10)
-        return db.in_transaction
-
-    first = writer.submit(hold)
-    await asyncio.to_thread(begun.wait, 10)
-    rest = [writer.submit(_tell("x")) for _ in range(20)]
-    assert await ask(f"sqlite:///{tmp_path}/w.db", "SELECT * FROM told") == []
-    go_on.set()
-    assert await first
-    await asyncio.gather(*rest)
-    await writer.close()
-    assert await ask(f"sqlite:///{tmp_path}/w.db", "SELECT count(*) FROM told") == [(20,)]
-
-
-async def test_a_commit_that_fails_is_told_to_all_who_wait(tmp_path: Path) -> None:
-    writer = _writer(tmp_path / "w.db")
-    with closing(sqlite3.connect(tmp_path / "w.db", isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        jobs = [writer.submit(_tell(what)) for what in "abc"]
-        answers = await asyncio.gather(*jobs, return_exceptions=True)
-        assert {type(answer) for answer in answers} == {StoreUnavailable}
-    assert await writer.submit(_tell("d")) == "d"
-    await writer.close()
-    assert await ask(f"sqlite:///{tmp_path}/w.db", "SELECT what FROM told") == [("d",)]
-
-
-async def test_a_caller_that_is_gone_does_not_stop_its_job(tmp_path: Path) -> None:
-    writer = _writer(tmp_path / "w.db")
-    writer.submit(_tell("a")).cancel()
-    assert await writer.submit(_tell("b")) == "b"
-    await writer.close()
-    assert await ask(f"sqlite:///{tmp_path}/w.db", "SELECT what FROM told") == [("a",), ("b",)]
+async def test_an_answer_older_than_an_end_is_not_remembered(postgres_url: str) -> None:
+    store = await open_store(postgres_url)
+    assert isinstance(store, PostgresStore)
+    await store.open_session(ADMITTED, NEW, NOW)
+    then = NOW + timedelta(minutes=2)
+    elsewhere = await asyncpg.connect(postgres_url)
+    async with elsewhere.transaction():
+        await elsewhere.execute("UPDATE session SET ended_at = 1")
+        finding = asyncio.create_task(store.find_session(TOKEN, then))
+        async with asyncio.timeout(10):  # it has read the row, and waits to note its use
+            while not await ask(postgres_url, "SELECT 1 FROM pg_locks WHERE NOT granted"):
+                pass
+        store._ended(TOKEN)  # what end_session does here after its commit
+    assert await finding  # true when it was read
+    assert await store.find_session(TOKEN, then) is None
+    await elsewhere.close()
+    await store.close()

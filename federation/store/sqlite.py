@@ -78,10 +78,11 @@ def _prepare(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
 
 @contextmanager
 def _alone(directory: Path) -> Generator[None]:
-    """Let one process at a time prepare a database here.
+    """Let one process at a time prepare a database here, however long its migration takes.
 
-    On the directory, not on the file: closing a second descriptor of the file would drop the
-    locks that SQLite holds on it (POSIX locks belong to the process).
+    SQLite's own lock would be given up after ``_BUSY``. On the directory, not on the file:
+    closing a second descriptor of the file would drop the locks that SQLite holds on it (POSIX
+    locks belong to the process).
     """
     descriptor = os.open(directory, os.O_RDONLY)
     try:
