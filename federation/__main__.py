@@ -43,13 +43,18 @@ ConfigOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
 
+def harmless(text: str) -> str:
+    """Spell out what a terminal would obey, or a reader not see; JSON stays the same JSON."""
+    return "".join(one if one.isprintable() or one in "\n\t" else json.dumps(one).strip('"') for one in text)
+
+
 @contextlib.contextmanager
 def plain_errors() -> Iterator[None]:
     """Turn a refusal into its sentence on standard error, and an exit code."""
     try:
         yield
     except FederationError as refusal:
-        print(f"federation: {refusal.detail}", file=sys.stderr)
+        print(harmless(f"federation: {refusal.detail}"), file=sys.stderr)
         raise typer.Exit(OUR_FAULT if isinstance(refusal, ConfigurationError) else FOUND) from None
 
 
@@ -145,9 +150,9 @@ def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     else:
         marks = {"ok": "ok     ", "note": "note   ", "warning": "WARNING", "failed": "FAILED "}
         for one in findings:
-            print(f"{marks[one.state.value]}  {one.topic}: {one.said}")
+            print(harmless(f"{marks[one.state.value]}  {one.topic}: {one.said}"))
             if one.mend:
-                print(f"         to mend: {one.mend}")
+                print(harmless(f"         to mend: {one.mend}"))
     raise typer.Exit(0 if healthy else FOUND)
 
 
@@ -192,19 +197,19 @@ def tell(story: "Story", *, decode: bool) -> None:
     """Print a story: what came of it, who can mend it, and every rule that was asked."""
     from federation.operator.explain import outcome
 
-    print(f"{f'REFUSED  {story.code}' if story.code else 'ACCEPTED'}\n{story.detail}")
+    print(harmless(f"{f'REFUSED  {story.code}' if story.code else 'ACCEPTED'}\n{story.detail}"))
     if story.mended_by:
         print(f"to be mended by {story.mended_by}")
     print()
     for name, fact in story.facts.items():
-        print(f"{name:<13} {fact}")
+        print(harmless(f"{name:<13} {fact}"))
     if story.checks:
         print()
     width = max((len(one.code) for one in story.checks), default=0)
     for one in story.checks:
-        print(f"{outcome(one):<8}  {one.code:<{width}}  {one.said or ''}".rstrip())
+        print(harmless(f"{outcome(one):<8}  {one.code:<{width}}  {one.said or ''}".rstrip()))
     if decode and story.message:
-        print(f"\n{story.message}")
+        print(harmless(f"\n{story.message}"))
 
 
 @metadata.command("show", epilog="Example:  federation metadata show adfs > sp.xml")
@@ -253,7 +258,7 @@ def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
 def show(data: Any) -> None:
     """Print data as JSON."""
-    print(json.dumps(data, indent=2, ensure_ascii=False))
+    print(harmless(json.dumps(data, indent=2, ensure_ascii=False)))
 
 
 if __name__ == "__main__":

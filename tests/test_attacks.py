@@ -1,12 +1,16 @@
 """Attacks found by a reviewer: each with the message that did it, and what it gets now."""
 
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
+import stair
 from saml_peer import NOW, accept, refusal, response
+from typer.testing import CliRunner
 
 from federation import identity
+from federation.__main__ import app
 from federation.connection import OidcConnection
 from federation.errors import PolicyRefused
 from federation.identity import SEAL, Authentication, Subject, VerifiedAssertion
@@ -151,3 +155,25 @@ def test_a_claim_of_the_same_name_never_stands_in_for_the_mapped_one(
         attributes={"department": ("https://acme.example/department",)},
     )
     assert made.attributes.get("department") == department
+
+
+# What a terminal obeys, or a reader does not see: a title, a colour by C1, a line turned round.
+ESCAPES = ["\x1b]0;owned\x07", "\x1b[2J", "\x9b31m", "\u202e", "\x7f", "\r"]
+
+
+@pytest.mark.parametrize("escape", ESCAPES, ids=ascii)
+@pytest.mark.parametrize("options", [(), ("--json",), ("--decode",)])
+def test_a_message_does_not_speak_to_the_terminal(
+    tmp_path: Path, escape: str, options: tuple[str, ...]
+) -> None:
+    """`explain FILE` prints what anybody may have sent."""
+    config = stair.write_settings(tmp_path)
+    document = response(insert={"attributes": "<saml:Attribute/>"}).decode().replace("zoe@", f"{escape}zoe@")
+    (tmp_path / "message").write_text(document, encoding="utf-8", newline="")
+    arguments = ["explain", tmp_path / "message", "--config", config, "--connection", "acme-saml", *options]
+    told = CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=False)
+    assert told.exit_code == 1
+    assert "saml." in told.stdout
+    assert escape not in told.stdout
+    if "--decode" in options:
+        assert "zoe@acme.example" in told.stdout
