@@ -1,7 +1,7 @@
 """The attack corpus: forged and hostile responses, each refused for the right reason.
 
 Rows follow the classes of signature exclusion, wrapping, parser differentials, signature
-processing and profile confusion (docs/threat-model.md). The untouched message passes first.
+processing and profile confusion. The untouched message passes first.
 """
 # ruff: noqa: E501 (one attack, one line)
 
