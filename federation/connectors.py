@@ -85,6 +85,7 @@ class Kept(Generic[T]):
         self._value: T | None = None
         self._tried: datetime | None = None
         self._renewed: datetime | None = None
+        self._asked = 0
         self._failure: FederationError | None = None
         self._lock = asyncio.Lock()
 
@@ -92,10 +93,13 @@ class Kept(Generic[T]):
         """Return the document; fetch it if this worker has none yet."""
         if self._value is not None:
             return self._value
+        asked = self._asked
         async with self._lock:
             if self._value is not None:
                 return self._value
-            if self._failure and self._tried and now - self._tried < RETRY_AFTER:
+            # Whoever waited shares what came of it: else a provider that hangs makes a queue of fetches.
+            waited = asked != self._asked
+            if self._failure and self._tried and (waited or now - self._tried < RETRY_AFTER):
                 raise type(self._failure)(self._failure.code, self._failure.detail)
             return await self._fetch(now)
 
@@ -120,6 +124,8 @@ class Kept(Generic[T]):
         except FederationError as failure:
             self._failure = failure
             raise
+        finally:
+            self._asked += 1
         self._failure = None
         return self._value
 

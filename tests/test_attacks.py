@@ -1,6 +1,8 @@
 """Attacks found by a reviewer: each with the message that did it, and what it gets now."""
 
+import asyncio
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,8 @@ from typer.testing import CliRunner
 from federation import identity
 from federation.__main__ import app
 from federation.connection import OidcConnection
-from federation.errors import PolicyRefused
+from federation.connectors import RETRY_AFTER, Kept
+from federation.errors import PolicyRefused, ProviderTimedOut
 from federation.identity import SEAL, Authentication, Subject, VerifiedAssertion
 from federation.policy import domains
 
@@ -177,3 +180,26 @@ def test_a_message_does_not_speak_to_the_terminal(
     assert escape not in told.stdout
     if "--decode" in options:
         assert "zoe@acme.example" in told.stdout
+
+
+async def test_a_provider_that_hangs_is_asked_once_for_all_who_wait() -> None:
+    """Those who came five seconds into a fetch of ten each began another, one behind the other."""
+    begun, gate, loads = asyncio.Event(), asyncio.Event(), 0
+
+    async def load(_now: datetime) -> str:
+        nonlocal loads
+        loads += 1
+        begun.set()
+        await gate.wait()
+        raise ProviderTimedOut("fetch.timeout", "too slow")
+
+    kept = Kept(load)
+    waiting = [asyncio.create_task(kept.get(NOW + timedelta(seconds=3 * later))) for later in range(20)]
+    await begun.wait()
+    gate.set()
+    answers = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [getattr(answer, "code", answer) for answer in answers] == ["fetch.timeout"] * 20
+    assert loads == 1
+    with pytest.raises(ProviderTimedOut):
+        await kept.get(NOW + RETRY_AFTER)
+    assert loads == 2
