@@ -42,7 +42,7 @@ class Subject:
     @property
     def person(self) -> str:
         """Hex digest under which this person's records are kept (and can be erased)."""
-        return hashlib.sha256(self.key.encode()).hexdigest()
+        return hashlib.sha256(self.key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,7 +61,7 @@ class RateLimits(Model):
 class SessionLimits(Model):
     """How long a session lives."""
 
-    idle: Duration = timedelta(hours=8)
+    idle: Duration = Field(default=timedelta(hours=8), ge=timedelta(minutes=2))  # use is noted by the minute
     absolute: Duration = Field(default=timedelta(hours=24), validate_default=True)
 
     @field_validator("absolute")

@@ -7,6 +7,7 @@ recorded under it, and goes on its way.
 import base64
 import hashlib
 import json
+import logging
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,12 +18,21 @@ from federation import identity
 from federation.clock import Clock
 from federation.connection import AnyConnection, Organization
 from federation.connectors import Callback, Connector
-from federation.errors import Check, FederationError, PolicyRefused, RequestRefused, SignInExpired
+from federation.errors import (
+    Check,
+    FederationError,
+    PolicyRefused,
+    RequestRefused,
+    SignInExpired,
+    StoreUnavailable,
+)
 from federation.identity import Decision, Identity, Session, VerifiedAssertion
 from federation.keys import Vault
 from federation.policy import domains, roles
 from federation.store.store import Store
 from federation.store.values import RECORD_DETAIL, RECORD_OCTETS, NewSession, Pending, Record
+
+log = logging.getLogger(__name__)
 
 PENDING_LIFE = timedelta(minutes=10)
 _PLAIN_OCTETS = RECORD_OCTETS * 3 // 4 - 256  # the envelope is base64, with a key id, nonce and tag
@@ -74,14 +84,18 @@ class SignIn:
         self._limits = limits
         self._clock = clock
 
-    async def begin(self, connection: str, *, return_to: str, binder: str, login_hint: str = "") -> Begun:
+    async def begin(
+        self, connection: str, *, return_to: str, binder: str, session_token: str, login_hint: str
+    ) -> Begun:
         """Start a sign-in at one connection.
 
         Args:
             connection: Its id, from the path.
             return_to: Where the person wanted to go; a local path.
             binder: The browser's binder cookie, "" if it has none yet.
-            login_hint: An e-mail address, passed on to the provider.
+            session_token: The browser's session cookie, "" if it has none: a cross-site answer
+                comes without it, and the session that this sign-in opens replaces that one.
+            login_hint: An e-mail address, passed on to the provider; "" leaves it out.
 
         Raises:
             RequestRefused: ``signin.no_connection``, ``return_to.not_local``.
@@ -102,6 +116,7 @@ class SignIn:
             binder_hash=hash_token(binder),
             expects=challenge.expects,
             return_to=goal,
+            replaces=hash_token(session_token) if session_token else b"",
             created_at=now,
             expires_at=now + PENDING_LIFE,
         )
@@ -183,7 +198,9 @@ class SignIn:
         )
         new = NewSession(
             token_hash=hash_token(token),
-            ended_token_hash=hash_token(callback.session_token) if callback.session_token else b"",
+            ended_token_hash=hash_token(callback.session_token)
+            if callback.session_token
+            else pending.replaces,
             handle=pending.handle,
             idle=self._limits.idle.total_seconds(),
             absolute_end=ends,
@@ -205,16 +222,29 @@ class SignIn:
         await self.store.end_session(hash_token(token), self._clock())
 
     async def record_refusal(self, refusal: FederationError, callback: Callback | None = None) -> str:
-        """Mint a reference, keep why under it, set it on the refusal, and return it."""
+        """Mint a reference, set it on the refusal, and keep why under it.
+
+        Where the store is what failed, the log alone has the reference; the refusal stays the
+        one that the person is told.
+        """
         if refusal.reference:
             return refusal.reference
-        reference = mint_reference()
+        refusal.reference = mint_reference()
+        try:
+            await self.store.keep_record(await self._record(refusal, callback))
+        except StoreUnavailable as outage:
+            log.error(  # noqa: TRY400  the trace may hold what was to be stored
+                "not recorded", extra={"ref": refusal.reference, "why": outage.code}
+            )
+        return refusal.reference
+
+    async def _record(self, refusal: FederationError, callback: Callback | None) -> Record:
         known = self.connectors.get(callback.connection) if callback else None
         sealed = ""
         if refusal.person and refusal.checks:
-            sealed = await self._seal(refusal.person, reference, refusal.checks)
-        record = Record(
-            reference=reference,
+            sealed = await self._seal(refusal.person, refusal.reference, refusal.checks)
+        return Record(
+            reference=refusal.reference,
             at=self._clock(),
             code=refusal.code,
             detail=refusal.detail[:RECORD_DETAIL],
@@ -225,9 +255,6 @@ class SignIn:
             person=refusal.person,
             sealed=sealed,
         )
-        await self.store.keep_record(record)
-        refusal.reference = reference
-        return reference
 
     async def _seal(self, person: str, reference: str, checks: tuple[Check, ...]) -> str:
         """Encrypt the checks under the person's own key, so that erasing the key erases them."""

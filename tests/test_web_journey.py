@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 
 import httpx2
 import pytest
-from stair import BASE, NOW, Stair, listening, standing
+from stair import BASE, NOW, Stair, listening, saml_answer, standing
 
 from federation.demo.openid_faults import FAULTS as OIDC_FAULTS
 from federation.demo.saml_faults import FAULTS as SAML_FAULTS
@@ -616,3 +616,17 @@ async def test_too_many_failures_but_a_signed_message_is_none(tmp_path: Path) ->
         assert (answer.status_code, stair.count("session")) == (429, 0)
         stair.clock.at = NOW + timedelta(seconds=int(answer.headers["retry-after"]))
         await sign_in(stair)
+
+
+async def test_a_new_sign_in_ends_the_session_that_this_browser_held(stair: Stair) -> None:
+    browser = await sign_in(stair)
+    held = browser.cookies["session"]
+    # The cross-site POST comes without the Lax session cookie: what it replaces was noted at the start.
+    asked = await stair.begin(browser, "acme-saml")
+    browser.cookies.delete("session")
+    answer = await browser.post("/saml/acme-saml/acs", data=saml_answer(asked, "bob", now=NOW))
+    assert answer.status_code == 303
+    now = (await browser.get("/session")).json()
+    assert now["user"]["email"] == "bob@acme.example"
+    browser.cookies.set("session", held)
+    assert (await browser.get("/verify")).status_code == 401

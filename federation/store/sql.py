@@ -6,8 +6,9 @@ because compiling it at start would import SQLAlchemy (half a second of CPU in e
 """
 
 REMEMBER_PENDING = """
-INSERT INTO pending_sign_in (handle_hash, connection, binder_hash, expects, return_to, created_at, expires_at)
-VALUES (:handle_hash, :connection, :binder_hash, :expects, :return_to, :created_at, :expires_at)
+INSERT INTO pending_sign_in (handle_hash, connection, binder_hash, expects, return_to, replaces,
+  created_at, expires_at)
+VALUES (:handle_hash, :connection, :binder_hash, :expects, :return_to, :replaces, :created_at, :expires_at)
 """
 
 # One statement decides the winner; upkeep deletes the used row when it expires.
@@ -15,7 +16,7 @@ TAKE_PENDING = """
 UPDATE pending_sign_in SET used_at = :now
 WHERE handle_hash = :handle_hash AND connection = :connection AND binder_hash = :binder_hash
   AND used_at IS NULL AND expires_at > :now
-RETURNING expects, return_to, created_at, expires_at
+RETURNING expects, return_to, replaces, created_at, expires_at
 """
 
 # Asked only by those who did not win, to say why.

@@ -38,6 +38,7 @@ class PendingSignIn(Row, table=True):
     binder_hash: bytes = Field(sa_type=LargeBinary)
     expects: str = Field(sa_type=Text)  # JSON object
     return_to: str = Field(sa_type=Text)
+    replaces: bytes = Field(sa_type=LargeBinary)  # token hash of the browser's session, empty if none
     created_at: int = Field(sa_type=BigInteger)
     expires_at: int = Field(sa_type=BigInteger, index=True)
     used_at: int | None = Field(default=None, sa_type=BigInteger)

@@ -17,6 +17,7 @@ class Pending:
     binder_hash: bytes  # SHA-256 of the browser's binder cookie
     expects: Mapping[str, str]  # the connector's own words (request id, nonce, …); opaque to the store
     return_to: str  # local path
+    replaces: bytes = b""  # SHA-256 of the token of the session that this browser held at the start
     created_at: datetime  # UTC, like every time here
     expires_at: datetime
 

@@ -37,6 +37,7 @@ def remember_pending(pending: Pending) -> Steps[None]:
             "binder_hash": pending.binder_hash,
             "expects": json.dumps(dict(pending.expects)),
             "return_to": storable(pending.return_to),
+            "replaces": pending.replaces,
             "created_at": micros(pending.created_at),
             "expires_at": micros(pending.expires_at),
         },
@@ -51,13 +52,14 @@ def take_pending(connection: str, handle: str, binder_hash: bytes, now: datetime
         "binder_hash": binder_hash,
         "now": micros(now),
     }
-    for expects, return_to, created_at, expires_at in (yield sql.TAKE_PENDING, asked):
+    for expects, return_to, replaces, created_at, expires_at in (yield sql.TAKE_PENDING, asked):
         return Pending(
             handle=handle,
             connection=connection,
             binder_hash=binder_hash,
             expects=json.loads(expects),
             return_to=return_to,
+            replaces=replaces,
             created_at=rows.moment(created_at),
             expires_at=rows.moment(expires_at),
         )

@@ -142,6 +142,7 @@ async def begin(request: Request) -> Response:
         connection,
         return_to=query.get("return_to", ""),
         binder=cookies.read_binder(request, house),
+        session_token=cookies.read_session(request, house),
         login_hint=parse_email(query.get("login_hint", "")) or "",
     )
     response = RedirectResponse(begun.url, 303)

@@ -53,6 +53,7 @@ def upgrade() -> None:
         sa.Column("binder_hash", sa.LargeBinary(), nullable=False),
         sa.Column("expects", sa.Text(), nullable=False),
         sa.Column("return_to", sa.Text(), nullable=False),
+        sa.Column("replaces", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.Column("used_at", sa.BigInteger(), nullable=True),
