@@ -164,6 +164,23 @@ def test_without_keys_nothing_verifies() -> None:
         signature.verify(layout, ())
 
 
+def test_without_signatures_nothing_verifies() -> None:
+    """The gate refuses it, and so does the verifier by itself."""
+    root = xml.parse(response(sign="none"), octets=xml.MESSAGE_OCTETS, elements=20_000)
+    with pytest.raises(AssertionRefused, match=r"^saml\.unsigned: "):
+        xml.read_layout(root)
+    assertion = root.find(xml.ASSERTION)
+    assert assertion is not None
+    layout = xml.Layout(response=root, assertion=assertion, response_signature=None, assertion_signature=None)
+    with pytest.raises(AssertionRefused, match=r"^saml\.unsigned: "):
+        signature.verify(layout, expected().idp.keys)
+
+
+def test_the_scope_at_a_signature_is_looked_at_before_libxml2_is() -> None:
+    with pytest.raises(AssertionRefused, match=r"^saml\.namespace: "):
+        xml.require_plain_namespaces(etree.fromstring('<r xmlns:x="relative"><a/></r>')[0])
+
+
 def test_signed_xml_is_made_by_verify_only() -> None:
     with pytest.raises(TypeError):
         SignedXml(etree.fromstring(b"<x/>"), object())  # type: ignore[arg-type]

@@ -89,6 +89,14 @@ def test_wide_elements_are_refused() -> None:
     assert xml.parse(spread.encode(), octets=100_000, elements=10_000) is not None
 
 
+def test_namespaces_that_canonicalization_would_multiply_are_refused() -> None:
+    """138 kB of it became 540 MB of canonical octets."""
+    long = f'<r xmlns:x="urn:{"a" * 60_000}">' + "<x:a/>" * 5_000 + "</r>"
+    many = "<r " + " ".join(f'xmlns:n{n}="u:"' for n in range(5_000)) + ">" + "<a/>" * 15_000 + "</r>"
+    for document in (long, long.replace('"', "'"), many):
+        assert code(document.encode(), octets=xml.MESSAGE_OCTETS, elements=20_000) == "saml.limits"
+
+
 def test_deep_documents_are_refused() -> None:
     assert code(b"<a>" * 300 + b"</a>" * 300, octets=100_000, elements=10_000) == "saml.not_xml"
 

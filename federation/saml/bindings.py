@@ -41,13 +41,11 @@ def decode_post(field: str) -> bytes:
 
     Source: SAML Bindings §3.5.4.
     """
-    if not field:
-        raise RequestRefused("saml.missing", "there is no SAMLResponse")
     if len(field) > _FIELD_CHARACTERS:
         raise AssertionRefused("saml.too_large", "the message is larger than 256 KiB")
     document = _decode_base64(field)
     if not document:
-        raise RequestRefused("saml.missing", "the SAMLResponse is empty")
+        raise RequestRefused("saml.missing", "there is no SAMLResponse, or it is empty")
     if len(document) > MESSAGE_OCTETS:
         raise AssertionRefused("saml.too_large", "the message is larger than 256 KiB")
     return document
