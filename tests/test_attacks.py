@@ -203,3 +203,27 @@ async def test_a_provider_that_hangs_is_asked_once_for_all_who_wait() -> None:
     with pytest.raises(ProviderTimedOut):
         await kept.get(NOW + RETRY_AFTER)
     assert loads == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "form", "status", "code"),
+    [
+        ("/saml/nobody/acs", "SAMLResponse=x", 404, "signin.no_connection"),
+        ("/saml/acme-saml/acs", "SAMLResponse=%ff", 400, "form.malformed"),
+        ("/oidc/acme-oidc/callback", "state=1&state=2", 400, "form.repeated"),
+    ],
+)
+async def test_one_address_cannot_write_the_ring_of_records_round(
+    tmp_path: Path, path: str, form: str, status: int, code: str
+) -> None:
+    """What is refused before a connection is known was recorded without limit: 10,000 wiped the ring."""
+    kind = {"content-type": "application/x-www-form-urlencoded"}
+    async with stair.standing(tmp_path, "rate_limits: {failures: 5/minute}") as standing:
+        attacker = standing.browser()
+        answers = [await attacker.post(path, content=form, headers=kind) for _ in range(20)]
+        assert {answer.status_code for answer in answers} == {status}
+        assert await standing.code(answers[0]) == code
+        assert standing.count("decision_record") == 5
+        standing.clock.at += timedelta(minutes=2)
+        again = await attacker.post(path, content=form, headers=kind)
+        assert await standing.code(again) == code

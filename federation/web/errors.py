@@ -23,6 +23,7 @@ from federation.errors import (
 )
 from federation.signin import mint_reference
 from federation.web import pages
+from federation.web.callbacks import rate_key
 from federation.web.house import House
 
 log = logging.getLogger("federation.web")
@@ -60,7 +61,7 @@ async def refused(request: Request, exc: Exception) -> Response:
     if not isinstance(exc, FederationError):
         raise exc
     house: House = request.app.state.house
-    reference = exc.reference or await _record(house, exc)
+    reference = exc.reference or await _record(request, house, exc)
     log.warning("refused", extra={"ref": reference, "code": exc.code})
     title, advice = next(((title, advice) for kind, title, advice in _WORDS if isinstance(exc, kind)), _OURS)
     status = _STATUS.get(exc.code, exc.status)
@@ -71,9 +72,11 @@ async def refused(request: Request, exc: Exception) -> Response:
     return response
 
 
-async def _record(house: House, exc: FederationError) -> str:
+async def _record(request: Request, house: House, exc: FederationError) -> str:
     """Keep why, unless keeping would be the attack or the store is what failed."""
     if isinstance(exc, TooManyRequests | StoreUnavailable):
+        return mint_reference()
+    if isinstance(exc, SignInExpired) and _keeps_failing(request, house):
         return mint_reference()
     try:
         return await house.signin.record_refusal(exc)
@@ -83,6 +86,15 @@ async def _record(house: House, exc: FederationError) -> str:
             "not recorded", extra={"ref": reference, "error": type(failure).__name__}
         )
         return reference
+
+
+def _keeps_failing(request: Request, house: House) -> bool:
+    """Count what was refused at the door: nobody may write the ring of records round by themselves."""
+    try:
+        house.rates.failures.hit(("refused", *rate_key(request, "")), house.clock())
+    except TooManyRequests:
+        return True
+    return False
 
 
 async def not_served(request: Request, exc: Exception) -> Response:
