@@ -5,6 +5,7 @@ Everything expensive is made here, once: keys, trust material, the store, the ou
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import os
 import secrets
@@ -128,15 +129,7 @@ def _house(
         clock=now,
     )
 
-    async def keys_loadable() -> str | None:
-        try:
-            keys.load_key_pair(config.sp_key, config.sp_certificate)
-            keys.open_vault([key.file for key in config.encryption_keys])
-        except FederationError as fault:
-            return fault.detail
-        return None
-
-    ready: dict[str, ReadyCheck] = {"database": store.ready, "keys": keys_loadable}
+    ready: dict[str, ReadyCheck] = {"database": store.ready, "keys": KeysLoadable(config)}
     return House(
         signin=story,
         store=store,
@@ -152,6 +145,41 @@ def _house(
         clock=now,
         ready=ready,
     )
+
+
+class KeysLoadable:
+    """Tell what is wrong with our key files; they are parsed again only where one has changed.
+
+    Anybody may ask /readyz, and checking an RSA key takes a hundred milliseconds.
+    """
+
+    def __init__(self, config: Settings) -> None:
+        self._pair = (config.sp_key, config.sp_certificate)
+        self._ring = [key.file for key in config.encryption_keys]
+        self._judged: bytes | None = None
+        self._fault: str | None = None
+
+    async def __call__(self) -> str | None:
+        found = hashlib.sha256(b"".join(_stamp(file) for file in (*self._pair, *self._ring))).digest()
+        if found != self._judged:
+            self._fault = await asyncio.to_thread(self._load)
+            self._judged = found
+        return self._fault
+
+    def _load(self) -> str | None:
+        try:
+            keys.load_key_pair(*self._pair)
+            keys.open_vault(self._ring)
+        except FederationError as fault:
+            return fault.detail
+        return None
+
+
+def _stamp(file: Path) -> bytes:
+    try:
+        return hashlib.sha256(file.read_bytes()).digest()
+    except OSError as error:
+        return f"{type(error).__name__};".encode()
 
 
 def _holder() -> str:

@@ -227,3 +227,23 @@ async def test_one_address_cannot_write_the_ring_of_records_round(
         standing.clock.at += timedelta(minutes=2)
         again = await attacker.post(path, content=form, headers=kind)
         assert await standing.code(again) == code
+
+
+async def test_readiness_costs_little_and_still_sees_a_broken_key(tmp_path: Path) -> None:
+    """Anybody may ask: each question parsed and checked an RSA key, 130 ms of CPU on the loop."""
+    async with stair.standing(tmp_path) as standing:
+        anybody = standing.browser()
+        assert (await anybody.get("/readyz")).status_code == 200
+        start = time.process_time()
+        for _ in range(20):
+            assert (await anybody.get("/readyz")).status_code == 200
+        assert time.process_time() - start < 0.5
+        ring = tmp_path / "secrets.key"
+        whole = ring.read_bytes()
+        for broken in (b"", b"%%", whole[:20]):
+            ring.write_bytes(broken)
+            assert (await anybody.get("/readyz")).json()["checks"]["keys"] == "failed"
+        ring.unlink()
+        assert (await anybody.get("/readyz")).json()["checks"]["keys"] == "failed"
+        ring.write_bytes(whole)
+        assert (await anybody.get("/readyz")).json()["checks"]["keys"] == "ok"
