@@ -1,6 +1,7 @@
 """Attacks found by a reviewer: each with the message that did it, and what it gets now."""
 
 import asyncio
+import json
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,8 @@ from federation.connectors import RETRY_AFTER, Kept
 from federation.errors import PolicyRefused, ProviderTimedOut
 from federation.identity import SEAL, Authentication, Subject, VerifiedAssertion
 from federation.policy import domains
+from federation.store import rows
+from federation.web import verify
 
 ADVICE = "<saml:Advice {declarations}>{content}</saml:Advice>"
 LONG = "u:" + "u" * 30_000
@@ -247,3 +250,21 @@ async def test_readiness_costs_little_and_still_sees_a_broken_key(tmp_path: Path
         assert (await anybody.get("/readyz")).json()["checks"]["keys"] == "failed"
         ring.write_bytes(whole)
         assert (await anybody.get("/readyz")).json()["checks"]["keys"] == "ok"
+
+
+def test_what_is_remembered_is_bounded_in_octets() -> None:
+    """A thousand sessions of 200 kB each were 1.4 GB in every worker."""
+
+    def row(number: int, size: int) -> list[Any]:
+        told = {"user": ["u", "", "", "", ""], "groups": ["g" * size], "grants": [], "attributes": {}}
+        told |= {"teams": [], "reference": "", "user_agent": ""}
+        return [str(number), "acme", "okta", json.dumps(told), 0, 0, 1, 1, 1, 0, None]
+
+    remembered = rows._session.cache_info().currsize
+    for number in range(20):
+        assert rows.session(row(number, 200_000)).groups == ("g" * 200_000,)
+    assert rows._session.cache_info().currsize == remembered
+    assert rows.session(row(1, 10)) is rows.session(row(1, 10))
+    remembered = verify._encode.cache_info().currsize
+    assert verify.encode("ü" * 200_000) == b"%C3%BC" * 200_000
+    assert verify._encode.cache_info().currsize == remembered

@@ -185,7 +185,8 @@ class PostgresStore(Twin):
         if idle_at := rows.touch_due(row, now):
             with suppress(StoreUnavailable):  # a standby may answer, but not note it
                 await self._decide(lambda: verbs.touch_session(token_hash, idle_at, now))
-        if endings == self._endings:  # else it may be this one, ended since the read
+        # With another count it may be this one that was ended since the read.
+        if endings == self._endings and rows.is_small(row):
             self._remember(token_hash, session, now)
         return session
 

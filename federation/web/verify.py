@@ -20,9 +20,10 @@ from federation.web.house import House
 log = logging.getLogger("federation.web")
 
 PATH = "/verify"
+_REMEMBERED = 256  # characters; how long a group's name is, is its identity provider's choice
 _NO_STORE = (b"cache-control", b"no-store")
 _EMPTY = (b"content-length", b"0")
-Headers = list[tuple[bytes, bytes]]
+Headers = Sequence[tuple[bytes, bytes]]
 
 
 class Verify:
@@ -75,15 +76,20 @@ def asked_role(query: bytes) -> str:
 
 def who(session: Session) -> Headers:
     """Return the identity headers: percent-encoded UTF-8, lists joined by commas after that."""
+    user = session.user
+    return _headers(user.id, user.email, session.groups, session.roles)
+
+
+@lru_cache(maxsize=1024)  # encoding costs more than looking up what was encoded before
+def _headers(user: str, email: str, groups: tuple[str, ...], roles: tuple[str, ...]) -> Headers:
     return [
-        (b"x-auth-request-user", encode(session.user.id)),
-        (b"x-auth-request-email", encode(session.user.email)),
-        (b"x-auth-request-groups", b",".join(map(encode, session.groups))),
-        (b"x-auth-request-roles", b",".join(map(encode, session.roles))),
+        (b"x-auth-request-user", encode(user)),
+        (b"x-auth-request-email", encode(email)),
+        (b"x-auth-request-groups", b",".join(map(encode, groups))),
+        (b"x-auth-request-roles", b",".join(map(encode, roles))),
     ]
 
 
-@lru_cache(maxsize=4096)
 def encode(value: str) -> bytes:
     """Percent-encode all but letters, digits and ``-._~@`` (RFC 3986 §2.3)."""
     return quote(value, safe="@").encode("ascii")
