@@ -5,6 +5,7 @@ them always overwrites what a client sent. Whatever fails, the answer is not 200
 """
 
 import logging
+from collections.abc import Sequence
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -20,7 +21,7 @@ from federation.web.house import House
 log = logging.getLogger("federation.web")
 
 PATH = "/verify"
-_REMEMBERED = 256  # characters; how long a group's name is, is its identity provider's choice
+_REMEMBERED = 2048  # characters of groups; how many and how long is the identity provider's choice
 _NO_STORE = (b"cache-control", b"no-store")
 _EMPTY = (b"content-length", b"0")
 Headers = Sequence[tuple[bytes, bytes]]
@@ -76,8 +77,9 @@ def asked_role(query: bytes) -> str:
 
 def who(session: Session) -> Headers:
     """Return the identity headers: percent-encoded UTF-8, lists joined by commas after that."""
-    user = session.user
-    return _headers(user.id, user.email, session.groups, session.roles)
+    user, groups = session.user, session.groups
+    headers = _headers if sum(map(len, groups)) <= _REMEMBERED else _headers.__wrapped__
+    return headers(user.id, user.email, groups, session.roles)
 
 
 @lru_cache(maxsize=1024)  # encoding costs more than looking up what was encoded before
