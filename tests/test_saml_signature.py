@@ -195,7 +195,7 @@ def test_canonicalization_agrees_with_the_peers() -> None:
 
 @pytest.mark.parametrize("uri", ["relative", "../up", "#fragment", "http//no-scheme"])
 def test_void_canonicalization_is_no_content(uri: str) -> None:
-    """CVE-2025-66568: libxml2 fails on a relative namespace, callers took the empty answer."""
+    """CVE-2025-66568: libxml2 does not canonicalize a relative namespace; that is no empty content."""
     for inside in (f'<a xmlns="{uri}"/>', f'<a><b xmlns:x="{uri}"/></a>'):
         with pytest.raises(AssertionRefused, match=r"^saml\.namespace: "):
             signature.canonicalize(etree.fromstring(inside), [])

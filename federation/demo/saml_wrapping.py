@@ -1,7 +1,7 @@
 """Signature wrapping: genuine signatures around, beside or inside something forged.
 
 XSW 1-8 as in "On Breaking SAML" (USENIX Security 2012) and SAML Raider, and those found since.
-Each takes a signed message and returns one that says FORGED where a careless reader looks.
+Each takes a signed message and returns one that says FORGED where an element is looked up by name.
 """
 
 from collections.abc import Callable

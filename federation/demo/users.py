@@ -52,7 +52,7 @@ USERS: dict[str, DemoUser] = {
             family_name="& <R&D>",
             groups=("staff", "équipe", "R&D <x>"),
             department="R&D",
-            why="a name that breaks careless software",
+            why="a name with &, <, > and an accent",
         ),
         DemoUser(
             login="newcomer",
