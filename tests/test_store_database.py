@@ -305,6 +305,22 @@ async def test_a_lost_race_is_run_again_and_not_for_ever(postgres_url: str) -> N
     await store.close()
 
 
+async def test_a_table_may_be_altered_beside_us(postgres_url: str) -> None:
+    store = await open_store(postgres_url)
+    assert isinstance(store, PostgresStore)
+    attempts = []
+
+    def reading() -> Steps[int]:
+        attempts.append(1)
+        return len((yield "SELECT * FROM person_key", {}))
+
+    assert await store._transact(reading) == 0
+    await ask(postgres_url, "ALTER TABLE person_key ADD COLUMN later integer")
+    assert await store._transact(reading) == 0
+    assert len(attempts) == 3
+    await store.close()
+
+
 # What PostgreSQL's store remembers
 
 

@@ -23,7 +23,11 @@ from federation.store.twin import Twin, Verb
 from federation.store.verbs import Result, Steps
 
 _ATTEMPTS = 4
-_RACES = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+_RACES = (
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.InvalidCachedStatementError,  # another release's migration altered a table under a transaction
+)
 _OUTAGES = (
     OSError,
     TimeoutError,
