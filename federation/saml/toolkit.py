@@ -1,7 +1,8 @@
 """python3-saml as a second opinion, after our own verdict: its no may refuse, its yes never admits.
 
-Its defaults that leave a check out are overridden here. It reads the clock itself, refuses some
-valid messages, and looks the keys up again each time: never on the way of an ordinary sign-in.
+Only tests use it, until a connection may ask for a second opinion. Its defaults that leave a
+check out are overridden here. It reads the clock itself, refuses some valid messages, and looks
+the keys up again each time: never on the way of an ordinary sign-in.
 """
 
 import base64
