@@ -57,6 +57,11 @@ class Vault:
     def __repr__(self) -> str:
         return f"Vault({', '.join(self._ring)})"
 
+    @property
+    def first(self) -> str:
+        """Id of the key that encrypts."""
+        return self._first[0]
+
     def seal(self, plain: bytes, aad: str) -> str:
         """Encrypt under the first key.
 

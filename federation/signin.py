@@ -194,7 +194,7 @@ class SignIn:
             size=_size(callback),
             digest=_digest(callback),
             person=decision.identity.subject.person,
-            sealed=await self._seal(decision.identity.subject.person, reference, decision.checks),
+            sealed=await self._seal(decision.identity.subject.person, reference, decision.checks, now),
         )
         new = NewSession(
             token_hash=hash_token(token),
@@ -231,21 +231,21 @@ class SignIn:
             return refusal.reference
         refusal.reference = mint_reference()
         try:
-            await self.store.keep_record(await self._record(refusal, callback))
+            await self.store.keep_record(await self._record(refusal, callback, self._clock()))
         except StoreUnavailable as outage:
             log.error(  # noqa: TRY400  the trace may hold what was to be stored
                 "not recorded", extra={"ref": refusal.reference, "why": outage.code}
             )
         return refusal.reference
 
-    async def _record(self, refusal: FederationError, callback: Callback | None) -> Record:
+    async def _record(self, refusal: FederationError, callback: Callback | None, now: datetime) -> Record:
         known = self.connectors.get(callback.connection) if callback else None
         sealed = ""
         if refusal.person and refusal.checks:
-            sealed = await self._seal(refusal.person, refusal.reference, refusal.checks)
+            sealed = await self._seal(refusal.person, refusal.reference, refusal.checks, now)
         return Record(
             reference=refusal.reference,
-            at=self._clock(),
+            at=now,
             code=refusal.code,
             detail=refusal.detail[:RECORD_DETAIL],
             connection=known.connection.id if known else "",
@@ -256,12 +256,14 @@ class SignIn:
             sealed=sealed,
         )
 
-    async def _seal(self, person: str, reference: str, checks: tuple[Check, ...]) -> str:
-        """Encrypt the checks under the person's own key, so that erasing the key erases them."""
-        wrapped = await self.store.person_key(person, self._vault.new_key(f"person:{person}"))
-        return self._vault.seal_under(
-            wrapped, f"person:{person}", encode_checks(checks), f"record:{reference}"
-        )
+    async def _seal(self, person: str, reference: str, checks: tuple[Check, ...], now: datetime) -> str:
+        """Encrypt the checks under the person's own key, so that erasing the key erases them.
+
+        Each key of the ring wraps its own: a ring whose first key was changed, or lost, seals on.
+        """
+        place, vault = f"person:{person}", self._vault
+        wrapped = await self.store.person_key(person, vault.first, vault.new_key(place), now)
+        return vault.seal_under(wrapped, place, encode_checks(checks), f"record:{reference}")
 
 
 def decide(

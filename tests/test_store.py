@@ -186,13 +186,39 @@ async def test_a_claim_is_kept_to_its_last_moment(store: Store) -> None:
     assert await refusal(store.claim_assertion("i", "_a", NOW + MINUTE, NOW)) == "signin.replayed"
 
 
-async def test_a_person_has_one_key(store: Store) -> None:
+async def test_a_person_has_one_key_of_each_ring_key(store: Store) -> None:
     offers = [f"key-{number}" for number in range(20)]
-    answers = await asyncio.gather(*(store.person_key("p", fresh) for fresh in offers))
+    answers = await asyncio.gather(*(store.person_key("p", "ring", fresh, NOW) for fresh in offers))
     assert len(set(answers)) == 1
     assert answers[0] in offers
-    assert await store.person_key("p", "later") == answers[0]
-    assert await store.person_key("another", "later") == "later"
+    assert await store.person_key("p", "ring", "later", NOW) == answers[0]
+    assert await store.person_key("another", "ring", "later", NOW) == "later"
+    assert await store.person_key("p", "next", "fresh", NOW + SECOND) == "fresh"
+    assert await store.person_keys("p") == ("fresh", answers[0])
+    assert await store.person_keys("nobody") == ()
+
+
+async def test_a_key_goes_with_the_last_record_of_its_person(store: Store) -> None:
+    for person in (RECORD.person, "nobody"):
+        await store.person_key(person, "ring", "key", NOW)
+    await store.keep_record(replace(RECORD, at=NOW + MINUTE))
+    await store.purge(NOW + verbs.RECORD_LIFE - SECOND)
+    assert await store.person_keys("nobody") == ("key",)
+    await store.purge(NOW + verbs.RECORD_LIFE)
+    assert await store.person_keys("nobody") == ()
+    assert await store.person_keys(RECORD.person) == ("key",)
+    await store.purge(NOW + verbs.RECORD_LIFE + MINUTE)
+    assert await store.person_keys(RECORD.person) == ()
+
+
+async def test_of_one_person_the_latest_records_are_kept(store: Store) -> None:
+    await store.keep_record(replace(RECORD, reference="ELSEWHERE1", organization="other"))
+    for number in range(verbs.RECORDS_OF_PERSON + 5):
+        record = replace(RECORD, reference=f"R{number:09}", at=NOW + number * SECOND)
+        await store.keep_record(record)
+    kept = [await store.find_record(f"R{number:09}") for number in range(verbs.RECORDS_OF_PERSON + 5)]
+    assert [record is not None for record in kept] == [False] * 5 + [True] * verbs.RECORDS_OF_PERSON
+    assert await store.find_record("ELSEWHERE1") is not None
 
 
 # Records

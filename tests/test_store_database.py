@@ -292,7 +292,8 @@ async def test_a_lost_race_is_run_again_and_not_for_ever(postgres_url: str) -> N
 
     def losing(times: int) -> Steps[str]:
         attempts.append(times)
-        yield sql.KEEP_PERSON_KEY, {"person": f"p{len(attempts)}", "wrapped": ""}
+        key = {"person": f"p{len(attempts)}", "ring_key": "", "wrapped": "", "now": 0}
+        yield sql.KEEP_PERSON_KEY, key
         if len(attempts) <= times:
             yield "DO $$ BEGIN RAISE SQLSTATE '40001'; END $$", {}
         return "done"

@@ -121,11 +121,15 @@ async def _unsealed(
     if not sealed:
         return (), "refused before a signature was verified: of such a message only this is kept"
     place = f"person:{person}"
-    wrapped = await store.person_key(person, vault.new_key(place))
-    try:
-        return signin.decode_checks(vault.open_under(wrapped, place, sealed, f"record:{reference}")), ""
-    except ConfigurationError as fault:
-        return (), f"the checks cannot be opened: {fault.detail}"
+    why = "their key was erased"
+    for wrapped in await store.person_keys(person):
+        try:
+            opened = vault.open_under(wrapped, place, sealed, f"record:{reference}")
+        except ConfigurationError as fault:
+            why = fault.detail
+        else:
+            return signin.decode_checks(opened), ""
+    return (), f"the checks cannot be opened: {why}"
 
 
 def read_message(file: Path) -> str:

@@ -40,11 +40,16 @@ RETURNING claim_hash
 """
 
 KEEP_PERSON_KEY = """
-INSERT INTO person_key (person, wrapped) VALUES (:person, :wrapped) ON CONFLICT (person) DO NOTHING
+INSERT INTO person_key (person, ring_key, wrapped, created_at)
+VALUES (:person, :ring_key, :wrapped, :now) ON CONFLICT (person, ring_key) DO NOTHING
 """
 
 FIND_PERSON_KEY = """
-SELECT wrapped FROM person_key WHERE person = :person
+SELECT wrapped FROM person_key WHERE person = :person AND ring_key = :ring_key
+"""
+
+FIND_PERSON_KEYS = """
+SELECT wrapped FROM person_key WHERE person = :person ORDER BY created_at DESC, ring_key
 """
 
 # Locks the account of a known person first, so that their sign-ins follow one another.
@@ -144,6 +149,13 @@ ON CONFLICT (ring) DO UPDATE SET reference = excluded.reference, recorded_at = e
   person = excluded.person, sealed = excluded.sealed
 """
 
+# Of one person the latest are kept; what is over goes with the record that makes it so.
+TRIM_RECORDS = """
+DELETE FROM decision_record WHERE reference IN
+  (SELECT reference FROM decision_record WHERE person = :person AND organization_id = :organization_id
+   ORDER BY recorded_at DESC, reference LIMIT 10 OFFSET :kept)
+"""
+
 FIND_RECORD = """
 SELECT reference, recorded_at, code, detail, connection, organization_id, size, digest, person, sealed
 FROM decision_record WHERE reference = :reference
@@ -176,6 +188,13 @@ RETURNING 1
     """
 DELETE FROM decision_record WHERE reference IN
   (SELECT reference FROM decision_record WHERE recorded_at <= :records_before LIMIT :batch)
+RETURNING 1
+""",
+    # A key is made a moment before its first record: only an old one without any is over.
+    """
+DELETE FROM person_key WHERE created_at <= :records_before AND person IN
+  (SELECT person FROM person_key WHERE created_at <= :records_before AND NOT EXISTS
+     (SELECT 1 FROM decision_record WHERE decision_record.person = person_key.person) LIMIT :batch)
 RETURNING 1
 """,
 )

@@ -39,8 +39,11 @@ class Store(Protocol):
             AssertionRefused: ``signin.replayed``.
         """
 
-    async def person_key(self, person: str, fresh: str) -> str:
-        """Return the person's wrapped record key; ``fresh`` becomes it if there is none yet."""
+    async def person_key(self, person: str, ring_key: str, fresh: str, now: datetime) -> str:
+        """Return the person's record key that ``ring_key`` wrapped; ``fresh`` becomes it if there is none."""
+
+    async def person_keys(self, person: str) -> tuple[str, ...]:
+        """Return every wrapped record key of this person, newest first."""
 
     async def open_session(self, decision: Decision, new: NewSession, now: datetime) -> Session:
         """Write user, account, grants, session and decision record in one transaction.
@@ -62,7 +65,7 @@ class Store(Protocol):
         """End one session of this person; False if it is not theirs or has ended."""
 
     async def keep_record(self, record: Record) -> None:
-        """Keep why an attempt ended; records without a person stay in a ring of 10,000."""
+        """Keep why an attempt ended: 10,000 without a person, 100 of each person in an organization."""
 
     async def find_record(self, reference: str) -> Record | None:
         """Return the record under a reference."""

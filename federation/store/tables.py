@@ -55,12 +55,18 @@ class ClaimedAssertion(Row, table=True):
 
 
 class PersonKey(Row, table=True):
-    """The wrapped key under which one person's records are sealed; deleting it erases them."""
+    """The wrapped key under which one person's records are sealed; deleting it erases them.
+
+    One for each key of our ring that wrapped it, so that a ring whose first key changed, or
+    was lost, seals on under a fresh one.
+    """
 
     __tablename__ = "person_key"
 
     person: str = Field(primary_key=True, sa_type=Text)  # Subject.person
+    ring_key: str = Field(primary_key=True, sa_type=Text)  # id of the key that wrapped it
     wrapped: str = Field(sa_type=Text)
+    created_at: int = Field(sa_type=BigInteger, index=True)
 
 
 class User(Row, table=True):
@@ -133,6 +139,7 @@ class DecisionRecord(Row, table=True):
     """Why one attempt ended as it did."""
 
     __tablename__ = "decision_record"
+    __table_args__ = (Index(None, "person", "organization_id", "recorded_at"),)
 
     reference: str = Field(primary_key=True, sa_type=Text)
     recorded_at: int = Field(sa_type=BigInteger, index=True)
@@ -142,7 +149,7 @@ class DecisionRecord(Row, table=True):
     organization_id: str = Field(sa_type=Text)
     size: int = Field(sa_type=BigInteger)
     digest: str = Field(sa_type=Text)
-    person: str = Field(sa_type=Text, index=True)
+    person: str = Field(sa_type=Text)
     sealed: str = Field(sa_type=Text)
     ring: int | None = Field(default=None, sa_type=SmallInteger, unique=True)  # its place, without a person
 

@@ -24,6 +24,7 @@ Ask = tuple[str, Mapping[str, object]]
 Steps = Generator[Ask, Sequence[rows.Row], Result]
 
 RING = 10_000  # records without a person: whoever sends rubbish cannot fill the disk
+RECORDS_OF_PERSON = 100  # in one organization: whoever is refused all day cannot either
 RECORD_LIFE = timedelta(days=30)  # of every record
 
 
@@ -94,17 +95,23 @@ def claim_assertion(issuer: str, assertion_id: str, until: datetime) -> Steps[No
         raise AssertionRefused("signin.replayed", "this assertion has been accepted before")
 
 
-def find_person_key(person: str) -> Steps[str | None]:
+def find_person_key(person: str, ring_key: str) -> Steps[str | None]:
     """One read by primary key."""
-    found = yield sql.FIND_PERSON_KEY, {"person": person}
+    found = yield sql.FIND_PERSON_KEY, {"person": person, "ring_key": ring_key}
     return str(found[0][0]) if found else None
 
 
-def keep_person_key(person: str, fresh: str) -> Steps[str]:
+def keep_person_key(person: str, ring_key: str, fresh: str, now: datetime) -> Steps[str]:
     """Offer ``fresh``, then read what stands: another's, if that was first."""
-    yield sql.KEEP_PERSON_KEY, {"person": person, "wrapped": fresh}
-    ((wrapped,),) = yield sql.FIND_PERSON_KEY, {"person": person}
+    key = {"person": person, "ring_key": ring_key}
+    yield sql.KEEP_PERSON_KEY, {**key, "wrapped": fresh, "now": micros(now)}
+    ((wrapped,),) = yield sql.FIND_PERSON_KEY, key
     return str(wrapped)
+
+
+def person_keys(person: str) -> Steps[tuple[str, ...]]:
+    """Every key of this person, newest first."""
+    return tuple(str(wrapped) for (wrapped,) in (yield sql.FIND_PERSON_KEYS, {"person": person}))
 
 
 def open_session(decision: Decision, new: NewSession, now: datetime) -> Steps[Session]:
@@ -229,6 +236,9 @@ def keep_record(record: Record) -> Steps[None]:
     if not record.person:
         ((place,),) = yield sql.NEXT_PLACE, {"name": "decision_record", "size": RING}
     yield sql.KEEP_RECORD, rows.record_values(record, place)
+    if record.person:
+        whose = {"person": record.person, "organization_id": record.organization}
+        yield sql.TRIM_RECORDS, {**whose, "kept": RECORDS_OF_PERSON}
 
 
 def find_record(reference: str) -> Steps[Record | None]:

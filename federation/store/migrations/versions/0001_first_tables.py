@@ -37,7 +37,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("reference", name=op.f("pk_decision_record")),
         sa.UniqueConstraint("ring", name=op.f("uq_decision_record_ring")),
     )
-    op.create_index(op.f("ix_decision_record_person"), "decision_record", ["person"])
+    op.create_index(
+        op.f("ix_decision_record_person_organization_id_recorded_at"),
+        "decision_record",
+        ["person", "organization_id", "recorded_at"],
+    )
     op.create_index(op.f("ix_decision_record_recorded_at"), "decision_record", ["recorded_at"])
     op.create_table(
         "lease",
@@ -64,9 +68,12 @@ def upgrade() -> None:
     op.create_table(
         "person_key",
         sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("ring_key", sa.Text(), nullable=False),
         sa.Column("wrapped", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("person", name=op.f("pk_person_key")),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("person", "ring_key", name=op.f("pk_person_key")),
     )
+    op.create_index(op.f("ix_person_key_created_at"), "person_key", ["created_at"])
     op.create_table(
         "ring",
         sa.Column("name", sa.Text(), nullable=False),
