@@ -22,7 +22,8 @@ from federation.errors import ConfigurationError, ProviderTimedOut, ProviderUnav
 
 DEADLINE = 10.0  # seconds, from the look-up of the name to the last octet
 BODY_LIMIT = 1024 * 1024  # octets
-_CONNECTIONS = 100
+CONNECTIONS = 100
+CONNECTIONS_TO_ONE = 20  # host and port: a provider that hangs must leave room for the others
 _HTTPS_PORT = 443
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -291,7 +292,8 @@ class Fetch:
             connector = aiohttp.TCPConnector(
                 resolver=CheckedResolver(self._allowed, kind),
                 use_dns_cache=False,  # each new connection is checked anew
-                limit=_CONNECTIONS,
+                limit=CONNECTIONS,
+                limit_per_host=CONNECTIONS_TO_ONE,
             )
             self._sessions[kind] = aiohttp.ClientSession(
                 connector=connector,

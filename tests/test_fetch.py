@@ -17,7 +17,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from federation.errors import ConfigurationError, FederationError, ProviderTimedOut, ProviderUnavailable
-from federation.fetch import BODY_LIMIT, Allowed, Answer, Declared, Fetch, unmap
+from federation.fetch import (
+    BODY_LIMIT,
+    CONNECTIONS,
+    CONNECTIONS_TO_ONE,
+    Allowed,
+    Answer,
+    Declared,
+    Fetch,
+    unmap,
+)
 
 FILE, STORE = Declared.FILE, Declared.STORE
 Answering = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
@@ -173,6 +182,28 @@ async def test_the_deadline_is_over_everything(answering: Answering) -> None:
     async with serving(answering) as peer, fetching(deadline=0.25) as fetch:
         with pytest.raises(ProviderTimedOut, match=r"^fetch\.timeout: "):
             await fetch.get(peer.url, declared=FILE, accept="*/*")
+
+
+async def test_a_provider_that_hangs_leaves_room_for_the_others() -> None:
+    taken = asyncio.Semaphore(0)
+
+    async def hang(head: bytes, writer: asyncio.StreamWriter) -> None:
+        taken.release()
+        await _silence(head, writer)
+
+    async with serving(hang) as hanging, serving(ok(b"{}")) as healthy, fetching(deadline=10) as fetch:
+        waiting = [
+            asyncio.create_task(fetch.get(hanging.url, declared=FILE, accept="*/*"))
+            for _ in range(CONNECTIONS + 1)
+        ]
+        async with asyncio.timeout(5):
+            for _ in range(CONNECTIONS_TO_ONE):
+                await taken.acquire()
+            assert (await fetch.get(healthy.url, declared=FILE, accept="*/*")).body == b"{}"
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+    assert len(hanging.asked) == CONNECTIONS_TO_ONE
 
 
 async def _endless(_head: bytes, writer: asyncio.StreamWriter) -> None:
