@@ -11,7 +11,7 @@ import os
 import secrets
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -34,6 +34,8 @@ from federation.web.verify import Verify
 log = logging.getLogger("federation")
 
 REFRESH_EVERY = timedelta(hours=1)  # discovery, keys and metadata by URL, in every worker
+RETRY_EVERY = timedelta(minutes=1)  # where that failed
+AT_ONCE = 10  # providers
 
 
 def create_app(config: Settings, *, now: Clock = clock.now) -> Verify:
@@ -82,9 +84,10 @@ async def open_house(config: Settings, *, now: Clock = clock.now) -> AsyncIterat
     )
     connected = {name: connectors.connect(entry, fetch) for name, entry in entries.items()}
     store = await open_store(config.database_url.get_secret_value())
+    turns = asyncio.Semaphore(AT_ONCE)
     tasks = (
         asyncio.create_task(upkeep.run(store, upkeep.standing_jobs(store), holder=_holder(), clock=now)),
-        asyncio.create_task(_keep_fresh(connected, now)),
+        *(asyncio.create_task(_keep_fresh(name, one, turns, now)) for name, one in connected.items()),
     )
     try:
         yield _house(config, entries, connected, store, vault, now)
@@ -129,7 +132,6 @@ def _house(
         clock=now,
     )
 
-    ready: dict[str, ReadyCheck] = {"database": store.ready, "keys": KeysLoadable(config)}
     return House(
         signin=story,
         store=store,
@@ -143,36 +145,52 @@ def _house(
             sign_in=parse_rate(config.rate_limits.sign_in), failures=parse_rate(config.rate_limits.failures)
         ),
         clock=now,
-        ready=ready,
+        ready=_ready(config, store),
     )
 
 
-class KeysLoadable:
-    """Tell what is wrong with our key files; they are parsed again only where one has changed.
+class StillGood:
+    """Tell what is wrong with some files; they are judged again only where one has changed.
 
     Anybody may ask /readyz, and checking an RSA key takes a hundred milliseconds.
     """
 
-    def __init__(self, config: Settings) -> None:
-        self._pair = (config.sp_key, config.sp_certificate)
-        self._ring = [key.file for key in config.encryption_keys]
+    def __init__(self, files: Sequence[Path], judge: Callable[[], object]) -> None:
+        """Take the files and what reads them, which raises FederationError where it cannot."""
+        self._files = files
+        self._judge = judge
         self._judged: bytes | None = None
         self._fault: str | None = None
 
     async def __call__(self) -> str | None:
-        found = hashlib.sha256(b"".join(_stamp(file) for file in (*self._pair, *self._ring))).digest()
+        found = hashlib.sha256(b"".join(map(_stamp, self._files))).digest()
         if found != self._judged:
-            self._fault = await asyncio.to_thread(self._load)
+            self._fault = await asyncio.to_thread(self._ask)
             self._judged = found
         return self._fault
 
-    def _load(self) -> str | None:
+    def _ask(self) -> str | None:
         try:
-            keys.load_key_pair(*self._pair)
-            keys.open_vault(self._ring)
+            self._judge()
         except FederationError as fault:
             return fault.detail
         return None
+
+
+def _ready(config: Settings, store: Store) -> dict[str, ReadyCheck]:
+    """What /readyz asks: would this worker start now as it did?"""
+    ring = [key.file for key in config.encryption_keys]
+    pair = (config.sp_key, config.sp_certificate)
+
+    def read_keys() -> None:
+        keys.load_key_pair(*pair)
+        keys.open_vault(ring)
+
+    return {
+        "database": store.ready,
+        "keys": StillGood([*pair, *ring], read_keys),
+        "configuration": StillGood([config.file], lambda: settings.load(config.file)),
+    }
 
 
 def _stamp(file: Path) -> bytes:
@@ -186,12 +204,18 @@ def _holder() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
-async def _keep_fresh(connected: Mapping[str, Connector], now: Clock) -> None:
-    """Fetch what providers publish at start and every hour, so that no sign-in waits for it."""
+async def _keep_fresh(name: str, connector: Connector, turns: asyncio.Semaphore, now: Clock) -> None:
+    """Fetch what one provider publishes at start and every hour, so that no sign-in waits for it."""
     while True:
-        for name, connector in connected.items():
-            try:
+        pause = RETRY_EVERY
+        try:
+            async with turns:
                 await connector.refresh(now())
-            except FederationError as fault:
-                log.warning("provider not reached", extra={"connection": name, "code": fault.code})
-        await asyncio.sleep(REFRESH_EVERY.total_seconds())
+            pause = REFRESH_EVERY
+        except FederationError as fault:
+            log.warning("provider not reached", extra={"connection": name, "code": fault.code})
+        except Exception as failure:  # noqa: BLE001  one surprise must not end it for good
+            log.error(  # noqa: TRY400  the message may hold what was received
+                "provider not read", extra={"connection": name, "error": type(failure).__name__}
+            )
+        await asyncio.sleep(pause.total_seconds())

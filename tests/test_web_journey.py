@@ -640,3 +640,14 @@ async def test_a_lost_encryption_key_locks_nobody_out(stair: Stair) -> None:
     browser = stair.browser()
     answer = await browser.post(ACS, data=await stair.saml(browser, "mallory"))
     assert (answer.status_code, await stair.code(answer)) == (403, "policy.domain")
+
+
+@pytest.mark.parametrize(("name", "check"), [("secrets.key", "keys"), ("federation.yaml", "configuration")])
+async def test_not_ready_where_it_could_not_start_again(stair: Stair, name: str, check: str) -> None:
+    browser = stair.browser()
+    file = stair.database.parent / name
+    good = file.read_bytes()
+    for content, status, state in ((b"nonsense", 503, "failed"), (good, 200, "ok")):
+        file.write_bytes(content)
+        ready = await browser.get("/readyz")
+        assert (ready.status_code, ready.json()["checks"][check]) == (status, state)
