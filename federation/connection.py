@@ -48,6 +48,19 @@ class AttributeTest(Model):
     in_: tuple[str, ...] = Field(alias="in", min_length=1)
 
 
+def fold(name: str) -> str:
+    """Return a group's name without its case, one character for one.
+
+    Not Unicode's case folding: that makes "platform-adminſ" equal "platform-admins", and a
+    Kelvin sign equal "k", to whoever may name groups at the identity provider.
+    """
+    if name.isascii():
+        return name.lower()
+    return "".join(
+        low if len(low := one.lower()) == 1 and low.isascii() == one.isascii() else one for one in name
+    )
+
+
 class RoleRule(Model):
     """Who gets which roles: by group (case-insensitive, ``*`` at the end) or by attribute.
 
@@ -67,13 +80,13 @@ class RoleRule(Model):
 
     @cached_property
     def whole(self) -> frozenset[str]:
-        """Group names to equal, case-folded."""
-        return frozenset(name.casefold() for name in self.groups if not name.endswith("*"))
+        """Group names to equal, folded."""
+        return frozenset(fold(name) for name in self.groups if not name.endswith("*"))
 
     @cached_property
     def prefixes(self) -> tuple[str, ...]:
-        """What group names may begin with, case-folded; only a ``*`` at the end is a wildcard."""
-        return tuple(name[:-1].casefold() for name in self.groups if name.endswith("*"))
+        """What group names may begin with, folded; only a ``*`` at the end is a wildcard."""
+        return tuple(fold(name[:-1]) for name in self.groups if name.endswith("*"))
 
 
 class Organization(Model):

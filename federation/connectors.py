@@ -7,7 +7,7 @@ pure calls. The decision to use a thread stands in this file and nowhere else.
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, Protocol, TypeVar
 
@@ -31,8 +31,8 @@ T = TypeVar("T")
 class Challenge:
     """Where to send the browser, and what the answer must agree with."""
 
-    url: str
-    expects: Mapping[str, str]  # kept with the pending sign-in, read again by complete()
+    url: str = field(repr=False)
+    expects: Mapping[str, str] = field(repr=False)  # kept with the pending sign-in, read again by complete()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,10 +40,10 @@ class Callback:
     """An identity provider's answer as it came in; nothing in it is checked yet."""
 
     connection: str
-    handle: str  # RelayState or state; "" if absent
-    binder: str  # the browser's binder cookie; "" if absent
-    params: Mapping[str, str]  # each sent once; absent ones are missing
-    session_token: str = ""  # the session cookie that came along
+    handle: str = field(repr=False)  # RelayState or state; "" if absent
+    binder: str = field(repr=False)  # the browser's binder cookie; "" if absent
+    params: Mapping[str, str] = field(repr=False)  # each sent once; absent ones are missing
+    session_token: str = field(default="", repr=False)  # the session cookie that came along
     user_agent: str = ""
 
 

@@ -10,7 +10,7 @@ import json
 import logging
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from urllib.parse import unquote
 
@@ -51,8 +51,8 @@ class Limits:
 class Begun:
     """A started sign-in: where to send the browser, and which binder it must hold."""
 
-    url: str
-    binder: str
+    url: str = field(repr=False)
+    binder: str = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ class Completed:
     """A finished sign-in. ``token`` is "" where the browser's own session already stands."""
 
     return_to: str
-    token: str
+    token: str = field(repr=False)
     session: Session | None
 
 

@@ -253,3 +253,13 @@ async def test_a_person_sees_and_ends_their_own_sessions_here(store: Store) -> N
     assert await store.find_session(TOKEN, then) is None
     assert [s.id for s in await store.sessions_of(first.user.id, "acme", then)] == [second.id]
     assert await store.find_session(another(3).token_hash, then)
+
+
+async def test_the_oldest_of_too_many_sessions_ends(store: Store) -> None:
+    for number in range(verbs.SESSIONS_OF_USER + 3):
+        opened = await store.open_session(ADMITTED, another(number), NOW + number * SECOND)
+    live = await store.sessions_of(opened.user.id, opened.organization, NOW + MINUTE * 3)
+    assert len(live) == verbs.SESSIONS_OF_USER
+    for number, found in ((0, False), (2, False), (3, True)):
+        session = await store.find_session(another(number).token_hash, NOW + MINUTE * 3)
+        assert (session is not None) is found

@@ -86,7 +86,9 @@ def prepare(
     client = DemoClient(secret=secret, redirect_uris=(f"{base}/oidc/acme-oidc/callback",))
     provider = OpenidProvider(f"http://{PROVIDER_HOST}:{oidc_port}", {"federation-demo": client})
     (directory / "demo-saml-idp.xml").write_bytes(saml.metadata())
-    (directory / "demo-client-secret").write_text(secret)
+    secret_file = directory / "demo-client-secret"
+    secret_file.touch(mode=0o600)
+    secret_file.write_text(secret)
     (directory / "federation.yaml").write_text(
         SETTINGS.format(port=port, oidc_port=oidc_port, certs=certs.resolve())
     )

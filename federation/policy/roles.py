@@ -8,7 +8,7 @@ grants, and nothing after it is asked, because an answer without them could be w
 from bisect import bisect_left
 from functools import cached_property
 
-from federation.connection import AnyConnection, Organization, RoleRule
+from federation.connection import AnyConnection, Organization, RoleRule, fold
 from federation.errors import Check
 from federation.identity import Grant, Identity, Presence
 
@@ -18,7 +18,7 @@ class _Person:
 
     def __init__(self, who: Identity) -> None:
         self.obtainable = who.groups.presence is not Presence.UNOBTAINABLE
-        self.groups = frozenset(map(str.casefold, who.groups.names))
+        self.groups = frozenset(map(fold, who.groups.names))
         self.attributes = who.attributes
 
     @cached_property

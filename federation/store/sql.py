@@ -95,6 +95,14 @@ VALUES (:token_hash, :id, :organization_id, :user_id, :connection, :data, :authe
   :created_at, :expires_at, :idle, :idle_at, :created_at)
 """
 
+# Whoever signs in all day from one program does not grow without bound.
+END_OLD_SESSIONS = """
+UPDATE session SET ended_at = :now, idle_at = :now WHERE token_hash IN
+  (SELECT token_hash FROM session
+   WHERE organization_id = :organization_id AND user_id = :user_id AND ended_at IS NULL
+   ORDER BY created_at DESC, id DESC LIMIT 10 OFFSET :kept)
+"""
+
 FINISH_PENDING = """
 UPDATE pending_sign_in SET session_id = :session_id WHERE handle_hash = :handle_hash
 """

@@ -1,7 +1,7 @@
 """What goes into the store and comes out of it. Values only: rows never leave the room."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 RECORD_OCTETS = 16 * 1024  # of a record's sealed checks
@@ -12,10 +12,12 @@ RECORD_DETAIL = 300  # characters
 class Pending:
     """A sign-in that was started and not yet answered. Taken once, by the browser that started it."""
 
-    handle: str  # 256 bits, base64url: what travels as RelayState or state
+    handle: str = field(repr=False)  # 256 bits, base64url: what travels as RelayState or state
     connection: str
     binder_hash: bytes  # SHA-256 of the browser's binder cookie
-    expects: Mapping[str, str]  # the connector's own words (request id, nonce, …); opaque to the store
+    expects: Mapping[str, str] = field(
+        repr=False
+    )  # the connector's own words (request id, nonce, …); opaque to the store
     return_to: str  # local path
     replaces: bytes = b""  # SHA-256 of the token of the session that this browser held at the start
     created_at: datetime  # UTC, like every time here
@@ -52,7 +54,7 @@ class NewSession:
 
     token_hash: bytes  # SHA-256 of the cookie's token
     ended_token_hash: bytes = b""  # the browser's previous session, which this one replaces
-    handle: str  # the pending sign-in that led here
+    handle: str = field(repr=False)  # the pending sign-in that led here
     idle: float  # seconds without use after which it ends
     absolute_end: datetime
     user_agent: str = ""

@@ -25,6 +25,7 @@ Steps = Generator[Ask, Sequence[rows.Row], Result]
 
 RING = 10_000  # records without a person: whoever sends rubbish cannot fill the disk
 RECORDS_OF_PERSON = 100  # in one organization: whoever is refused all day cannot either
+SESSIONS_OF_USER = 100  # live ones in one organization; the oldest end
 RECORD_LIFE = timedelta(days=30)  # of every record
 
 
@@ -139,6 +140,7 @@ def open_session(decision: Decision, new: NewSession, now: datetime) -> Steps[Se
             "idle_at": micros(session.idle_at),
         },
     )
+    yield sql.END_OLD_SESSIONS, {**place, "now": micros(now), "kept": SESSIONS_OF_USER}
     yield sql.FINISH_PENDING, {"handle_hash": rows.digest(new.handle), "session_id": session.id}
     yield from keep_record(new.record)
     return session
