@@ -1,11 +1,19 @@
-"""The pure parts of the story: where to go on, and what fits into a record."""
+"""The story: where to go on, what fits into a record, and what a cancelled request leaves."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+import stair
 from hypothesis import given
 from hypothesis import strategies as st
 
 from federation import keys, signin
-from federation.errors import Check, RequestRefused
+from federation.connectors import Callback
+from federation.errors import Check, RequestRefused, SignInExpired
+from federation.store.store import Store
 from federation.store.values import RECORD_OCTETS
 
 VAULT = keys.Vault([("00000000", b"k" * 32)])
@@ -108,3 +116,46 @@ def test_no_text_leads_to_another_host(value: str) -> None:
     assert not path.startswith(("//", "/\\"))
     assert path.isascii()
     assert path.isprintable()
+
+
+class Halting:
+    """The real store; the request is cancelled as one verb returns."""
+
+    def __init__(self, store: Store, verb: str) -> None:
+        self.store = store
+        self.verb = verb
+
+    def __getattr__(self, name: str) -> Any:
+        real = getattr(self.store, name)
+
+        async def halted(*arguments: Any) -> Any:
+            await real(*arguments)
+            raise asyncio.CancelledError
+
+        return halted if name == self.verb else real
+
+
+@pytest.mark.parametrize(
+    ("verb", "sessions"),
+    [("take_pending", 0), ("claim_assertion", 0), ("person_key", 0), ("open_session", 1)],
+)
+async def test_a_request_cancelled_between_verbs_leaves_nothing_half_done(
+    tmp_path: Path, verb: str, sessions: int
+) -> None:
+    async with stair.standing(tmp_path) as opened:
+        story = opened.house.signin
+        begun = await story.begin("acme-saml", return_to="/", binder="", session_token="", login_hint="")
+        asked = dict(parse_qsl(urlsplit(begun.url).query))
+        form = stair.saml_answer(asked, "ada", now=stair.NOW)
+        callback = Callback(
+            connection="acme-saml", handle=form.pop("RelayState"), binder=begun.binder, params=form
+        )
+        real, story.store = story.store, Halting(story.store, verb)
+        with pytest.raises(asyncio.CancelledError):
+            await story.complete(callback)
+        story.store = real
+        assert {table: opened.count(table) for table in ("session", "account", "user")} == dict.fromkeys(
+            ("session", "account", "user"), sessions
+        )
+        with pytest.raises(SignInExpired, match=r"^signin\.used: "):
+            await story.complete(callback)
