@@ -239,5 +239,5 @@ def name_fault(connection_id: str, others: tuple[str, ...]) -> str | None:
 
 
 def show(model: Model) -> dict[str, Any]:
-    """Return a model as plain data with every secret hidden."""
-    return model.model_dump(mode="json", exclude_none=True)
+    """Return a model as plain data, in the file's own keys, with every secret hidden."""
+    return model.model_dump(mode="json", by_alias=True, exclude_none=True)

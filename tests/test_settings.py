@@ -226,6 +226,12 @@ def test_settings_are_frozen_and_hide_secrets(directory: Path) -> None:
     assert show(read)["session"] == {"idle": "8h", "absolute": "1d"}
 
 
+def test_what_is_shown_is_in_the_keys_of_the_file(directory: Path) -> None:
+    rule = {"name": "finance", "attribute": {"name": "department", "in": ["Finance"]}, "roles": ["auditor"]}
+    read = load(directory, with_values({"connections.okta.role_rules": [rule]}))
+    assert show(read)["connections"]["okta"]["role_rules"] == [rule | {"groups": []}]
+
+
 @pytest.mark.parametrize(
     ("changes", "places"),
     [
