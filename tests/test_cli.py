@@ -431,6 +431,13 @@ def test_explain_of_what_is_no_message_is_no_traceback(config: Path, content: by
     assert run("explain", config.parent / "absent.xml", "--config", config).exit_code == 2
 
 
+@pytest.mark.parametrize("mistyped", ["7QK2M4XW3", "7QK2M4XW3A0", "7QK2M4XW31", "7QK2-M4XW3A"])
+def test_explain_says_that_a_reference_was_mistyped(config: Path, mistyped: str) -> None:
+    result = run("explain", mistyped, "--config", config)
+    assert result.exit_code == 2
+    assert f"{mistyped} is neither a reference (ten letters A-Z and digits 2-7) nor a file" in result.stderr
+
+
 def token(nonce: str = "n") -> str:
     provider = stair._providers()[1]
     return provider.signer.id_token(

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from federation import errors
-from federation.errors import FederationError
+from federation.errors import ConfigurationError, FederationError
+from federation.operator.explain import mender
 
 ROOT = Path(__file__).parent.parent
 CODE = re.compile(
@@ -42,13 +43,18 @@ def codes_in_source() -> set[str]:
 
 
 def raised() -> Iterator[str]:
-    """The first argument of every refusal that is made with a literal code."""
+    """The code of every refusal that is made with a literal one."""
+    return (code for _, code in made())
+
+
+def made() -> Iterator[tuple[str, str]]:
+    """The kind and the code of every refusal that is made with a literal code."""
     for node in nodes():
         if not (isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant)):
             continue
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         if name in KINDS:
-            yield str(node.args[0].value)
+            yield name, str(node.args[0].value)
 
 
 def manual() -> str:
@@ -69,6 +75,17 @@ def test_every_refusal_is_made_with_a_code_that_this_file_recognizes() -> None:
     codes = set(raised())
     assert "signin.unknown" in codes
     assert {code for code in codes if not CODE.fullmatch(code)} == set()
+
+
+def test_explain_names_the_mender_of_every_code_as_its_kind_does() -> None:
+    # Of the settings' own metadata (saml.*) it is a fault at start; recorded is the provider's alone.
+    recorded = {(k, c) for k, c in made() if not (k == "ConfigurationError" and c.startswith("saml."))}
+    assert {(kind, code, mender(code)) for kind, code in recorded} == {
+        (kind, code, KINDS[kind].mended_by) for kind, code in recorded
+    }
+    assert {code for code in codes_in_source() if mender(code) == ConfigurationError.mended_by} == {
+        code for kind, code in recorded if KINDS[kind].mended_by == ConfigurationError.mended_by
+    }
 
 
 def test_the_manual_names_every_kind_with_its_status_sentence_and_mender() -> None:

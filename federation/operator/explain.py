@@ -21,6 +21,7 @@ from federation.errors import (
     ProviderUnavailable,
     RequestRefused,
     SignInExpired,
+    TooManyRequests,
 )
 from federation.fetch import Declared, Fetch
 from federation.oidc import provider, relying_party
@@ -34,17 +35,31 @@ REFERENCE: Final = re.compile(r"[A-Z2-7]{10}")
 _JWT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _OK: Final = 200
 _UNASKED: Final = ("not asked", "not checked")  # what only the sign-in itself knew
-_MENDED_BY: Final = {
-    "saml": AssertionRefused.mended_by,
-    "oidc": AssertionRefused.mended_by,
-    "policy": PolicyRefused.mended_by,
-    "identity": PolicyRefused.mended_by,
-    "signin": SignInExpired.mended_by,
-    "fetch": ProviderUnavailable.mended_by,
-    "form": RequestRefused.mended_by,
-    "return_to": RequestRefused.mended_by,
-    "rate": RequestRefused.mended_by,
+# What kind of refusal a recorded code was, by its room or by itself; tests/test_manual.py holds it to
+# the source. What a provider publishes and cannot be used is recorded as ProviderUnavailable.
+_KINDS: Final[dict[str, type[FederationError]]] = {
+    "saml": AssertionRefused,
+    "saml.missing": RequestRefused,
+    "saml.repeated": RequestRefused,
+    "oidc": AssertionRefused,
+    "policy": PolicyRefused,
+    "identity": PolicyRefused,
+    "signin": SignInExpired,
+    "signin.no_connection": RequestRefused,
+    "signin.replayed": AssertionRefused,
+    "fetch": ProviderUnavailable,
+    "fetch.allow": ConfigurationError,
+    "form": RequestRefused,
+    "csrf": RequestRefused,
+    "return_to": RequestRefused,
+    "rate": TooManyRequests,
 }
+
+
+def mender(code: str) -> str:
+    """Say who can mend what a code names."""
+    room = code.partition(".")[0]
+    return _KINDS.get(code, _KINDS.get(room, ConfigurationError)).mended_by
 
 
 def outcome(check: Check) -> str:
@@ -68,7 +83,7 @@ class Story:
 
     @property
     def mended_by(self) -> str:
-        return _MENDED_BY.get(self.code.partition(".")[0], FederationError.mended_by) if self.code else ""
+        return mender(self.code) if self.code else ""
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -140,6 +155,10 @@ def read_message(file: Path) -> str:
     """
     try:
         text = file.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        raise ConfigurationError(
+            "explain.file", f"{file} is neither a reference (ten letters A-Z and digits 2-7) nor a file"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "not text"
         raise ConfigurationError("explain.file", f"{file} cannot be read ({why})") from None
