@@ -1,5 +1,6 @@
 """One reader for queries and forms: each field once, small, well-formed."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -58,6 +59,22 @@ class Body:
         return {"type": "http.request", "body": self.chunks.pop(0), "more_body": bool(self.chunks)}
 
 
+class Drip(Body):
+    """A body that never ends, and is never silent for long."""
+
+    async def __call__(self) -> dict[str, Any]:
+        await asyncio.sleep(0)
+        return {"type": "http.request", "body": b"a", "more_body": True}
+
+
+class Silence(Body):
+    """A body that never comes."""
+
+    async def __call__(self) -> dict[str, Any]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
 def post(body: Body, **headers: str) -> Request:
     raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     return Request({"type": "http", "method": "POST", "headers": raw, "query_string": b"x=query"}, body)
@@ -80,6 +97,12 @@ async def test_a_body_that_grows_too_large_is_refused_before_its_end() -> None:
     with pytest.raises(RequestRefused, match=r"^form\.too_large: "):
         await fields.read_form(post(body, content_type=FORM))
     assert body.asked == fields.BODY_LIMIT // 65536 + 1
+
+
+@pytest.mark.parametrize("body", [Drip(), Silence()])
+async def test_a_body_has_one_deadline_for_all_of_it(body: Body) -> None:
+    with pytest.raises(RequestRefused, match=r"^form\.too_slow: "):
+        await fields.read_form(post(body, content_type=FORM), deadline=0.05)
 
 
 @pytest.mark.parametrize("length", ["-1", "1e3", "0x10", "", "٣"])

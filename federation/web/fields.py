@@ -4,6 +4,7 @@ One reader for both, stricter than a browser needs: a field sent twice is refuse
 "first wins" (RFC 6749 §3.1), so that no two readers can disagree about its value.
 """
 
+import asyncio
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
@@ -15,6 +16,7 @@ FIELD_LIMIT = 512 * 1024  # octets on the wire: 256 KiB of XML, in base64, perce
 BODY_LIMIT = FIELD_LIMIT + 8 * 1024  # and the other fields
 QUERY_LIMIT = 16 * 1024
 FIELDS = 32
+DEADLINE = 30.0  # seconds, for a whole body
 
 
 def read_query(request: Request) -> Mapping[str, str]:
@@ -26,12 +28,16 @@ def read_query(request: Request) -> Mapping[str, str]:
     return parse(request.scope["query_string"], limit=QUERY_LIMIT)
 
 
-async def read_form(request: Request) -> Mapping[str, str]:
+async def read_form(request: Request, *, deadline: float = DEADLINE) -> Mapping[str, str]:
     """Return the fields of an urlencoded body; the query does not count.
 
+    Args:
+        request: Its body is not read yet.
+        deadline: Seconds from here to the last octet of the body.
+
     Raises:
-        RequestRefused: ``form.too_large`` (before the rest is read), ``form.malformed``,
-            ``form.repeated``.
+        RequestRefused: ``form.too_large`` (before the rest is read), ``form.too_slow``,
+            ``form.malformed``, ``form.repeated``.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/x-www-form-urlencoded":
@@ -39,12 +45,21 @@ async def read_form(request: Request) -> Mapping[str, str]:
     announced = request.headers.get("content-length", "0")
     if not announced.isdecimal() or int(announced[:12]) > BODY_LIMIT:
         raise RequestRefused("form.too_large", f"the body is larger than {BODY_LIMIT} octets")
+    try:
+        async with asyncio.timeout(deadline):
+            body = await _read(request)
+    except TimeoutError:
+        raise RequestRefused("form.too_slow", f"the body took longer than {deadline:g} seconds") from None
+    return parse(body, limit=BODY_LIMIT)
+
+
+async def _read(request: Request) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > BODY_LIMIT:
             raise RequestRefused("form.too_large", f"the body is larger than {BODY_LIMIT} octets")
-    return parse(bytes(body), limit=BODY_LIMIT)
+    return bytes(body)
 
 
 def parse(encoded: bytes, *, limit: int) -> Mapping[str, str]:
