@@ -6,6 +6,7 @@ here is read from a request: our own names and URLs come from the settings alone
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network
 
 from federation.clock import Clock
@@ -33,7 +34,7 @@ class House:
     name: str = "federation"  # of the installation, as shown in the page header
     ready: Mapping[str, ReadyCheck] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def secure(self) -> bool:
         """Whether cookies are Secure and ``__Host-``: everywhere but on http loopback."""
         return self.base_url.startswith("https://")
