@@ -106,6 +106,16 @@ def test_fastapi_depends_on_who_is_signed_in(tmp_path: Path, monkeypatch: pytest
         assert client.get("/admin?x=7").json() == {"hello": "Ada Lovelace", "x": 7}
 
 
+@pytest.mark.parametrize("path", ["/admin", "/login", "/verify"])
+def test_without_a_lifespan_it_says_so(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_settings(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(STARLETTE, names)  # noqa: S102  the example itself is under test
+    with pytest.raises(RuntimeError, match="federation was not started: add it to the root application"):
+        TestClient(names["app"], base_url=BASE).get(path)
+
+
 def test_settings_that_cannot_be_used_stop_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_settings(tmp_path, "unknown_key: 1")
     monkeypatch.chdir(tmp_path)

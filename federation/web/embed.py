@@ -82,11 +82,13 @@ class Embedded:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._live(scope, receive, send)
-        elif scope["type"] == "http" and self._is_ours(scope):
+            return
+        house = self._house()
+        if scope["type"] == "http" and self._is_ours(scope):
             await self._front(dict(scope), receive, send)
         else:
-            scope["federation"] = self._own.state.house
-            scope["user"] = visitor = Visitor(await self._session(scope))
+            scope["federation"] = house
+            scope["user"] = visitor = Visitor(await _session(scope, house))
             scope["auth"] = AuthCredentials(visitor.roles)
             await self._app(scope, receive, send)
 
@@ -108,10 +110,18 @@ class Embedded:
             return True
         return any(route.matches(scope)[0] is not Match.NONE for route in self._routes)
 
-    async def _session(self, scope: Scope) -> Session | None:
-        house: House = self._own.state.house
-        token = cookies.read_session(HTTPConnection(scope), house)
-        return await house.store.find_session(hash_token(token), house.clock()) if token else None
+    def _house(self) -> House:
+        house: House | None = getattr(self._own.state, "house", None)
+        if house is None:
+            raise RuntimeError(
+                "federation was not started: add it to the root application, whose lifespan the server runs"
+            )
+        return house
+
+
+async def _session(scope: Scope, house: House) -> Session | None:
+    token = cookies.read_session(HTTPConnection(scope), house)
+    return await house.store.find_session(hash_token(token), house.clock()) if token else None
 
 
 def requires_role(role: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
