@@ -4,9 +4,7 @@ Each step is one function and at most one store verb. A refusal gets its referen
 recorded under it, and goes on its way.
 """
 
-import base64
 import hashlib
-import json
 import logging
 import secrets
 from collections.abc import Mapping
@@ -14,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from urllib.parse import unquote
 
-from federation import identity
+from federation import identity, records
 from federation.clock import Clock
 from federation.connection import AnyConnection, Organization
 from federation.connectors import Callback, Connector
@@ -30,12 +28,11 @@ from federation.identity import Decision, Identity, Session, VerifiedAssertion
 from federation.keys import Vault
 from federation.policy import domains, roles
 from federation.store.store import Store
-from federation.store.values import RECORD_DETAIL, RECORD_OCTETS, NewSession, Pending, Record
+from federation.store.values import RECORD_DETAIL, NewSession, Pending, Record
 
 log = logging.getLogger(__name__)
 
 PENDING_LIFE = timedelta(minutes=10)
-_PLAIN_OCTETS = RECORD_OCTETS * 3 // 4 - 256  # the envelope is base64, with a key id, nonce and tag
 _RETURN_TO_LENGTH = 2048
 
 
@@ -183,7 +180,7 @@ class SignIn:
         ends = now + self._limits.absolute
         if (until := decision.identity.authentication.session_until) is not None:
             ends = min(ends, until)
-        reference = mint_reference()
+        reference = records.mint_reference()
         record = Record(
             reference=reference,
             at=now,
@@ -229,7 +226,7 @@ class SignIn:
         """
         if refusal.reference:
             return refusal.reference
-        refusal.reference = mint_reference()
+        refusal.reference = records.mint_reference()
         try:
             await self.store.keep_record(await self._record(refusal, callback, self._clock()))
         except StoreUnavailable as outage:
@@ -263,7 +260,7 @@ class SignIn:
         """
         place, vault = f"person:{person}", self._vault
         wrapped = await self.store.person_key(person, vault.first, vault.new_key(place), now)
-        return vault.seal_under(wrapped, place, encode_checks(checks), f"record:{reference}")
+        return vault.seal_under(wrapped, place, records.encode_checks(checks), f"record:{reference}")
 
 
 def decide(
@@ -323,31 +320,6 @@ def local_path(value: str) -> str:
 def hash_token(token: str) -> bytes:
     """Return what is stored in place of a token; SHA-256 suffices for 256 random bits."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
-
-
-def mint_reference() -> str:
-    """Return ten base32 characters (50 bits): short enough to read over the telephone."""
-    return base64.b32encode(secrets.token_bytes(7)).decode()[:10]
-
-
-def encode_checks(checks: tuple[Check, ...]) -> bytes:
-    """Return the checks as JSON that fits a record once encrypted, cut to whole checks."""
-    kept: list[str] = []
-    left = _PLAIN_OCTETS
-    for check in checks:
-        said = check.said if check.said is None else check.said[:500]
-        text = json.dumps([check.code, said])  # ASCII: characters are octets
-        left -= len(text) + 2
-        if left < 0:
-            kept.append(json.dumps(["record.cut", "the record was full"]))
-            break
-        kept.append(text)
-    return f"[{', '.join(kept)}]".encode()
-
-
-def decode_checks(encoded: bytes) -> tuple[Check, ...]:
-    """Read what encode_checks wrote."""
-    return tuple(Check(code, said) for code, said in json.loads(encoded))
 
 
 def _size(callback: Callback) -> int:

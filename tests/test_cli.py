@@ -18,7 +18,7 @@ from processes import free_port, running
 from service import FEDERATION, demonstrating
 from typer.testing import CliRunner, Result
 
-from federation import keys, settings, signin
+from federation import keys, records, settings
 from federation.__main__ import app
 from federation.demo.saml_idp import SamlIdp
 from federation.demo.users import USERS
@@ -304,7 +304,7 @@ async def keep(config: Path, **differs: Any) -> None:
     if differs.pop("sealed", False):
         wrapped = await store.person_key(PERSON, vault.first, vault.new_key(f"person:{PERSON}"), NOW)
         sealed = vault.seal_under(
-            wrapped, f"person:{PERSON}", signin.encode_checks(CHECKS), f"record:{REFERENCE}"
+            wrapped, f"person:{PERSON}", records.encode_checks(CHECKS), f"record:{REFERENCE}"
         )
         told |= {"person": PERSON, "sealed": sealed}
     await store.keep_record(Record(**told | differs))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs
 
-from federation import keys, registry, signin
+from federation import keys, records, registry
 from federation.errors import (
     AssertionRefused,
     Check,
@@ -143,7 +143,7 @@ async def _unsealed(
         except ConfigurationError as fault:
             why = fault.detail
         else:
-            return signin.decode_checks(opened), ""
+            return records.decode_checks(opened), ""
     return (), f"the checks cannot be opened: {why}"
 
 

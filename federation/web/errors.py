@@ -21,7 +21,7 @@ from federation.errors import (
     StoreUnavailable,
     TooManyRequests,
 )
-from federation.signin import mint_reference
+from federation.records import mint_reference
 from federation.web import pages
 from federation.web.callbacks import rate_key
 from federation.web.house import House

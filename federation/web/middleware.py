@@ -12,7 +12,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from federation.signin import mint_reference
+from federation.records import mint_reference
 from federation.web import errors, pages
 
 log = logging.getLogger("federation.web")
