@@ -1,7 +1,6 @@
 """Web Browser SSO rules: one good message, one fault at a time, each refused by its own rule."""
 # ruff: noqa: E501 (one fault, one line)
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -82,7 +81,7 @@ def good(*, signed_response: bool = True, faults: tuple[str, ...] = (), **fault:
         mine = {
             key.removeprefix(f"{part}_"): fault.pop(key) for key in list(fault) if key.startswith(f"{part}_")
         }
-        parts[part] = replace(right, **mine)
+        parts[part] = right._replace(**mine)
     whole = {
         "confirmations": (parts["confirmation"],),
         "conditions": parts["conditions"],
@@ -90,7 +89,7 @@ def good(*, signed_response: bool = True, faults: tuple[str, ...] = (), **fault:
     } | fault
     return Message(
         response=parts["response"],
-        assertion=replace(ASSERTION, **whole),
+        assertion=ASSERTION._replace(**whole),
         unsigned_parts=frozenset() if signed_response else frozenset({"response"}),
         faults=faults,
         seal=messages.SEAL,
@@ -171,7 +170,7 @@ STANDS: list[dict[str, Any]] = [
     {"statement_session_not_on_or_after": NOW - SKEW + SECOND},
     {"statement_session_not_on_or_after": None},
     {"conditions_audiences": (("https://other.example", SP), (SP,))},
-    {"confirmations": (replace(CONFIRMATION, recipient="https://other.example"), CONFIRMATION)},
+    {"confirmations": (CONFIRMATION._replace(recipient="https://other.example"), CONFIRMATION)},
     {"attributes": {}},
 ]
 
@@ -194,15 +193,15 @@ def test_what_the_profile_allows_stands(fault: dict[str, Any]) -> None:
 
 
 def test_halves_of_two_confirmations_do_not_add_up() -> None:
-    other = replace(CONFIRMATION, recipient="https://other.example")
-    late = replace(CONFIRMATION, not_on_or_after=NOW - MINUTE)
+    other = CONFIRMATION._replace(recipient="https://other.example")
+    late = CONFIRMATION._replace(not_on_or_after=NOW - MINUTE)
     with pytest.raises(AssertionRefused, match=r"^saml\.recipient: "):
         profile.verify(good(confirmations=(other, late)), saml_peer.expected(), BEFORE)
 
 
 def test_another_methods_data_does_not_help() -> None:
-    holder = replace(CONFIRMATION, method="urn:oasis:names:tc:SAML:2.0:cm:holder-of-key")
-    bearer = replace(CONFIRMATION, in_response_to="_other")
+    holder = CONFIRMATION._replace(method="urn:oasis:names:tc:SAML:2.0:cm:holder-of-key")
+    bearer = CONFIRMATION._replace(in_response_to="_other")
     with pytest.raises(AssertionRefused, match=r"^saml\.in_response_to: "):
         profile.verify(good(confirmations=(holder, bearer)), saml_peer.expected(), BEFORE)
 
@@ -233,7 +232,7 @@ def test_qualifiers_are_part_of_the_person() -> None:
 
 
 def test_the_earliest_of_several_sessions_ends_ours() -> None:
-    other = replace(STATEMENT, session_not_on_or_after=NOW + 2 * MINUTE)
+    other = STATEMENT._replace(session_not_on_or_after=NOW + 2 * MINUTE)
     verified = profile.verify(good(authn_statements=(STATEMENT, other)), saml_peer.expected(), BEFORE)
     assert verified.authentication.session_until == NOW + 2 * MINUTE
 

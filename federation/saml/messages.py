@@ -7,9 +7,10 @@ that the record still tells all of the rest.
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import InitVar, dataclass
 from datetime import datetime
+from typing import NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
 from federation.saml.bindings import HTTP_POST
@@ -54,8 +55,7 @@ class _Seal:
 SEAL = _Seal()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NameId:
+class NameId(NamedTuple):
     """A NameID or an Issuer, which is of the same type (Core §2.2.2)."""
 
     value: str
@@ -64,8 +64,7 @@ class NameId:
     sp_name_qualifier: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Confirmation:
+class Confirmation(NamedTuple):
     """One SubjectConfirmation with its data (Core §2.4.1)."""
 
     method: str
@@ -75,8 +74,7 @@ class Confirmation:
     not_on_or_after: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conditions:
+class Conditions(NamedTuple):
     """When and for whom an assertion is valid (Core §2.5.1)."""
 
     not_before: datetime | None
@@ -85,8 +83,7 @@ class Conditions:
     others: tuple[str, ...]  # names of conditions that we do not know
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuthnStatement:
+class AuthnStatement(NamedTuple):
     """How the person signed in at the IdP (Core §2.7.2)."""
 
     instant: datetime | None
@@ -95,8 +92,7 @@ class AuthnStatement:
     context_class: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
+class Response(NamedTuple):
     """The envelope (Core §3.2.2, §3.3.3)."""
 
     version: str
@@ -107,8 +103,7 @@ class Response:
     status: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assertion:
+class Assertion(NamedTuple):
     """The statement (Core §2.3.3), from signed octets alone."""
 
     id: str
@@ -177,14 +172,15 @@ def _read_assertion(root: Element, faults: list[str]) -> Assertion:
         name_id=_name(name, faults),
         confirmations=confirmations,
         conditions=None if conditions is None else _read_conditions(conditions, faults),
-        authn_statements=tuple([_authn(one, faults) for one in root.iterchildren(_AUTHN_STATEMENT)]),
-        attributes=_read_attributes(root, faults),
+        authn_statements=tuple([_authn(one, faults) for one in _every(_AUTHN_STATEMENT, root, parts)]),
+        attributes=_read_attributes(_every(_ATTRIBUTE_STATEMENT, root, parts), faults),
     )
 
 
 def _read_subject(root: Element, faults: list[str]) -> tuple[Element | None, tuple[Confirmation, ...]]:
-    confirmations = [_confirmation(one, faults) for one in root.iterchildren(_SUBJECT_CONFIRMATION)]
-    return _sort(root, faults).get(_NAME_ID), tuple(confirmations)
+    parts = _sort(root, faults)
+    confirmations = [_confirmation(one, faults) for one in _every(_SUBJECT_CONFIRMATION, root, parts)]
+    return parts.get(_NAME_ID), tuple(confirmations)
 
 
 def _confirmation(root: Element, faults: list[str]) -> Confirmation:
@@ -210,10 +206,11 @@ def _read_conditions(root: Element, faults: list[str]) -> Conditions:
     audiences: list[tuple[str, ...]] = []
     others: list[str] = []
     for child in root:
-        if child.tag == _AUDIENCE_RESTRICTION:
-            audiences.append(tuple([_text(one, faults) for one in child.iterchildren(_AUDIENCE)]))
-        elif child.tag not in _HARMLESS_CONDITIONS:
-            others.append(str(child.tag).rpartition("}")[2])
+        kind = child.tag
+        if kind == _AUDIENCE_RESTRICTION:
+            audiences.append(tuple([_text(one, faults) for one in child if one.tag == _AUDIENCE]))
+        elif kind not in _HARMLESS_CONDITIONS:
+            others.append(str(kind).rpartition("}")[2])
     return Conditions(
         not_before=_time(root, "NotBefore", faults),
         not_on_or_after=_time(root, "NotOnOrAfter", faults),
@@ -233,17 +230,17 @@ def _authn(root: Element, faults: list[str]) -> AuthnStatement:
     )
 
 
-def _read_attributes(root: Element, faults: list[str]) -> dict[str, tuple[str, ...]]:
+def _read_attributes(statements: Iterable[Element], faults: list[str]) -> dict[str, tuple[str, ...]]:
     """Merge every statement; values of a name that repeats (Keycloak's Role) are merged too."""
     merged: dict[str, tuple[str, ...]] = {}
-    for statement in root.iterchildren(_ATTRIBUTE_STATEMENT):
+    for statement in statements:
         for attribute in statement.iterchildren(_ATTRIBUTE):
             name = attribute.get("Name")
             if not name:
                 faults.append("an Attribute has no Name")
                 continue
-            values = [value for one in attribute if (value := _value(one)) is not None]
-            merged[name] = (*merged.get(name, ()), *values)
+            values = tuple(value for value in map(_value, attribute) if value is not None)
+            merged[name] = merged[name] + values if name in merged else values
     return merged
 
 
@@ -265,6 +262,13 @@ def _sort(root: Element, faults: list[str]) -> dict[str, Element]:
         twice = {tag for tag, times in tags.items() if times > 1} - _REPEATABLE
         faults.extend(f"{tag.rpartition('}')[2]} is given {tags[tag]} times" for tag in sorted(twice))
     return parts
+
+
+def _every(tag: str, root: Element, parts: dict[str, Element]) -> Iterable[Element]:
+    """Return all the children of one name, in order. Most often there is one, which ``_sort`` found."""
+    if tag not in parts:
+        return ()
+    return (parts[tag],) if len(parts) == len(root) else root.iterchildren(tag)
 
 
 def _text(element: Element, faults: list[str]) -> str:

@@ -181,7 +181,7 @@ def authn_statement(message: Message, _want: Expected) -> str | None:
     found = message.assertion.authn_statements
     if not found:
         return "there is no AuthnStatement"
-    return "an AuthnStatement has no AuthnInstant" if any(one.instant is None for one in found) else None
+    return "an AuthnStatement has no AuthnInstant" if None in [one.instant for one in found] else None
 
 
 def session_not_on_or_after(message: Message, want: Expected) -> str | None:
@@ -340,8 +340,8 @@ def _until(message: Message, chosen: Confirmation, want: Expected) -> datetime:
 
 
 def _session_until(message: Message) -> datetime | None:
-    ends = (one.session_not_on_or_after for one in message.assertion.authn_statements)
-    return min((end for end in ends if end is not None), default=None)
+    ends = [one.session_not_on_or_after for one in message.assertion.authn_statements]
+    return min([end for end in ends if end is not None], default=None)
 
 
 def _authentication(message: Message) -> Authentication:

@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import InitVar, dataclass
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -101,7 +101,9 @@ _DIGESTS: dict[str, Callable[[bytes], Any]] = {
 _SIGNED_INFO = [DS + "CanonicalizationMethod", DS + "SignatureMethod", DS + "Reference"]
 _REFERENCE = [DS + "Transforms", DS + "DigestMethod", DS + "DigestValue"]
 _TRANSFORMS = [DS + "Transform", DS + "Transform"]
+_ALGORITHMS = [ENVELOPED, EXC_C14N]
 _SIGNATURE = [DS + "SignedInfo", DS + "SignatureValue"]
+_SIGNATURE_AND_KEY = [*_SIGNATURE, DS + "KeyInfo"]
 _INCLUSIVE = f"{{{EXC_C14N}}}InclusiveNamespaces"
 
 
@@ -124,8 +126,7 @@ class SignedXml:
             raise TypeError("SignedXml is made by signature.verify only")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignedMessage:
+class SignedMessage(NamedTuple):
     """A message whose every signature held. The Response is signed, or says that it is not."""
 
     assertion: SignedXml
@@ -134,8 +135,7 @@ class SignedMessage:
     both: bool  # each of the two carries its own signature
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Unverified:
+class _Unverified(NamedTuple):
     """What a Signature says of itself; its shape and algorithms are allowed, no more."""
 
     element: Element
@@ -218,27 +218,21 @@ def verify(layout: xml.Layout, keys: tuple[VerificationKey, ...]) -> SignedMessa
 
 def _read(element: Element, signature: Element) -> _Unverified:
     """Hold a Signature to its one allowed shape; nothing is computed for an unknown one."""
-    children = [child.tag for child in signature]
-    if children[:2] != _SIGNATURE or children[2:] not in ([], [DS + "KeyInfo"]):
+    info, value = _children(signature, _SIGNATURE, _SIGNATURE_AND_KEY)[:2]
+    canonicalization, method, reference = _children(info, _SIGNED_INFO)
+    transforms, digest_method, digest_value = _children(reference, _REFERENCE)
+    if len(value) or len(method) or len(digest_method) or len(digest_value):
         refuse("saml.signed_info")
-    info, value = signature[0], signature[1]
-    if [child.tag for child in info] != _SIGNED_INFO or len(value):
-        refuse("saml.signed_info")
-    canonicalization, method, reference = info
-    if [child.tag for child in reference] != _REFERENCE or len(method):
-        refuse("saml.signed_info")
-    transforms, digest_method, digest_value = reference
-    if len(digest_method) or len(digest_value):
-        refuse("saml.signed_info")
-    if any(one.keys() != ["Algorithm"] for one in (canonicalization, method, digest_method, *transforms)):
-        refuse("saml.signed_info")
-    if canonicalization.get("Algorithm") != EXC_C14N:
+    steps = list(transforms)
+    algorithms = [_read_algorithm(one) for one in (canonicalization, method, digest_method, *steps)]
+    if algorithms[0] != EXC_C14N:
         refuse("saml.canonicalization")
-    known = _METHODS.get(str(method.get("Algorithm")))
-    digest = _DIGESTS.get(str(digest_method.get("Algorithm")))
+    known, digest = _METHODS.get(algorithms[1]), _DIGESTS.get(algorithms[2])
     if known is None or digest is None:
         refuse("saml.algorithm")
-    prefixes = _read_transforms(transforms)
+    if algorithms[3:] != _ALGORITHMS or [one.tag for one in steps] != _TRANSFORMS or len(steps[0]):
+        refuse("saml.transforms")
+    prefixes = _read_prefixes(steps[1], "saml.transforms")
     if reference.keys() != ["URI"] or reference.get("URI") != f"#{element.get('ID')}":
         refuse("saml.reference")
     xml.require_plain_namespaces(info)
@@ -254,13 +248,19 @@ def _read(element: Element, signature: Element) -> _Unverified:
     )
 
 
-def _read_transforms(transforms: Element) -> list[str]:
-    if [child.tag for child in transforms] != _TRANSFORMS:
-        refuse("saml.transforms")
-    enveloped, exclusive = transforms
-    if enveloped.get("Algorithm") != ENVELOPED or len(enveloped) or exclusive.get("Algorithm") != EXC_C14N:
-        refuse("saml.transforms")
-    return _read_prefixes(exclusive, "saml.transforms")
+def _children(parent: Element, *allowed: list[str]) -> list[Element]:
+    """Return the children, which must be exactly one of the lists allowed."""
+    children = list(parent)
+    if [child.tag for child in children] not in allowed:
+        refuse("saml.signed_info")
+    return children
+
+
+def _read_algorithm(element: Element) -> str:
+    """Return the only attribute that is allowed."""
+    if element.keys() != ["Algorithm"]:
+        refuse("saml.signed_info")
+    return str(element.get("Algorithm"))
 
 
 def _read_prefixes(method: Element, step: str) -> list[str]:

@@ -7,8 +7,7 @@ what is asked, in that order. Pure: nothing is fetched, nothing external is reso
 
 import re
 import threading
-from dataclasses import dataclass
-from typing import NoReturn, TypeAlias
+from typing import NamedTuple, NoReturn, TypeAlias
 
 from lxml import etree
 
@@ -113,8 +112,7 @@ class _Parsers(threading.local):
 _PARSERS = _Parsers()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
+class Layout(NamedTuple):
     """Where the parts of a message stand. Nothing in it is verified yet."""
 
     response: Element
@@ -230,21 +228,22 @@ def read_layout(response: Element) -> Layout:
         refuse("saml.response")
     assertions, signatures = _find_placed(response)
     places = {element.getparent(): element for element in signatures}
-    if len(places) != len(signatures) or not {response, *assertions}.issuperset(places):
+    if len(places) != len(signatures) or not places.keys() <= {response, *assertions}:
         refuse("saml.signature_place")
     if not assertions:
         _refuse_failure(response)
-    if len(assertions) != 1 or assertions[0].getparent() is not response:
+    assertion = assertions[0] if len(assertions) == 1 else None
+    if assertion is None or assertion.getparent() is not response:
         refuse("saml.one_assertion")
-    if not (response.get("ID") and assertions[0].get("ID")):
+    if not (response.get("ID") and assertion.get("ID")):
         refuse("saml.id")
     if not places:
         refuse("saml.unsigned")
     return Layout(
         response=response,
-        assertion=assertions[0],
+        assertion=assertion,
         response_signature=places.get(response),
-        assertion_signature=places.get(assertions[0]),
+        assertion_signature=places.get(assertion),
     )
 
 
