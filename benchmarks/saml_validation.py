@@ -38,7 +38,10 @@ OURS, FLOOR = "ours: every rule", "C floor: parse, C14N, SHA-256, RSA"
 def ours(keys: Path, shape: Shape) -> Validator:
     """Decode, then ``service_provider.accept``: gate, signature, re-read, all profile rules."""
     idp = metadata.from_fields(
-        entity_id=IDP, sso_url="https://idp.example.org/sso", certificates=[(keys / "idp.crt").read_bytes()]
+        entity_id=IDP,
+        sso_url="https://idp.example.org/sso",
+        certificates=[(keys / "idp.crt").read_bytes()],
+        development=False,
     )
 
     def validate(encoded: str) -> None:

@@ -232,6 +232,7 @@ def show_metadata(
         entry = registry.compile_one(
             read.connections[connection],
             read.base_url,
+            development=read.development,
             signing_certificate=pair.certificate_der,
             now=clock.now(),
         )

@@ -150,7 +150,12 @@ class SamlConnector:
         if answer.status != 200:  # noqa: PLR2004  HTTP's own number
             raise ProviderUnavailable("saml.metadata_unavailable", "the metadata URL did not answer 200")
         try:
-            return metadata.read_metadata(answer.body, entity_id=self._entry.connection.entity_id, now=now)
+            return metadata.read_metadata(
+                answer.body,
+                entity_id=self._entry.connection.entity_id,
+                development=self._entry.development,
+                now=now,
+            )
         except FederationError as unusable:
             raise ProviderUnavailable(unusable.code, unusable.detail) from None
 
@@ -205,7 +210,10 @@ class OidcConnector:
     async def _load_provider(self, _now: datetime) -> openid_provider.ProviderMetadata:
         body = await self._document(self._entry.discovery_url, "oidc.discovery_unavailable")
         return openid_provider.read_metadata(
-            body, issuer=self._entry.issuer, discovery_url=self._entry.discovery_url
+            body,
+            issuer=self._entry.issuer,
+            discovery_url=self._entry.discovery_url,
+            development=self._entry.development,
         )
 
     async def _load_jwks(self, now: datetime) -> openid_provider.Jwks:

@@ -26,6 +26,7 @@ class Saml:
     acs_url: str
     idp: IdentityProvider | None  # None: to be fetched from metadata_url
     metadata_url: str  # "" where the trust material is in the settings
+    development: bool  # what is fetched may name http on loopback
     sp_metadata: bytes  # our EntityDescriptor for this connection
 
 
@@ -37,6 +38,7 @@ class Oidc:
     client: Client
     discovery_url: str
     issuer: str | None  # None: the discovery document's own, held against its URL
+    development: bool  # what is fetched may name http on loopback
 
 
 def compile_connections(
@@ -57,7 +59,11 @@ def compile_connections(
     for name, connection in settings.connections.items():
         try:
             entries[name] = compile_one(
-                connection, settings.base_url, signing_certificate=signing_certificate, now=now
+                connection,
+                settings.base_url,
+                development=settings.development,
+                signing_certificate=signing_certificate,
+                now=now,
             )
         except FederationError as fault:
             faults.append(f"  connections.{name}: {fault.detail} ({fault.code})")
@@ -70,20 +76,38 @@ def compile_connections(
 
 
 def compile_one(
-    connection: AnyConnection, base_url: str, *, signing_certificate: bytes | None, now: datetime
+    connection: AnyConnection,
+    base_url: str,
+    *,
+    development: bool,
+    signing_certificate: bytes | None,
+    now: datetime,
 ) -> Saml | Oidc:
     """Compile one connection.
+
+    Args:
+        connection: Validated.
+        base_url: Our public origin.
+        development: Let the provider's documents name http on loopback.
+        signing_certificate: As for ``compile_connections``.
+        now: As for ``compile_connections``.
 
     Raises:
         ConfigurationError: ``registry.metadata_file``; ``saml.*`` as ``saml.metadata`` says.
     """
     if isinstance(connection, SamlConnection):
-        return _saml(connection, base_url, signing_certificate, now)
-    return _oidc(connection, base_url)
+        idp = _identity_provider(connection, now, development=development)
+        return _saml(connection, base_url, idp, signing_certificate, development=development)
+    return _oidc(connection, base_url, development=development)
 
 
 def _saml(
-    connection: SamlConnection, base_url: str, signing_certificate: bytes | None, now: datetime
+    connection: SamlConnection,
+    base_url: str,
+    idp: IdentityProvider | None,
+    signing_certificate: bytes | None,
+    *,
+    development: bool,
 ) -> Saml:
     here = f"{base_url}/saml/{connection.id}"
     sp_entity_id = connection.sp_entity_id or f"{here}/metadata"
@@ -93,15 +117,18 @@ def _saml(
         connection=connection,
         sp_entity_id=sp_entity_id,
         acs_url=acs_url,
-        idp=_identity_provider(connection, now),
+        idp=idp,
         metadata_url=(source.url or "") if source else "",
+        development=development,
         sp_metadata=metadata.describe(
             sp_entity_id=sp_entity_id, acs_url=acs_url, signing_certificate=signing_certificate
         ),
     )
 
 
-def _identity_provider(connection: SamlConnection, now: datetime) -> IdentityProvider | None:
+def _identity_provider(
+    connection: SamlConnection, now: datetime, *, development: bool
+) -> IdentityProvider | None:
     """Read the trust material that is at hand; None where a URL holds it."""
     source = connection.metadata
     if source is None:
@@ -109,6 +136,7 @@ def _identity_provider(connection: SamlConnection, now: datetime) -> IdentityPro
             entity_id=connection.entity_id or "",
             sso_url=connection.sso_url or "",
             certificates=connection.certificates,
+            development=development,
         )
     if source.file is None:
         return None
@@ -118,10 +146,10 @@ def _identity_provider(connection: SamlConnection, now: datetime) -> IdentityPro
         raise ConfigurationError(
             "registry.metadata_file", f"metadata.file: {source.file} cannot be read ({error.strerror})"
         ) from None
-    return metadata.read_metadata(document, entity_id=connection.entity_id, now=now)
+    return metadata.read_metadata(document, entity_id=connection.entity_id, development=development, now=now)
 
 
-def _oidc(connection: OidcConnection, base_url: str) -> Oidc:
+def _oidc(connection: OidcConnection, base_url: str, *, development: bool) -> Oidc:
     secret = connection.client_secret
     return Oidc(
         connection=connection,
@@ -138,4 +166,5 @@ def _oidc(connection: OidcConnection, base_url: str) -> Oidc:
             issuer=connection.issuer, discovery_url=connection.discovery_url
         ),
         issuer=connection.issuer,
+        development=development,
     )

@@ -29,7 +29,7 @@ def peer() -> SamlIdp:
 
 @cache
 def trusted() -> IdentityProvider:
-    return metadata.read_metadata(peer().metadata(), entity_id=None, now=NOW)
+    return metadata.read_metadata(peer().metadata(), entity_id=None, development=False, now=NOW)
 
 
 def expected(**other: Any) -> Expected:

@@ -25,9 +25,13 @@ GOOD: dict[str, Any] = {
 WELL = "/.well-known/openid-configuration"
 
 
-def read(configured: str | None = ISSUER, **fault: Any) -> provider.ProviderMetadata:
+def read(
+    configured: str | None = ISSUER, *, development: bool = False, **fault: Any
+) -> provider.ProviderMetadata:
     document = {name: value for name, value in {**GOOD, **fault}.items() if value is not ...}
-    return provider.read_metadata(json.dumps(document).encode(), issuer=configured, discovery_url=URL)
+    return provider.read_metadata(
+        json.dumps(document).encode(), issuer=configured, discovery_url=URL, development=development
+    )
 
 
 @pytest.mark.parametrize(
@@ -112,7 +116,7 @@ def test_one_fault_in_the_document_is_refused(code: str, fault: dict[str, Any]) 
 )
 def test_what_is_no_document(document: bytes) -> None:
     with pytest.raises(ProviderUnavailable, match=r"^oidc\.discovery_malformed: "):
-        provider.read_metadata(document, issuer=ISSUER, discovery_url=URL)
+        provider.read_metadata(document, issuer=ISSUER, discovery_url=URL, development=False)
 
 
 @pytest.mark.parametrize("named", [ISSUER, f"{ISSUER}/"])
@@ -133,9 +137,21 @@ def test_an_empty_issuer_is_nobodys() -> None:
         read("", issuer="")
 
 
-def test_http_is_for_loopback() -> None:
-    assert read(token_endpoint="http://127.0.0.1:9/t").token_endpoint == "http://127.0.0.1:9/t"
-    assert read(token_endpoint="http://[::1]:9/t").token_endpoint == "http://[::1]:9/t"
+ENDPOINTS = [name for name in GOOD if name.endswith(("_endpoint", "_uri"))]
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/t", "http://[::1]:9/t", "http://localhost:9/t"])
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_http_is_for_development_on_loopback(name: str, url: str) -> None:
+    assert getattr(read(development=True, **{name: url}), name) == url
+    with pytest.raises(ProviderUnavailable, match=r"^oidc\.discovery_endpoint: "):
+        read(development=False, **{name: url})
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_development_opens_loopback_alone(name: str) -> None:
+    with pytest.raises(ProviderUnavailable, match=r"^oidc\.discovery_endpoint: "):
+        read(development=True, **{name: "http://op.example/t"})
 
 
 def _public(kty: str, size: int | str, **members: Any) -> dict[str, Any]:
@@ -264,7 +280,7 @@ def test_no_key_breaks_the_set(good: dict[str, Any], fault: dict[str, Any]) -> N
 def test_no_document_breaks_the_reader(document: bytes) -> None:
     for read_document in (
         lambda: provider.read_jwks(document),
-        lambda: provider.read_metadata(document, issuer=None, discovery_url=URL),
+        lambda: provider.read_metadata(document, issuer=None, discovery_url=URL, development=True),
     ):
         with pytest.raises(FederationError):
             read_document()

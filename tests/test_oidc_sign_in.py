@@ -21,7 +21,7 @@ from federation.demo.openid_faults import FAULTS, PUBLISHED_FAULTS, RIGHT, Fault
 from federation.demo.openid_provider import DemoClient, OpenidProvider
 from federation.demo.openid_tokens import subject
 from federation.demo.users import USERS
-from federation.errors import AssertionRefused, FederationError
+from federation.errors import AssertionRefused, FederationError, ProviderUnavailable
 from federation.fetch import Fetch
 from federation.identity import Subject, VerifiedAssertion
 from federation.web import fields
@@ -49,9 +49,11 @@ class World:
     browser: httpx2.AsyncClient
     fetch: Fetch
 
-    def connector(self, **fault: Any) -> Connector:
+    def connector(self, *, development: bool = True, **fault: Any) -> Connector:
         connection = OidcConnection(**{**CONNECTION, "issuer": self.provider.issuer, **fault})
-        entry = registry.compile_one(connection, BASE, signing_certificate=None, now=NOW)
+        entry = registry.compile_one(
+            connection, BASE, development=development, signing_certificate=None, now=NOW
+        )
         return connectors.connect(entry, self.fetch)
 
     async def answer(self, challenge: Challenge, user: str = "ada", fault: str = "") -> bytes:
@@ -105,6 +107,11 @@ async def test_a_sign_in(world: World, method: str) -> None:
     assert (assertion.attributes["email"], assertion.email_verified) == (("zoe@acme.example",), True)
     assert assertion.authentication.instant == NOW
     assert world.provider.asked == ["/.well-known/openid-configuration", "/token", "/jwks", "/userinfo"]
+
+
+async def test_a_provider_may_name_http_in_development_alone(world: World) -> None:
+    with pytest.raises(ProviderUnavailable, match=r"^oidc\.discovery_endpoint: "):
+        await world.connector(development=False).begin(handle="h", login_hint="", now=NOW)
 
 
 async def test_what_is_published_is_fetched_once(world: World) -> None:

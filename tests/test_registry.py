@@ -20,8 +20,8 @@ SECRET = ENVIRONMENT["OKTA_CLIENT_SECRET"]
 
 
 @cache
-def idp() -> SamlIdp:
-    return SamlIdp(entity_id=IDP, base_url="http://127.0.0.1:1", service_providers={})
+def idp(base_url: str = "https://adfs.acme.example") -> SamlIdp:
+    return SamlIdp(entity_id=IDP, base_url=base_url, service_providers={})
 
 
 @pytest.fixture
@@ -78,6 +78,16 @@ def test_metadata_by_url_is_fetched_later(directory: Path) -> None:
     entry = saml(compiled(directory, {"adfs.metadata": {"url": "https://adfs.acme.example/metadata"}}))
     assert entry.idp is None
     assert entry.metadata_url == "https://adfs.acme.example/metadata"
+
+
+def test_metadata_may_name_http_on_loopback_in_development_alone(directory: Path) -> None:
+    (directory / "metadata/idp/adfs.xml").write_bytes(idp("http://127.0.0.1:1").metadata())
+    entry = saml(compiled(directory, {"development": True}))
+    assert (entry.development, entry.idp and entry.idp.sso_url) == (True, "http://127.0.0.1:1/sso")
+    with pytest.raises(ConfigurationError, match=r"saml\.metadata_url"):
+        compiled(directory)
+    entries = compiled(directory, {"adfs.metadata": {"url": "https://adfs.acme.example/metadata"}})
+    assert [entry.development for entry in entries.values()] == [False] * 3  # what is fetched later
 
 
 def test_trust_material_by_hand(directory: Path) -> None:

@@ -46,7 +46,7 @@ def sent(text: str) -> dict[str, str]:
 
 def judge(idp: SamlIdp, encoded: str) -> str:
     want = Expected(
-        idp=metadata.read_metadata(idp.metadata(), entity_id=None, now=NOW),
+        idp=metadata.read_metadata(idp.metadata(), entity_id=None, development=False, now=NOW),
         sp_entity_id=SP,
         acs_url=ACS,
         request_id=REQUEST,
@@ -134,7 +134,8 @@ def test_nobody_else_is_answered(browser: TestClient, url: str) -> None:
 def test_the_metadata_is_served(idp: SamlIdp, browser: TestClient) -> None:
     answer = browser.get("/metadata")
     assert answer.headers["content-type"] == "application/samlmetadata+xml"
-    assert metadata.read_metadata(answer.content, entity_id=IDP, now=NOW).sso_url == idp.sso_url
+    read = metadata.read_metadata(answer.content, entity_id=IDP, development=False, now=NOW)
+    assert read.sso_url == idp.sso_url
 
 
 def test_a_login_url_carries_one_request() -> None:

@@ -24,8 +24,8 @@ def several(*entities: str, attributes: str = "") -> str:
     return f"<md:EntitiesDescriptor {NAMESPACE}{attributes}>{''.join(entities)}</md:EntitiesDescriptor>"
 
 
-def read(document: str, entity_id: str | None = None) -> IdentityProvider:
-    return metadata.read_metadata(document.encode(), entity_id=entity_id, now=NOW)
+def read(document: str, entity_id: str | None = None, *, development: bool = False) -> IdentityProvider:
+    return metadata.read_metadata(document.encode(), entity_id=entity_id, development=development, now=NOW)
 
 
 def until(moment: Any) -> str:
@@ -120,8 +120,17 @@ def test_a_fault_is_said(code: str, document: str, entity_id: str | None) -> Non
 
 
 @pytest.mark.parametrize("host", ["localhost:9000", "127.0.0.1:9000", "[::1]:9000"])
-def test_plain_http_is_for_loopback(host: str) -> None:
-    assert read(GOOD.replace("https://idp.example/sso", f"http://{host}/sso")).sso_url.startswith("http:")
+def test_plain_http_is_for_development_on_loopback(host: str) -> None:
+    url = f"http://{host}/sso"
+    document = GOOD.replace("https://idp.example/sso", url)
+    assert read(document, development=True).sso_url == url
+    with pytest.raises(ConfigurationError, match=r"^saml\.metadata_url: "):
+        read(document)
+
+
+def test_development_opens_loopback_alone() -> None:
+    with pytest.raises(ConfigurationError, match=r"^saml\.metadata_url: "):
+        read(GOOD.replace("https://idp.example/sso", "http://idp.example/sso"), development=True)
 
 
 @pytest.mark.parametrize("shape", ["bare", "wrapped", "pem", "pem octets", "two in one"])
@@ -136,7 +145,10 @@ def test_typed_fields(shape: str) -> None:
         "two in one": [pem + pem.replace(text, OTHER)],
     }
     idp = metadata.from_fields(
-        entity_id=IDP, sso_url="https://idp.example/sso?a=1", certificates=certificates[shape]
+        entity_id=IDP,
+        sso_url="https://idp.example/sso?a=1",
+        certificates=certificates[shape],
+        development=False,
     )
     assert idp.keys[0] == read(GOOD).keys[0]
     assert len(idp.keys) == (2 if shape == "two in one" else 1)
@@ -146,7 +158,8 @@ def test_typed_fields(shape: str) -> None:
     ("code", "fields"),
     [
         ("saml.metadata_entity", {"entity_id": " "}),
-        ("saml.metadata_url", {"sso_url": "http://idp.example/"}),
+        ("saml.metadata_url", {"sso_url": "http://idp.example/", "development": True}),
+        ("saml.metadata_url", {"sso_url": "http://localhost/"}),
         ("saml.metadata_no_key", {"certificates": []}),
         ("saml.metadata_no_key", {"certificates": "many"}),
         ("saml.certificate", {"certificates": [""]}),
@@ -159,6 +172,7 @@ def test_a_faulty_field_is_said(code: str, fields: dict[str, Any]) -> None:
         "entity_id": IDP,
         "sso_url": "https://idp.example/sso",
         "certificates": [peer().key.text],
+        "development": False,
     }
     if fields.get("certificates") == "many":
         from federation.demo.saml_signing import make_key
@@ -171,9 +185,10 @@ def test_a_faulty_field_is_said(code: str, fields: dict[str, Any]) -> None:
 
 def test_validity_is_an_exclusive_bound() -> None:
     document = several(GOOD, attributes=until(NOW))
-    assert metadata.read_metadata(document.encode(), entity_id=None, now=NOW - SECOND).entity_id == IDP
+    which: dict[str, Any] = {"entity_id": None, "development": False}
+    assert metadata.read_metadata(document.encode(), now=NOW - SECOND, **which).entity_id == IDP
     with pytest.raises(ConfigurationError):
-        metadata.read_metadata(document.encode(), entity_id=None, now=NOW + timedelta(days=1))
+        metadata.read_metadata(document.encode(), now=NOW + timedelta(days=1), **which)
 
 
 @pytest.mark.parametrize("certificate", [None, peer().key.certificate])

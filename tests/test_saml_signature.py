@@ -37,7 +37,10 @@ def key(kind: str) -> SigningKey:
 
 def trusting(*keys: SigningKey) -> IdentityProvider:
     return metadata.from_fields(
-        entity_id=peer().entity_id, sso_url="https://idp.example/sso", certificates=[one.text for one in keys]
+        entity_id=peer().entity_id,
+        sso_url="https://idp.example/sso",
+        certificates=[one.text for one in keys],
+        development=False,
     )
 
 

@@ -70,7 +70,9 @@ def discovery_url(*, issuer: str | None, discovery_url: str | None) -> str:
     return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
 
 
-def read_metadata(document: bytes, *, issuer: str | None, discovery_url: str) -> ProviderMetadata:
+def read_metadata(
+    document: bytes, *, issuer: str | None, discovery_url: str, development: bool
+) -> ProviderMetadata:
     """Read a discovery document and hold its issuer against the configured one.
 
     Args:
@@ -78,6 +80,7 @@ def read_metadata(document: bytes, *, issuer: str | None, discovery_url: str) ->
         issuer: As configured, compared octet for octet; None where only a discovery URL is.
         discovery_url: Where the document came from. Without ``issuer`` the document must
             name this URL less its suffix, one slash at the end more or less (Auth0).
+        development: Let its endpoints be http on loopback.
 
     Raises:
         ProviderUnavailable: ``oidc.discovery_malformed``, ``oidc.discovery_issuer``,
@@ -91,13 +94,17 @@ def read_metadata(document: bytes, *, issuer: str | None, discovery_url: str) ->
         raise ProviderUnavailable(
             "oidc.discovery_issuer", "the discovery document names another issuer than the configured one"
         )
+
+    def endpoint(name: str, *, required: bool) -> str:
+        return _endpoint(found, name, required=required, development=development)
+
     return ProviderMetadata(
         issuer=named,
-        authorization_endpoint=_endpoint(found, "authorization_endpoint", required=True),
-        token_endpoint=_endpoint(found, "token_endpoint", required=True),
-        jwks_uri=_endpoint(found, "jwks_uri", required=True),
-        userinfo_endpoint=_endpoint(found, "userinfo_endpoint", required=False),
-        end_session_endpoint=_endpoint(found, "end_session_endpoint", required=False),
+        authorization_endpoint=endpoint("authorization_endpoint", required=True),
+        token_endpoint=endpoint("token_endpoint", required=True),
+        jwks_uri=endpoint("jwks_uri", required=True),
+        userinfo_endpoint=endpoint("userinfo_endpoint", required=False),
+        end_session_endpoint=endpoint("end_session_endpoint", required=False),
         iss_parameter_supported=_flag(found, "authorization_response_iss_parameter_supported"),
         token_endpoint_auth_methods_supported=_names(found, "token_endpoint_auth_methods_supported")
         or ("client_secret_basic",),
@@ -122,19 +129,22 @@ def _object(document: bytes, code: str, what: str) -> dict[str, Any]:
         raise ProviderUnavailable(code, f"{what} is unreadable: {fault}") from None
 
 
-def _endpoint(found: Mapping[str, Any], name: str, *, required: bool) -> str:
+def _endpoint(found: Mapping[str, Any], name: str, *, required: bool, development: bool) -> str:
     value = found.get(name)
     if value is None and not required:
         return ""
-    if not isinstance(value, str) or not is_safe_url(value):
+    if not isinstance(value, str) or not is_safe_url(value, development=development):
         raise ProviderUnavailable(
             "oidc.discovery_endpoint", f"the discovery document has no usable {name}: https is expected"
         )
     return value
 
 
-def is_safe_url(url: str) -> bool:
-    """Tell whether a URL is https, or http on loopback; no user, no fragment, no odd character."""
+def is_safe_url(url: str, *, development: bool) -> bool:
+    """Tell whether a URL is https, or in development http on loopback.
+
+    No user, no fragment, no odd character.
+    """
     if len(url) > _URL_LENGTH or not url.isascii() or not url.isprintable() or set(url) & set(' "<>\\^`{|}'):
         return False
     try:
@@ -144,7 +154,7 @@ def is_safe_url(url: str) -> bool:
         return False
     if not host or "@" in parts.netloc or "#" in url:
         return False
-    return parts.scheme == _HTTPS or (parts.scheme == _HTTP and _is_loopback(host))
+    return parts.scheme == _HTTPS or (development and parts.scheme == _HTTP and _is_loopback(host))
 
 
 def _is_loopback(host: str) -> bool:

@@ -230,7 +230,11 @@ async def _connection(config: Settings, name: str, fetch: Fetch, now: datetime) 
     topic = f"connection {name}"
     try:
         entry = registry.compile_one(
-            config.connections[name], config.base_url, signing_certificate=None, now=now
+            config.connections[name],
+            config.base_url,
+            development=config.development,
+            signing_certificate=None,
+            now=now,
         )
         asked = (
             _saml(entry, topic, fetch, now) if isinstance(entry, Saml) else _oidc(entry, topic, fetch, now)
@@ -262,7 +266,9 @@ async def _saml(entry: Saml, topic: str, fetch: Fetch, now: datetime) -> AsyncIt
     if answer.status != _OK:
         yield _failed(topic, f"{entry.metadata_url} answers {answer.status}", "see metadata.url")
         return
-    idp = metadata.read_metadata(answer.body, entity_id=entry.connection.entity_id, now=now)
+    idp = metadata.read_metadata(
+        answer.body, entity_id=entry.connection.entity_id, development=entry.development, now=now
+    )
     yield _ok(topic, f"{entry.metadata_url} answers with the metadata of {idp.entity_id}")
     yield _clock(topic, answer, entry.connection.clock_skew, now)
     for finding in _their_keys(topic, idp, now):
@@ -281,7 +287,12 @@ async def _oidc(entry: Oidc, topic: str, fetch: Fetch, now: datetime) -> AsyncIt
     if answer.status != _OK:
         yield _failed(topic, f"{entry.discovery_url} answers {answer.status}", "see issuer or discovery_url")
         return
-    told = provider.read_metadata(answer.body, issuer=entry.issuer, discovery_url=entry.discovery_url)
+    told = provider.read_metadata(
+        answer.body,
+        issuer=entry.issuer,
+        discovery_url=entry.discovery_url,
+        development=entry.development,
+    )
     yield _ok(topic, f"{entry.discovery_url} answers; issuer {told.issuer}")
     yield _clock(topic, answer, entry.connection.clock_skew, now)
     answer = await fetch.get(told.jwks_uri, declared=Declared.FILE, accept="application/json")

@@ -218,7 +218,9 @@ def _entry(config: Settings, protocol: str, connection: str | None, now: datetim
             f"name its connection with --connection; {protocol}: {', '.join(known) or 'none'}",
         )
     one = config.connections[name]
-    return registry.compile_one(one, config.base_url, signing_certificate=None, now=now)
+    return registry.compile_one(
+        one, config.base_url, development=config.development, signing_certificate=None, now=now
+    )
 
 
 async def _response(entry: Saml, document: bytes, fetch: Fetch, now: datetime) -> tuple[Check, ...]:
@@ -227,7 +229,9 @@ async def _response(entry: Saml, document: bytes, fetch: Fetch, now: datetime) -
         answer = await fetch.get(entry.metadata_url, declared=Declared.FILE, accept="*/*")
         if answer.status != _OK:
             raise ProviderUnavailable("saml.metadata_unavailable", "the metadata URL did not answer 200")
-        idp = metadata.read_metadata(answer.body, entity_id=entry.connection.entity_id, now=now)
+        idp = metadata.read_metadata(
+            answer.body, entity_id=entry.connection.entity_id, development=entry.development, now=now
+        )
     return service_provider.explain(
         document,
         idp=idp,
@@ -243,7 +247,12 @@ async def _token(entry: Oidc, text: str, fetch: Fetch, now: datetime) -> tuple[C
     issuer, jwks = entry.issuer or "", None
     try:
         answer = await fetch.get(entry.discovery_url, declared=Declared.FILE, accept="application/json")
-        told = provider.read_metadata(answer.body, issuer=entry.issuer, discovery_url=entry.discovery_url)
+        told = provider.read_metadata(
+            answer.body,
+            issuer=entry.issuer,
+            discovery_url=entry.discovery_url,
+            development=entry.development,
+        )
         issuer = told.issuer
         answer = await fetch.get(told.jwks_uri, declared=Declared.FILE, accept="application/json")
         jwks = provider.read_jwks(answer.body)

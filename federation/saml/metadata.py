@@ -35,12 +35,15 @@ class IdentityProvider:
     keys: tuple[signature.VerificationKey, ...]
 
 
-def read_metadata(document: bytes, *, entity_id: str | None, now: datetime) -> IdentityProvider:
+def read_metadata(
+    document: bytes, *, entity_id: str | None, development: bool, now: datetime
+) -> IdentityProvider:
     """Read the identity provider that a metadata document describes.
 
     Args:
         document: EntityDescriptor or EntitiesDescriptor.
         entity_id: Which entity; None where the document describes one identity provider only.
+        development: Let it sign in over http on loopback.
         now: UTC, aware; ``validUntil`` is held against it.
 
     Raises:
@@ -61,18 +64,21 @@ def read_metadata(document: bytes, *, entity_id: str | None, now: datetime) -> I
         _require_valid(element, now)
     return IdentityProvider(
         entity_id=entity.get("entityID", ""),
-        sso_url=_sso_url(role),
+        sso_url=_sso_url(role, development=development),
         keys=_keys(role),
     )
 
 
-def from_fields(*, entity_id: str, sso_url: str, certificates: Sequence[bytes | str]) -> IdentityProvider:
+def from_fields(
+    *, entity_id: str, sso_url: str, certificates: Sequence[bytes | str], development: bool
+) -> IdentityProvider:
     """Make an identity provider from what was typed in.
 
     Args:
         entity_id: The IdP's, exactly as it names itself.
         sso_url: Its SingleSignOnService for HTTP-Redirect.
         certificates: PEM text (several in one are fine) or bare base64 of DER.
+        development: Let it sign in over http on loopback.
 
     Raises:
         ConfigurationError: ``saml.metadata_entity``, ``…_url``, ``…_no_key``;
@@ -84,7 +90,9 @@ def from_fields(*, entity_id: str, sso_url: str, certificates: Sequence[bytes | 
         )
     found = [body for text in certificates for body in _bodies(text)]
     return IdentityProvider(
-        entity_id=entity_id, sso_url=_require_url(sso_url), keys=_read_keys(found, "certificates is empty")
+        entity_id=entity_id,
+        sso_url=_require_url(sso_url, development=development),
+        keys=_read_keys(found, "certificates is empty"),
     )
 
 
@@ -174,18 +182,18 @@ def _require_valid(element: Element, now: datetime) -> None:
         )
 
 
-def _sso_url(role: Element) -> str:
+def _sso_url(role: Element, *, development: bool) -> str:
     for service in role.findall(MD + "SingleSignOnService"):
         if service.get("Binding") == HTTP_REDIRECT:
-            return _require_url(service.get("Location", ""))
+            return _require_url(service.get("Location", ""), development=development)
     raise ConfigurationError(
         "saml.metadata_no_redirect",
         "the identity provider offers no SingleSignOnService by HTTP-Redirect; switch that binding on",
     )
 
 
-def _require_url(url: str) -> str:
-    """https; http on loopback alone, where development lives. No fragment, no user, no controls."""
+def _require_url(url: str, *, development: bool) -> str:
+    """https; in development also http, on loopback alone. No fragment, no user, no controls."""
     try:
         parts = urlsplit(url)
         host, plain = parts.hostname or "", url.isascii() and url.isprintable() and " " not in url
@@ -194,7 +202,7 @@ def _require_url(url: str) -> str:
         host, plain = "", False
     if not plain or not host or "#" in url or "@" in parts.netloc:
         raise ConfigurationError("saml.metadata_url", "the single sign-on URL is not an absolute URL")
-    if parts.scheme != "https" and not (parts.scheme == "http" and host in _LOOPBACK):
+    if parts.scheme != "https" and not (development and parts.scheme == "http" and host in _LOOPBACK):
         raise ConfigurationError("saml.metadata_url", "the single sign-on URL is not https")
     return url
 
