@@ -73,6 +73,7 @@ def _prepare(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
     write.execute("PRAGMA foreign_keys=ON")
     read = _connect(path, _BUSY_READING)
     read.execute("PRAGMA query_only=ON")
+    read.execute("PRAGMA cache_size=-16384")  # at most 16 MiB: the pages of some thousand busy sessions
     return write, read
 
 
