@@ -239,7 +239,7 @@ def _read_attributes(statements: Iterable[Element], faults: list[str]) -> dict[s
             if not name:
                 faults.append("an Attribute has no Name")
                 continue
-            values = tuple(value for value in map(_value, attribute) if value is not None)
+            values = tuple([value for value in map(_value, attribute) if value is not None])
             merged[name] = merged[name] + values if name in merged else values
     return merged
 
