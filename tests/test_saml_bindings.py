@@ -37,8 +37,6 @@ def asked(message: str, more: str = "") -> str:
         ("=PHIvPg=", "saml.not_base64"),
         ("PHIvPg==x", "saml.not_base64"),
         ("PHI_Pg==", "saml.not_base64"),
-        ("PHI-", "saml.not_base64"),
-        ("PHIvPh==", "saml.not_base64"),  # bits behind the last octet
         ("PHIvPg%3D%3D", "saml.not_base64"),
         ("<r/>", "saml.not_base64"),
         ("ＰＨＩ＋", "saml.not_base64"),
