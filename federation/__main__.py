@@ -198,8 +198,11 @@ def tell(story: "Story", *, decode: bool) -> None:
     from federation.operator.explain import outcome
 
     print(harmless(f"{f'REFUSED  {story.code}' if story.code else 'ACCEPTED'}\n{story.detail}"))
+    for one in story.checks:
+        if outcome(one) == "BROKEN":
+            print(harmless(f"  {one.code}: {one.said}"))
     if story.mended_by:
-        print(f"to be mended by {story.mended_by}")
+        print(f"to be mended by {story.mended_by}; how: docs/refusals.md")
     print()
     for name, fact in story.facts.items():
         print(harmless(f"{name:<13} {fact}"))
