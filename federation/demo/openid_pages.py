@@ -15,21 +15,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 
 from federation.demo.openid_faults import FAULTS
-from federation.demo.users import USERS, DemoUser
+from federation.demo.pages import STYLE, login_form
+from federation.demo.users import DemoUser
 
 SLOW = 60.0  # seconds: longer than any client waits
 HUGE = 2 * 1024 * 1024  # octets
-STYLE = """\
-:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
-body { max-width: 40rem; margin: 3rem auto; padding: 0 1rem; }
-h1 { font-size: 1.4rem; } small { opacity: .75; }
-form { display: grid; gap: .8rem; } label { display: grid; gap: .2rem; }
-input, select, button { font: inherit; padding: .5rem; }
-table { border-collapse: collapse; width: 100%; margin-top: 2rem; }
-th, td { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0; }
-tr { border-bottom: 1px solid #8886; }
-[role=alert] { border-left: .3rem solid #c33; padding-left: .8rem; }
-"""
 
 
 def _page(title: str, body: str, *, status: int = 200, goal: str = "'self'") -> HTMLResponse:
@@ -71,33 +61,15 @@ def login(
         known: Who is signed in here already: a button goes on as them.
         wrong: The last try failed.
     """
-    alert = '<p role="alert" class="error">Wrong user or password.</p>' if wrong else ""
-    go_on = (
-        f'<button name="continue" value="1" formnovalidate>Continue as {escape(known.display_name)}</button>'
-        if known
-        else ""
+    body = login_form(
+        action=action,
+        ticket=ticket,
+        login=login,
+        known=known,
+        wrong=wrong,
+        faults={name: (fault.says, fault.code) for name, fault in FAULTS.items()},
+        cancel=True,
     )
-    faults = "".join(
-        f'<option value="{escape(name)}">{escape(fault.says)} ({escape(fault.code)})</option>'
-        for name, fault in FAULTS.items()
-    )
-    users = "".join(
-        f'<tr><th scope="row">{escape(user.login)}</th><td>{escape(user.display_name)}</td>'
-        f"<td>{escape(user.why)}</td></tr>"
-        for user in USERS.values()
-    )
-    body = f"""{alert}<p>Development only: everybody's password is their user name.</p>
-<form method="post" action="{escape(action)}">
-<input type="hidden" name="ticket" value="{escape(ticket)}">
-<label>User <input name="login" value="{escape(login)}" autocomplete="username" required autofocus></label>
-<label>Password <input name="password" type="password" autocomplete="current-password" required></label>
-<button>Sign in</button>
-{go_on}
-<label>Break one rule <select name="break"><option value="">none: answer as asked</option>{faults}</select>
-<small>The application must then refuse, and record the code in brackets.</small></label>
-<button name="cancel" value="1" formnovalidate>Cancel</button>
-</form>
-<table><thead><tr><th>User</th><th>Name</th><th>Shows</th></tr></thead><tbody>{users}</tbody></table>"""
     parts = urlsplit(redirect_uri)
     # Chromium holds the redirect after a form to form-action too.
     return _page("Development OpenID Provider", body, goal=f"'self' {parts.scheme}://{parts.netloc}")

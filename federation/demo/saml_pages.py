@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 from starlette.responses import HTMLResponse
 
-from federation.demo.openid_pages import STYLE
+from federation.demo.pages import STYLE, login_form
 from federation.demo.saml_faults import FAULTS
-from federation.demo.users import USERS, DemoUser
+from federation.demo.users import DemoUser
 
 _SEND = "document.forms[0].submit()"
 
@@ -47,31 +47,15 @@ def login(*, action: str, known: DemoUser | None, wrong: bool) -> HTMLResponse:
         known: Who is signed in here already: a button goes on as them.
         wrong: The last try failed.
     """
-    alert = '<p role="alert" class="error">Wrong user or password.</p>' if wrong else ""
-    go_on = (
-        f'<button name="continue" value="1" formnovalidate>Continue as {escape(known.display_name)}</button>'
-        if known
-        else ""
+    body = login_form(
+        action=action,
+        ticket="",
+        login="",
+        known=known,
+        wrong=wrong,
+        faults={name: (fault.says, fault.code) for name, fault in FAULTS.items()},
+        cancel=False,
     )
-    faults = "".join(
-        f'<option value="{escape(name)}">{escape(fault.says)} ({escape(fault.code)})</option>'
-        for name, fault in FAULTS.items()
-    )
-    users = "".join(
-        f'<tr><th scope="row">{escape(user.login)}</th><td>{escape(user.display_name)}</td>'
-        f"<td>{escape(user.why)}</td></tr>"
-        for user in USERS.values()
-    )
-    body = f"""{alert}<p>Development only: everybody's password is their user name.</p>
-<form method="post" action="{escape(action)}">
-<label>User <input name="login" autocomplete="username" required autofocus></label>
-<label>Password <input name="password" type="password" autocomplete="current-password" required></label>
-<button>Sign in</button>
-{go_on}
-<label>Break one rule <select name="break"><option value="">none: answer as asked</option>{faults}</select>
-<small>The application must then refuse, and record the code in brackets.</small></label>
-</form>
-<table><thead><tr><th>User</th><th>Name</th><th>Shows</th></tr></thead><tbody>{users}</tbody></table>"""
     return _page("Development SAML IdP", body, status=401 if wrong else 200)
 
 
