@@ -193,8 +193,10 @@ def normalize(
     used: set[str] = set()
     for name in (*ALIASES, *(extra for extra in attributes if extra not in ALIASES)):
         names = attributes[name] if name in attributes else ALIASES[name]
-        found = next((theirs for theirs in names if sent.get(theirs)), None)
-        if found is not None:
+        # One that was named but could not be had speaks before those behind it: Entra sends app
+        # roles beside groups that it only names, and what is left is not all there is.
+        found = next((one for one in names if sent.get(one) or one in assertion.unobtainable), None)
+        if found is not None and sent.get(found):
             ours[name] = sent[found]
             used.add(found)
     group_names = attributes.get("groups", ALIASES["groups"])

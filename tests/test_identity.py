@@ -187,6 +187,8 @@ def test_every_alias_is_read(ours: str, names: tuple[str, ...]) -> None:
         (sent(), ("groups",), Presence.UNOBTAINABLE, ()),
         (sent(), ("department",), Presence.EMPTY, ()),
         (sent(groups=("a",)), ("groups",), Presence.PRESENT, ("a",)),
+        (sent(roles=("app",)), ("groups",), Presence.UNOBTAINABLE, ()),
+        (sent(roles=("app",)), ("department",), Presence.PRESENT, ("app",)),
     ],
 )
 def test_groups_have_three_states(
@@ -194,6 +196,11 @@ def test_groups_have_three_states(
 ) -> None:
     made = normalize(unobtainable=frozenset(unobtainable), **attributes)
     assert (made.groups.presence, made.groups.names) == (presence, names)
+
+
+def test_what_is_sent_beside_unobtainable_groups_stays_an_attribute() -> None:
+    made = normalize(unobtainable=frozenset({"groups"}), **sent(roles=("app",)))
+    assert made.attributes == {"roles": ("app",)}
 
 
 def test_the_map_takes_the_place_of_the_aliases() -> None:
