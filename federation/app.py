@@ -17,9 +17,10 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from federation import clock, connectors, keys, logs, registry, settings, signin, upkeep
+from federation import clock, keys, logs, registry, settings, signin, upkeep
 from federation.clock import Clock
-from federation.connectors import Connector
+from federation.connectors.connect import connect
+from federation.connectors.contract import Connector
 from federation.errors import ConfigurationError, FederationError
 from federation.fetch import Fetch
 from federation.saml import xml
@@ -82,7 +83,7 @@ async def open_house(config: Settings, *, now: Clock = clock.now) -> AsyncIterat
         proxy=config.outbound.proxy.get_secret_value() if config.outbound.proxy else None,
         development=config.development,
     )
-    connected = {name: connectors.connect(entry, fetch) for name, entry in entries.items()}
+    connected = {name: connect(entry, fetch) for name, entry in entries.items()}
     store = await open_store(config.database_url.get_secret_value())
     turns = asyncio.Semaphore(AT_ONCE)
     tasks = (

@@ -6,87 +6,29 @@ the last of them, so that every fault of a connection is named in one go.
 """
 
 import re
-from datetime import timedelta
-from functools import cached_property
+from datetime import date, timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
+from federation.rules import Model, RoleRule
 from federation.scalars import (
     ID_PATTERN,
     Certificate,
+    Day,
     Domain,
+    Duration,
     EntityId,
     FilePath,
     Id,
+    LocalPath,
     Name,
     Names,
     Secret,
     Skew,
+    Text,
     Url,
 )
-
-
-class Model(BaseModel):
-    """Base of every part of the file: frozen, no unknown key, no value in an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, hide_input_in_errors=True)
-
-
-class AttributeTest(Model):
-    """True where the named attribute holds one of the values, exactly."""
-
-    name: Name
-    in_: tuple[str, ...] = Field(alias="in", min_length=1)
-
-
-def fold(name: str) -> str:
-    """Return a group's name without its case, one character for one.
-
-    Not Unicode's case folding: that makes "platform-adminſ" equal "platform-admins", and a
-    Kelvin sign equal "k", to whoever may name groups at the identity provider.
-    """
-    if name.isascii():
-        return name.lower()
-    return "".join(
-        low if len(low := one.lower()) == 1 and low.isascii() == one.isascii() else one for one in name
-    )
-
-
-class RoleRule(Model):
-    """Who gets which roles: by group (case-insensitive, ``*`` at the end) or by attribute.
-
-    With both tests given, both must hold.
-    """
-
-    name: Name
-    groups: tuple[Name, ...] = ()
-    attribute: AttributeTest | None = None
-    roles: tuple[Name, ...] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _tests_something(self) -> Self:
-        if not self.groups and self.attribute is None:
-            raise ValueError("a rule needs groups or attribute: without a test it would match everybody")
-        return self
-
-    @cached_property
-    def whole(self) -> frozenset[str]:
-        """Group names to equal, folded."""
-        return frozenset(fold(name) for name in self.groups if not name.endswith("*"))
-
-    @cached_property
-    def prefixes(self) -> tuple[str, ...]:
-        """What group names may begin with, folded; only a ``*`` at the end is a wildcard."""
-        return tuple(fold(name[:-1]) for name in self.groups if name.endswith("*"))
 
 
 class Organization(Model):
@@ -134,27 +76,79 @@ class _Connection(Model):
 
 
 class MetadataSource(Model):
-    """Where the IdP's SAML metadata is: a file or a URL."""
+    """Where the IdP's SAML metadata is: a file, a URL, or the document itself."""
 
     file: FilePath | None = None
     url: Url | None = None
+    xml: Text | None = None
+    certificates: tuple[Certificate, ...] = ()  # one of these must have signed it; () takes it unsigned
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if (self.file is None) == (self.url is None):
-            raise ValueError("expected one of {file: PATH} or {url: URL}")
+        if len([one for one in (self.file, self.url, self.xml) if one is not None]) != 1:
+            raise ValueError("expected one of {file: PATH}, {url: URL} or {xml: DOCUMENT}")
         return self
+
+
+Legacy = Literal["sha1", "rsa1_5", "tripledes", "cbc"]
+
+
+class AlgorithmException(Model):
+    """A weak algorithm that this one identity provider still needs, why, and until when."""
+
+    allow: Legacy
+    reason: Name
+    until: Day
+    enforce_end: bool = False  # true: refused from the day after; else doctor and the log say so
+
+
+class Required(Model):
+    """What the sign-in at the IdP must have been, whatever was asked for."""
+
+    acr: tuple[Name, ...] = ()  # AuthnContextClassRef: one of these; () asks nothing
+    max_age: Duration | None = None  # since the person proved themselves
+
+
+NameIdFormat = Literal["emailAddress", "persistent", "transient", "unspecified"]
+_RESERVED = frozenset({"SAMLRequest", "SAMLResponse", "RelayState", "SAMLEncoding", "SigAlg", "Signature"})
 
 
 class SamlConnection(_Connection):
     """A SAML 2.0 identity provider."""
 
     protocol: Literal["saml"]
+    # who they are
     entity_id: EntityId | None = None  # with metadata: which entity; without: the IdP's
-    sso_url: Url | None = None  # SingleSignOnService, HTTP-Redirect
+    sso_url: Url | None = None  # SingleSignOnService
+    slo_url: Url | None = None  # SingleLogoutService
     certificates: tuple[Certificate, ...] = ()  # PEM text, bare base64, or a path to a PEM file
     metadata: MetadataSource | None = Field(default=None, validate_default=True)
+    metadata_changes: Literal["accept", "approve"] = "accept"
+    # who we are to them
     sp_entity_id: EntityId | None = None  # default: {base_url}/saml/{connection}/metadata
+    acs_paths: tuple[LocalPath, ...] = ()  # further ACS paths; the first is the one that is asked for
+    # what we ask
+    request_binding: Literal["auto", "redirect", "post"] = "auto"
+    sign_requests: Literal["auto", "always", "never"] = "auto"  # auto: as their metadata wants it
+    force_authn: bool = False
+    is_passive: bool = False
+    name_id_policy: bool = True  # false: leave NameIDPolicy out of the request
+    allow_create: bool = True
+    requested_authn_context: tuple[Name, ...] = ()
+    authn_context_comparison: Literal["exact", "minimum", "maximum", "better"] = "exact"
+    login_hint: Name = "none"  # none, subject, or the name of a query parameter
+    request_parameters: dict[Name, str] = {}
+    assertion_consumer_service_index: int | None = Field(default=None, ge=0, le=65535)  # in place of the URL
+    # what we accept
+    signed: Literal["either", "response", "assertion", "both"] = "either"
+    exceptions: tuple[AlgorithmException, ...] = ()
+    require: Required = Field(default=Required(), validate_default=True)
+    subject_attribute: Name | None = None  # keys the person in place of the NameID
+    name_id_format: NameIdFormat = Field(default="emailAddress", validate_default=True)
+    unsolicited: Literal["refuse", "restart", "accept"] = "refuse"
+    landing_paths: tuple[LocalPath, ...] = ()  # which RelayState an unsolicited answer may name
+    second_opinion: Literal["none", "xmlsec", "python3-saml"] = "none"
+    logout: Literal["single", "local"] = "single"  # single: at the IdP too, where it offers it
 
     @field_validator("metadata")
     @classmethod
@@ -162,9 +156,51 @@ class SamlConnection(_Connection):
         by_hand = ("entity_id", "sso_url", "certificates")
         if metadata is None and not all(info.data.get(part, True) for part in by_hand):
             raise ValueError("expected {file: …} or {url: …}, or all of entity_id, sso_url and certificates")
-        if metadata is not None and (info.data.get("sso_url") or info.data.get("certificates")):
-            raise ValueError("already tells sso_url and certificates; keep one of the two")
+        told = [key for key in ("sso_url", "slo_url", "certificates") if info.data.get(key)]
+        if metadata is not None and told:
+            raise ValueError(f"already tells {' and '.join(told)}; keep one of the two")
         return metadata
+
+    @field_validator("request_parameters")
+    @classmethod
+    def _unreserved(cls, parameters: dict[str, str]) -> dict[str, str]:
+        if taken := sorted(_RESERVED & parameters.keys()):
+            raise ValueError(f"{', '.join(taken)} belongs to the SAML binding")
+        return parameters
+
+    @field_validator("login_hint")
+    @classmethod
+    def _hint(cls, name: str) -> str:
+        if name in _RESERVED:
+            raise ValueError(f"{name} belongs to the SAML binding")
+        return name
+
+    @field_validator("exceptions")
+    @classmethod
+    def _once(cls, exceptions: tuple[AlgorithmException, ...]) -> tuple[AlgorithmException, ...]:
+        names = [one.allow for one in exceptions]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"{', '.join(twice)} is excepted twice; keep one")
+        return exceptions
+
+    @field_validator("require")
+    @classmethod
+    def _checkable(cls, required: Required, info: ValidationInfo) -> Required:
+        # Only the IdP knows which of two classes is the stronger; what cannot be checked is not asked.
+        if info.data.get("authn_context_comparison", "exact") != "exact" and not required.acr:
+            raise ValueError("expected acr, the classes that are good enough: the comparison is not exact")
+        return required
+
+    @field_validator("name_id_format")
+    @classmethod
+    def _lasting(cls, name_id_format: NameIdFormat, info: ValidationInfo) -> NameIdFormat:
+        if name_id_format == "transient" and info.data.get("subject_attribute", "") is None:
+            raise ValueError("expected subject_attribute too: a transient NameID is another one each time")
+        return name_id_format
+
+    def excepted(self, today: date) -> frozenset[Legacy]:
+        """Return the weak algorithms that are allowed on this day (UTC)."""
+        return frozenset(one.allow for one in self.exceptions if today <= one.until or not one.enforce_end)
 
 
 AuthMethod = Literal["client_secret_basic", "client_secret_post", "none"]

@@ -56,6 +56,17 @@ class Authentication:
     session_until: datetime | None = None  # SessionNotOnOrAfter: our session never outlives it
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSession:
+    """The person's session at the IdP, under the names that its logout messages use.
+
+    ``name`` is injective and made by the protocol's own room, which alone reads it again.
+    """
+
+    name: str = field(repr=False)  # the NameID with every part, or sub, exactly as issued
+    index: str = field(default="", repr=False)  # SessionIndex or sid; "" where there is none
+
+
 class _Seal:
     """Held by verifiers (``saml.service_provider``, ``oidc.relying_party``) alone."""
 
@@ -75,6 +86,10 @@ class VerifiedAssertion:
     subject_email: str = ""  # the subject where its format says it is an e-mail address
     email_verified: bool | None = None  # None: the IdP did not say, which is not "yes"
     authentication: Authentication
+    stable_id: str = field(
+        default="", repr=False
+    )  # of the person at the IdP, beside a subject that may not be
+    provider_session: ProviderSession | None = None
     checks: tuple[Check, ...]
     seal: InitVar[_Seal]
 
@@ -114,6 +129,10 @@ class Identity:
     groups: Groups
     attributes: Mapping[str, tuple[str, ...]]  # the connection's map applied; the rest by its own name
     authentication: Authentication
+    stable_id: str = field(
+        default="", repr=False
+    )  # "" where none was sent; the same person keeps it for good
+    provider_session: ProviderSession | None = None  # what ends it there
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +240,8 @@ def normalize(
         }
         | {name: values for name, values in ours.items() if name not in _PROFILE},
         authentication=assertion.authentication,
+        stable_id=assertion.stable_id,
+        provider_session=assertion.provider_session,
     )
 
 

@@ -4,11 +4,12 @@ Each is a type that says in its refusal what was expected, and never what was gi
 """
 
 import base64
+import contextlib
 import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -219,12 +220,31 @@ def _rate(value: object) -> object:
     raise ValueError('expected a rate such as "300/minute", or "off"')
 
 
+def _local_path(value: str) -> str:
+    """Accept a path of ours as it stands: no host, no query, no dot segment, no escape."""
+    segments = value.split("/")
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", value) or {".", ".."} & set(segments):
+        raise ValueError("expected a path such as /saml/acs: letters, digits, . _ ~ -, no slash at the end")
+    return value
+
+
+def _day(value: object) -> object:
+    if isinstance(value, date):  # how YAML reads it
+        return value
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+        with contextlib.suppress(ValueError):
+            return date.fromisoformat(value)
+    raise ValueError("expected a day such as 2027-03-31")
+
+
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(_show_duration)]
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 Domain = Annotated[str, AfterValidator(_domain)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 Skew = Annotated[Duration, AfterValidator(_skew)]
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+Day = Annotated[date, BeforeValidator(_day)]
+LocalPath = Annotated[str, Field(max_length=255), AfterValidator(_local_path)]
 EntityId = Annotated[Text, Field(max_length=1024)]  # SAML Core §8.3.6
 Url = Annotated[str, AfterValidator(_url)]
 FilePath = Annotated[Path, AfterValidator(_from_here)]  # relative ones start where the settings file is

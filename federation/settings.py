@@ -25,7 +25,6 @@ from federation import faults, presets
 from federation.connection import (
     AnyConnection,
     Connection,
-    Model,
     OidcConnection,
     Organization,
     SamlConnection,
@@ -33,6 +32,7 @@ from federation.connection import (
 )
 from federation.errors import ConfigurationError
 from federation.faults import Fault, Steps
+from federation.rules import Model
 from federation.scalars import (
     DatabaseUrl,
     Duration,
@@ -222,7 +222,12 @@ def _urls(one: AnyConnection) -> Iterator[tuple[Steps, str]]:
     if isinstance(one, OidcConnection):
         told: dict[Steps, str | None] = {("issuer",): one.issuer, ("discovery_url",): one.discovery_url}
     else:
-        told = {("sso_url",): one.sso_url, ("metadata", "url"): one.metadata.url if one.metadata else None}
+        source = one.metadata
+        told = {
+            ("sso_url",): one.sso_url,
+            ("slo_url",): one.slo_url,
+            ("metadata", "url"): source.url if source else None,
+        }
     return ((key, url) for key, url in told.items() if url)
 
 

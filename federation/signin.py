@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from federation import identity, records
 from federation.clock import Clock
 from federation.connection import AnyConnection, Organization
-from federation.connectors import Callback, Connector
+from federation.connectors.contract import Callback, Connector
 from federation.errors import (
     Check,
     FederationError,

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from federation import identity
 from federation.__main__ import app
 from federation.connection import OidcConnection
-from federation.connectors import RETRY_AFTER, Kept
+from federation.connectors.kept import RETRY_AFTER, Kept
 from federation.errors import PolicyRefused, ProviderTimedOut
 from federation.identity import SEAL, Authentication, Subject, VerifiedAssertion
 from federation.policy import domains

@@ -14,9 +14,10 @@ import httpx2
 import pytest
 from loopback import serving
 
-from federation import connectors, registry
+from federation import registry
 from federation.connection import OidcConnection
-from federation.connectors import Callback, Challenge, Connector
+from federation.connectors.connect import connect
+from federation.connectors.contract import Callback, Challenge, Connector
 from federation.demo.openid_faults import FAULTS, PUBLISHED_FAULTS, RIGHT, Fault, Knobs
 from federation.demo.openid_provider import DemoClient, OpenidProvider
 from federation.demo.openid_tokens import subject
@@ -54,7 +55,7 @@ class World:
         entry = registry.compile_one(
             connection, BASE, development=development, signing_certificate=None, now=NOW
         )
-        return connectors.connect(entry, self.fetch)
+        return connect(entry, self.fetch)
 
     async def answer(self, challenge: Challenge, user: str = "ada", fault: str = "") -> bytes:
         """Log in where the challenge leads; return the query of the redirect back."""

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from test_policy_domains import connection, person
 
-from federation.connection import Organization, RoleRule
+from federation.connection import Organization
 from federation.identity import Grant, Groups, Identity, Presence
 from federation.policy import roles
+from federation.rules import RoleRule
 
 ACME = Organization(name="Acme", default_roles=("visitor",))
 ADMINS = {"name": "admins", "groups": ["Domain Admins", "ops-*"], "roles": ["admin", "member"]}

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from federation import keys, records, signin
-from federation.connectors import Callback
+from federation.connectors.contract import Callback
 from federation.errors import Check, RequestRefused, SignInExpired
 from federation.store.store import Store
 from federation.store.values import RECORD_OCTETS

@@ -8,9 +8,10 @@ grants, and nothing after it is asked, because an answer without them could be w
 from bisect import bisect_left
 from functools import cached_property
 
-from federation.connection import AnyConnection, Organization, RoleRule, fold
+from federation.connection import AnyConnection, Organization
 from federation.errors import Check
 from federation.identity import Grant, Identity, Presence
+from federation.rules import RoleRule, fold
 
 
 class _Person:

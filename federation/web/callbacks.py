@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from federation.connection import AnyConnection
-from federation.connectors import Callback
+from federation.connectors.contract import Callback
 from federation.errors import FederationError, ProviderUnavailable, RequestRefused
 from federation.signin import Completed
 from federation.web import cookies, fields, pages

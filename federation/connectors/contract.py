@@ -1,0 +1,64 @@
+"""One small contract for every protocol: begin → Challenge, complete → VerifiedAssertion.
+
+The async shell around the pure rooms: what must be fetched is fetched here, between two
+pure calls. The decision to use a thread stands in this folder and nowhere else.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from federation.connection import AnyConnection
+from federation.identity import VerifiedAssertion
+
+
+@dataclass(frozen=True, kw_only=True)
+class Challenge:
+    """Where to send the browser, how, and what the answer must agree with."""
+
+    url: str = field(repr=False)
+    fields: Mapping[str, str] = field(default_factory=dict, repr=False)  # of a form to post; none: a redirect
+    expects: Mapping[str, str] = field(repr=False)  # kept with the pending sign-in, read again by complete()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Callback:
+    """An identity provider's answer as it came in; nothing in it is checked yet."""
+
+    connection: str
+    handle: str = field(repr=False)  # RelayState or state; "" if absent
+    binder: str = field(repr=False)  # the browser's binder cookie; "" if absent
+    params: Mapping[str, str] = field(repr=False)  # each sent once; absent ones are missing
+    session_token: str = field(default="", repr=False)  # the session cookie that came along
+    user_agent: str = ""
+
+
+class Connector(Protocol):
+    """One configured identity provider, ready to use."""
+
+    connection: AnyConnection
+
+    async def begin(self, *, handle: str, login_hint: str, now: datetime) -> Challenge:
+        """Start a sign-in.
+
+        Raises:
+            ProviderUnavailable: Its metadata could not be had.
+        """
+
+    async def complete(
+        self, callback: Callback, expects: Mapping[str, str], now: datetime
+    ) -> VerifiedAssertion:
+        """Verify the answer.
+
+        Raises:
+            AssertionRefused: The rule it broke.
+            ProviderUnavailable: The provider failed while it was asked.
+        """
+
+    async def refresh(self, now: datetime) -> None:
+        """Fetch what the provider publishes again; called outside requests.
+
+        Raises:
+            ProviderUnavailable: It could not be had; what is known stays in force.
+        """
