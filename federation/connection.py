@@ -47,7 +47,7 @@ class _Connection(Model):
     anyone: bool = False  # true: no domain rule; said aloud, because an empty list never allows
     domains: tuple[Domain, ...] = Field(default=(), validate_default=True)
     email_trust: Literal["none", "verified", "domains"] = "none"
-    attributes: dict[Name, Names] = {}  # ours → theirs
+    attributes: dict[Name, Names] = Field(default_factory=dict)  # ours → theirs
     role_rules: tuple[RoleRule, ...] = ()
     default_roles: tuple[Name, ...] = ()
     clock_skew: Skew = timedelta(seconds=60)
@@ -137,7 +137,7 @@ class SamlConnection(_Connection):
     requested_authn_context: tuple[Name, ...] = ()
     authn_context_comparison: Literal["exact", "minimum", "maximum", "better"] = "exact"
     login_hint: Name = "none"  # none, subject, or the name of a query parameter
-    request_parameters: dict[Name, str] = {}
+    request_parameters: dict[Name, str] = Field(default_factory=dict)
     assertion_consumer_service_index: int | None = Field(default=None, ge=0, le=65535)  # in place of the URL
     # what we accept
     signed: Literal["either", "response", "assertion", "both"] = "either"
