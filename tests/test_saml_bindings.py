@@ -78,7 +78,7 @@ def test_post_reads_what_was_encoded(message: bytes) -> None:
 def test_redirect_there_and_back(message: bytes, relay_state: str) -> None:
     relay_state = relay_state.encode("utf-8", "replace").decode()
     url = bindings.encode_redirect(
-        "https://idp.example/sso", name="SAMLRequest", message=message, relay_state=relay_state
+        "https://idp.example/sso", name="SAMLRequest", message=message, relay_state=relay_state, sign=None
     )
     assert url.isascii()
     sent = bindings.decode_redirect(url.partition("?")[2])
@@ -87,7 +87,7 @@ def test_redirect_there_and_back(message: bytes, relay_state: str) -> None:
 
 def test_a_query_of_its_own_stays() -> None:
     url = bindings.encode_redirect(
-        "https://idp.example/sso?a=1", name="SAMLRequest", message=b"x", relay_state=""
+        "https://idp.example/sso?a=1", name="SAMLRequest", message=b"x", relay_state="", sign=None
     )
     assert url.startswith("https://idp.example/sso?a=1&SAMLRequest=")
     assert "RelayState" not in url
@@ -102,6 +102,12 @@ def test_a_query_of_its_own_stays() -> None:
         (asked(deflated(b"x"), "&SAMLResponse=x"), "saml.missing"),
         (asked(deflated(b"x"), "&SAMLRequest=x"), "saml.repeated"),
         (asked(deflated(b"x"), "&RelayState=a&RelayState=b"), "saml.repeated"),
+        (asked(deflated(b"x"), "&RelayState=a&RelayState=a"), "saml.repeated"),
+        (asked(deflated(b"x"), "&SigAlg=a&SigAlg=b"), "saml.repeated"),
+        (asked(deflated(b"x"), "&Signature=&Signature=AAAA"), "saml.repeated"),
+        (asked(deflated(b"x"), "&Signature=!"), "saml.not_base64"),
+        ("\ud800", "saml.missing"),
+        ("SAMLRequest=\ud800", "saml.not_base64"),
         (asked("!"), "saml.not_base64"),
         (asked("PHIvPg=="), "saml.not_deflate"),
         (asked("////"), "saml.not_deflate"),
@@ -123,3 +129,53 @@ def test_redirect_never_raises_anything_else(query: str) -> None:
     for text in (query, f"SAMLRequest={query}"):
         with contextlib.suppress(FederationError):
             assert bindings.decode_redirect(text).name
+
+
+def test_the_octets_that_were_signed_stay_as_they_came() -> None:
+    message = quote(deflated(b"x"), safe="").replace("%2F", "%2f").replace("%3D", "%3d")
+    query = f"b=2&Signature=AAAA&SigAlg=urn%3aalg&RelayState=a+b%2f&c&SAMLResponse={message}"
+    sent = bindings.decode_redirect(query)
+    assert sent.signed_octets.decode() == f"SAMLResponse={message}&RelayState=a+b%2f&SigAlg=urn%3aalg"
+    assert (sent.name, sent.relay_state, sent.sig_alg) == ("SAMLResponse", "a b/", "urn:alg")
+    assert sent.signature == b"\0\0\0"
+
+
+@pytest.mark.parametrize(
+    ("more", "signed"),
+    [
+        ("", ""),
+        ("&RelayState=", "&RelayState="),  # what was signed is what was sent
+        ("&SAMLEncoding=urn%3Aoasis%3Anames%3Atc%3ASAML%3A2.0%3Abindings%3AURL-Encoding%3ADEFLATE", ""),
+        ("&Sig%41lg=x&signature=AAAA", ""),  # other names: not ours, and not read
+    ],
+)
+def test_what_is_left_out_of_the_signed_octets(more: str, signed: str) -> None:
+    sent = bindings.decode_redirect(asked(deflated(b"x"), more))
+    assert sent.signed_octets.decode() == asked(deflated(b"x")) + signed
+    assert (sent.sig_alg, sent.signature) == ("", b"")
+
+
+def test_what_is_signed_and_what_stands_beside_it() -> None:
+    seen = []
+
+    def sign(query: str) -> str:
+        seen.append(query)
+        return f"{query}&SigAlg=urn%3Aalg&Signature=AAAA"
+
+    url = bindings.encode_redirect(
+        "https://idp.example/sso",
+        name="SAMLRequest",
+        message=b"<r/>",
+        relay_state="handle",
+        sign=sign,
+        parameters={"hint": "a b&c"},
+    )
+    sent = bindings.decode_redirect(url.partition("?")[2])
+    assert seen == [asked(deflated(b"<r/>"), "&RelayState=handle")]
+    assert sent.signed_octets.decode() == f"{seen[0]}&SigAlg=urn%3Aalg"
+    assert url.startswith("https://idp.example/sso?hint=a+b%26c&SAMLRequest=")
+
+
+@given(st.binary(min_size=1, max_size=2000))
+def test_post_there_and_back(message: bytes) -> None:
+    assert bindings.decode_post(bindings.encode_post(message), name="SAMLRequest") == message

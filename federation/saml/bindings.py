@@ -6,8 +6,9 @@ SAML Bindings §3.4 and §3.5. Strict base64, bounded inflate; a parameter sent 
 import base64
 import binascii
 import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from urllib.parse import quote_plus, unquote_to_bytes
+from urllib.parse import quote_plus, unquote_to_bytes, urlencode
 
 from federation.errors import AssertionRefused, RequestRefused
 from federation.saml.xml import MESSAGE_OCTETS
@@ -27,13 +28,17 @@ class Redirected:
     name: str  # SAMLRequest or SAMLResponse
     message: bytes
     relay_state: str
+    signed_octets: bytes  # as they stood in the query: a peer's escapes are not ours (ADFS has %2f for %2F)
+    sig_alg: str  # "" where there is none
+    signature: bytes  # b"" where there is none
 
 
-def decode_post(field: str) -> bytes:
-    """Decode the form field ``SAMLResponse``.
+def decode_post(field: str, *, name: str = "SAMLResponse") -> bytes:
+    """Decode a form field that holds a message.
 
     Args:
         field: As the form had it: base64, white space allowed.
+        name: ``SAMLRequest`` or ``SAMLResponse``, for the refusal.
 
     Raises:
         RequestRefused: ``saml.missing``.
@@ -45,20 +50,35 @@ def decode_post(field: str) -> bytes:
         raise AssertionRefused("saml.too_large", "the message is larger than 256 KiB")
     document = _decode_base64(field)
     if not document:
-        raise RequestRefused("saml.missing", "there is no SAMLResponse, or it is empty")
+        raise RequestRefused("saml.missing", f"there is no {name}, or it is empty")
     if len(document) > MESSAGE_OCTETS:
         raise AssertionRefused("saml.too_large", "the message is larger than 256 KiB")
     return document
 
 
-def encode_redirect(destination: str, *, name: str, message: bytes, relay_state: str) -> str:
+def encode_post(message: bytes) -> str:
+    """Return a message as a form field has it (SAML Bindings §3.5.4)."""
+    return base64.b64encode(message).decode("ascii")
+
+
+def encode_redirect(
+    destination: str,
+    *,
+    name: str,
+    message: bytes,
+    relay_state: str,
+    sign: Callable[[str], str] | None,
+    parameters: Mapping[str, str] | None = None,
+) -> str:
     """Return the URL that carries a message by HTTP-Redirect.
 
     Args:
         destination: The peer's endpoint; may have a query of its own.
         name: ``SAMLRequest`` or ``SAMLResponse``.
-        message: XML.
+        message: XML, without an enveloped signature.
         relay_state: Opaque, at most 80 octets; "" leaves it out.
+        sign: Appends SigAlg and Signature to the octets that it signs; None sends them unsigned.
+        parameters: What else the query says, outside the signature.
 
     Source: SAML Bindings §3.4.4.1.
     """
@@ -67,6 +87,10 @@ def encode_redirect(destination: str, *, name: str, message: bytes, relay_state:
     query = f"{name}={quote_plus(packed)}"
     if relay_state:
         query += f"&RelayState={quote_plus(relay_state)}"
+    if sign is not None:
+        query = sign(query)
+    if parameters:
+        query = f"{urlencode(parameters)}&{query}"
     return f"{destination}{'&' if '?' in destination else '?'}{query}"
 
 
@@ -82,25 +106,37 @@ def decode_redirect(query: str) -> Redirected:
 
     Source: SAML Bindings §3.4.4.1.
     """
-    fields = _read_query(query)
-    if len(found := [name for name in ("SAMLRequest", "SAMLResponse") if fields.get(name)]) != 1:
+    raw = _read_query(query)
+    if len(found := [name for name in ("SAMLRequest", "SAMLResponse") if raw.get(name)]) != 1:
         raise RequestRefused("saml.missing", "there is not exactly one SAML message in the query")
-    if fields.get("SAMLEncoding", _DEFLATE) != _DEFLATE:
+    if _unquote(raw.get("SAMLEncoding", _DEFLATE)) != _DEFLATE:
         raise AssertionRefused("saml.not_deflate", "the message has another encoding than DEFLATE")
-    message = _inflate(_decode_base64(fields[found[0]]))
-    return Redirected(name=found[0], message=message, relay_state=fields.get("RelayState", ""))
+    signed = [f"{name}={raw[name]}" for name in (found[0], "RelayState", "SigAlg") if name in raw]
+    return Redirected(
+        name=found[0],
+        message=_inflate(_decode_base64(_unquote(raw[found[0]]))),
+        relay_state=_unquote(raw.get("RelayState", "")),
+        signed_octets="&".join(signed).encode("utf-8", "replace"),
+        sig_alg=_unquote(raw.get("SigAlg", "")),
+        signature=_decode_base64(_unquote(raw.get("Signature", ""))),
+    )
 
 
 def _read_query(query: str) -> dict[str, str]:
-    fields: dict[str, str] = {}
+    """Return the parameters of the binding, still percent-encoded; what else is there is nobody's."""
+    raw: dict[str, str] = {}
     for part in query.split("&"):
         name, _, value = part.partition("=")
         if name not in _OURS:
             continue
-        if name in fields:
+        if name in raw:
             raise RequestRefused("saml.repeated", f"{name} was sent twice")
-        fields[name] = unquote_to_bytes(value.replace("+", " ")).decode("utf-8", "replace")
-    return fields
+        raw[name] = value
+    return raw
+
+
+def _unquote(value: str) -> str:
+    return unquote_to_bytes(value.replace("+", " ").encode("utf-8", "replace")).decode("utf-8", "replace")
 
 
 def _decode_base64(text: str) -> bytes:

@@ -4,7 +4,7 @@ accept: gate → allow-lists → key → digest → read the signed octets → p
 takes only what the one before it returned. SAML Profiles §4.1. Pure.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum
 from typing import Literal
 
@@ -12,9 +12,9 @@ from federation.errors import AssertionRefused, Check
 from federation.identity import VerifiedAssertion
 from federation.saml import bindings, messages, profile, signature, xml
 from federation.saml.metadata import IdentityProvider, describe
-from federation.saml.profile import Expected
+from federation.saml.profile import Expected, Terms
 
-__all__ = ["Expected", "Said", "accept", "describe", "explain", "start"]
+__all__ = ["Expected", "Said", "Terms", "accept", "describe", "explain", "start"]
 
 _ELEMENTS = 20_000  # tags: 500 groups have about 1,100
 # A failure without an Assertion is refused by the gate; with one, a rule says so.
@@ -57,7 +57,9 @@ def start(
         acs_url=acs_url,
         now=now,
     )
-    return bindings.encode_redirect(idp.sso_url, name="SAMLRequest", message=request, relay_state=relay_state)
+    return bindings.encode_redirect(
+        idp.sso_url, name="SAMLRequest", message=request, relay_state=relay_state, sign=None
+    )
 
 
 def accept(document: bytes, expected: Expected) -> VerifiedAssertion:
@@ -86,30 +88,31 @@ def explain(
     document: bytes,
     *,
     idp: IdentityProvider,
-    sp_entity_id: str,
+    terms: Terms,
     acs_url: str,
     request_id: str | Literal[Said.NOT_KNOWN],
+    legacy: frozenset[str],
     now: datetime,
-    skew: timedelta,
 ) -> tuple[Check, ...]:
     """Say what each rule says of a response, for its operator; never makes an identity.
 
     Args:
         document: XML of a response.
         idp: Whose it should be.
-        sp_entity_id: Our name for this connection.
+        terms: The connection's standing demands.
         acs_url: Where it should have been sent.
         request_id: What it should answer, or that this is not known.
+        legacy: Names of weak algorithms that this connection excepts.
         now: The moment to judge it at, UTC, aware.
-        skew: As the connection has it.
     """
     want = Expected(
         idp=idp,
-        sp_entity_id=sp_entity_id,
+        terms=terms,
         acs_url=acs_url,
         request_id=_NO_REQUEST if request_id is Said.NOT_KNOWN else request_id,
+        asked_at=now,
+        legacy=legacy,
         now=now,
-        skew=skew,
     )
     try:
         message = _read(document, idp)
