@@ -7,8 +7,9 @@ wrong with a document is said with what mends it. Pure: fetching and files are t
 import base64
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape, quoteattr
 
@@ -23,16 +24,46 @@ _ELEMENTS = 200_000
 _KEYS = 8  # each costs a verification where a signature is forged
 _PROTOCOL = SAMLP[1:-1]
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """A domain that an identity provider may speak for (``shibmd:Scope``)."""
+
+    value: str  # as written
+    regexp: bool
+    pattern: Any = field(default=None, repr=False, compare=False)  # compiled by RE2, where it is one
+
+    def matches(self, scope: str) -> bool:
+        """Tell whether this allows a scope; ASCII letters of either case are the same."""
+        if self.regexp:
+            return scope.isascii() and self.pattern.fullmatch(_lower(scope)) is not None
+        return _lower(scope) == _lower(self.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityProvider:
-    """Trust material of one identity provider: who it is, where it signs in, what it signs with."""
+    """Trust material of one identity provider: who it is, where it signs in and out, with what keys."""
 
     entity_id: str
-    sso_url: str  # SingleSignOnService, HTTP-Redirect
+    sso_redirect_url: str  # SingleSignOnService, HTTP-Redirect; "" if none, as for each URL here
+    sso_post_url: str = ""
+    slo_redirect_url: str = ""  # SingleLogoutService: where a LogoutRequest goes
+    slo_redirect_response_url: str = ""  # ResponseLocation: where a LogoutResponse goes
+    slo_post_url: str = ""
+    slo_post_response_url: str = ""
     keys: tuple[signature.VerificationKey, ...]
+    wants_signed_requests: bool = False
+    scopes: tuple[Scope, ...] = ()  # () says nothing: it limits nobody
+    valid_until: datetime | None = None  # the earliest of the role, the entity and all around it
+    refresh_after: timedelta | None = None  # cacheDuration, the shortest likewise
+
+    @property
+    def sso_url(self) -> str:
+        """Where an AuthnRequest goes, by HTTP-Redirect if it can."""
+        return self.sso_redirect_url or self.sso_post_url
 
 
 def read_metadata(
@@ -64,7 +95,7 @@ def read_metadata(
         _require_valid(element, now)
     return IdentityProvider(
         entity_id=entity.get("entityID", ""),
-        sso_url=_sso_url(role, development=development),
+        sso_redirect_url=_sso_url(role, development=development),
         keys=_keys(role),
     )
 
@@ -91,7 +122,7 @@ def from_fields(
     found = [body for text in certificates for body in _bodies(text)]
     return IdentityProvider(
         entity_id=entity_id,
-        sso_url=_require_url(sso_url, development=development),
+        sso_redirect_url=_require_url(sso_url, development=development),
         keys=_read_keys(found, "certificates is empty"),
     )
 
@@ -123,6 +154,11 @@ def describe(*, sp_entity_id: str, acs_url: str, signing_certificate: bytes | No
         f'<md:AssertionConsumerService Binding="{HTTP_POST}" Location={quoteattr(acs_url)}'
         ' index="0" isDefault="true"/></md:SPSSODescriptor></md:EntityDescriptor>\n'
     ).encode()
+
+
+def _lower(text: str) -> str:
+    """Fold ASCII letters and nothing else: no other character may become one of them."""
+    return text.translate(_ASCII_LOWER)
 
 
 def _choose(root: Element, entity_id: str | None) -> tuple[Element, Element]:

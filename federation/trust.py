@@ -1,0 +1,1 @@
+"""One connection's trust material, shared by all nodes through the store."""
