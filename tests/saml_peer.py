@@ -1,5 +1,6 @@
 """One SAML identity provider and one expected sign-in, for the tests of the pure SAML room."""
 
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -10,11 +11,13 @@ from federation.errors import FederationError
 from federation.identity import VerifiedAssertion
 from federation.saml import metadata, service_provider
 from federation.saml.metadata import IdentityProvider
-from federation.saml.service_provider import Expected
+from federation.saml.profile import Expected, Terms
+from federation.saml.xml import EMAIL_ADDRESS
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 SKEW = timedelta(seconds=60)
 SECOND = timedelta(seconds=1)
+ASKED_AT = NOW - timedelta(minutes=2)
 SP = "https://sp.example/saml/acme/metadata"
 ACS = "https://sp.example/saml/acme/acs"
 REQUEST = "_request-1"
@@ -32,14 +35,34 @@ def trusted() -> IdentityProvider:
     return metadata.read_metadata(peer().metadata(), entity_id=None, development=False, now=NOW)
 
 
+def terms(**other: Any) -> Terms:
+    """Return the standing demands of an ordinary connection, with some of them changed."""
+    values: dict[str, Any] = {
+        "sp_entity_id": SP,
+        "signed": "either",
+        "name_id_format": EMAIL_ADDRESS,
+        "subject_attributes": (),
+        "subject_required": False,
+        "stable_attributes": (),
+        "acrs": frozenset(),
+        "force_authn": False,
+        "max_age": None,
+        "skew": SKEW,
+    }
+    return Terms(**values | other)
+
+
 def expected(**other: Any) -> Expected:
+    """Return what an ordinary sign-in expects; fields of the terms may be named here as well."""
+    standing = {one.name: other.pop(one.name) for one in fields(Terms) if one.name in other}
     values: dict[str, Any] = {
         "idp": trusted(),
-        "sp_entity_id": SP,
+        "terms": terms(**standing),
         "acs_url": ACS,
         "request_id": REQUEST,
+        "asked_at": ASKED_AT,
+        "legacy": frozenset(),
         "now": NOW,
-        "skew": SKEW,
     }
     return Expected(**values | other)
 

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from html import escape
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from saml_peer import ACS, IDP, NOW, REQUEST, SP, trusted
+from saml_peer import ACS, IDP, NOW, REQUEST, SP, expected, trusted
 from starlette.testclient import TestClient
 
 from federation import clock
@@ -17,7 +18,6 @@ from federation.demo.saml_response import Knobs
 from federation.demo.users import USERS
 from federation.errors import AssertionRefused
 from federation.saml import bindings, metadata, service_provider
-from federation.saml.service_provider import Expected
 
 
 @pytest.fixture(scope="module")
@@ -45,14 +45,9 @@ def sent(text: str) -> dict[str, str]:
 
 
 def judge(idp: SamlIdp, encoded: str) -> str:
-    want = Expected(
-        idp=metadata.read_metadata(idp.metadata(), entity_id=None, development=False, now=NOW),
-        sp_entity_id=SP,
-        acs_url=ACS,
-        request_id=REQUEST,
-        now=clock.now(),
-        skew=clock.now() - clock.now(),
-    )
+    now = clock.now()
+    known = metadata.read_metadata(idp.metadata(), entity_id=None, development=False, now=NOW)
+    want = expected(idp=known, now=now, asked_at=now, skew=timedelta(0))
     try:
         return service_provider.accept(bindings.decode_post(encoded), want).subject.value
     except AssertionRefused as refusal:

@@ -267,7 +267,7 @@ def test_a_refusal_without_a_name_has_no_person() -> None:
     assert caught.value.person == ""
 
 
-@pytest.mark.parametrize("absent", ["sp_entity_id", "acs_url", "request_id"])
+@pytest.mark.parametrize("absent", ["sp_entity_id", "name_id_format", "acs_url", "request_id"])
 def test_nothing_expected_may_be_absent(absent: str) -> None:
     with pytest.raises(ValueError, match="absent"):
         saml_peer.expected(**{absent: ""})

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import saml_peer
 from lxml import etree
-from saml_peer import ACS, NOW, REQUEST, SKEW, SP, response, trusted
+from saml_peer import ACS, NOW, REQUEST, SP, response, terms, trusted
 
 from federation.errors import AssertionRefused, Check
 from federation.saml import profile, service_provider, xml
@@ -115,11 +115,11 @@ def test_nothing_external_is_read(tmp_path: Any) -> None:
 def explained(document: bytes, **other: Any) -> tuple[Check, ...]:
     told: dict[str, Any] = {
         "idp": trusted(),
-        "sp_entity_id": SP,
+        "terms": terms(),
         "acs_url": ACS,
         "request_id": REQUEST,
+        "legacy": frozenset(),
         "now": NOW,
-        "skew": SKEW,
     }
     return service_provider.explain(document, **told | other)
 

@@ -9,6 +9,8 @@ sides. Pure: no clock, no network, no log.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum
+from typing import Literal
 
 from federation.errors import AssertionRefused, Check
 from federation.identity import SEAL, Authentication, Subject, VerifiedAssertion, parse_email
@@ -21,20 +23,51 @@ _GROUPS_LINK = "http://schemas.microsoft.com/claims/groups.link"
 _GROUPS = frozenset({"groups", "http://schemas.microsoft.com/ws/2008/06/identity/claims/groups"})
 
 
+class Unsolicited(Enum):
+    """Stands where a request's id would: the message answers none, and this connection lets it."""
+
+    UNSOLICITED = "nothing was asked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What one connection demands of every message, compiled once from its settings."""
+
+    sp_entity_id: str
+    signed: Literal["either", "response", "assertion", "both"]
+    name_id_format: str  # URN
+    subject_attributes: tuple[str, ...]  # all of them, joined, key the person; () = the NameID does
+    subject_required: bool  # False: where the message carries none of them, the NameID stands in
+    stable_attributes: tuple[tuple[str, ...], ...]  # sets; the first that is sent whole is kept
+    acrs: frozenset[str]  # one of these must be the AuthnContextClassRef; empty = none was asked for
+    force_authn: bool
+    max_age: timedelta | None
+    skew: timedelta
+
+    def __post_init__(self) -> None:
+        if not (self.sp_entity_id and self.name_id_format):
+            raise ValueError("Terms: an absent value would be equal to an absent value")
+        if self.subject_required and not self.subject_attributes:
+            raise ValueError("Terms: a subject attribute is required, and none is named")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
     """What the pending sign-in, our own configuration and the clock say must be there."""
 
     idp: IdentityProvider
-    sp_entity_id: str
-    acs_url: str
-    request_id: str
+    terms: Terms
+    acs_url: str  # where it arrived
+    request_id: str | Literal[Unsolicited.UNSOLICITED]
+    asked_at: datetime | None  # UTC, aware: the request's IssueInstant; None where nothing was asked
+    legacy: frozenset[str]  # names of weak algorithms that this connection excepts
     now: datetime  # UTC, aware
-    skew: timedelta
 
     def __post_init__(self) -> None:
-        if not (self.sp_entity_id and self.acs_url and self.request_id and self.idp.keys):
+        if not (self.acs_url and self.request_id and self.idp.keys):
             raise ValueError("Expected: an absent value would be equal to an absent value")
+        if (self.asked_at is None) is not (self.request_id is Unsolicited.UNSOLICITED):
+            raise ValueError("Expected: a request has an id and an instant, an unsolicited answer neither")
 
 
 def malformed(message: Message, _want: Expected) -> str | None:
@@ -100,7 +133,7 @@ def issue_instant(message: Message, want: Expected) -> str | None:
     ):
         if found is None:
             return f"the {name} has no IssueInstant"
-        if found > want.now + want.skew:  # found less the skew may lie before the calendar
+        if found > want.now + want.terms.skew:  # found less the skew may lie before the calendar
             return f"the {name} was issued at {found.isoformat()}, it is {want.now.isoformat()}"
     return None
 
@@ -141,7 +174,7 @@ def conditions(message: Message, _want: Expected) -> str | None:
 def not_before(message: Message, want: Expected) -> str | None:
     """Core §2.5.1.2: NotBefore, inclusive, may be absent."""
     found = _bounds(message)[0]
-    if found is None or found <= want.now + want.skew:
+    if found is None or found <= want.now + want.terms.skew:
         return None
     return f"valid from {found.isoformat()}, it is {want.now.isoformat()}"
 
@@ -149,7 +182,7 @@ def not_before(message: Message, want: Expected) -> str | None:
 def not_on_or_after(message: Message, want: Expected) -> str | None:
     """Core §2.5.1.2: NotOnOrAfter, exclusive, may be absent (the confirmation's may not)."""
     found = _bounds(message)[1]
-    if found is None or want.now - want.skew < found:
+    if found is None or want.now - want.terms.skew < found:
         return None
     return f"valid until {found.isoformat()}, it is {want.now.isoformat()}"
 
@@ -165,8 +198,8 @@ def audience(message: Message, want: Expected) -> str | None:
     if not found:
         return "there is no AudienceRestriction"
     for named in found:
-        if want.sp_entity_id not in named:
-            return f"audience is {named}, not {want.sp_entity_id!r}"
+        if want.terms.sp_entity_id not in named:
+            return f"audience is {named}, not {want.terms.sp_entity_id!r}"
     return None
 
 
@@ -187,7 +220,7 @@ def authn_statement(message: Message, _want: Expected) -> str | None:
 def session_not_on_or_after(message: Message, want: Expected) -> str | None:
     """Core §2.7.2: the IdP's own session still stands."""
     found = _session_until(message)
-    if found is None or want.now - want.skew < found:
+    if found is None or want.now - want.terms.skew < found:
         return None
     return f"the IdP's session ended at {found.isoformat()}, it is {want.now.isoformat()}"
 
@@ -210,7 +243,7 @@ def confirmation_expired(found: Confirmation, want: Expected) -> str | None:
     """Profiles §4.1.4.2: NotOnOrAfter must be there; the bound is exclusive."""
     if found.not_on_or_after is None:
         return "SubjectConfirmationData has no NotOnOrAfter"
-    if want.now - want.skew < found.not_on_or_after:
+    if want.now - want.terms.skew < found.not_on_or_after:
         return None
     return f"to be delivered before {found.not_on_or_after.isoformat()}, it is {want.now.isoformat()}"
 
@@ -325,7 +358,7 @@ def _subject(name: NameId, want: Expected) -> Subject:
         value=name.value.lower() if name.format == EMAIL_ADDRESS and name.value.isascii() else name.value,
         format=name.format,
         name_qualifier=name.name_qualifier or want.idp.entity_id,
-        sp_name_qualifier=name.sp_name_qualifier or want.sp_entity_id,
+        sp_name_qualifier=name.sp_name_qualifier or want.terms.sp_entity_id,
     )
 
 
@@ -334,7 +367,7 @@ def _until(message: Message, chosen: Confirmation, want: Expected) -> datetime:
     bounds = (chosen.not_on_or_after, _bounds(message)[1])
     earliest = min(bound for bound in bounds if bound is not None)
     try:
-        return earliest + want.skew
+        return earliest + want.terms.skew
     except OverflowError:  # "9999-12-31T23:59:59Z" is what some write for never
         return earliest
 
