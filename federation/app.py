@@ -140,6 +140,8 @@ def _house(
         sp_metadata={
             name: entry.sp_metadata for name, entry in entries.items() if isinstance(entry, registry.Saml)
         },
+        sp_metadata_all=b"",
+        aliases=_aliases(entries),
         base_url=config.base_url,
         trusted_proxies=config.trusted_proxies,
         rates=Rates(
@@ -148,6 +150,16 @@ def _house(
         clock=now,
         ready=_ready(config, store),
     )
+
+
+def _aliases(entries: Mapping[str, registry.Saml | registry.Oidc]) -> Mapping[str, str]:
+    """Return every further path of a connection and the one that it stands for."""
+    return {
+        path: f"/saml/{name}/acs"
+        for name, entry in entries.items()
+        if isinstance(entry, registry.Saml)
+        for path in entry.connection.acs_paths
+    }
 
 
 class StillGood:

@@ -189,6 +189,9 @@ class SamlConnection(_Connection):
         # Only the IdP knows which of two classes is the stronger; what cannot be checked is not asked.
         if info.data.get("authn_context_comparison", "exact") != "exact" and not required.acr:
             raise ValueError("expected acr, the classes that are good enough: the comparison is not exact")
+        asked = set(info.data.get("requested_authn_context", ()))
+        if asked and not set(required.acr) <= asked and info.data.get("authn_context_comparison") == "exact":
+            raise ValueError("acr holds a class that is not among requested_authn_context")
         return required
 
     @field_validator("name_id_format")

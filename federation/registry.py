@@ -5,6 +5,7 @@ alone), the identity provider's trust material, our client registration. Every c
 cannot be compiled is named at once.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,9 +13,16 @@ from federation.connection import AnyConnection, OidcConnection, SamlConnection
 from federation.errors import ConfigurationError, FederationError
 from federation.oidc import provider
 from federation.oidc.relying_party import Client
-from federation.saml import metadata
+from federation.saml import metadata, profile
 from federation.saml.metadata import IdentityProvider
 from federation.settings import Settings
+
+_FORMATS = {
+    "emailAddress": "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress",
+    "unspecified": "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified",
+    "persistent": "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
+    "transient": "urn:oasis:names:tc:SAML:2.0:nameid-format:transient",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,12 +30,22 @@ class Saml:
     """A SAML connection, ready for its connector."""
 
     connection: SamlConnection
-    sp_entity_id: str
-    acs_url: str
+    terms: profile.Terms
+    acs_urls: Mapping[str, str]  # path → URL; the first is the one that is asked for
     idp: IdentityProvider | None  # None: to be fetched from metadata_url
     metadata_url: str  # "" where the trust material is in the settings
     development: bool  # what is fetched may name http on loopback
     sp_metadata: bytes  # our EntityDescriptor for this connection
+
+    @property
+    def sp_entity_id(self) -> str:
+        """Our name to this identity provider."""
+        return self.terms.sp_entity_id
+
+    @property
+    def acs_url(self) -> str:
+        """The ACS URL that is asked for."""
+        return next(iter(self.acs_urls.values()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,20 +127,40 @@ def _saml(
     *,
     development: bool,
 ) -> Saml:
-    here = f"{base_url}/saml/{connection.id}"
-    sp_entity_id = connection.sp_entity_id or f"{here}/metadata"
-    acs_url = f"{here}/acs"
+    here = f"/saml/{connection.id}"
+    sp_entity_id = connection.sp_entity_id or f"{base_url}{here}/metadata"
+    # An IdP where another product was registered knows the old paths only: these go first.
+    acs_urls = {path: f"{base_url}{path}" for path in (*connection.acs_paths, f"{here}/acs")}
+    acs_url = next(iter(acs_urls.values()))
     source = connection.metadata
     return Saml(
         connection=connection,
-        sp_entity_id=sp_entity_id,
-        acs_url=acs_url,
+        terms=_terms(connection, sp_entity_id),
+        acs_urls=acs_urls,
         idp=idp,
         metadata_url=(source.url or "") if source else "",
         development=development,
         sp_metadata=metadata.describe(
             sp_entity_id=sp_entity_id, acs_url=acs_url, signing_certificate=signing_certificate
         ),
+    )
+
+
+def _terms(connection: SamlConnection, sp_entity_id: str) -> profile.Terms:
+    """Return what this connection demands of every answer."""
+    own = connection.subject_attribute
+    exact = connection.requested_authn_context if connection.authn_context_comparison == "exact" else ()
+    return profile.Terms(
+        sp_entity_id=sp_entity_id,
+        signed=connection.signed,
+        name_id_format=_FORMATS[connection.name_id_format],
+        subject_attributes=(own,) if own else (),
+        subject_required=own is not None,
+        stable_attributes=(),
+        acrs=frozenset(connection.require.acr or exact),
+        force_authn=connection.force_authn,
+        max_age=connection.require.max_age,
+        skew=connection.clock_skew,
     )
 
 

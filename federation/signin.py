@@ -49,16 +49,30 @@ class Begun:
     """A started sign-in: where to send the browser, and which binder it must hold."""
 
     url: str = field(repr=False)
+    fields: Mapping[str, str] = field(repr=False)  # of a form to post there; none: a redirect
     binder: str = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Completed:
-    """A finished sign-in. ``token`` is "" where the browser's own session already stands."""
+    """A finished sign-in. ``token`` is "" where the browser's own session already stands.
+
+    ``restart`` instead asks for a sign-in of our own: then nothing of the answer was used.
+    """
 
     return_to: str
     token: str = field(repr=False)
     session: Session | None
+    restart: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Goal:
+    """Where a sign-in leads, and what it replaces."""
+
+    return_to: str
+    handle: str = field(repr=False)  # of the pending sign-in; "" where there was none
+    replaces: bytes = field(repr=False)  # SHA-256 of the token of the session that it replaces
 
 
 class SignIn:
@@ -118,7 +132,7 @@ class SignIn:
             expires_at=now + PENDING_LIFE,
         )
         await self.store.remember_pending(pending)
-        return Begun(url=challenge.url, binder=binder)
+        return Begun(url=challenge.url, fields=challenge.fields, binder=binder)
 
     async def complete(self, callback: Callback) -> Completed:
         """Finish a sign-in: take, verify, claim, decide, open. Records every outcome.
@@ -142,15 +156,40 @@ class SignIn:
         connector = self.connectors.get(callback.connection)
         if connector is None:
             raise RequestRefused("signin.no_connection", "no connection has this id")
-        pending = await self._take(callback, now)
+        try:
+            pending = await self._take(callback, now)
+        except SignInExpired as unknown:
+            if unknown.code != "signin.unknown" or connector.uninvited.policy == "refuse":
+                raise
+            return await self._welcome(connector, callback, now)
         assertion = await connector.complete(callback, pending.expects, now)
+        goal = Goal(return_to=pending.return_to, handle=pending.handle, replaces=pending.replaces)
+        return await self._admit(assertion, connector, goal, callback, now)
+
+    async def _welcome(self, connector: Connector, callback: Callback, now: datetime) -> Completed:
+        """Receive an answer to no request of ours, as its connection wants it."""
+        return_to = connector.uninvited.landing(callback.handle)
+        if connector.uninvited.policy == "restart":
+            return Completed(return_to=return_to, token="", session=None, restart=True)
+        assertion = await connector.complete_uninvited(callback, now)
+        goal = Goal(return_to=return_to, handle="", replaces=b"")
+        return await self._admit(assertion, connector, goal, callback, now)
+
+    async def _admit(
+        self,
+        assertion: VerifiedAssertion,
+        connector: Connector,
+        goal: Goal,
+        callback: Callback,
+        now: datetime,
+    ) -> Completed:
         try:
             decision = await self._decide(assertion, connector.connection, now)
+            return await self._open(decision, goal, callback, now)
         except FederationError as refusal:
             refusal.person = assertion.subject.person
             refusal.checks = refusal.checks or assertion.checks  # the signature held: see rate limits
             raise
-        return await self._open(decision, pending, callback, now)
 
     async def _take(self, callback: Callback, now: datetime) -> Pending:
         if not callback.handle:
@@ -173,9 +212,7 @@ class SignIn:
         )
         return decide(who, connection, self.organizations[connection.organization], assertion.checks)
 
-    async def _open(
-        self, decision: Decision, pending: Pending, callback: Callback, now: datetime
-    ) -> Completed:
+    async def _open(self, decision: Decision, goal: Goal, callback: Callback, now: datetime) -> Completed:
         token = secrets.token_urlsafe(32)
         ends = now + self._limits.absolute
         if (until := decision.identity.authentication.session_until) is not None:
@@ -195,17 +232,15 @@ class SignIn:
         )
         new = NewSession(
             token_hash=hash_token(token),
-            ended_token_hash=hash_token(callback.session_token)
-            if callback.session_token
-            else pending.replaces,
-            handle=pending.handle,
+            ended_token_hash=hash_token(callback.session_token) if callback.session_token else goal.replaces,
+            handle=goal.handle,
             idle=self._limits.idle.total_seconds(),
             absolute_end=ends,
             user_agent=callback.user_agent[:200],
             record=record,
         )
         session = await self.store.open_session(decision, new, now)
-        return Completed(return_to=pending.return_to, token=token, session=session)
+        return Completed(return_to=goal.return_to, token=token, session=session)
 
     async def _go_on(self, callback: Callback, now: datetime) -> Completed | None:
         """Answer a repeated message from the browser whose session it opened: just go on."""

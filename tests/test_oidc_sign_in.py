@@ -75,7 +75,7 @@ class World:
         params = dict(fields.parse(await self.answer(challenge, user, fault), limit=16_384))
         if params.pop("state", "") != HANDLE:
             raise AssertionRefused("signin.unknown", "signin.py finds no such handle")
-        callback = Callback(connection="acme", handle=HANDLE, binder="", params=params)
+        callback = Callback(connection="acme", handle=HANDLE, binder="", params=params, path="")
         return await connector.complete(callback, challenge.expects, now)
 
 
@@ -204,7 +204,7 @@ async def test_a_code_is_good_once_and_only_with_its_verifier(world: World) -> N
     connector = world.connector()
     challenge = await connector.begin(handle=HANDLE, login_hint="", now=NOW)
     params = dict(fields.parse(await world.answer(challenge), limit=16_384))
-    callback = Callback(connection="acme", handle=HANDLE, binder="", params=params)
+    callback = Callback(connection="acme", handle=HANDLE, binder="", params=params, path="")
     wrong = {**challenge.expects, "code_verifier": "x" * 43}
     for expects in (wrong, challenge.expects):  # the provider ends a code with its first use
         with pytest.raises(AssertionRefused, match=r"^oidc\.code_refused: "):
@@ -227,7 +227,7 @@ async def test_cancelling_at_the_provider(world: World) -> None:
         f"{world.provider.issuer}/login", data={"ticket": ticket[1], "cancel": "1"}
     )
     params = {name: one for name, [one] in parse_qs(urlsplit(back.headers["location"]).query).items()}
-    callback = Callback(connection="acme", handle=HANDLE, binder="", params=params)
+    callback = Callback(connection="acme", handle=HANDLE, binder="", params=params, path="")
     with pytest.raises(AssertionRefused, match=r"^oidc\.error_answer: .*access_denied"):
         await connector.complete(callback, challenge.expects, NOW)
 

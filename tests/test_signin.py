@@ -148,7 +148,11 @@ async def test_a_request_cancelled_between_verbs_leaves_nothing_half_done(
         asked = dict(parse_qsl(urlsplit(begun.url).query))
         form = stair.saml_answer(asked, "ada", now=stair.NOW)
         callback = Callback(
-            connection="acme-saml", handle=form.pop("RelayState"), binder=begun.binder, params=form
+            connection="acme-saml",
+            handle=form.pop("RelayState"),
+            binder=begun.binder,
+            params=form,
+            path="/saml/acme-saml/acs",
         )
         real, story.store = story.store, Halting(story.store, verb)
         with pytest.raises(asyncio.CancelledError):

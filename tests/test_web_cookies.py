@@ -1,5 +1,6 @@
 """Cookies: strict to read, narrow to set."""
 
+from dataclasses import MISSING, fields
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
@@ -18,10 +19,8 @@ OTHER = "B" * 43
 
 
 def house(base_url: str) -> House:
-    parts: Any = dict.fromkeys(
-        ("signin", "store", "connections", "sp_metadata", "trusted_proxies", "rates", "clock")
-    )
-    return House(base_url=base_url, **parts)
+    parts: Any = {one.name: None for one in fields(House) if one.default is MISSING}
+    return House(**parts | {"base_url": base_url})
 
 
 HTTPS = house("https://sso.acme.example")

@@ -1,6 +1,7 @@
 """What surrounds every answer: headers by base_url, and a 500 that tells nobody's secrets."""
 
 import logging
+from dataclasses import MISSING, fields
 from typing import Any
 
 import httpx2
@@ -36,11 +37,9 @@ async def fine(_request: Request) -> Response:
 
 
 def browser(base_url: str) -> httpx2.AsyncClient:
-    parts: Any = dict.fromkeys(
-        ("store", "connections", "sp_metadata", "trusted_proxies", "rates", "clock"), None
-    )
+    parts: Any = {one.name: None for one in fields(House) if one.default is MISSING}
     app = build([Route("/fail", fail), Route("/refuse", refuse), Route("/fine", fine)], None)
-    app.state.house = House(base_url=base_url, signin=NoRecords(), **parts)  # type: ignore[arg-type]
+    app.state.house = House(**parts | {"base_url": base_url, "signin": NoRecords(), "aliases": {}})
     transport = httpx2.ASGITransport(app)
     return httpx2.AsyncClient(transport=transport, base_url=base_url, headers={"accept": "application/json"})
 

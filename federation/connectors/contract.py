@@ -7,7 +7,7 @@ pure calls. The decision to use a thread stands in this folder and nowhere else.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from federation.connection import AnyConnection
 from federation.identity import VerifiedAssertion
@@ -32,12 +32,31 @@ class Callback:
     params: Mapping[str, str] = field(repr=False)  # each sent once; absent ones are missing
     session_token: str = field(default="", repr=False)  # the session cookie that came along
     user_agent: str = ""
+    path: str  # of ours, where it arrived: a connection may have several
+
+
+@dataclass(frozen=True, kw_only=True)
+class Uninvited:
+    """What becomes of an answer that nobody here asked for (a tile in the IdP's portal)."""
+
+    policy: Literal["refuse", "restart", "accept"]
+    landing_paths: tuple[str, ...]  # where its RelayState may lead; the first is where it leads by itself
+
+    def landing(self, relay_state: str) -> str:
+        """Return where such a sign-in ends: a path of ours, never one that only the message knows."""
+        if relay_state in self.landing_paths:
+            return relay_state
+        return self.landing_paths[0] if self.landing_paths else "/"
+
+
+REFUSED = Uninvited(policy="refuse", landing_paths=())
 
 
 class Connector(Protocol):
     """One configured identity provider, ready to use."""
 
     connection: AnyConnection
+    uninvited: Uninvited
 
     async def begin(self, *, handle: str, login_hint: str, now: datetime) -> Challenge:
         """Start a sign-in.
@@ -54,6 +73,14 @@ class Connector(Protocol):
         Raises:
             AssertionRefused: The rule it broke.
             ProviderUnavailable: The provider failed while it was asked.
+        """
+
+    async def complete_uninvited(self, callback: Callback, now: datetime) -> VerifiedAssertion:
+        """Verify an answer to no request of ours; only where ``uninvited`` accepts one.
+
+        Raises:
+            AssertionRefused: The rule it broke.
+            ProviderUnavailable: The provider's metadata could not be had.
         """
 
     async def refresh(self, now: datetime) -> None:

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from federation import registry
 from federation.connection import AnyConnection
-from federation.connectors.contract import Callback, Challenge
+from federation.connectors.contract import REFUSED, Callback, Challenge
 from federation.connectors.kept import Kept
-from federation.errors import ProviderUnavailable
+from federation.errors import AssertionRefused, ProviderUnavailable
 from federation.fetch import Declared, Fetch
 from federation.identity import VerifiedAssertion
 from federation.oidc import provider as openid_provider
@@ -19,6 +19,7 @@ class OidcConnector:
     """OpenID Connect, authorization code with PKCE: each fetch stands between two pure calls."""
 
     connection: AnyConnection
+    uninvited = REFUSED
 
     def __init__(self, entry: registry.Oidc, fetch: Fetch) -> None:
         self.connection = entry.connection
@@ -85,6 +86,10 @@ class OidcConnector:
         claims = relying_party.verify_id_token(tokens, jwks=jwks, client=client, expected=expected)
         userinfo = await self._userinfo(provider, tokens, claims)
         return relying_party.accept(claims, userinfo, client=client, expected=expected)
+
+    async def complete_uninvited(self, callback: Callback, now: datetime) -> VerifiedAssertion:  # noqa: ARG002
+        """Refuse: an authorization code without our state, nonce and verifier is anybody's."""
+        raise AssertionRefused("oidc.unsolicited", "the answer belongs to no sign-in that was started here")
 
     async def _userinfo(
         self,

@@ -4,15 +4,16 @@ import asyncio
 import secrets
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Literal
 
 from federation import registry
 from federation.connection import AnyConnection
-from federation.connectors.contract import Callback, Challenge
+from federation.connectors.contract import Callback, Challenge, Uninvited
 from federation.connectors.kept import Kept
 from federation.errors import FederationError, ProviderUnavailable
 from federation.fetch import Declared, Fetch
 from federation.identity import VerifiedAssertion
-from federation.saml import bindings, metadata, service_provider
+from federation.saml import bindings, metadata, profile, service_provider
 
 THREAD_ABOVE = 32 * 1024  # octets; below it a thread hop costs more than it frees
 
@@ -24,6 +25,9 @@ class SamlConnector:
 
     def __init__(self, entry: registry.Saml, fetch: Fetch) -> None:
         self.connection = entry.connection
+        self.uninvited = Uninvited(
+            policy=entry.connection.unsolicited, landing_paths=entry.connection.landing_paths
+        )
         self._entry = entry
         self._fetch = fetch
         self._idp = Kept(self._load)
@@ -47,30 +51,45 @@ class SamlConnector:
             raise ProviderUnavailable(unusable.code, unusable.detail) from None
 
     async def begin(self, *, handle: str, login_hint: str, now: datetime) -> Challenge:  # noqa: ARG002
-        """Send an AuthnRequest by HTTP-Redirect (SAML Bindings §3.4)."""
+        """Send an AuthnRequest (SAML Profiles §4.1.4.1; Bindings §3.4, §3.5)."""
         request_id = f"_{secrets.token_hex(20)}"  # an NCName may not begin with a digit
         url = service_provider.start(
             await self._idp.get(now),
-            sp_entity_id=self._entry.sp_entity_id,
+            sp_entity_id=self._entry.terms.sp_entity_id,
             acs_url=self._entry.acs_url,
             request_id=request_id,
             relay_state=handle,
             now=now,
         )
-        return Challenge(url=url, expects={"request_id": request_id})
+        return Challenge(url=url, expects={"request_id": request_id, "asked_at": now.isoformat()})
 
     async def complete(
         self, callback: Callback, expects: Mapping[str, str], now: datetime
     ) -> VerifiedAssertion:
         """Accept a Response by HTTP-POST (SAML Profiles §4.1.4)."""
+        asked_at = datetime.fromisoformat(expects["asked_at"])
+        return await self._accept(callback, expects["request_id"], asked_at, now)
+
+    async def complete_uninvited(self, callback: Callback, now: datetime) -> VerifiedAssertion:
+        """Accept a Response to no request (SAML Profiles §4.1.5), where the connection does."""
+        return await self._accept(callback, profile.Unsolicited.UNSOLICITED, None, now)
+
+    async def _accept(
+        self,
+        callback: Callback,
+        request_id: str | Literal[profile.Unsolicited.UNSOLICITED],
+        asked_at: datetime | None,
+        now: datetime,
+    ) -> VerifiedAssertion:
         document = bindings.decode_post(callback.params.get("SAMLResponse", ""))
-        expected = service_provider.Expected(
+        expected = profile.Expected(
             idp=await self._idp.get(now),
-            sp_entity_id=self._entry.sp_entity_id,
-            acs_url=self._entry.acs_url,
-            request_id=expects["request_id"],
+            terms=self._entry.terms,
+            acs_url=self._entry.acs_urls[callback.path],
+            request_id=request_id,
+            asked_at=asked_at,
+            legacy=self._entry.connection.excepted(now.date()),
             now=now,
-            skew=self._entry.connection.clock_skew,
         )
         if len(document) <= THREAD_ABOVE:
             return service_provider.accept(document, expected)

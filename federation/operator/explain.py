@@ -235,11 +235,11 @@ async def _response(entry: Saml, document: bytes, fetch: Fetch, now: datetime) -
     return service_provider.explain(
         document,
         idp=idp,
-        sp_entity_id=entry.sp_entity_id,
+        terms=entry.terms,
         acs_url=entry.acs_url,
         request_id=Said.NOT_KNOWN,
+        legacy=entry.connection.excepted(now.date()),
         now=now,
-        skew=entry.connection.clock_skew,
     )
 
 

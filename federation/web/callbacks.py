@@ -6,19 +6,21 @@ one page of ours that posts the same fields again, at most once.
 
 from collections.abc import Mapping
 from datetime import datetime
+from urllib.parse import urlencode, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from federation.connection import AnyConnection
 from federation.connectors.contract import Callback
-from federation.errors import FederationError, ProviderUnavailable, RequestRefused
+from federation.errors import FederationError, ProviderUnavailable, RequestRefused, SignInExpired
 from federation.signin import Completed
 from federation.web import cookies, fields, pages
 from federation.web.house import House
 from federation.web.rates import client_address
 
 AGAIN = "again"  # marks the second POST
+ALIAS = "federation.alias"  # in the scope: the path that came, where another stands for it
 _OIDC_PARAMETERS = ("code", "iss", "error", "error_description", "error_uri", "session_state")
 
 
@@ -72,7 +74,13 @@ def _callback(request: Request, handle: str, params: Mapping[str, str]) -> Callb
         params=params,
         session_token=cookies.read_session(request, house),
         user_agent=request.headers.get("user-agent", ""),
+        path=arrived_at(request),
     )
+
+
+def arrived_at(request: Request) -> str:
+    """Return the path that was asked for: an alias of ours is told from what it stands for."""
+    return str(request.scope.get(ALIAS, request.scope["path"]))
 
 
 async def _finish(request: Request, answer: Mapping[str, str], callback: Callback) -> Response:
@@ -85,9 +93,25 @@ async def _finish(request: Request, answer: Mapping[str, str], callback: Callbac
     if await _lost_its_cookies(request, answer, callback, now):
         return _post_again(request, answer)
     completed = await _complete(house, callback, key, now)
+    if completed.restart:
+        return _start_over(request, callback.connection, completed.return_to)
     response = RedirectResponse(completed.return_to, 303)
     if completed.session is not None:
         cookies.set_session(response, completed.token, completed.session, now, house)
+    return response
+
+
+def _start_over(request: Request, connection: str, return_to: str) -> Response:
+    """Start a sign-in of our own in place of one that nobody here asked for; not round and round.
+
+    Raises:
+        SignInExpired: ``signin.restarted``.
+    """
+    house: House = request.app.state.house
+    if cookies.read_restarted(request, house):
+        raise SignInExpired("signin.restarted", "an answer that nobody asked for came twice within a minute")
+    response = RedirectResponse(f"/login/{connection}?{urlencode({'return_to': return_to})}", 303)
+    cookies.set_restarted(response, house)
     return response
 
 
@@ -122,6 +146,29 @@ async def _lost_its_cookies(
     )
 
 
+def send_away(house: House, url: str, sent: Mapping[str, str]) -> Response:
+    """Lead the browser to an identity provider: by redirect, or by a form that posts ``sent``."""
+    if not sent:
+        return RedirectResponse(url, 303)
+    return pages.page(
+        house,
+        "post.html",
+        script=True,
+        referrer="no-referrer",
+        # Browsers judge where the answer of a form redirects to by this, too: on to the IdP's login host.
+        form_action=f"{_origin(url)} https:",
+        title="One moment",
+        sentence="You are on your way to your identity provider.",
+        action=url,
+        fields=sent,
+    )
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def _post_again(request: Request, answer: Mapping[str, str]) -> Response:
     """Answer a page of ours that posts the same fields, marked, to the same path."""
     names = ("SAMLResponse", "RelayState", "state", *_OIDC_PARAMETERS)
@@ -131,6 +178,6 @@ def _post_again(request: Request, answer: Mapping[str, str]) -> Response:
         "again.html",
         script=True,
         referrer="no-referrer",
-        action=request.scope["path"],
+        action=arrived_at(request),
         fields=sent | {AGAIN: "1"},
     )

@@ -1,7 +1,8 @@
-"""Our three cookies: the session, and the two binders that tie a sign-in to its browser.
+"""Our cookies: the session, the two binders that tie a sign-in to its browser, and a mark.
 
 Each is ``__Host-`` (RFC 6265bis §4.1.3.2), HttpOnly and holds 256 random bits and nothing
-else. On http loopback browsers refuse the prefix and ``Secure``: the plain name is used.
+else (the mark: nothing at all). On http loopback browsers refuse the prefix and ``Secure``:
+the plain name is used.
 """
 
 import re
@@ -19,6 +20,8 @@ from federation.web.house import House
 SESSION = "session"
 BINDER = "signin"  # Lax: comes along when the answer is in the query
 BINDER_POST = "signin-post"  # SameSite=None: the answer's POST comes from the IdP's site
+RESTARTED = "signin-restarted"  # SameSite=None, as the POST that it stops comes from the IdP's site
+RESTARTED_LIFE = 60  # seconds
 BINDER_LIFE = 3600  # seconds; outlives a pending sign-in, and every sign-in renews it
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")  # 256 bits, base64url: what we set and nothing else
@@ -67,6 +70,16 @@ def set_binders(response: Response, binder: str, house: House) -> None:
     _set(response, house, BINDER, binder, BINDER_LIFE)
     # Browsers take SameSite=None with Secure alone; on http loopback the page that posts again helps.
     _set(response, house, BINDER_POST, binder, BINDER_LIFE, samesite="none" if house.secure else "lax")
+
+
+def read_restarted(request: Request, house: House) -> bool:
+    """Tell whether this browser's sign-in was started over within the last minute."""
+    return name(RESTARTED, secure=house.secure) in request.cookies
+
+
+def set_restarted(response: Response, house: House) -> None:
+    """Note that a sign-in was started over."""
+    _set(response, house, RESTARTED, "1", RESTARTED_LIFE, samesite="none" if house.secure else "lax")
 
 
 def set_session(response: Response, token: str, session: Session, now: datetime, house: House) -> None:

@@ -106,7 +106,7 @@ class Embedded:
             await house.__aexit__(None, None, None)
 
     def _is_ours(self, scope: Scope) -> bool:
-        if scope["path"] == PATH:
+        if scope["path"] == PATH or scope["path"] in self._house().aliases:
             return True
         return any(route.matches(scope)[0] is not Match.NONE for route in self._routes)
 

@@ -27,6 +27,8 @@ class House:
     store: Store
     connections: Mapping[str, AnyConnection]  # in the order of the sign-in page
     sp_metadata: Mapping[str, bytes]  # connection id → EntityDescriptor, SAML connections only
+    sp_metadata_all: bytes  # the whole service provider's: every SAML connection that is visible
+    aliases: Mapping[str, str]  # a further path of a connection → the one that it stands for
     base_url: str  # public origin: no path, no trailing slash
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
     rates: Rates

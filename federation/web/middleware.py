@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from federation.records import mint_reference
 from federation.web import errors, pages
+from federation.web.callbacks import ALIAS
 
 log = logging.getLogger("federation.web")
 
@@ -51,6 +52,18 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+class Aliases:
+    """Let a connection's further paths stand for its own; exact, and told to the handler."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and (path := scope["app"].state.house.aliases.get(scope["path"])):
+            scope = {**scope, "path": path, "raw_path": path.encode(), ALIAS: scope["path"]}
+        await self._app(scope, receive, send)
 
 
 class LastResort:

@@ -13,16 +13,16 @@ from urllib.parse import quote, urlencode
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from federation.identity import parse_email
 from federation.policy import domains
 from federation.signin import local_path
 from federation.web import account, cookies, errors, fields, pages
-from federation.web.callbacks import known, oidc_callback, rate_key, saml_acs
+from federation.web.callbacks import known, oidc_callback, rate_key, saml_acs, send_away
 from federation.web.house import House
-from federation.web.middleware import LastResort, SecurityHeaders
+from federation.web.middleware import Aliases, LastResort, SecurityHeaders
 from federation.web.rates import forwarding
 from federation.web.verify import Verify
 
@@ -36,6 +36,7 @@ def sign_in_routes() -> list[BaseRoute]:
         Route("/login/{connection}", begin),
         Route("/saml/{connection}/acs", saml_acs, methods=["POST"]),
         Route("/saml/{connection}/metadata", saml_metadata),
+        Route("/saml/metadata", all_metadata),
         Route("/oidc/{connection}/callback", oidc_callback, methods=["GET", "POST"]),
         Route("/session", account.session_json),
         Route("/account", account.account),
@@ -73,7 +74,7 @@ def build(
 
     app = Starlette(
         routes=table,
-        middleware=[Middleware(SecurityHeaders), Middleware(LastResort)],
+        middleware=[Middleware(SecurityHeaders), Middleware(LastResort), Middleware(Aliases)],
         exception_handlers=errors.HANDLERS,
         lifespan=lifespan,
     )
@@ -145,7 +146,7 @@ async def begin(request: Request) -> Response:
         session_token=cookies.read_session(request, house),
         login_hint=parse_email(query.get("login_hint", "")) or "",
     )
-    response = RedirectResponse(begun.url, 303)
+    response = send_away(house, begun.url, begun.fields)
     cookies.set_binders(response, begun.binder, house)
     return response
 
@@ -158,6 +159,16 @@ async def saml_metadata(request: Request) -> Response:
         house.sp_metadata[connection],
         media_type="application/samlmetadata+xml",
         headers={"content-disposition": f'attachment; filename="{connection}-sp-metadata.xml"'},
+    )
+
+
+async def all_metadata(request: Request) -> Response:
+    """GET /saml/metadata: the whole service provider (SAML Metadata §2.3)."""
+    house: House = request.app.state.house
+    return Response(
+        house.sp_metadata_all,
+        media_type="application/samlmetadata+xml",
+        headers={"content-disposition": 'attachment; filename="sp-metadata.xml"'},
     )
 
 
