@@ -44,6 +44,7 @@ _REPEATABLE = frozenset(
         SAML + "AuthzDecisionStatement",
         SAML + "Statement",
         SAML + "AuthenticatingAuthority",
+        SAMLP + "SessionIndex",
     }
 )
 
@@ -146,30 +147,30 @@ def read(signed: SignedMessage) -> Message:
 
 
 def _read_response(root: Element, faults: list[str]) -> Response:
-    parts = _sort(root, faults)
+    parts = sort(root, faults)
     status = parts.get(SAMLP + "Status")
-    code = None if status is None else _sort(status, faults).get(SAMLP + "StatusCode")
+    code = None if status is None else sort(status, faults).get(SAMLP + "StatusCode")
     return Response(
         version=root.get("Version", ""),
-        issue_instant=_time(root, "IssueInstant", faults),
+        issue_instant=read_time(root, "IssueInstant", faults),
         destination=root.get("Destination"),
         in_response_to=root.get("InResponseTo"),
-        issuer=_name(parts.get(_ISSUER), faults),
+        issuer=read_name(parts.get(_ISSUER), faults),
         status="" if code is None else code.get("Value", ""),
     )
 
 
 def _read_assertion(root: Element, faults: list[str]) -> Assertion:
-    parts = _sort(root, faults)
+    parts = sort(root, faults)
     subject = parts.get(_SUBJECT)
     name, confirmations = (None, ()) if subject is None else _read_subject(subject, faults)
     conditions = parts.get(_CONDITIONS)
     return Assertion(
         id=root.get("ID", ""),
         version=root.get("Version", ""),
-        issue_instant=_time(root, "IssueInstant", faults),
-        issuer=_name(parts.get(_ISSUER), faults),
-        name_id=_name(name, faults),
+        issue_instant=read_time(root, "IssueInstant", faults),
+        issuer=read_name(parts.get(_ISSUER), faults),
+        name_id=read_name(name, faults),
         confirmations=confirmations,
         conditions=None if conditions is None else _read_conditions(conditions, faults),
         authn_statements=tuple([_authn(one, faults) for one in _every(_AUTHN_STATEMENT, root, parts)]),
@@ -178,13 +179,13 @@ def _read_assertion(root: Element, faults: list[str]) -> Assertion:
 
 
 def _read_subject(root: Element, faults: list[str]) -> tuple[Element | None, tuple[Confirmation, ...]]:
-    parts = _sort(root, faults)
+    parts = sort(root, faults)
     confirmations = [_confirmation(one, faults) for one in _every(_SUBJECT_CONFIRMATION, root, parts)]
     return parts.get(_NAME_ID), tuple(confirmations)
 
 
 def _confirmation(root: Element, faults: list[str]) -> Confirmation:
-    data = _sort(root, faults).get(_CONFIRMATION_DATA)
+    data = sort(root, faults).get(_CONFIRMATION_DATA)
     if data is None:
         return Confirmation(
             method=root.get("Method", ""),
@@ -197,8 +198,8 @@ def _confirmation(root: Element, faults: list[str]) -> Confirmation:
         method=root.get("Method", ""),
         recipient=data.get("Recipient"),
         in_response_to=data.get("InResponseTo"),
-        not_before=_time(data, "NotBefore", faults),
-        not_on_or_after=_time(data, "NotOnOrAfter", faults),
+        not_before=read_time(data, "NotBefore", faults),
+        not_on_or_after=read_time(data, "NotOnOrAfter", faults),
     )
 
 
@@ -208,25 +209,25 @@ def _read_conditions(root: Element, faults: list[str]) -> Conditions:
     for child in root:
         kind = child.tag
         if kind == _AUDIENCE_RESTRICTION:
-            audiences.append(tuple([_text(one, faults) for one in child if one.tag == _AUDIENCE]))
+            audiences.append(tuple([read_text(one, faults) for one in child if one.tag == _AUDIENCE]))
         elif kind not in _HARMLESS_CONDITIONS:
             others.append(str(kind).rpartition("}")[2])
     return Conditions(
-        not_before=_time(root, "NotBefore", faults),
-        not_on_or_after=_time(root, "NotOnOrAfter", faults),
+        not_before=read_time(root, "NotBefore", faults),
+        not_on_or_after=read_time(root, "NotOnOrAfter", faults),
         audiences=tuple(audiences),
         others=tuple(others),
     )
 
 
 def _authn(root: Element, faults: list[str]) -> AuthnStatement:
-    context = _sort(root, faults).get(_AUTHN_CONTEXT)
-    named = None if context is None else _sort(context, faults).get(_CLASS_REF)
+    context = sort(root, faults).get(_AUTHN_CONTEXT)
+    named = None if context is None else sort(context, faults).get(_CLASS_REF)
     return AuthnStatement(
-        instant=_time(root, "AuthnInstant", faults),
+        instant=read_time(root, "AuthnInstant", faults),
         session_index=root.get("SessionIndex", ""),
-        session_not_on_or_after=_time(root, "SessionNotOnOrAfter", faults),
-        context_class="" if named is None else _text(named, faults),
+        session_not_on_or_after=read_time(root, "SessionNotOnOrAfter", faults),
+        context_class="" if named is None else read_text(named, faults),
     )
 
 
@@ -254,7 +255,7 @@ def _value(element: Element) -> str | None:
     return text
 
 
-def _sort(root: Element, faults: list[str]) -> dict[str, Element]:
+def sort(root: Element, faults: list[str]) -> dict[str, Element]:
     """Return the children by name; one that stands twice and may not is a fault."""
     parts: dict[str, Element] = {child.tag: child for child in root}
     if len(parts) != len(root):
@@ -265,31 +266,33 @@ def _sort(root: Element, faults: list[str]) -> dict[str, Element]:
 
 
 def _every(tag: str, root: Element, parts: dict[str, Element]) -> Iterable[Element]:
-    """Return all the children of one name, in order. Most often there is one, which ``_sort`` found."""
+    """Return all the children of one name, in order. Most often there is one, which ``sort`` found."""
     if tag not in parts:
         return ()
     return (parts[tag],) if len(parts) == len(root) else root.iterchildren(tag)
 
 
-def _text(element: Element, faults: list[str]) -> str:
+def read_text(element: Element, faults: list[str]) -> str:
+    """Return an element's text; elements in it are a fault."""
     if len(element):
         faults.append(f"{str(element.tag).rpartition('}')[2]} holds elements in place of text")
         return ""
     return element.text or ""
 
 
-def _name(element: Element | None, faults: list[str]) -> NameId | None:
+def read_name(element: Element | None, faults: list[str]) -> NameId | None:
+    """Read a NameID or an Issuer; None where there is none."""
     if element is None:
         return None
     return NameId(
-        value=_text(element, faults),
+        value=read_text(element, faults),
         format=element.get("Format", ""),
         name_qualifier=element.get("NameQualifier", ""),
         sp_name_qualifier=element.get("SPNameQualifier", ""),
     )
 
 
-def _time(element: Element, name: str, faults: list[str]) -> datetime | None:
+def read_time(element: Element, name: str, faults: list[str]) -> datetime | None:
     """Core §1.3.3: UTC, written with Z. None where absent; a fault where unreadable."""
     written = element.get(name)
     if written is None:
