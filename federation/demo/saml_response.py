@@ -21,6 +21,7 @@ from federation.saml.xml import ASSERTION, DS, EMAIL_ADDRESS, SAML, SAMLP, SUCCE
 Time: TypeAlias = datetime | str | EllipsisType | None
 
 BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
+PASSWORD = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"  # noqa: S105  a class's name
 GROUPS_LINK = "http://schemas.microsoft.com/claims/groups.link"
 
 
@@ -65,6 +66,8 @@ class Knobs(SignatureKnobs):
     audiences: tuple[tuple[str, ...], ...] | None = None  # None: one that names the SP
     authn_statement: bool = True
     authn_instant: Time = ...
+    session_index: Text = ...
+    context_class: Text = ...
     session_not_on_or_after: Time = ...
     attributes: Mapping[str, tuple[str, ...]] | None = None  # None: the user's
     groups: tuple[str, ...] | None = None  # None: the user's
@@ -212,13 +215,13 @@ def _statements(context: Context, knobs: Knobs, p: str) -> str:
     if not knobs.authn_statement:
         return statement
     about = attribute("AuthnInstant", _when(knobs.authn_instant, context.now))
-    about += attribute("SessionIndex", "_" + secrets.token_hex(16))
+    about += attribute("SessionIndex", choose(knobs.session_index, "_" + secrets.token_hex(16)))
     ends = context.now + timedelta(hours=8)
     about += attribute("SessionNotOnOrAfter", _when(knobs.session_not_on_or_after, ends))
+    chosen = choose(knobs.context_class, PASSWORD)
+    named = "" if chosen is None else f"<{p}AuthnContextClassRef>{escape(chosen)}</{p}AuthnContextClassRef>"
     return (
-        f"<{p}AuthnStatement{about}><{p}AuthnContext><{p}AuthnContextClassRef>"
-        "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"
-        f"</{p}AuthnContextClassRef></{p}AuthnContext></{p}AuthnStatement>{statement}"
+        f"<{p}AuthnStatement{about}><{p}AuthnContext>{named}</{p}AuthnContext></{p}AuthnStatement>{statement}"
     )
 
 
