@@ -21,7 +21,7 @@ from federation.saml.xml import ASSERTION, DS, EMAIL_ADDRESS, SAML, SAMLP, SUCCE
 Time: TypeAlias = datetime | str | EllipsisType | None
 
 BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
-PASSWORD = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"  # noqa: S105  a class's name
+PASSWORD = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"
 GROUPS_LINK = "http://schemas.microsoft.com/claims/groups.link"
 
 

@@ -101,13 +101,13 @@ def sign(element: Element, key: SigningKey, knobs: SignatureKnobs) -> None:
     # In its own place: a copy would lose the declarations that a PrefixList names.
     index, tail = element.index(place), place.tail
     _lift(element, place)
-    method = knobs.method or ("rsa-sha256" if isinstance(key.private, rsa.RSAPrivateKey) else "ecdsa-sha256")
+    method = knobs.method or fitting(key)
     octets = canonicalize(element, knobs.prefixes.split())
     digest = base64.b64encode(hashlib.new(knobs.digest, octets).digest()).decode()
     signature = etree.fromstring(_signature(str(element.get("ID")), method, digest, key, knobs).encode())
     element.insert(index, signature)
     _lower(signature, tail)
-    value = _make_value(key, method, canonicalize(signature[0], []))
+    value = make_value(key, method, canonicalize(signature[0], []))
     found = signature.find(DS + "SignatureValue")
     if found is not None:
         found.text = base64.b64encode(value).decode()
@@ -144,7 +144,8 @@ def _lower(signature: Element, tail: str | None) -> None:
         signature.tail = tail
 
 
-def _make_value(key: SigningKey, method: str, octets: bytes) -> bytes:
+def make_value(key: SigningKey, method: str, octets: bytes) -> bytes:
+    """Return the signature value of some octets, of an element or of a query."""
     sha = _HASHES[next(name for name in _HASHES if name in method)]
     if isinstance(key.private, ec.EllipticCurvePrivateKey):
         r, s = decode_dss_signature(key.private.sign(octets, ec.ECDSA(sha)))
@@ -156,13 +157,21 @@ def _make_value(key: SigningKey, method: str, octets: bytes) -> bytes:
     return key.private.sign(octets, padding.PKCS1v15(), sha)
 
 
-def _signature(element_id: str, method: str, digest: str, key: SigningKey, knobs: SignatureKnobs) -> str:
+def fitting(key: SigningKey) -> str:
+    """Return the usual method of a key."""
+    return "rsa-sha256" if isinstance(key.private, rsa.RSAPrivateKey) else "ecdsa-sha256"
+
+
+def algorithm(method: str) -> str:
+    """Return a method's URI (RFC 6931 §2.3)."""
     if method == "rsa-sha1":
-        algorithm = "http://www.w3.org/2000/09/xmldsig#rsa-sha1"
-    elif method.endswith("MGF1"):
-        algorithm = f"http://www.w3.org/2007/05/xmldsig-more#{method}"
-    else:
-        algorithm = f"{_MORE}{method}"
+        return "http://www.w3.org/2000/09/xmldsig#rsa-sha1"
+    if method.endswith("MGF1"):
+        return f"http://www.w3.org/2007/05/xmldsig-more#{method}"
+    return f"{_MORE}{method}"
+
+
+def _signature(element_id: str, method: str, digest: str, key: SigningKey, knobs: SignatureKnobs) -> str:
     inclusive = (
         f'<ec:InclusiveNamespaces xmlns:ec="{EXC_C14N}" PrefixList="{knobs.prefixes}"/>'
         if knobs.prefixes
@@ -182,7 +191,7 @@ def _signature(element_id: str, method: str, digest: str, key: SigningKey, knobs
     return (
         f'<ds:Signature xmlns:ds="{DS[1:-1]}"><ds:SignedInfo>'
         f'<ds:CanonicalizationMethod Algorithm="{knobs.canonicalization}"/>'
-        f'<ds:SignatureMethod Algorithm="{algorithm}"/>'
+        f'<ds:SignatureMethod Algorithm="{algorithm(method)}"/>'
         f"{reference * knobs.references}{knobs.in_signed_info}</ds:SignedInfo><ds:SignatureValue/>"
         f"{choose(knobs.key_info, f'<ds:KeyInfo>{certificate}</ds:KeyInfo>') or ''}"
         f"{knobs.in_signature}</ds:Signature>"
