@@ -26,6 +26,7 @@ from federation.fetch import Fetch
 from federation.saml import xml
 from federation.settings import Settings
 from federation.store.store import Store, open_store
+from federation.vault import Vault
 from federation.web.embed import Embedded
 from federation.web.house import House, ReadyCheck
 from federation.web.rates import Rates, parse_rate
@@ -100,7 +101,7 @@ async def open_house(config: Settings, *, now: Clock = clock.now) -> AsyncIterat
         await store.close()
 
 
-def open_keys(config: Settings, *, now: Clock) -> tuple[keys.KeyPair, keys.Vault]:
+def open_keys(config: Settings, *, now: Clock) -> tuple[keys.KeyPair, Vault]:
     """Load our keys; in development make the missing ones.
 
     Raises:
@@ -121,7 +122,7 @@ def _house(
     entries: Mapping[str, registry.Saml | registry.Oidc],
     connected: Mapping[str, Connector],
     store: Store,
-    vault: keys.Vault,
+    vault: Vault,
     now: Clock,
 ) -> House:
     story = signin.SignIn(

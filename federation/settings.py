@@ -21,7 +21,7 @@ from pydantic import (
     field_validator,
 )
 
-from federation import faults, presets
+from federation import about, between, faults, presets
 from federation.connection import (
     AnyConnection,
     Connection,
@@ -31,7 +31,7 @@ from federation.connection import (
     name_fault,
 )
 from federation.errors import ConfigurationError
-from federation.faults import Fault, Steps
+from federation.faults import Fault
 from federation.rules import Model
 from federation.scalars import (
     DatabaseUrl,
@@ -43,7 +43,6 @@ from federation.scalars import (
     Rate,
     Secret,
     place_of,
-    require_https,
 )
 from federation.sources import SECRETS_DIRECTORY, Written, read_yaml, secret_files
 
@@ -98,6 +97,7 @@ class Settings(Model):
     sp_key: FilePath = Field(default=Path("certs/sp.key"), validate_default=True)
     sp_certificate: FilePath = Field(default=Path("certs/sp.crt"), validate_default=True)
     outbound: Outbound = Outbound()
+    saml: about.About = about.About()
     organizations: dict[str, Organization] = Field(default_factory=dict)
     connections: dict[str, AnyConnection] = Field(default_factory=dict)
     _file: Path = PrivateAttr(default=DEFAULT_FILE)
@@ -147,16 +147,18 @@ class Settings(Model):
             if fault := name_fault(str(name), tuple(map(str, told))):
                 found.append(((str(name),), fault))
             try:
-                read[str(name)] = _read_connection(str(name), told[name], info)
+                read[str(name)] = _named(_read_connection(str(name), told[name], info), info.data.get("saml"))
             except ValidationError as error:
                 found += [((str(name), *steps), why) for steps, why in faults.read_errors(error, _keys())]
-        found += _between(read, info.data.get("organizations"), development=info.data.get("development"))
+        known = info.data.get("organizations")
+        found += between.find_faults(read, known, development=info.data.get("development"))
         faults.refuse(found)
         return read
 
 
 def _keys() -> set[str]:
-    models = (Settings, SamlConnection, OidcConnection, RateLimits, SessionLimits, Outbound, Organization)
+    ours = (Settings, SamlConnection, OidcConnection, RateLimits, SessionLimits, Outbound, Organization)
+    models = (*ours, about.About, about.PublicOrganization, about.Contact, about.Presentation, about.Logo)
     return {key for model in models for key in model.model_fields}
 
 
@@ -184,6 +186,13 @@ def _read_connection(name: str, told: object, info: ValidationInfo) -> AnyConnec
     return read.model_copy(update={"id": name})
 
 
+def _named(read: AnyConnection, ours: about.About | None) -> AnyConnection:
+    """Give a SAML connection the entity ID that all share, unless it has its own."""
+    if isinstance(read, SamlConnection) and read.sp_entity_id is None and ours and ours.entity_id:
+        return read.model_copy(update={"sp_entity_id": ours.entity_id})
+    return read
+
+
 def _protocol(told: Mapping[str, object]) -> str:
     """Return the protocol, or the likelier one where none is said, so that the rest can be named too."""
     said = told.get("protocol")
@@ -192,43 +201,6 @@ def _protocol(told: Mapping[str, object]) -> str:
     return (
         "saml" if told.keys() & (SamlConnection.model_fields.keys() - OidcConnection.model_fields) else "oidc"
     )
-
-
-def _between(
-    connections: Mapping[str, AnyConnection],
-    organizations: Mapping[str, object] | None,
-    *,
-    development: bool | None,
-) -> Iterator[Fault]:
-    """Yield what no connection can know by itself. None: that part is broken and named already."""
-    owners: dict[str, AnyConnection] = {}
-    for name, one in connections.items():
-        if organizations is not None and one.organization not in organizations:
-            known = ", ".join(organizations) or "none"
-            yield (name, "organization"), f"expected one of organizations (known: {known})"
-            continue
-        for domain in one.domains:
-            owner = owners.setdefault(domain, one)
-            if owner.organization != one.organization:
-                yield (name, "domains"), f"{domain} belongs to another organization's connection, {owner.id}"
-        for key, url in _urls(one):
-            try:
-                require_https(url, development=development is not False)
-            except ValueError as fault:
-                yield (name, *key), str(fault)
-
-
-def _urls(one: AnyConnection) -> Iterator[tuple[Steps, str]]:
-    if isinstance(one, OidcConnection):
-        told: dict[Steps, str | None] = {("issuer",): one.issuer, ("discovery_url",): one.discovery_url}
-    else:
-        source = one.metadata
-        told = {
-            ("sso_url",): one.sso_url,
-            ("slo_url",): one.slo_url,
-            ("metadata", "url"): source.url if source else None,
-        }
-    return ((key, url) for key, url in told.items() if url)
 
 
 def load(

@@ -25,10 +25,10 @@ from federation.errors import (
     StoreUnavailable,
 )
 from federation.identity import Decision, Identity, Session, VerifiedAssertion
-from federation.keys import Vault
 from federation.policy import domains, roles
 from federation.store.store import Store
 from federation.store.values import RECORD_DETAIL, NewSession, Pending, Record
+from federation.vault import Vault
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from federation import keys
+from federation import keys, vault
 from federation.errors import ConfigurationError
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -21,8 +21,8 @@ AAD = "record:ABCDEFGHIJ"
 PLAIN = "Zoë".encode()
 
 
-def ring(*members: bytes) -> keys.Vault:
-    return keys.Vault([(keys.key_id(key), key) for key in members])
+def ring(*members: bytes) -> vault.Vault:
+    return vault.Vault([(vault.key_id(key), key) for key in members])
 
 
 def refused(code: str) -> pytest.RaisesExc[ConfigurationError]:
@@ -37,15 +37,15 @@ def test_what_is_sealed_opens_again() -> None:
 
 
 def test_the_same_text_never_looks_the_same() -> None:
-    vault = ring(NEW)
-    assert len({vault.seal(PLAIN, AAD) for _ in range(50)}) == 50
+    sealing = ring(NEW)
+    assert len({sealing.seal(PLAIN, AAD) for _ in range(50)}) == 50
 
 
 def test_the_first_key_encrypts_and_all_decrypt() -> None:
     old = ring(OLD).seal(PLAIN, AAD)
     both = ring(NEW, OLD)
     assert both.open(old, AAD) == PLAIN
-    assert both.seal(PLAIN, AAD).split(".")[1] == keys.key_id(NEW)
+    assert both.seal(PLAIN, AAD).split(".")[1] == vault.key_id(NEW)
 
 
 def altered(envelope: str, part: int) -> str:
@@ -80,28 +80,28 @@ def test_what_is_altered_or_moved_does_not_open(code: str, envelope: str, aad: s
 
 def test_an_envelope_has_one_spelling() -> None:
     """Spare bits of the last base64 character cannot be turned: two spellings would be two records."""
-    vault = ring(NEW)
+    sealing = ring(NEW)
     for length in range(4):
-        envelope = vault.seal(b"x" * length, AAD)
+        envelope = sealing.seal(b"x" * length, AAD)
         for last in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_":
             if (spelled := envelope[:-1] + last) != envelope:
                 with refused("keys.envelope"):
-                    vault.open(spelled, AAD)
+                    sealing.open(spelled, AAD)
 
 
 def test_a_persons_key_seals_for_that_person_alone() -> None:
-    vault = ring(NEW)
-    ada, bob = vault.new_key("person:ada"), vault.new_key("person:bob")
-    sealed = vault.seal_under(ada, "person:ada", PLAIN, AAD)
-    assert vault.open_under(ada, "person:ada", sealed, AAD) == PLAIN
+    sealing = ring(NEW)
+    ada, bob = sealing.new_key("person:ada"), sealing.new_key("person:bob")
+    sealed = sealing.seal_under(ada, "person:ada", PLAIN, AAD)
+    assert sealing.open_under(ada, "person:ada", sealed, AAD) == PLAIN
     with refused("keys.unknown"):
-        vault.open_under(bob, "person:bob", sealed, AAD)
+        sealing.open_under(bob, "person:bob", sealed, AAD)
     with refused("keys.envelope"):
-        vault.open_under(ada, "person:bob", sealed, AAD)
+        sealing.open_under(ada, "person:bob", sealed, AAD)
     with refused("keys.envelope"):
-        vault.open_under(ada, "person:ada", sealed, "record:OTHER")
+        sealing.open_under(ada, "person:ada", sealed, "record:OTHER")
     with refused("keys.unknown"):
-        vault.open(sealed, AAD)  # the ring's own keys do not open it
+        sealing.open(sealed, AAD)  # the ring's own keys do not open it
 
 
 def test_a_persons_key_outlives_the_ring_that_made_it() -> None:
@@ -112,11 +112,11 @@ def test_a_persons_key_outlives_the_ring_that_made_it() -> None:
 
 def test_an_empty_ring_and_a_short_key_are_refused() -> None:
     with refused("keys.ring_empty"):
-        keys.Vault([])
+        vault.Vault([])
     with refused("keys.ring_empty"):
         keys.open_vault([])
     with refused("keys.length"):
-        keys.Vault([("a", b"short")])
+        vault.Vault([("a", b"short")])
 
 
 def test_no_key_shows_in_a_representation() -> None:
@@ -139,9 +139,9 @@ def test_a_secret_key_file_is_made_once(tmp_path: Path) -> None:
 def test_the_ring_is_read_first_file_first(tmp_path: Path) -> None:
     for name, key in (("new", NEW), ("old", OLD)):
         (tmp_path / name).write_bytes(base64.b64encode(key) + b"\n")
-    vault = keys.open_vault([tmp_path / "new", tmp_path / "old"])
-    assert vault.seal(PLAIN, AAD).split(".")[1] == keys.key_id(NEW)
-    assert vault.open(ring(OLD).seal(PLAIN, AAD), AAD) == PLAIN
+    read = keys.open_vault([tmp_path / "new", tmp_path / "old"])
+    assert read.seal(PLAIN, AAD).split(".")[1] == vault.key_id(NEW)
+    assert read.open(ring(OLD).seal(PLAIN, AAD), AAD) == PLAIN
 
 
 @pytest.mark.parametrize(

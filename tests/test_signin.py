@@ -10,13 +10,14 @@ import stair
 from hypothesis import given
 from hypothesis import strategies as st
 
-from federation import keys, records, signin
+from federation import records, signin
 from federation.connectors.contract import Callback
 from federation.errors import Check, RequestRefused, SignInExpired
 from federation.store.store import Store
 from federation.store.values import RECORD_OCTETS
+from federation.vault import Vault
 
-VAULT = keys.Vault([("00000000", b"k" * 32)])
+VAULT = Vault([("00000000", b"k" * 32)])
 CHECKS = st.lists(
     st.builds(Check, st.text(max_size=60), st.none() | st.text(max_size=2000)), max_size=400
 ).map(tuple)

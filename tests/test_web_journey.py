@@ -14,7 +14,7 @@ import httpx2
 import pytest
 from stair import BASE, NOW, Stair, listening, saml_answer, standing
 
-from federation import keys
+from federation import vault
 from federation.demo.openid_faults import FAULTS as OIDC_FAULTS
 from federation.demo.saml_faults import FAULTS as SAML_FAULTS
 
@@ -635,7 +635,7 @@ async def test_a_new_sign_in_ends_the_session_that_this_browser_held(stair: Stai
 
 async def test_a_lost_encryption_key_locks_nobody_out(stair: Stair) -> None:
     await sign_in(stair)
-    stair.house.signin._vault = keys.Vault([(keys.key_id(b"n" * 32), b"n" * 32)])
+    stair.house.signin._vault = vault.Vault([(vault.key_id(b"n" * 32), b"n" * 32)])
     await sign_in(stair)
     browser = stair.browser()
     answer = await browser.post(ACS, data=await stair.saml(browser, "mallory"))
