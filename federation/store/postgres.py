@@ -1,8 +1,8 @@
 """The store in PostgreSQL: many nodes, prepared statements over a bounded pool.
 
-READ COMMITTED throughout: what must be decided once is decided by one statement or a unique
-key, so nothing hangs on the isolation level. Deadlocks and serialization failures (a cluster
-may default to a stricter level) are tried again; a lost connection is not, because nobody
+READ COMMITTED throughout, whatever a cluster defaults to: what must be decided once is decided
+by one statement, a unique key or a lock, and who waited for it sees what the other committed.
+Deadlocks and serialization failures are tried again; a lost connection is not, because nobody
 knows whether its statement was done.
 """
 
@@ -18,9 +18,9 @@ import asyncpg
 
 from federation.errors import ConfigurationError, StoreUnavailable
 from federation.identity import Session
-from federation.store import migration, rows, verbs
+from federation.store import migration, rows, sql, verbs
+from federation.store.rows import Result, Steps
 from federation.store.twin import Twin, Verb
-from federation.store.verbs import Result, Steps
 
 _ATTEMPTS = 4
 _RACES = (
@@ -43,6 +43,11 @@ _CONNECTING = 5.0  # seconds, each
 _WAITING_FOR_POOL = 5.0
 _STATEMENT = 10.0
 _POOL = 10  # connections of one worker
+# Taken with the row, held to the end of the transaction: see ``provider_sessions``.
+GATES = {
+    sql.ADD_PROVIDER_SESSION: "pg_advisory_xact_lock_shared",
+    sql.REMEMBER_LOGOUT: "pg_advisory_xact_lock",
+}
 CACHE_LIFE = timedelta(seconds=1)
 _CACHED = 10_000  # sessions
 
@@ -108,6 +113,8 @@ def _where(url: str) -> str:
 def numbered(statement: str) -> tuple[str, tuple[str, ...]]:
     """Return a statement of ``sql`` with ``$1``, ``$2`` for its names, and the names in that order."""
     names: dict[str, int] = {}
+    if gate := GATES.get(statement):
+        statement += f"RETURNING {gate}(:gate)"
 
     def number(match: re.Match[str]) -> str:
         return f"${names.setdefault(match[1], len(names) + 1)}"
@@ -165,7 +172,7 @@ class PostgresStore(Twin):
         try:
             if not transaction:
                 return await _drive(db, verb())
-            async with db.transaction():
+            async with db.transaction(isolation="read_committed"):
                 return await _drive(db, verb())  # leaves after the commit
         except asyncpg.InternalClientError:
             db.terminate()  # the pool would hand it out again

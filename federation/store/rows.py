@@ -5,15 +5,20 @@ Both twins read and write with these, so that a value comes back the same from e
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
+
+import uuid_utils
 
 from federation.identity import Grant, Session, User
 from federation.store.values import Record
 
 Row = Sequence[Any]  # the columns in the order of the statement
+Result = TypeVar("Result")
+Ask = tuple[str, Mapping[str, object]]
+Steps = Generator[Ask, Sequence[Row], Result]  # see ``verbs``
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -39,6 +44,11 @@ def digest(*parts: str) -> bytes:
     32 octets that every engine can store and compare.
     """
     return hashlib.sha256(_encode(parts).encode()).digest()
+
+
+def new_id(now: datetime) -> str:
+    """Return a UUIDv7 of this moment: rows of one time lie together, on any node."""
+    return str(uuid_utils.uuid7(nanoseconds=micros(now) * 1000))
 
 
 def storable(text: str) -> str:

@@ -55,9 +55,10 @@ SELECT wrapped FROM person_key WHERE person = :person ORDER BY created_at DESC, 
 # Locks the account of a known person first, so that their sign-ins follow one another.
 UPDATE_ACCOUNT = """
 UPDATE account SET subject_key = :subject_key, connection = :connection, email = :email,
-  given_name = :given_name, family_name = :family_name, display_name = :display_name, signed_in_at = :now
+  given_name = :given_name, family_name = :family_name, display_name = :display_name, signed_in_at = :now,
+  stable_hash = CASE WHEN length(stable_hash) = 0 THEN :stable_hash ELSE stable_hash END
 WHERE organization_id = :organization_id AND person = :person
-RETURNING user_id
+RETURNING user_id, stable_hash
 """
 
 ADD_USER = """
@@ -66,12 +67,14 @@ INSERT INTO "user" (id, created_at) VALUES (:user_id, :now)
 
 # Two sign-ins of one new person at one moment: the second waits, and is told the first one's user.
 ADD_ACCOUNT = """
-INSERT INTO account (organization_id, person, subject_key, user_id, connection, email,
+INSERT INTO account (organization_id, person, subject_key, stable_hash, user_id, connection, email,
   given_name, family_name, display_name, created_at, signed_in_at)
-VALUES (:organization_id, :person, :subject_key, :user_id, :connection, :email,
+VALUES (:organization_id, :person, :subject_key, :stable_hash, :user_id, :connection, :email,
   :given_name, :family_name, :display_name, :now, :now)
-ON CONFLICT (organization_id, person) DO UPDATE SET signed_in_at = excluded.signed_in_at
-RETURNING user_id
+ON CONFLICT (organization_id, person) DO UPDATE SET signed_in_at = excluded.signed_in_at,
+  stable_hash = CASE WHEN length(account.stable_hash) = 0 THEN excluded.stable_hash
+    ELSE account.stable_hash END
+RETURNING user_id, stable_hash
 """
 
 DROP_USER = """
@@ -139,6 +142,46 @@ WHERE id = :id AND user_id = :user_id AND ended_at IS NULL AND idle_at > :now AN
 RETURNING token_hash
 """
 
+# ``postgres`` has this one take the lock of its name: see ``provider_sessions``.
+ADD_PROVIDER_SESSION = """
+INSERT INTO provider_session (session_id, connection, organization_id, name_hash, index_hash, sealed)
+VALUES (:session_id, :connection, :organization_id, :name_hash, :index_hash, :sealed)
+"""
+
+FIND_PROVIDER_SESSION = """
+SELECT provider_session.connection, provider_session.sealed
+FROM session JOIN provider_session ON provider_session.session_id = session.id
+WHERE session.token_hash = :token_hash
+  AND session.ended_at IS NULL AND session.idle_at > :now AND session.expires_at > :now
+"""
+
+FIND_LOGOUT = """
+SELECT issued_at FROM provider_logout
+WHERE logout_hash IN (:name_hash, :index_hash) AND kept_until > :now
+"""
+
+# Likewise. Of two that name the same, the later of each moment counts.
+REMEMBER_LOGOUT = """
+INSERT INTO provider_logout (logout_hash, issued_at, kept_until)
+VALUES (:logout_hash, :issued_at, :kept_until)
+ON CONFLICT (logout_hash) DO UPDATE SET
+  issued_at = CASE WHEN provider_logout.issued_at > excluded.issued_at
+    THEN provider_logout.issued_at ELSE excluded.issued_at END,
+  kept_until = CASE WHEN provider_logout.kept_until > excluded.kept_until
+    THEN provider_logout.kept_until ELSE excluded.kept_until END
+"""
+
+_END_PROVIDER_SESSIONS = """
+UPDATE session SET ended_at = :now, idle_at = :now
+WHERE ended_at IS NULL AND idle_at > :now AND expires_at > :now AND id IN
+  (SELECT session_id FROM provider_session WHERE name_hash = :name_hash{0})
+RETURNING token_hash
+"""
+
+END_PROVIDER_SESSIONS = _END_PROVIDER_SESSIONS.format("")
+
+END_PROVIDER_SESSION = _END_PROVIDER_SESSIONS.format(" AND index_hash = :index_hash")
+
 NEXT_PLACE = """
 INSERT INTO ring (name, place) VALUES (:name, 0)
 ON CONFLICT (name) DO UPDATE SET place = (ring.place + 1) % :size
@@ -188,6 +231,12 @@ DELETE FROM claimed_assertion WHERE claim_hash IN
   (SELECT claim_hash FROM claimed_assertion WHERE kept_until <= :now LIMIT :batch)
 RETURNING 1
 """,
+    """
+DELETE FROM provider_logout WHERE logout_hash IN
+  (SELECT logout_hash FROM provider_logout WHERE kept_until <= :now LIMIT :batch)
+RETURNING 1
+""",
+    # and its provider_session with it
     """
 DELETE FROM session WHERE token_hash IN
   (SELECT token_hash FROM session WHERE idle_at <= :now LIMIT :batch)

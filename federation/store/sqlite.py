@@ -17,8 +17,8 @@ from pathlib import Path
 from federation.errors import ConfigurationError
 from federation.identity import Session
 from federation.store import migration, rows, sql, verbs
+from federation.store.rows import Result, Steps
 from federation.store.twin import Twin, Verb
-from federation.store.verbs import Result, Steps
 from federation.store.writer import Writer, outage
 
 _BUSY = 5.0  # seconds to wait for another process's commit

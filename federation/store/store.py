@@ -4,12 +4,12 @@ Two twins keep them: ``sqlite.SqliteStore`` and ``postgres.PostgresStore``, held
 Values in, values out; each change of state is one awaited verb and one transaction.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from federation.errors import ConfigurationError
 from federation.identity import Decision, Session
-from federation.store.values import NewSession, Pending, Record
+from federation.store.values import Metadata, MetadataChange, NewSession, Pending, Record
 
 
 class Store(Protocol):
@@ -50,6 +50,12 @@ class Store(Protocol):
 
         The user is found by the decision's Subject within the organization, or made; two
         sign-ins of the same new person at one moment make one user.
+
+        Raises:
+            PolicyRefused: ``identity.subject_recycled``: this Subject came with another stable
+                id before. One that says none is let through, and the one seen first stays.
+            SignInExpired: ``signin.logged_out``: the provider has ended this session of theirs
+                since the authentication, or since we know not when.
         """
 
     async def find_session(self, token_hash: bytes, now: datetime) -> Session | None:
@@ -63,6 +69,83 @@ class Store(Protocol):
 
     async def end_session_by_id(self, user_id: str, session_id: str, now: datetime) -> bool:
         """End one session of this person; False if it is not theirs or has ended."""
+
+    async def provider_session(self, token_hash: bytes, now: datetime) -> tuple[str, str] | None:
+        """Return connection and sealed words of this token's live session, if its provider can end it."""
+
+    async def end_provider_sessions(
+        self,
+        connection: str,
+        name: str,
+        indexes: tuple[str, ...],
+        *,
+        issued_at: datetime,
+        until: datetime,
+        now: datetime,
+    ) -> int:
+        """End the sessions that a provider's logout names, on every node within a second.
+
+        Remembered until ``until``, for those of its sessions that are opened later: see
+        ``open_session``.
+
+        Args:
+            connection: Through which the message came; sessions of others stay.
+            name: As in ``identity.ProviderSession``.
+            indexes: Likewise; at most ``values.PROVIDER_INDEXES``. None at all means every
+                session of this name.
+            issued_at: When the provider said so; a later authentication is not meant.
+            until: Until when its assertions of before may arrive; the caller bounds it.
+            now: UTC.
+
+        Returns:
+            How many were alive.
+        """
+
+    async def find_metadata(self, connection: str) -> Metadata | None:
+        """Return what this connection's provider publishes, None where nothing was kept yet."""
+
+    async def may_fetch(self, connection: str, now: datetime, pause: timedelta) -> bool:
+        """Tell whether to fetch it now: one caller on any node, at most once in each pause."""
+
+    async def note_checked(self, connection: str, etag: str, last_modified: str, now: datetime) -> None:
+        """Note that the provider still publishes what it did."""
+
+    async def keep_metadata(
+        self, metadata: Metadata, changes: tuple[str, ...], now: datetime, *, previous: str
+    ) -> bool:
+        """Put a document in force and record its changes, if there are any.
+
+        What is held goes: the provider publishes this one now. ``held_*`` of the value is not read.
+
+        Args:
+            metadata: The new document.
+            changes: A line each.
+            now: UTC.
+            previous: Digest of the document in force that it was compared with, "" for none.
+
+        Returns:
+            False where another one is in force by now: somebody else was first.
+        """
+
+    async def hold_metadata(
+        self, metadata: Metadata, changes: tuple[str, ...], now: datetime, *, previous: str
+    ) -> bool:
+        """Keep a document beside the one in force until it is approved; arguments as ``keep_metadata``.
+
+        Returns:
+            True where this call recorded a change. False where another one is in force by now,
+            or none; where this document is held already, or with the same changes; where it
+            was rejected.
+        """
+
+    async def approve_metadata(self, connection: str, now: datetime, *, digest: str) -> bool:
+        """Put the held document of this digest, and no other, in force; False if it is not held."""
+
+    async def reject_metadata(self, connection: str, now: datetime, *, digest: str) -> bool:
+        """Drop the held document of this digest, never to hold it again; False if it is not held."""
+
+    async def metadata_changes(self, connection: str | None, limit: int) -> tuple[MetadataChange, ...]:
+        """Return the latest changes, newest first, of one connection or (None) of all; 1,000 at most."""
 
     async def keep_record(self, record: Record) -> None:
         """Keep why an attempt ended: 10,000 without a person, 100 of each person in an organization."""

@@ -87,6 +87,7 @@ class Account(Row, table=True):
     organization_id: str = Field(primary_key=True, sa_type=Text)
     person: str = Field(primary_key=True, sa_type=Text)  # Subject.person: fits any index
     subject_key: str = Field(sa_type=Text)  # Subject.key
+    stable_hash: bytes = Field(sa_type=LargeBinary)  # of the stable id seen first, empty if none was
     user_id: str = Field(sa_type=Text, index=True)
     connection: str = Field(sa_type=Text)  # through which they came last
     email: str = Field(sa_type=Text)  # indexed, never unique: an attribute, not a key
@@ -133,6 +134,69 @@ class Session(Row, table=True):
     idle_at: int = Field(sa_type=BigInteger, index=True)  # never after expires_at; set back when ended
     ended_at: int | None = Field(default=None, sa_type=BigInteger)
     last_seen: int = Field(sa_type=BigInteger)
+
+
+class ProviderSession(Row, table=True):
+    """Under which names the provider's logout messages speak of a session; goes with its row.
+
+    No name is kept, only their hashes and the sealed words for a logout that starts here.
+    """
+
+    __tablename__ = "provider_session"
+    __table_args__ = (ForeignKeyConstraint(["session_id"], ["session.id"], ondelete="CASCADE"),)
+
+    session_id: str = Field(primary_key=True, sa_type=Text)
+    connection: str = Field(sa_type=Text)
+    organization_id: str = Field(sa_type=Text)
+    name_hash: bytes = Field(sa_type=LargeBinary, index=True)  # of connection and name
+    index_hash: bytes = Field(sa_type=LargeBinary)  # of connection, name and index
+    sealed: str = Field(sa_type=Text)
+
+
+class ProviderLogout(Row, table=True):
+    """A provider's logout, for the assertion about that session which arrives after it."""
+
+    __tablename__ = "provider_logout"
+
+    logout_hash: bytes = Field(primary_key=True, sa_type=LargeBinary)  # a name_hash or an index_hash
+    issued_at: int = Field(sa_type=BigInteger)
+    kept_until: int = Field(sa_type=BigInteger, index=True)
+
+
+class ProviderMetadata(Row, table=True):
+    """A connection's trust material by URL, one row for all nodes; without a document, not fetched yet."""
+
+    __tablename__ = "provider_metadata"
+
+    connection: str = Field(primary_key=True, sa_type=Text)
+    source: str = Field(sa_type=Text)
+    document: str = Field(sa_type=Text)
+    digest: str = Field(sa_type=Text)
+    etag: str = Field(sa_type=Text)
+    last_modified: str = Field(sa_type=Text)
+    fetched_at: int = Field(sa_type=BigInteger)
+    checked_at: int = Field(sa_type=BigInteger)
+    asked_at: int = Field(sa_type=BigInteger)  # when a node was last allowed to fetch it
+    held_source: str = Field(sa_type=Text)  # all of held_ is empty where none waits for approval
+    held_document: str = Field(sa_type=Text)
+    held_digest: str = Field(sa_type=Text)
+    held_at: int = Field(sa_type=BigInteger)
+    held_changes: str = Field(sa_type=Text)  # JSON array
+    rejected_digest: str = Field(sa_type=Text)  # not held again
+
+
+class MetadataChange(Row, table=True):
+    """What changed in a connection's metadata, and what became of it."""
+
+    __tablename__ = "metadata_change"
+    __table_args__ = (Index(None, "connection", "changed_at"),)
+
+    id: str = Field(primary_key=True, sa_type=Text)  # UUIDv7
+    connection: str = Field(sa_type=Text)
+    changed_at: int = Field(sa_type=BigInteger, index=True)
+    changes: str = Field(sa_type=Text)  # JSON array
+    state: str = Field(sa_type=Text)
+    settled_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class DecisionRecord(Row, table=True):

@@ -6,13 +6,13 @@ transaction; and what it does besides about a session that is found or ends.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from federation.errors import StoreUnavailable
 from federation.identity import Decision, Session
-from federation.store import migration, verbs
-from federation.store.values import NewSession, Pending, Record
-from federation.store.verbs import Result, Steps
+from federation.store import migration, provider_metadata, provider_sessions, verbs
+from federation.store.rows import Result, Steps
+from federation.store.values import Metadata, MetadataChange, NewSession, Pending, Record
 
 Verb = Callable[[], Steps[Result]]  # made anew for every attempt
 
@@ -77,8 +77,58 @@ class Twin(ABC):
         self._ended(token_hash)
         return True
 
+    async def provider_session(self, token_hash: bytes, now: datetime) -> tuple[str, str] | None:
+        return await self._read(lambda: provider_sessions.find(token_hash, now))
+
+    async def end_provider_sessions(
+        self,
+        connection: str,
+        name: str,
+        indexes: tuple[str, ...],
+        *,
+        issued_at: datetime,
+        until: datetime,
+        now: datetime,
+    ) -> int:
+        ended = await self._transact(
+            lambda: provider_sessions.end(
+                connection, name, indexes, issued_at=issued_at, until=until, now=now
+            )
+        )
+        for token_hash in ended:
+            self._ended(token_hash)
+        return len(ended)
+
     def _ended(self, token_hash: bytes) -> None:  # noqa: B027  a twin that remembers nothing has nothing to forget
         """Forget what is remembered of a session."""
+
+    async def find_metadata(self, connection: str) -> Metadata | None:
+        return await self._read(lambda: provider_metadata.find(connection))
+
+    async def may_fetch(self, connection: str, now: datetime, pause: timedelta) -> bool:
+        return await self._decide(lambda: provider_metadata.may_fetch(connection, now, pause))
+
+    async def note_checked(self, connection: str, etag: str, last_modified: str, now: datetime) -> None:
+        await self._decide(lambda: provider_metadata.note_checked(connection, etag, last_modified, now))
+
+    async def keep_metadata(
+        self, metadata: Metadata, changes: tuple[str, ...], now: datetime, *, previous: str
+    ) -> bool:
+        return await self._transact(lambda: provider_metadata.keep(metadata, changes, now, previous=previous))
+
+    async def hold_metadata(
+        self, metadata: Metadata, changes: tuple[str, ...], now: datetime, *, previous: str
+    ) -> bool:
+        return await self._transact(lambda: provider_metadata.hold(metadata, changes, now, previous=previous))
+
+    async def approve_metadata(self, connection: str, now: datetime, *, digest: str) -> bool:
+        return await self._transact(lambda: provider_metadata.approve(connection, digest, now))
+
+    async def reject_metadata(self, connection: str, now: datetime, *, digest: str) -> bool:
+        return await self._transact(lambda: provider_metadata.reject(connection, digest, now))
+
+    async def metadata_changes(self, connection: str | None, limit: int) -> tuple[MetadataChange, ...]:
+        return await self._read(lambda: provider_metadata.changes_of(connection, limit))
 
     async def keep_record(self, record: Record) -> None:
         await self._transact(lambda: verbs.keep_record(record))

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 RECORD_OCTETS = 16 * 1024  # of a record's sealed checks
 RECORD_DETAIL = 300  # characters
+PROVIDER_INDEXES = 100  # sessions that one logout message may name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,4 +60,45 @@ class NewSession:
     idle: float  # seconds without use after which it ends
     absolute_end: datetime
     user_agent: str = ""
+    provider_sealed: str = field(default="", repr=False)  # Vault envelope: how to end the provider's session
     record: Record
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metadata:
+    """What one identity provider publishes: the document in force, and one that waits for approval.
+
+    A document is known by its digest, which its maker computes: SHA-256, hex, never "".
+    """
+
+    connection: str
+    source: str  # the URL that it came from
+    document: str = field(repr=False)
+    digest: str
+    etag: str = ""  # of the latest answer, whatever became of it
+    last_modified: str = ""  # likewise
+    fetched_at: datetime  # when the document in force came
+    checked_at: datetime  # when its provider last said what it publishes
+    held_document: str = field(default="", repr=False)  # "" where none waits
+    held_digest: str = ""
+    held_at: datetime | None = None
+    held_changes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.connection or not self.document or not self.digest:
+            raise ValueError("metadata has a connection, a document and its digest")
+
+
+ChangeState = Literal["taken", "held", "approved", "rejected", "replaced"]  # replaced: by a later one
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetadataChange:
+    """What changed in an identity provider's metadata at one moment, and what became of it."""
+
+    id: str  # UUIDv7
+    connection: str
+    at: datetime
+    changes: tuple[str, ...]
+    state: ChangeState
+    settled_at: datetime | None = None  # None while it is held

@@ -7,21 +7,13 @@ driver makes it so.
 """
 
 import json
-from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TypeVar
 
-import uuid_utils
-
-from federation.errors import AssertionRefused, SignInExpired
+from federation.errors import AssertionRefused, Check, PolicyRefused, SignInExpired
 from federation.identity import Decision, Session, User
-from federation.store import rows, sql
-from federation.store.rows import micros, storable
+from federation.store import provider_sessions, rows, sql
+from federation.store.rows import Steps, micros, new_id, storable
 from federation.store.values import NewSession, Pending, Record
-
-Result = TypeVar("Result")
-Ask = tuple[str, Mapping[str, object]]
-Steps = Generator[Ask, Sequence[rows.Row], Result]
 
 RING = 10_000  # records without a person: whoever sends rubbish cannot fill the disk
 RECORDS_OF_PERSON = 100  # in one organization: whoever is refused all day cannot either
@@ -116,15 +108,18 @@ def person_keys(person: str) -> Steps[tuple[str, ...]]:
 
 
 def open_session(decision: Decision, new: NewSession, now: datetime) -> Steps[Session]:
-    """User, account, grants, session, the pending's answer and the record; one transaction."""
+    """User, account, grants, session, the pending's answer and the record; one transaction.
+
+    Raises:
+        PolicyRefused: ``identity.subject_recycled``.
+        SignInExpired: ``signin.logged_out``.
+    """
     who = decision.identity
     user_id = yield from _enter(decision, now)
     place = {"organization_id": who.organization, "user_id": user_id, "connection": who.connection}
     yield sql.DROP_GRANTS, place
     for grant in dict.fromkeys(decision.grants):
         yield sql.ADD_GRANT, {**place, "role": grant.role, "source": grant.source, "now": micros(now)}
-    if new.ended_token_hash:
-        yield sql.END_SESSION, {"token_hash": new.ended_token_hash, "now": micros(now)}
     session = _session(user_id, decision, new, now)
     yield (
         sql.ADD_SESSION,
@@ -140,6 +135,11 @@ def open_session(decision: Decision, new: NewSession, now: datetime) -> Steps[Se
             "idle_at": micros(session.idle_at),
         },
     )
+    # Before any other session is touched: a logout that waits for this one touches them too.
+    if who.provider_session is not None:
+        yield from provider_sessions.keep(session, decision, new.provider_sealed, now)
+    if new.ended_token_hash:
+        yield sql.END_SESSION, {"token_hash": new.ended_token_hash, "now": micros(now)}
     yield sql.END_OLD_SESSIONS, {**place, "now": micros(now), "kept": SESSIONS_OF_USER}
     yield sql.FINISH_PENDING, {"handle_hash": rows.digest(new.handle), "session_id": session.id}
     yield from keep_record(new.record)
@@ -147,12 +147,18 @@ def open_session(decision: Decision, new: NewSession, now: datetime) -> Steps[Se
 
 
 def _enter(decision: Decision, now: datetime) -> Steps[str]:
-    """Return the user of this Subject in this organization, made if they are new."""
+    """Return the user of this Subject in this organization, made if they are new.
+
+    The stable id seen first stays with the account. Another one under the same Subject is
+    another person, whom a recycled address or name has come to.
+    """
     who = decision.identity
+    stable_hash = rows.digest(who.organization, who.subject.key, who.stable_id) if who.stable_id else b""
     account = {
         "organization_id": who.organization,
         "person": who.subject.person,
         "subject_key": storable(who.subject.key),
+        "stable_hash": stable_hash,
         "connection": who.connection,
         "email": storable(who.email),
         "given_name": storable(who.given_name),
@@ -160,14 +166,23 @@ def _enter(decision: Decision, now: datetime) -> Steps[str]:
         "display_name": storable(who.display_name),
         "now": micros(now),
     }
-    for (known,) in (yield sql.UPDATE_ACCOUNT, account):
+    for known, kept_hash in (yield sql.UPDATE_ACCOUNT, account):
+        _same_person(decision, stable_hash, kept_hash)
         return str(known)
     fresh = {"user_id": new_id(now), "now": micros(now)}
     yield sql.ADD_USER, fresh
-    ((user_id,),) = yield sql.ADD_ACCOUNT, account | fresh
+    ((user_id, kept_hash),) = yield sql.ADD_ACCOUNT, account | fresh
+    _same_person(decision, stable_hash, kept_hash)
     if user_id != fresh["user_id"]:  # another sign-in of theirs was first
         yield sql.DROP_USER, fresh
     return str(user_id)
+
+
+def _same_person(decision: Decision, stable_hash: bytes, kept_hash: bytes) -> None:
+    if stable_hash and stable_hash != kept_hash:
+        said = "this subject came with another stable id before: its address or name was given to another"
+        check = Check("identity.subject_recycled", said)
+        raise PolicyRefused("identity.subject_recycled", said, (*decision.checks, check))
 
 
 def _session(user_id: str, decision: Decision, new: NewSession, now: datetime) -> Session:
@@ -268,8 +283,3 @@ def version() -> Steps[str | None]:
     """The migration that the database stands at."""
     found = yield sql.FIND_VERSION, {}
     return str(found[0][0]) if found else None
-
-
-def new_id(now: datetime) -> str:
-    """Return a UUIDv7 of this moment: rows of one time lie together, on any node."""
-    return str(uuid_utils.uuid7(nanoseconds=micros(now) * 1000))

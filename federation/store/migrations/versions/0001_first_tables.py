@@ -1,4 +1,5 @@
-"""The first tables: pending sign-ins, replay memory, users, sessions, records, leases.
+"""The first tables: pending sign-ins, replay memory, users, sessions, records, leases,
+what providers publish and end.
 
 Revision ID: 0001
 Revises:
@@ -51,6 +52,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("job", name=op.f("pk_lease")),
     )
     op.create_table(
+        "metadata_change",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("connection", sa.Text(), nullable=False),
+        sa.Column("changed_at", sa.BigInteger(), nullable=False),
+        sa.Column("changes", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("settled_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_metadata_change")),
+    )
+    op.create_index(op.f("ix_metadata_change_changed_at"), "metadata_change", ["changed_at"])
+    op.create_index(
+        op.f("ix_metadata_change_connection_changed_at"), "metadata_change", ["connection", "changed_at"]
+    )
+    op.create_table(
         "pending_sign_in",
         sa.Column("handle_hash", sa.LargeBinary(), nullable=False),
         sa.Column("connection", sa.Text(), nullable=False),
@@ -75,6 +90,33 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_person_key_created_at"), "person_key", ["created_at"])
     op.create_table(
+        "provider_logout",
+        sa.Column("logout_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("issued_at", sa.BigInteger(), nullable=False),
+        sa.Column("kept_until", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("logout_hash", name=op.f("pk_provider_logout")),
+    )
+    op.create_index(op.f("ix_provider_logout_kept_until"), "provider_logout", ["kept_until"])
+    op.create_table(
+        "provider_metadata",
+        sa.Column("connection", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text(), nullable=False),
+        sa.Column("last_modified", sa.Text(), nullable=False),
+        sa.Column("fetched_at", sa.BigInteger(), nullable=False),
+        sa.Column("checked_at", sa.BigInteger(), nullable=False),
+        sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.Column("held_source", sa.Text(), nullable=False),
+        sa.Column("held_document", sa.Text(), nullable=False),
+        sa.Column("held_digest", sa.Text(), nullable=False),
+        sa.Column("held_at", sa.BigInteger(), nullable=False),
+        sa.Column("held_changes", sa.Text(), nullable=False),
+        sa.Column("rejected_digest", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("connection", name=op.f("pk_provider_metadata")),
+    )
+    op.create_table(
         "ring",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("place", sa.SmallInteger(), nullable=False),
@@ -91,6 +133,7 @@ def upgrade() -> None:
         sa.Column("organization_id", sa.Text(), nullable=False),
         sa.Column("person", sa.Text(), nullable=False),
         sa.Column("subject_key", sa.Text(), nullable=False),
+        sa.Column("stable_hash", sa.LargeBinary(), nullable=False),
         sa.Column("user_id", sa.Text(), nullable=False),
         sa.Column("connection", sa.Text(), nullable=False),
         sa.Column("email", sa.Text(), nullable=False),
@@ -138,17 +181,35 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_session_idle_at"), "session", ["idle_at"])
     op.create_index(op.f("ix_session_organization_id_user_id"), "session", ["organization_id", "user_id"])
+    op.create_table(
+        "provider_session",
+        sa.Column("session_id", sa.Text(), nullable=False),
+        sa.Column("connection", sa.Text(), nullable=False),
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("name_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("index_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("sealed", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["session_id"], ["session.id"], name=op.f("fk_provider_session_session_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("session_id", name=op.f("pk_provider_session")),
+    )
+    op.create_index(op.f("ix_provider_session_name_hash"), "provider_session", ["name_hash"])
 
 
 def downgrade() -> None:
     for table in (
+        "provider_session",
         "session",
         "role_grant",
         "account",
         "user",
         "ring",
+        "provider_metadata",
+        "provider_logout",
         "person_key",
         "pending_sign_in",
+        "metadata_change",
         "lease",
         "decision_record",
         "claimed_assertion",

@@ -1,0 +1,90 @@
+"""Sessions under the names of an identity provider: kept, looked up, and ended from there.
+
+A name is stored as its hash alone. A logout and a sign-in of one name follow one another: on
+SQLite there is one writer; on PostgreSQL the first statement of each takes a lock of that name
+until its transaction ends (``postgres.GATES``), and only then does the next one look. So each
+session is either seen by the logout or sees it, and none slips between.
+"""
+
+from datetime import datetime
+
+from federation.errors import Check, SignInExpired
+from federation.identity import Decision, Session
+from federation.store import rows, sql
+from federation.store.rows import Steps, micros
+from federation.store.values import PROVIDER_INDEXES
+
+
+def keep(session: Session, decision: Decision, sealed: str, now: datetime) -> Steps[None]:
+    """Note under which names the provider ends this session, unless it has done so already.
+
+    Raises:
+        SignInExpired: ``signin.logged_out``.
+
+    Source:
+        SAML Core §3.7.3.1: a logout request is applied to an assertion that arrives after it.
+        Not to one of a later authentication, or nobody could sign in again.
+    """
+    theirs = decision.identity.provider_session
+    if theirs is None:
+        raise ValueError("the decision names no session of the provider")
+    names = {
+        "name_hash": rows.digest(session.connection, theirs.name),
+        "index_hash": rows.digest(session.connection, theirs.name, theirs.index),
+    }
+    yield (
+        sql.ADD_PROVIDER_SESSION,
+        {
+            **names,
+            "gate": _gate(names["name_hash"]),
+            "session_id": session.id,
+            "connection": session.connection,
+            "organization_id": session.organization,
+            "sealed": sealed,
+        },
+    )
+    instant = decision.identity.authentication.instant
+    for (issued_at,) in (yield sql.FIND_LOGOUT, {**names, "now": micros(now)}):
+        if instant is None or micros(instant) <= issued_at:
+            said = "the identity provider has ended this session since the person signed in there"
+            check = Check("signin.logged_out", said)
+            raise SignInExpired("signin.logged_out", said, (*decision.checks, check))
+
+
+def find(token_hash: bytes, now: datetime) -> Steps[tuple[str, str] | None]:
+    """Connection and sealed words of a live session; two reads by key, in one statement."""
+    found = yield sql.FIND_PROVIDER_SESSION, {"token_hash": token_hash, "now": micros(now)}
+    return (str(found[0][0]), str(found[0][1])) if found else None
+
+
+def end(
+    connection: str,
+    name: str,
+    indexes: tuple[str, ...],
+    *,
+    issued_at: datetime,
+    until: datetime,
+    now: datetime,
+) -> Steps[tuple[bytes, ...]]:
+    """Remember the logout, then end what it names; return the token hashes of the live ones."""
+    if len(indexes) > PROVIDER_INDEXES:
+        raise ValueError("a logout names more sessions than it may")
+    name_hash = rows.digest(connection, name)
+    # In one order everywhere, so that two logouts at one moment do not wait for each other.
+    index_hashes = sorted({rows.digest(connection, name, index) for index in indexes})
+    times = {"issued_at": micros(issued_at), "kept_until": micros(until)}
+    for logout_hash in index_hashes or [name_hash]:
+        yield sql.REMEMBER_LOGOUT, {**times, "logout_hash": logout_hash, "gate": _gate(name_hash)}
+    whose = {"name_hash": name_hash, "now": micros(now)}
+    if not index_hashes:
+        return tuple(token_hash for (token_hash,) in (yield sql.END_PROVIDER_SESSIONS, whose))
+    ended: list[bytes] = []
+    for index_hash in index_hashes:
+        found = yield sql.END_PROVIDER_SESSION, {**whose, "index_hash": index_hash}
+        ended += (token_hash for (token_hash,) in found)
+    return tuple(ended)
+
+
+def _gate(name_hash: bytes) -> int:
+    """The key of a name's lock; two names that share one wait for each other, and no more."""
+    return int.from_bytes(name_hash[:8], "big", signed=True)
