@@ -46,7 +46,7 @@ def sent(text: str) -> dict[str, str]:
 
 def judge(idp: SamlIdp, encoded: str) -> str:
     now = clock.now()
-    known = metadata.read_metadata(idp.metadata(), entity_id=None, development=False, now=NOW)
+    known = metadata.read_metadata(idp.metadata(), entity_id=None, development=False, now=NOW, signers=())
     want = expected(idp=known, now=now, asked_at=now, skew=timedelta(0))
     try:
         return service_provider.accept(bindings.decode_post(encoded), want).subject.value
@@ -129,7 +129,7 @@ def test_nobody_else_is_answered(browser: TestClient, url: str) -> None:
 def test_the_metadata_is_served(idp: SamlIdp, browser: TestClient) -> None:
     answer = browser.get("/metadata")
     assert answer.headers["content-type"] == "application/samlmetadata+xml"
-    read = metadata.read_metadata(answer.content, entity_id=IDP, development=False, now=NOW)
+    read = metadata.read_metadata(answer.content, entity_id=IDP, development=False, now=NOW, signers=())
     assert read.sso_url == idp.sso_url
 
 

@@ -233,7 +233,7 @@ async def _connection(config: Settings, name: str, fetch: Fetch, now: datetime) 
             config.connections[name],
             config.base_url,
             development=config.development,
-            signing_certificate=None,
+            own=None,
             now=now,
         )
         asked = (
@@ -266,8 +266,13 @@ async def _saml(entry: Saml, topic: str, fetch: Fetch, now: datetime) -> AsyncIt
     if answer.status != _OK:
         yield _failed(topic, f"{entry.metadata_url} answers {answer.status}", "see metadata.url")
         return
+    source = entry.connection.metadata
     idp = metadata.read_metadata(
-        answer.body, entity_id=entry.connection.entity_id, development=entry.development, now=now
+        answer.body,
+        entity_id=entry.connection.entity_id,
+        development=entry.development,
+        now=now,
+        signers=metadata.read_certificates(source.certificates) if source else (),
     )
     yield _ok(topic, f"{entry.metadata_url} answers with the metadata of {idp.entity_id}")
     yield _clock(topic, answer, entry.connection.clock_skew, now)

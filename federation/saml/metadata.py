@@ -7,40 +7,29 @@ wrong with a document is said with what mends it. Pure: fetching and files are t
 import base64
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape, quoteattr
 
 from federation.errors import AssertionRefused, ConfigurationError
-from federation.saml import signature, xml
+from federation.saml import scopes, signature, validity, xml
 from federation.saml.bindings import HTTP_POST, HTTP_REDIRECT
+from federation.saml.scopes import Scope
 from federation.saml.xml import DS, EMAIL_ADDRESS, SAMLP, Element
 
 MD = "{urn:oasis:names:tc:SAML:2.0:metadata}"
+_ENTITY = MD + "EntityDescriptor"
+_ENTITIES = MD + "EntitiesDescriptor"
+_WORDS = {"SingleSignOnService": "single sign-on", "SingleLogoutService": "single logout"}
+_ENTITY_ID = 1024  # characters; Metadata §2.2.1
 _OCTETS = 2 * 1024 * 1024
 _ELEMENTS = 200_000
 _KEYS = 8  # each costs a verification where a signature is forged
 _PROTOCOL = SAMLP[1:-1]
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-_ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
-    """A domain that an identity provider may speak for (``shibmd:Scope``)."""
-
-    value: str  # as written
-    regexp: bool
-    pattern: Any = field(default=None, repr=False, compare=False)  # compiled by RE2, where it is one
-
-    def matches(self, scope: str) -> bool:
-        """Tell whether this allows a scope; ASCII letters of either case are the same."""
-        if self.regexp:
-            return scope.isascii() and self.pattern.fullmatch(_lower(scope)) is not None
-        return _lower(scope) == _lower(self.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +56,12 @@ class IdentityProvider:
 
 
 def read_metadata(
-    document: bytes, *, entity_id: str | None, development: bool, now: datetime
+    document: bytes,
+    *,
+    entity_id: str | None,
+    development: bool,
+    now: datetime,
+    signers: tuple[signature.VerificationKey, ...],
 ) -> IdentityProvider:
     """Read the identity provider that a metadata document describes.
 
@@ -76,40 +70,81 @@ def read_metadata(
         entity_id: Which entity; None where the document describes one identity provider only.
         development: Let it sign in over http on loopback.
         now: UTC, aware; ``validUntil`` is held against it.
+        signers: One of these must have signed the document, or the entity in it; () takes it unsigned.
 
     Raises:
         ConfigurationError: ``saml.metadata_unreadable``, ``…_entity``, ``…_duplicate``,
-            ``…_several``, ``…_expired``, ``…_no_key``, ``…_no_redirect``, ``…_url``;
-            ``saml.certificate``, ``saml.weak_key``.
+            ``…_several``, ``…_unsigned``, ``…_signature``, ``…_expired``, ``…_cache_duration``,
+            ``…_no_key``, ``…_no_redirect``, ``…_url``, ``…_scope``; ``saml.certificate``,
+            ``saml.weak_key``.
 
-    Source: SAML Metadata §2.3, §2.4.
+    Source: SAML Metadata §2.3, §2.4, §3.1.
     """
-    try:
-        root = xml.parse(document, octets=_OCTETS, elements=_ELEMENTS)
-    except AssertionRefused as refusal:
+    entity, role = _choose(_parse(document), entity_id)
+    # What stands around a signed entity is nobody's word: it may shorten a life, never lengthen it.
+    around = validity.read(entity.iterancestors())
+    if signers:
+        entity, role = _verify(entity, signers)
+    lasts = validity.read((role, entity, *entity.iterancestors()), within=around)
+    validity.require(lasts, now)
+    sso, slo = (
+        _read_endpoints(role, name, development=development)
+        for name in ("SingleSignOnService", "SingleLogoutService")
+    )
+    if not sso:
         raise ConfigurationError(
-            "saml.metadata_unreadable", f"the metadata cannot be used: {refusal.detail} ({refusal.code})"
-        ) from None
-    entity, role = _choose(root, entity_id)
-    for element in (role, entity, *entity.iterancestors()):
-        _require_valid(element, now)
+            "saml.metadata_no_redirect",
+            "the identity provider offers SingleSignOnService neither by HTTP-Redirect nor by HTTP-POST; "
+            "switch one of these bindings on",
+        )
+    extensions = (one for level in (role, entity) for one in level.findall(MD + "Extensions"))
+    nowhere = _Endpoint("", "")
+    slo_redirect, slo_post = slo.get(HTTP_REDIRECT, nowhere), slo.get(HTTP_POST, nowhere)
     return IdentityProvider(
         entity_id=entity.get("entityID", ""),
-        sso_redirect_url=_sso_url(role, development=development),
+        sso_redirect_url=sso.get(HTTP_REDIRECT, nowhere).location,
+        sso_post_url=sso.get(HTTP_POST, nowhere).location,
+        slo_redirect_url=slo_redirect.location,
+        slo_redirect_response_url=slo_redirect.response_location,
+        slo_post_url=slo_post.location,
+        slo_post_response_url=slo_post.response_location,
         keys=_keys(role),
+        wants_signed_requests=scopes.read_boolean(role, "WantAuthnRequestsSigned"),
+        scopes=scopes.read(extensions),
+        valid_until=lasts.valid_until,
+        refresh_after=lasts.refresh_after,
     )
 
 
+def read_certificates(texts: Sequence[bytes | str]) -> tuple[signature.VerificationKey, ...]:
+    """Read the certificates that were written down, at least one; () becomes ().
+
+    Args:
+        texts: PEM text (several in one are fine) or bare base64 of DER.
+
+    Raises:
+        ConfigurationError: ``saml.metadata_no_key``, ``saml.certificate``, ``saml.weak_key``.
+    """
+    found = [body for text in texts for body in _bodies(text)]
+    return _read_keys(found, "certificates is empty") if texts else ()
+
+
 def from_fields(
-    *, entity_id: str, sso_url: str, certificates: Sequence[bytes | str], development: bool
+    *,
+    entity_id: str,
+    sso_url: str,
+    certificates: Sequence[bytes | str],
+    development: bool,
+    slo_url: str = "",
 ) -> IdentityProvider:
     """Make an identity provider from what was typed in.
 
     Args:
         entity_id: The IdP's, exactly as it names itself.
-        sso_url: Its SingleSignOnService for HTTP-Redirect.
-        certificates: PEM text (several in one are fine) or bare base64 of DER.
+        sso_url: Its SingleSignOnService, whichever binding is used.
+        certificates: As for ``read_certificates``.
         development: Let it sign in over http on loopback.
+        slo_url: Its SingleLogoutService, for requests and responses; "" where it has none.
 
     Raises:
         ConfigurationError: ``saml.metadata_entity``, ``…_url``, ``…_no_key``;
@@ -119,11 +154,17 @@ def from_fields(
         raise ConfigurationError(
             "saml.metadata_entity", "entity_id is empty; copy it from the identity provider"
         )
-    found = [body for text in certificates for body in _bodies(text)]
+    sso = _require_url(sso_url, "single sign-on", development=development)
+    slo = _require_url(slo_url, "single logout", development=development) if slo_url else ""
     return IdentityProvider(
         entity_id=entity_id,
-        sso_redirect_url=_require_url(sso_url, development=development),
-        keys=_read_keys(found, "certificates is empty"),
+        sso_redirect_url=sso,
+        sso_post_url=sso,
+        slo_redirect_url=slo,
+        slo_redirect_response_url=slo,
+        slo_post_url=slo,
+        slo_post_response_url=slo,
+        keys=_read_keys([body for text in certificates for body in _bodies(text)], "certificates is empty"),
     )
 
 
@@ -156,25 +197,29 @@ def describe(*, sp_entity_id: str, acs_url: str, signing_certificate: bytes | No
     ).encode()
 
 
-def _lower(text: str) -> str:
-    """Fold ASCII letters and nothing else: no other character may become one of them."""
-    return text.translate(_ASCII_LOWER)
+def _parse(document: bytes) -> Element:
+    try:
+        root = xml.parse(document, octets=_OCTETS, elements=_ELEMENTS)
+    except AssertionRefused as refusal:
+        raise ConfigurationError(
+            "saml.metadata_unreadable", f"the metadata cannot be used: {refusal.detail} ({refusal.code})"
+        ) from None
+    if root.tag not in (_ENTITY, _ENTITIES):
+        raise ConfigurationError(
+            "saml.metadata_unreadable", "the document is not SAML metadata; its root is no EntityDescriptor"
+        )
+    return root
 
 
 def _choose(root: Element, entity_id: str | None) -> tuple[Element, Element]:
     """Return the entity that was asked for, and its one identity provider role."""
-    if root.tag not in (MD + "EntityDescriptor", MD + "EntitiesDescriptor"):
-        raise ConfigurationError(
-            "saml.metadata_unreadable", "the document is not SAML metadata; its root is no EntityDescriptor"
-        )
-    entities = list(root.iter(MD + "EntityDescriptor"))
-    names = [entity.get("entityID", "") for entity in entities]
+    entities = list(_entities(root))
     if entity_id is not None:
+        names = [entity.get("entityID", "") for entity in entities[:5]]
         entities = [entity for entity in entities if entity.get("entityID") == entity_id]
         if not entities:
             raise ConfigurationError(
-                "saml.metadata_entity",
-                f"the metadata does not describe {entity_id!r}; it describes {names[:5]}",
+                "saml.metadata_entity", f"the metadata does not describe {entity_id!r}; it describes {names}"
             )
         if len(entities) > 1:
             raise ConfigurationError("saml.metadata_duplicate", f"the metadata describes {entity_id!r} twice")
@@ -190,9 +235,19 @@ def _choose(root: Element, entity_id: str | None) -> tuple[Element, Element]:
         )
     if len(found) > 1:
         raise ConfigurationError("saml.metadata_duplicate", "the entity has two IDPSSODescriptor; keep one")
-    if not found[0][0].get("entityID", "").strip():
-        raise ConfigurationError("saml.metadata_entity", "the EntityDescriptor has no entityID")
+    if not 0 < len(found[0][0].get("entityID", "").strip()) <= _ENTITY_ID:
+        raise ConfigurationError(
+            "saml.metadata_entity", "the EntityDescriptor has no entityID, or a huge one"
+        )
     return found[0]
+
+
+def _entities(element: Element) -> Iterator[Element]:
+    """Yield every entity, in whatever groups (§2.3.1); one that stands elsewhere describes nobody."""
+    if element.tag == _ENTITY:
+        yield element
+    for child in element.iterchildren(_ENTITY, _ENTITIES) if element.tag == _ENTITIES else ():
+        yield from _entities(child)
 
 
 def _roles(entity: Element) -> Iterator[Element]:
@@ -201,34 +256,51 @@ def _roles(entity: Element) -> Iterator[Element]:
             yield role
 
 
-def _require_valid(element: Element, now: datetime) -> None:
-    written = element.get("validUntil")
-    if written is None:
-        return
-    try:
-        until = datetime.fromisoformat(written)
-    except ValueError:
-        until = None
-    if until is None or until.tzinfo is None:
-        raise ConfigurationError("saml.metadata_expired", "validUntil is not a time in UTC")
-    if now >= until:
+def _verify(entity: Element, signers: tuple[signature.VerificationKey, ...]) -> tuple[Element, Element]:
+    """Return the entity and its role anew, from the octets that a signer signed (§3.1).
+
+    Signed is the outermost element that carries a signature: whoever publishes a list signs that.
+    """
+    name = entity.get("entityID", "")
+    levels = (*reversed(list(entity.iterancestors())), entity)
+    carrier = next((level for level in levels if level.find(xml.SIGNATURE) is not None), None)
+    if carrier is None:
         raise ConfigurationError(
-            "saml.metadata_expired",
-            f"the metadata was valid until {until.isoformat()}; fetch it again from the IdP",
+            "saml.metadata_unsigned",
+            "neither the metadata nor the entity is signed, and metadata.certificates asks for it",
         )
+    try:
+        signed = signature.verify_element(carrier, keys=signers, legacy=frozenset())
+    except AssertionRefused as refusal:
+        raise ConfigurationError(
+            "saml.metadata_signature",
+            f"the metadata's signature does not hold: {refusal.detail} ({refusal.code})",
+        ) from None
+    return _choose(signed.root, name)
 
 
-def _sso_url(role: Element, *, development: bool) -> str:
-    for service in role.findall(MD + "SingleSignOnService"):
-        if service.get("Binding") == HTTP_REDIRECT:
-            return _require_url(service.get("Location", ""), development=development)
-    raise ConfigurationError(
-        "saml.metadata_no_redirect",
-        "the identity provider offers no SingleSignOnService by HTTP-Redirect; switch that binding on",
-    )
+class _Endpoint(NamedTuple):
+    location: str
+    response_location: str
 
 
-def _require_url(url: str, *, development: bool) -> str:
+def _read_endpoints(role: Element, name: str, *, development: bool) -> dict[str, _Endpoint]:
+    """Return the first endpoint of each binding that we speak (§2.2.2)."""
+    found: dict[str, _Endpoint] = {}
+    word = _WORDS[name]
+    for service in role.findall(MD + name):
+        binding = service.get("Binding", "")
+        if binding not in (HTTP_REDIRECT, HTTP_POST) or binding in found:
+            continue
+        location = _require_url(service.get("Location", ""), word, development=development)
+        answers = service.get("ResponseLocation")
+        found[binding] = _Endpoint(
+            location, location if answers is None else _require_url(answers, word, development=development)
+        )
+    return found
+
+
+def _require_url(url: str, what: str, *, development: bool) -> str:
     """https; in development also http, on loopback alone. No fragment, no user, no controls."""
     try:
         parts = urlsplit(url)
@@ -237,9 +309,9 @@ def _require_url(url: str, *, development: bool) -> str:
     except ValueError:
         host, plain = "", False
     if not plain or not host or "#" in url or "@" in parts.netloc:
-        raise ConfigurationError("saml.metadata_url", "the single sign-on URL is not an absolute URL")
+        raise ConfigurationError("saml.metadata_url", f"the {what} URL is not an absolute URL")
     if parts.scheme != "https" and not (development and parts.scheme == "http" and host in _LOOPBACK):
-        raise ConfigurationError("saml.metadata_url", "the single sign-on URL is not https")
+        raise ConfigurationError("saml.metadata_url", f"the {what} URL is not https")
     return url
 
 
