@@ -5,11 +5,14 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import rsa
+
 from federation.demo.saml_idp import SamlIdp
 from federation.demo.users import USERS
 from federation.errors import FederationError
 from federation.identity import VerifiedAssertion
 from federation.saml import metadata, service_provider
+from federation.saml.encryption import DecryptionKey
 from federation.saml.metadata import IdentityProvider
 from federation.saml.profile import Expected, Terms
 from federation.saml.xml import EMAIL_ADDRESS
@@ -32,7 +35,9 @@ def peer() -> SamlIdp:
 
 @cache
 def trusted() -> IdentityProvider:
-    return metadata.read_metadata(peer().metadata(), entity_id=None, development=False, now=NOW)
+    return metadata.read_metadata(
+        peer().metadata(), entity_id=None, development=False, now=NOW, signers=()
+    )
 
 
 def terms(**other: Any) -> Terms:
@@ -71,8 +76,17 @@ def response(**knobs: Any) -> bytes:
     return peer().response(user=USER, acs_url=ACS, sp_entity_id=SP, request_id=REQUEST, now=NOW, **knobs)
 
 
+@cache
+def encryption_key() -> rsa.RSAPrivateKey:
+    """Our own, to which the peer encrypts."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
 def accept(document: bytes, **other: Any) -> VerifiedAssertion:
-    return service_provider.accept(document, expected(**other))
+    keys = other.pop("decryption_keys", None)
+    if keys is None:
+        keys = (DecryptionKey(encryption_key()),)
+    return service_provider.accept(document, expected(**other), decryption_keys=keys)
 
 
 def refusal(document: bytes, **other: Any) -> FederationError:

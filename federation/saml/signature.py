@@ -9,30 +9,24 @@ SignedXml that leaves here is parsed again from exactly those.
 import base64
 import binascii
 import hashlib
-from collections.abc import Callable
 from dataclasses import InitVar, dataclass
 from datetime import datetime
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, Protocol
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from lxml import etree
 
 from federation.errors import ConfigurationError
-from federation.saml import xml
+from federation.saml import algorithms, layout, xml
+from federation.saml.algorithms import PublicKey
 from federation.saml.bindings import Redirected
+from federation.saml.layout import AssertionLayout, EncryptedLayout, Layout
 from federation.saml.xml import DS, Element, refuse
-
-PublicKey: TypeAlias = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 
 EXC_C14N = "http://www.w3.org/2001/10/xml-exc-c14n#"
 ENVELOPED = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
-_MORE = "http://www.w3.org/2001/04/xmldsig-more#"
-_MORE_2007 = "http://www.w3.org/2007/05/xmldsig-more#"
-_ENC = "http://www.w3.org/2001/04/xmlenc#"
 _RSA_BITS = 2048
 _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 _PREFIXES = 16
@@ -46,63 +40,6 @@ class VerificationKey:
     fingerprint: str  # SHA-256 of the certificate, hex
     not_after: datetime  # UTC
 
-
-@dataclass(frozen=True, slots=True)
-class _Rsa:
-    hash: hashes.HashAlgorithm
-    padding: padding.AsymmetricPadding
-
-    def verify(self, key: PublicKey, value: bytes, octets: bytes) -> bool:
-        if not isinstance(key, rsa.RSAPublicKey):
-            return False
-        return _holds(key.verify, value, octets, self.padding, self.hash)
-
-
-@dataclass(frozen=True, slots=True)
-class _Ecdsa:
-    hash: hashes.HashAlgorithm
-
-    def verify(self, key: PublicKey, value: bytes, octets: bytes) -> bool:
-        if not isinstance(key, ec.EllipticCurvePublicKey):
-            return False
-        # RFC 6931 §2.3.6: r and s side by side, each as long as the curve's order; not DER.
-        size = (key.curve.key_size + 7) // 8
-        if len(value) != 2 * size:
-            return False
-        pair = encode_dss_signature(int.from_bytes(value[:size]), int.from_bytes(value[size:]))
-        return _holds(key.verify, pair, octets, ec.ECDSA(self.hash))
-
-
-def _holds(verify: Callable[..., None], *arguments: Any) -> bool:
-    try:
-        verify(*arguments)
-    except InvalidSignature:
-        return False
-    return True
-
-
-_SHA = {"256": hashes.SHA256(), "384": hashes.SHA384(), "512": hashes.SHA512()}
-# The whole allow-list: each method is bound to its kind of key.
-_METHODS: dict[str, _Rsa | _Ecdsa] = (
-    {f"{_MORE}rsa-sha{bits}": _Rsa(sha, padding.PKCS1v15()) for bits, sha in _SHA.items()}
-    | {  # RFC 6931 §2.3.10: MGF1 with the same hash, the salt as long as the digest
-        f"{_MORE_2007}sha{bits}-rsa-MGF1": _Rsa(
-            sha, padding.PSS(padding.MGF1(sha), padding.PSS.DIGEST_LENGTH)
-        )
-        for bits, sha in _SHA.items()
-    }
-    | {f"{_MORE}ecdsa-sha{bits}": _Ecdsa(sha) for bits, sha in _SHA.items()}
-)
-_DIGESTS: dict[str, Callable[[bytes], Any]] = {
-    f"{_ENC}sha256": hashlib.sha256,
-    f"{_MORE}sha384": hashlib.sha384,
-    f"{_ENC}sha512": hashlib.sha512,
-}
-
-_QUERY_SHA1: dict[str, _Rsa | _Ecdsa] = {  # for a connection that excepts it
-    "http://www.w3.org/2000/09/xmldsig#rsa-sha1": _Rsa(hashes.SHA1(), padding.PKCS1v15()),  # noqa: S303
-    f"{_MORE}ecdsa-sha1": _Ecdsa(hashes.SHA1()),  # noqa: S303
-}
 
 _SIGNED_INFO = [DS + "CanonicalizationMethod", DS + "SignatureMethod", DS + "Reference"]
 _REFERENCE = [DS + "Transforms", DS + "DigestMethod", DS + "DigestValue"]
@@ -125,11 +62,12 @@ class SignedXml:
     """An element parsed again from exactly the octets whose digest a known key signed."""
 
     root: Element
+    fingerprint: str  # SHA-256 of the certificate whose key it was, hex
     seal: InitVar[_Seal]
 
     def __post_init__(self, seal: _Seal) -> None:
         if seal is not _SEAL:
-            raise TypeError("SignedXml is made by signature.verify only")
+            raise TypeError("SignedXml is made by this module only")
 
 
 class SignedMessage(NamedTuple):
@@ -138,7 +76,22 @@ class SignedMessage(NamedTuple):
     assertion: SignedXml
     response: SignedXml | None
     unverified_response: Element  # as received; only ever a reason to refuse
-    both: bool  # each of the two carries its own signature
+    response_key: str  # fingerprint of the certificate that verified the Response; "" where unsigned
+    assertion_key: str  # the same of the Assertion's own signature
+    encrypted: bool  # the whole Assertion was
+    encrypted_parts: bool  # its NameID or attributes are
+
+    @property
+    def both(self) -> bool:
+        """Whether each of the two carries its own signature."""
+        return bool(self.response_key and self.assertion_key)
+
+
+class Decrypt(Protocol):
+    """Opens an EncryptedAssertion into the root of a new untrusted document."""
+
+    def __call__(self, encrypted: Element, *, covered: bool) -> Element:
+        """Decrypt; ``covered`` where a signature that held covers the ciphertext."""
 
 
 class _Unverified(NamedTuple):
@@ -147,9 +100,9 @@ class _Unverified(NamedTuple):
     element: Element
     signature: Element
     signed_info: bytes
-    method: _Rsa | _Ecdsa
+    method: algorithms.Method
     value: bytes
-    digest: Callable[[bytes], Any]
+    digest: algorithms.Digest
     digest_value: bytes
     prefixes: list[str]
 
@@ -182,44 +135,140 @@ def read_key(certificate: bytes) -> VerificationKey:
     )
 
 
-def verify(layout: xml.Layout, keys: tuple[VerificationKey, ...]) -> SignedMessage:
+def verify(found: Layout, keys: tuple[VerificationKey, ...], *, legacy: frozenset[str]) -> SignedMessage:
     """Verify every signature of a message, and return what was signed.
 
     Args:
-        layout: From ``xml.read_layout``; its tree is spent afterwards.
+        found: From ``layout.read``; its tree is spent afterwards.
         keys: The connection's own, never from the message.
+        legacy: The weak algorithms that this connection excepts.
 
     Raises:
-        AssertionRefused: STEPS from ``saml.unsigned`` on.
+        AssertionRefused: ``saml.unsigned``, ``xml.SIGNED``.
 
     Source: SAML Core §5.4, XML-DSig §3.2.
     """
     # The Response first: its digest covers the Assertion with the Assertion's own signature.
-    places = ((layout.response, layout.response_signature), (layout.assertion, layout.assertion_signature))
-    claims = [_read(element, signature) for element, signature in places if signature is not None]
-    for claim in claims:
-        if not any(claim.method.verify(key.public_key, claim.value, claim.signed_info) for key in keys):
-            refuse("saml.signature")
+    places = ((found.response, found.response_signature), (found.assertion, found.assertion_signature))
+    claims = [_read(element, signature, legacy) for element, signature in places if signature is not None]
+    signers = [_verify_key(claim, keys) for claim in claims]
     octets = [_verify_digest(claim) for claim in claims]
     if not octets:
         refuse("saml.unsigned")
     read = _reparse(octets[0], claims[0])
-    if claims[0].element is layout.assertion:
+    if claims[0].element is found.assertion:
         return SignedMessage(
-            assertion=SignedXml(read, _SEAL),
+            assertion=SignedXml(read, signers[0], _SEAL),
             response=None,
-            unverified_response=layout.response,
-            both=False,
+            unverified_response=found.response,
+            response_key="",
+            assertion_key=signers[0],
+            encrypted=False,
+            encrypted_parts=found.encrypted_parts,
         )
     inner = read.find(xml.ASSERTION)
     if inner is None:
         refuse("saml.one_assertion")
     return SignedMessage(
-        assertion=SignedXml(inner, _SEAL),
-        response=SignedXml(read, _SEAL),
+        assertion=SignedXml(inner, signers[-1], _SEAL),
+        response=SignedXml(read, signers[0], _SEAL),
         unverified_response=read,
-        both=len(claims) > 1,
+        response_key=signers[0],
+        assertion_key=signers[1] if len(signers) > 1 else "",
+        encrypted=False,
+        encrypted_parts=found.encrypted_parts,
     )
+
+
+def verify_encrypted(
+    found: EncryptedLayout, keys: tuple[VerificationKey, ...], *, legacy: frozenset[str], decrypt: Decrypt
+) -> SignedMessage:
+    """Verify a message whose Assertion is encrypted: what is signed outside, before it is opened.
+
+    An EncryptedAssertion by itself proves nothing, since anybody can encrypt to us: its ciphertext
+    is signed with the Response, or the Assertion inside has a signature of its own, or both.
+
+    Args:
+        found: From ``layout.read``; its tree is spent afterwards.
+        keys: The connection's own, never from the message.
+        legacy: The weak algorithms that this connection excepts.
+        decrypt: How the Assertion is opened; its ``covered`` is said here alone.
+
+    Raises:
+        AssertionRefused: ``saml.unsigned``, ``xml.SIGNED``; what ``decrypt`` and
+            ``layout.read_assertion`` raise.
+
+    Source: SAML Core §6.2; XML-DSig §3.2.
+    """
+    envelope, encrypted = None, found.encrypted
+    if found.response_signature is not None:
+        envelope = _verify_one(found.response, found.response_signature, keys, legacy)
+        # Of the digested octets; ``layout.read`` saw that it stands there once.
+        inside = envelope.root.find(layout.ENCRYPTED_ASSERTION)
+        if inside is None:
+            refuse("saml.one_assertion")
+        encrypted = inside
+    inner = layout.read_assertion(decrypt(encrypted, covered=envelope is not None))
+    if inner.signature is not None:
+        assertion = _verify_one(inner.assertion, inner.signature, keys, legacy)
+    elif envelope is not None:
+        assertion = _covered(inner, envelope)
+    else:
+        refuse("saml.unsigned")
+    return SignedMessage(
+        assertion=assertion,
+        response=envelope,
+        unverified_response=found.response if envelope is None else envelope.root,
+        response_key="" if envelope is None else envelope.fingerprint,
+        assertion_key="" if inner.signature is None else assertion.fingerprint,
+        encrypted=True,
+        encrypted_parts=inner.encrypted_parts,
+    )
+
+
+def _covered(inner: AssertionLayout, envelope: SignedXml) -> SignedXml:
+    """Return an Assertion whose ciphertext was signed, read as a signed one would be."""
+    xml.require_plain_namespaces(inner.assertion)
+    return SignedXml(xml.reparse(canonicalize(inner.assertion, [])), envelope.fingerprint, _SEAL)
+
+
+def verify_element(root: Element, *, keys: tuple[VerificationKey, ...], legacy: frozenset[str]) -> SignedXml:
+    """Verify the one enveloped signature of a whole document: a logout message, or metadata.
+
+    Args:
+        root: From ``xml.parse``; its tree is spent afterwards.
+        keys: Whose signature it must be, never from the document.
+        legacy: The weak algorithms that this connection excepts.
+
+    Raises:
+        AssertionRefused: ``saml.id``, ``saml.unsigned``, ``saml.signature_place``, ``xml.SIGNED``.
+
+    Source: SAML Core §5.4; Metadata §3.
+    """
+    if not root.get("ID"):
+        refuse("saml.id", "the document that should be signed has no ID")
+    signatures = root.findall(xml.SIGNATURE)
+    if not signatures:
+        refuse("saml.unsigned", "the document is not signed")
+    if len(signatures) > 1:
+        refuse("saml.signature_place", "the document is signed more than once")
+    return _verify_one(root, signatures[0], keys, legacy)
+
+
+def _verify_one(
+    element: Element, signature: Element, keys: tuple[VerificationKey, ...], legacy: frozenset[str]
+) -> SignedXml:
+    claim = _read(element, signature, legacy)
+    signer = _verify_key(claim, keys)
+    return SignedXml(_reparse(_verify_digest(claim), claim), signer, _SEAL)
+
+
+def _verify_key(claim: _Unverified, keys: tuple[VerificationKey, ...]) -> str:
+    """Return the fingerprint of the certificate whose key made the signature."""
+    for key in keys:
+        if claim.method.verify(key.public_key, claim.value, claim.signed_info):
+            return key.fingerprint
+    return refuse("saml.signature")
 
 
 def verify_query(
@@ -239,9 +288,7 @@ def verify_query(
     """
     if not (redirected.sig_alg and redirected.signature):
         refuse("saml.query_unsigned", "the query has no SigAlg with a Signature")
-    method = _METHODS.get(redirected.sig_alg)
-    if method is None and "sha1" in legacy:
-        method = _QUERY_SHA1.get(redirected.sig_alg)
+    method = algorithms.find_method(redirected.sig_alg, legacy)
     if method is None:
         refuse("saml.algorithm")
     octets, value = redirected.signed_octets, redirected.signature
@@ -262,7 +309,7 @@ def _plain(value: bytes, key: PublicKey) -> bytes:
         return b""
 
 
-def _read(element: Element, signature: Element) -> _Unverified:
+def _read(element: Element, signature: Element, legacy: frozenset[str]) -> _Unverified:
     """Hold a Signature to its one allowed shape; nothing is computed for an unknown one."""
     info, value = _children(signature, _SIGNATURE, _SIGNATURE_AND_KEY)[:2]
     canonicalization, method, reference = _children(info, _SIGNED_INFO)
@@ -270,13 +317,14 @@ def _read(element: Element, signature: Element) -> _Unverified:
     if len(value) or len(method) or len(digest_method) or len(digest_value):
         refuse("saml.signed_info")
     steps = list(transforms)
-    algorithms = [_read_algorithm(one) for one in (canonicalization, method, digest_method, *steps)]
-    if algorithms[0] != EXC_C14N:
+    named = [_read_algorithm(one) for one in (canonicalization, method, digest_method, *steps)]
+    if named[0] != EXC_C14N:
         refuse("saml.canonicalization")
-    known, digest = _METHODS.get(algorithms[1]), _DIGESTS.get(algorithms[2])
+    known = algorithms.find_method(named[1], legacy)
+    digest = algorithms.find_digest(named[2], legacy)
     if known is None or digest is None:
         refuse("saml.algorithm")
-    if algorithms[3:] != _ALGORITHMS or [one.tag for one in steps] != _TRANSFORMS or len(steps[0]):
+    if named[3:] != _ALGORITHMS or [one.tag for one in steps] != _TRANSFORMS or len(steps[0]):
         refuse("saml.transforms")
     prefixes = _read_prefixes(steps[1], "saml.transforms")
     if reference.keys() != ["URI"] or reference.get("URI") != f"#{element.get('ID')}":

@@ -1,13 +1,13 @@
 """The one parser and gate: only small, plain, unambiguous XML goes further.
 
 Order: octets first (size, encoding, no DTD, no processing instruction), then one parse
-without entities, network or comments, then one walk over the tree. STEPS is the list of
-what is asked, in that order. Pure: nothing is fetched, nothing external is resolved.
+without entities, network or comments, then one walk over the tree. STEPS is the list of what
+is asked here and behind it. Pure: nothing is fetched, nothing external is resolved.
 """
 
 import re
 import threading
-from typing import NamedTuple, NoReturn, TypeAlias
+from typing import NoReturn, TypeAlias
 
 from lxml import etree
 
@@ -18,6 +18,7 @@ Element: TypeAlias = etree._Element  # noqa: SLF001 (lxml has no public name for
 SAML = "{urn:oasis:names:tc:SAML:2.0:assertion}"
 SAMLP = "{urn:oasis:names:tc:SAML:2.0:protocol}"
 DS = "{http://www.w3.org/2000/09/xmldsig#}"
+XENC = "{http://www.w3.org/2001/04/xmlenc#}"
 RESPONSE = SAMLP + "Response"
 ASSERTION = SAML + "Assertion"
 SIGNATURE = DS + "Signature"
@@ -46,21 +47,24 @@ _NOT_COMMENT_OR_CDATA = re.compile(rb"<!(?!--|\[CDATA\[)")
 # octets: it may find more than there are, never fewer.
 _MAYBE_ID = re.compile(rb"=(?:(?<=[iI][dD]=)|(?<=\s=))")
 
-# Every step of the gate and of ``signature``, in the order in which it is asked.
-STEPS: dict[str, str] = {
+# Every step on the way to a verified message, in the order in which it is asked. Decryption comes
+# behind the signature where that covers the ciphertext, and before it where it stands inside.
+GATE: dict[str, str] = {
     "saml.too_large": "the message is larger than we read",
     "saml.encoding": "the message is not UTF-8, or declares another encoding",
     "saml.doctype": "the message holds a DTD",
     "saml.processing_instruction": "the message holds a processing instruction",
     "saml.not_xml": "the message is not well-formed XML",
-    "saml.limits": "the message has too many elements, attributes, levels or namespaces",
+    "saml.limits": "the message has too many elements, attributes, levels, namespaces or encrypted parts",
     "saml.id": "an identifier is malformed, repeated, or given in another attribute than ID",
     "saml.response": "the message is not one samlp:Response",
-    "saml.encrypted": "the message holds an encrypted part, which this connection does not read",
+    "saml.encrypted": "an encrypted part is not shaped as SAML asks, or stands where none may",
     "saml.signature_place": "a signature stands elsewhere than once under the Response or the Assertion",
     "saml.status": "the identity provider reports that the sign-in failed",
     "saml.one_assertion": "the message does not hold exactly one Assertion, directly under the Response",
     "saml.unsigned": "neither the Response nor the Assertion is signed",
+}  # fmt: skip
+SIGNED: dict[str, str] = {
     "saml.signed_info": "the signature is not shaped as SAML asks",
     "saml.canonicalization": "the signature asks for another canonicalization than exclusive C14N",
     "saml.algorithm": "the signature uses an algorithm that is not allowed",
@@ -70,25 +74,12 @@ STEPS: dict[str, str] = {
     "saml.signature": "no key of this identity provider made the signature",
     "saml.digest": "the signed element was changed after it was signed",
 }  # fmt: skip
-
-# What a failed status may say in our record before anything is verified: a word of this table.
-_STATUS = "urn:oasis:names:tc:SAML:2.0:status:"
-_STATUS_WORDS = frozenset(
-    {
-        "Requester", "Responder", "VersionMismatch", "AuthnFailed", "InvalidAttrNameOrValue",
-        "InvalidNameIDPolicy", "NoAuthnContext", "NoAvailableIDP", "NoPassive", "NoSupportedIDP",
-        "ProxyCountExceeded", "RequestDenied", "RequestUnsupported", "UnknownPrincipal", "UnsupportedBinding",
-    }
-)  # fmt: skip
-
-_PLACED = (
-    RESPONSE,
-    ASSERTION,
-    SIGNATURE,
-    SAML + "EncryptedAssertion",
-    SAML + "EncryptedID",
-    SAML + "EncryptedAttribute",
-)
+DECRYPTED: dict[str, str] = {
+    "saml.encryption_algorithm": "an encrypted part uses an algorithm that is not allowed",
+    "saml.decryption": "an encrypted part cannot be decrypted with our keys",
+    "saml.plaintext": "what was encrypted is not plain XML that stands on its own",
+}  # fmt: skip
+STEPS: dict[str, str] = GATE | SIGNED | DECRYPTED
 
 
 class _Parsers(threading.local):
@@ -110,15 +101,6 @@ class _Parsers(threading.local):
 
 
 _PARSERS = _Parsers()
-
-
-class Layout(NamedTuple):
-    """Where the parts of a message stand. Nothing in it is verified yet."""
-
-    response: Element
-    assertion: Element
-    response_signature: Element | None
-    assertion_signature: Element | None
 
 
 def refuse(step: str, detail: str = "") -> NoReturn:
@@ -210,63 +192,12 @@ def _walk(root: Element) -> list[str]:
         for name in names:
             if name[-2:] not in _ID_ENDINGS:
                 continue
-            # XML-DSig's own elements spell it Id; everywhere else only SAML's ID is one.
-            if name == "ID" or (name == "Id" and str(element.tag).startswith(DS)):
+            # XML-DSig's and XML-Enc's own elements spell it Id; everywhere else only SAML's ID is one.
+            if name == "ID" or (name == "Id" and str(element.tag).startswith((DS, XENC))):
                 found.append(element.get(name, ""))
             elif str(name).rpartition("}")[2].lower() == "id":
                 refuse("saml.id")
     return found
-
-
-def read_layout(response: Element) -> Layout:
-    """Find the one Assertion and the signatures; refuse every other arrangement.
-
-    Raises:
-        AssertionRefused: STEPS from ``saml.response`` to ``saml.unsigned``, ``saml.limits``.
-    """
-    if response.tag != RESPONSE:
-        refuse("saml.response")
-    assertions, signatures = _find_placed(response)
-    places = {element.getparent(): element for element in signatures}
-    if len(places) != len(signatures) or not places.keys() <= {response, *assertions}:
-        refuse("saml.signature_place")
-    if not assertions:
-        _refuse_failure(response)
-    assertion = assertions[0] if len(assertions) == 1 else None
-    if assertion is None or assertion.getparent() is not response:
-        refuse("saml.one_assertion")
-    if not (response.get("ID") and assertion.get("ID")):
-        refuse("saml.id")
-    if not places:
-        refuse("saml.unsigned")
-    return Layout(
-        response=response,
-        assertion=assertion,
-        response_signature=places.get(response),
-        assertion_signature=places.get(assertion),
-    )
-
-
-def _find_placed(response: Element) -> tuple[list[Element], list[Element]]:
-    assertions: list[Element] = []
-    signatures: list[Element] = []
-    for element in response.iter(*_PLACED):
-        if element.tag == SIGNATURE:
-            signatures.append(element)
-        elif element.tag == ASSERTION:
-            assertions.append(element)
-        elif element is not response:
-            refuse("saml.response" if element.tag == RESPONSE else "saml.encrypted")
-    return assertions, signatures
-
-
-def _refuse_failure(response: Element) -> None:
-    """A message without Assertion is most often an error report: say which."""
-    codes = [str(code.get("Value")) for code in response.iter(SAMLP + "StatusCode")]
-    if codes and codes[0] != SUCCESS:
-        words = [code.removeprefix(_STATUS) for code in codes[:2] if code.startswith(_STATUS)]
-        known = ", ".join(word for word in words if word in _STATUS_WORDS)
-        refuse("saml.status", f"{STEPS['saml.status']} ({known or 'for a reason of its own'})")
 
 
 def require_plain_namespaces(element: Element) -> None:
