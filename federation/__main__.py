@@ -236,7 +236,7 @@ def show_metadata(
             read.connections[connection],
             read.base_url,
             development=read.development,
-            signing_certificate=pair.certificate_der,
+            own=registry.own_keys(pair),
             now=clock.now(),
         )
     assert isinstance(entry, registry.Saml)  # noqa: S101  its protocol was asked above

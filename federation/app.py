@@ -78,7 +78,7 @@ async def open_house(config: Settings, *, now: Clock = clock.now) -> AsyncIterat
     if fault := xml.library_fault():
         raise ConfigurationError("start.libraries", fault)
     pair, vault = open_keys(config, now=now)
-    entries = registry.compile_connections(config, signing_certificate=pair.certificate_der, now=now())
+    entries = registry.compile_connections(config, own=registry.own_keys(pair), now=now())
     fetch = Fetch(
         allow=config.outbound.allow,
         proxy=config.outbound.proxy.get_secret_value() if config.outbound.proxy else None,

@@ -5,16 +5,22 @@ alone), the identity provider's trust material, our client registration. Every c
 cannot be compiled is named at once.
 """
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from federation.connection import AnyConnection, OidcConnection, SamlConnection
 from federation.errors import ConfigurationError, FederationError
+from federation.keys import KeyPair
 from federation.oidc import provider
 from federation.oidc.relying_party import Client
 from federation.saml import metadata, profile
+from federation.saml.encryption import DecryptionKey, read_decryption_key
 from federation.saml.metadata import IdentityProvider
+from federation.saml.outgoing import AuthnAsks
+from federation.saml.service_provider import Requests
+from federation.saml.signing import SigningKey, read_signing_key
 from federation.settings import Settings
 
 _FORMATS = {
@@ -26,11 +32,21 @@ _FORMATS = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class Own:
+    """Our own keys, as the SAML room uses them; loaded once."""
+
+    signing: SigningKey
+    decryption: tuple[DecryptionKey, ...]  # current, next, previous
+
+
+@dataclass(frozen=True, kw_only=True)
 class Saml:
     """A SAML connection, ready for its connector."""
 
     connection: SamlConnection
     terms: profile.Terms
+    requests: Requests | None  # None: compiled without our keys, to be looked at only
+    decryption_keys: tuple[DecryptionKey, ...]
     acs_urls: Mapping[str, str]  # path → URL; the first is the one that is asked for
     idp: IdentityProvider | None  # None: to be fetched from metadata_url
     metadata_url: str  # "" where the trust material is in the settings
@@ -59,14 +75,24 @@ class Oidc:
     development: bool  # what is fetched may name http on loopback
 
 
-def compile_connections(
-    settings: Settings, *, signing_certificate: bytes | None, now: datetime
-) -> dict[str, Saml | Oidc]:
+def own_keys(pair: KeyPair) -> Own:
+    """Load our keys for the SAML room, once.
+
+    Raises:
+        ConfigurationError: ``keys.*``.
+    """
+    return Own(
+        signing=read_signing_key(pair.private_key_pem, pair.certificate_der),
+        decryption=(read_decryption_key(pair.private_key_pem),),
+    )
+
+
+def compile_connections(settings: Settings, *, own: Own, now: datetime) -> dict[str, Saml | Oidc]:
     """Compile every connection, in the order of the settings file.
 
     Args:
         settings: Validated.
-        signing_certificate: Ours, DER, for the metadata that we publish; None while nothing is signed.
+        own: Our keys.
         now: UTC, aware; metadata's ``validUntil`` is held against it.
 
     Raises:
@@ -80,7 +106,7 @@ def compile_connections(
                 connection,
                 settings.base_url,
                 development=settings.development,
-                signing_certificate=signing_certificate,
+                own=own,
                 now=now,
             )
         except FederationError as fault:
@@ -98,7 +124,7 @@ def compile_one(
     base_url: str,
     *,
     development: bool,
-    signing_certificate: bytes | None,
+    own: Own | None,
     now: datetime,
 ) -> Saml | Oidc:
     """Compile one connection.
@@ -107,7 +133,7 @@ def compile_one(
         connection: Validated.
         base_url: Our public origin.
         development: Let the provider's documents name http on loopback.
-        signing_certificate: As for ``compile_connections``.
+        own: As for ``compile_connections``; None where nothing will be sent or received.
         now: As for ``compile_connections``.
 
     Raises:
@@ -115,7 +141,7 @@ def compile_one(
     """
     if isinstance(connection, SamlConnection):
         idp = _identity_provider(connection, now, development=development)
-        return _saml(connection, base_url, idp, signing_certificate, development=development)
+        return _saml(connection, base_url, idp, own, development=development)
     return _oidc(connection, base_url, development=development)
 
 
@@ -123,7 +149,7 @@ def _saml(
     connection: SamlConnection,
     base_url: str,
     idp: IdentityProvider | None,
-    signing_certificate: bytes | None,
+    own: Own | None,
     *,
     development: bool,
 ) -> Saml:
@@ -136,13 +162,42 @@ def _saml(
     return Saml(
         connection=connection,
         terms=_terms(connection, sp_entity_id),
+        requests=_requests(connection, sp_entity_id, acs_url, own.signing) if own else None,
+        decryption_keys=own.decryption if own else (),
         acs_urls=acs_urls,
         idp=idp,
         metadata_url=(source.url or "") if source else "",
         development=development,
         sp_metadata=metadata.describe(
-            sp_entity_id=sp_entity_id, acs_url=acs_url, signing_certificate=signing_certificate
+            sp_entity_id=sp_entity_id,
+            acs_url=acs_url,
+            signing_certificate=base64.b64decode(own.signing.certificate) if own else None,
         ),
+    )
+
+
+def _requests(connection: SamlConnection, sp_entity_id: str, acs_url: str, key: SigningKey) -> Requests:
+    """Return how this connection asks."""
+    hint = connection.login_hint
+    return Requests(
+        asks=AuthnAsks(
+            sp_entity_id=sp_entity_id,
+            name_id_policy=connection.name_id_policy,
+            name_id_format=_FORMATS[connection.name_id_format],
+            allow_create=connection.allow_create,
+            force_authn=connection.force_authn,
+            is_passive=connection.is_passive,
+            authn_context=connection.requested_authn_context,
+            comparison=connection.authn_context_comparison,
+            acs_index=connection.assertion_consumer_service_index,
+            hint_in_subject=hint == "subject",
+        ),
+        acs_url=acs_url,
+        binding=connection.request_binding,
+        sign=connection.sign_requests,
+        key=key,
+        hint_parameter="" if hint in ("none", "subject") else hint,
+        parameters=connection.request_parameters,
     )
 
 
@@ -184,7 +239,13 @@ def _identity_provider(
         raise ConfigurationError(
             "registry.metadata_file", f"metadata.file: {source.file} cannot be read ({error.strerror})"
         ) from None
-    return metadata.read_metadata(document, entity_id=connection.entity_id, development=development, now=now)
+    return metadata.read_metadata(
+        document,
+        entity_id=connection.entity_id,
+        development=development,
+        now=now,
+        signers=metadata.read_certificates(source.certificates),
+    )
 
 
 def _oidc(connection: OidcConnection, base_url: str, *, development: bool) -> Oidc:

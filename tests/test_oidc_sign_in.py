@@ -53,7 +53,7 @@ class World:
     def connector(self, *, development: bool = True, **fault: Any) -> Connector:
         connection = OidcConnection(**{**CONNECTION, "issuer": self.provider.issuer, **fault})
         entry = registry.compile_one(
-            connection, BASE, development=development, signing_certificate=None, now=NOW
+            connection, BASE, development=development, own=None, now=NOW
         )
         return connect(entry, self.fetch)
 

@@ -7,12 +7,16 @@ from typing import Any
 
 import pytest
 import yaml
+from cryptography.hazmat.primitives import serialization
 from test_settings import ABSENT, ENVIRONMENT, with_values
 
 from federation import registry, settings
 from federation.demo.saml_idp import SamlIdp
+from federation.demo.saml_signing import make_key
 from federation.errors import ConfigurationError
-from federation.registry import Oidc, Saml
+from federation.registry import Oidc, Own, Saml
+from federation.saml.encryption import read_decryption_key
+from federation.saml.signing import read_signing_key
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 IDP = "https://adfs.acme.example/adfs/services/trust"
@@ -22,6 +26,15 @@ SECRET = ENVIRONMENT["OKTA_CLIENT_SECRET"]
 @cache
 def idp(base_url: str = "https://adfs.acme.example") -> SamlIdp:
     return SamlIdp(entity_id=IDP, base_url=base_url, service_providers={})
+
+
+@cache
+def own() -> Own:
+    key = make_key(now=NOW)
+    pem = key.private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return Own(signing=read_signing_key(pem, key.certificate), decryption=(read_decryption_key(pem),))
 
 
 @pytest.fixture
@@ -35,7 +48,7 @@ def compiled(directory: Path, changes: dict[str, Any] | None = None) -> dict[str
     file = directory / "federation.yaml"
     file.write_text(yaml.safe_dump(with_values(changes or {})))
     read = settings.load(file, environment=ENVIRONMENT)
-    return registry.compile_connections(read, signing_certificate=None, now=NOW)
+    return registry.compile_connections(read, own=own(), now=NOW)
 
 
 def saml(entries: dict[str, Saml | Oidc], name: str = "adfs") -> Saml:
@@ -128,11 +141,7 @@ def test_a_preset_reaches_the_client(directory: Path) -> None:
 
 
 def test_our_certificate_stands_in_our_metadata(directory: Path) -> None:
-    file = directory / "federation.yaml"
-    file.write_text(yaml.safe_dump(with_values({})))
-    read = settings.load(file, environment=ENVIRONMENT)
-    entries = registry.compile_connections(read, signing_certificate=b"\x30\x03abc", now=NOW)
-    assert b"MANhYmM=" in saml(entries).sp_metadata
+    assert own().signing.certificate.encode() in saml(compiled(directory)).sp_metadata
 
 
 FAULTS = [

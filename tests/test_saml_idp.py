@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from html import escape
 from urllib.parse import parse_qs, urlsplit
@@ -9,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from saml_peer import ACS, IDP, NOW, REQUEST, SP, expected, trusted
 from starlette.testclient import TestClient
+from test_saml_start import requests
 
 from federation import clock
 from federation.demo.loopback import loopback_only
@@ -31,9 +33,12 @@ def browser(idp: SamlIdp) -> Iterator[TestClient]:
         yield client
 
 
-def request_url(**other: str) -> str:
-    asked = {"sp_entity_id": SP, "acs_url": ACS, "request_id": REQUEST, "relay_state": 'a"&b'} | other
-    return service_provider.start(trusted(), now=NOW, **asked)
+def request_url(*, sp_entity_id: str = SP, acs_url: str = ACS) -> str:
+    asked = requests(acs_url=acs_url)
+    asked = replace(asked, asks=replace(asked.asks, sp_entity_id=sp_entity_id))
+    return service_provider.start(
+        trusted(), asked, request_id=REQUEST, relay_state='a"&b', login_hint="", now=NOW
+    ).url
 
 
 def sent(text: str) -> dict[str, str]:
@@ -49,7 +54,7 @@ def judge(idp: SamlIdp, encoded: str) -> str:
     known = metadata.read_metadata(idp.metadata(), entity_id=None, development=False, now=NOW, signers=())
     want = expected(idp=known, now=now, asked_at=now, skew=timedelta(0))
     try:
-        return service_provider.accept(bindings.decode_post(encoded), want).subject.value
+        return service_provider.accept(bindings.decode_post(encoded), want, decryption_keys=()).subject.value
     except AssertionRefused as refusal:
         return refusal.code
 
@@ -64,7 +69,7 @@ def test_a_person_signs_in(idp: SamlIdp, browser: TestClient) -> None:
     fields = sent(answer.text)
     assert fields["RelayState"] == 'a"&b'
     assert judge(idp, fields["SAMLResponse"]) == "ada@acme.example"
-    assert "form-action https://sp.example;" in answer.headers["content-security-policy"]
+    assert "form-action 'self' https://sp.example;" in answer.headers["content-security-policy"]
     assert "<button>" in answer.text
     assert f'action="{ACS}"' in answer.text
 

@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Literal
 
 from federation import registry
@@ -28,7 +29,9 @@ class SamlConnector:
         self.uninvited = Uninvited(
             policy=entry.connection.unsolicited, landing_paths=entry.connection.landing_paths
         )
-        self._entry = entry
+        if entry.requests is None:
+            raise ValueError("a connector needs our keys")
+        self._entry, self._requests = entry, entry.requests
         self._fetch = fetch
         self._idp = Kept(self._load)
 
@@ -40,28 +43,31 @@ class SamlConnector:
         )
         if answer.status != 200:  # noqa: PLR2004  HTTP's own number
             raise ProviderUnavailable("saml.metadata_unavailable", "the metadata URL did not answer 200")
+        source = self._entry.connection.metadata
         try:
             return metadata.read_metadata(
                 answer.body,
                 entity_id=self._entry.connection.entity_id,
                 development=self._entry.development,
                 now=now,
+                signers=metadata.read_certificates(source.certificates) if source else (),
             )
         except FederationError as unusable:
             raise ProviderUnavailable(unusable.code, unusable.detail) from None
 
-    async def begin(self, *, handle: str, login_hint: str, now: datetime) -> Challenge:  # noqa: ARG002
+    async def begin(self, *, handle: str, login_hint: str, now: datetime) -> Challenge:
         """Send an AuthnRequest (SAML Profiles §4.1.4.1; Bindings §3.4, §3.5)."""
         request_id = f"_{secrets.token_hex(20)}"  # an NCName may not begin with a digit
-        url = service_provider.start(
+        sent = service_provider.start(
             await self._idp.get(now),
-            sp_entity_id=self._entry.terms.sp_entity_id,
-            acs_url=self._entry.acs_url,
+            self._requests,
             request_id=request_id,
             relay_state=handle,
+            login_hint=login_hint,
             now=now,
         )
-        return Challenge(url=url, expects={"request_id": request_id, "asked_at": now.isoformat()})
+        expects = {"request_id": request_id, "asked_at": now.isoformat()}
+        return Challenge(url=sent.url, fields=sent.fields, expects=expects)
 
     async def complete(
         self, callback: Callback, expects: Mapping[str, str], now: datetime
@@ -91,9 +97,10 @@ class SamlConnector:
             legacy=self._entry.connection.excepted(now.date()),
             now=now,
         )
-        if len(document) <= THREAD_ABOVE:
-            return service_provider.accept(document, expected)
-        return await asyncio.to_thread(service_provider.accept, document, expected)
+        verify = partial(
+            service_provider.accept, document, expected, decryption_keys=self._entry.decryption_keys
+        )
+        return verify() if len(document) <= THREAD_ABOVE else await asyncio.to_thread(verify)
 
     async def refresh(self, now: datetime) -> None:
         """Read the metadata URL again; a file is read at start."""

@@ -25,11 +25,12 @@ from federation.errors import (
 )
 from federation.fetch import Declared, Fetch
 from federation.oidc import provider, relying_party
-from federation.registry import Oidc, Saml
+from federation.registry import Oidc, Own, Saml
 from federation.saml import bindings, metadata, service_provider
 from federation.saml.service_provider import Said
 from federation.settings import Settings
 from federation.store.store import Store, open_store
+from federation.vault import Vault
 
 REFERENCE: Final = re.compile(r"[A-Z2-7]{10}")
 _JWT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
@@ -130,7 +131,7 @@ async def by_reference(config: Settings, reference: str) -> Story:
 
 
 async def _unsealed(
-    store: Store, vault: keys.Vault, person: str, sealed: str, reference: str
+    store: Store, vault: Vault, person: str, sealed: str, reference: str
 ) -> tuple[tuple[Check, ...], str]:
     """Open the checks, or say why there are none to see."""
     if not sealed:
@@ -219,8 +220,16 @@ def _entry(config: Settings, protocol: str, connection: str | None, now: datetim
         )
     one = config.connections[name]
     return registry.compile_one(
-        one, config.base_url, development=config.development, signing_certificate=None, now=now
+        one, config.base_url, development=config.development, own=_own(config), now=now
     )
+
+
+def _own(config: Settings) -> Own | None:
+    """Return our keys where they are at hand; without them an encrypted message stays closed."""
+    try:
+        return registry.own_keys(keys.load_key_pair(config.sp_key, config.sp_certificate))
+    except FederationError:
+        return None
 
 
 async def _response(entry: Saml, document: bytes, fetch: Fetch, now: datetime) -> tuple[Check, ...]:
@@ -229,8 +238,13 @@ async def _response(entry: Saml, document: bytes, fetch: Fetch, now: datetime) -
         answer = await fetch.get(entry.metadata_url, declared=Declared.FILE, accept="*/*")
         if answer.status != _OK:
             raise ProviderUnavailable("saml.metadata_unavailable", "the metadata URL did not answer 200")
+        source = entry.connection.metadata
         idp = metadata.read_metadata(
-            answer.body, entity_id=entry.connection.entity_id, development=entry.development, now=now
+            answer.body,
+            entity_id=entry.connection.entity_id,
+            development=entry.development,
+            now=now,
+            signers=metadata.read_certificates(source.certificates) if source else (),
         )
     return service_provider.explain(
         document,
@@ -238,6 +252,7 @@ async def _response(entry: Saml, document: bytes, fetch: Fetch, now: datetime) -
         terms=entry.terms,
         acs_url=entry.acs_url,
         request_id=Said.NOT_KNOWN,
+        decryption_keys=entry.decryption_keys,
         legacy=entry.connection.excepted(now.date()),
         now=now,
     )

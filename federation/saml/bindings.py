@@ -89,9 +89,16 @@ def encode_redirect(
         query += f"&RelayState={quote_plus(relay_state)}"
     if sign is not None:
         query = sign(query)
-    if parameters:
-        query = f"{urlencode(parameters)}&{query}"
-    return f"{destination}{'&' if '?' in destination else '?'}{query}"
+    return _append(with_parameters(destination, parameters or {}), query)
+
+
+def with_parameters(url: str, parameters: Mapping[str, str]) -> str:
+    """Return a URL with more in its query."""
+    return _append(url, urlencode(parameters)) if parameters else url
+
+
+def _append(url: str, query: str) -> str:
+    return f"{url}{'&' if '?' in url else '?'}{query}"
 
 
 def decode_redirect(query: str) -> Redirected:
