@@ -66,6 +66,16 @@ class ProviderSession:
     name: str = field(repr=False)  # the NameID with every part, or sub, exactly as issued
     index: str = field(default="", repr=False)  # SessionIndex or sid; "" where there is none
 
+    def encode(self) -> bytes:
+        """Return it as it is sealed for keeping."""
+        return json.dumps([self.name, self.index]).encode()
+
+    @classmethod
+    def decode(cls, encoded: bytes) -> "ProviderSession":
+        """Read what ``encode`` wrote."""
+        name, index = json.loads(encoded)
+        return cls(name=name, index=index)
+
 
 class _Seal:
     """Held by verifiers (``saml.service_provider``, ``oidc.relying_party``) alone."""

@@ -237,10 +237,16 @@ class SignIn:
             idle=self._limits.idle.total_seconds(),
             absolute_end=ends,
             user_agent=callback.user_agent[:200],
+            provider_sealed=self._seal_theirs(decision.identity),
             record=record,
         )
         session = await self.store.open_session(decision, new, now)
         return Completed(return_to=goal.return_to, token=token, session=session)
+
+    def _seal_theirs(self, who: Identity) -> str:
+        """Encrypt what it takes to end their session at the provider: it names the person."""
+        theirs = who.provider_session
+        return self._vault.seal(theirs.encode(), f"provider_session:{who.connection}") if theirs else ""
 
     async def _go_on(self, callback: Callback, now: datetime) -> Completed | None:
         """Answer a repeated message from the browser whose session it opened: just go on."""
