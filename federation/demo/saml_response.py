@@ -13,6 +13,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from lxml import etree
 
+from federation.demo.saml_encryption import EncryptionKnobs, encrypt_assertion, encrypt_parts, rewrite
 from federation.demo.saml_signing import SignatureKnobs, SigningKey, Text, attribute, choose, sign
 from federation.demo.saml_wrapping import WRAPPINGS
 from federation.demo.users import DemoUser
@@ -26,8 +27,8 @@ GROUPS_LINK = "http://schemas.microsoft.com/claims/groups.link"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Knobs(SignatureKnobs):
-    """What a response says and how it is signed; every default is right."""
+class Knobs(SignatureKnobs, EncryptionKnobs):
+    """What a response says, how it is signed and encrypted; every default is right."""
 
     sign: Literal["assertion", "response", "both", "none"] = "assertion"
     wrap: str = ""  # a name in WRAPPINGS, which also says what must be signed
@@ -87,27 +88,29 @@ class Context:
 
 
 def build(context: Context, knobs: Knobs) -> bytes:
-    """Build a response: ``rewrite``, sign, ``wrap``, ``tamper``."""
+    """Build a response: ``rewrite``, sign, ``wrap``, ``tamper``.
+
+    Parts are encrypted before the Assertion is signed, the Assertion behind that and before the
+    Response is. A forged Assertion is wrapped before it is encrypted, as its forger would do it.
+    """
     if knobs.wrap and knobs.sign != "both":
         knobs = replace(knobs, sign=WRAPPINGS[knobs.wrap][0])
-    root = etree.fromstring(_replace(_response(context, knobs), knobs.rewrite).encode())
+    hidden = "assertion" in knobs.encrypt and bool(knobs.wrap) and WRAPPINGS[knobs.wrap][0] == "assertion"
+    root = etree.fromstring(rewrite(_response(context, knobs), knobs.rewrite).encode())
+    encrypt_parts(root, knobs)
     assertion = root.find(ASSERTION)
     if assertion is not None and knobs.sign in ("assertion", "both"):
         sign(assertion, knobs.key or context.key, knobs)
+    if hidden:
+        root = WRAPPINGS[knobs.wrap][1](root)
+    if "assertion" in knobs.encrypt:
+        encrypt_assertion(root, knobs)
     if knobs.sign in ("response", "both"):
         sign(root, knobs.key or context.key, knobs)
-    if knobs.wrap:
+    if knobs.wrap and not hidden:
         root = WRAPPINGS[knobs.wrap][1](root)
-    text = _replace(etree.tostring(root, encoding="unicode"), knobs.tamper)
+    text = rewrite(etree.tostring(root, encoding="unicode"), knobs.tamper)
     return (knobs.prolog + text).encode()
-
-
-def _replace(text: str, pairs: tuple[tuple[str, str], ...]) -> str:
-    for old, new in pairs:
-        if old not in text:
-            raise ValueError(f"{old!r} is not in the message")
-        text = text.replace(old, new)
-    return text
 
 
 def _response(context: Context, knobs: Knobs) -> str:
