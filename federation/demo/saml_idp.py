@@ -1,79 +1,95 @@
-"""A development SAML IdP: answers AuthnRequests by HTTP-Redirect with a response by HTTP-POST.
+"""A development SAML IdP: AuthnRequests by HTTP-Redirect or HTTP-POST, answered by HTTP-POST.
 
 For loopback alone (``loopback.loopback_only``): its people are public. It answers registered
 service providers only, to their registered URL. The tests and the demo use this same file.
 """
 
-import base64
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from federation import clock
-from federation.demo import saml_pages
+from federation.clock import Clock
+from federation.demo import saml_pages, saml_requests
 from federation.demo.saml_faults import FAULTS
+from federation.demo.saml_requests import Asked, ServiceProvider, Session, Unanswerable
 from federation.demo.saml_response import Context, Knobs, build
 from federation.demo.saml_signing import make_key
+from federation.demo.saml_slo import SingleLogout
 from federation.demo.users import USERS, DemoUser
 from federation.errors import FederationError
-from federation.saml import bindings, xml
-from federation.saml.xml import SAML, SAMLP
+from federation.saml import bindings
 
 COOKIE = "demo_saml_idp"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """One AuthnRequest of a registered service provider."""
-
-    request_id: str
-    sp_entity_id: str
-    acs_url: str
-    relay_state: str
-    force: bool  # ForceAuthn
-
-
-class _Unanswerable(Exception):
-    """The request is nobody's whom we know, or is none."""
+_WAITING = 1000  # AuthnRequests by POST whose login form is open
+_STATUS = "urn:oasis:names:tc:SAML:2.0:status:"
+_Form = Mapping[str, str]
 
 
 class SamlIdp:
     """One identity provider: its key, its people, and whom it answers."""
 
-    def __init__(self, *, entity_id: str, base_url: str, service_providers: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        *,
+        entity_id: str,
+        base_url: str,
+        service_providers: Mapping[str, str | ServiceProvider],
+        wants_signed_requests: bool = False,
+        clock: Clock = clock.now,
+    ) -> None:
         """Make the IdP and its key.
 
         Args:
             entity_id: Its name.
             base_url: Where ``app`` is served, without a slash at the end.
-            service_providers: entityID → ACS URL, compared exactly.
+            service_providers: entityID → who it is, or its one ACS URL.
+            wants_signed_requests: Answer signed AuthnRequests only.
+            clock: Tells it the time.
         """
         self.entity_id = entity_id
         self.sso_url = f"{base_url}/sso"
-        self.service_providers = service_providers
-        self.key = make_key(now=clock.now())
-        self.another_key = make_key(now=clock.now())
-        self._sessions: dict[str, DemoUser] = {}
+        self.wants_signed_requests = wants_signed_requests
+        self.service_providers = {
+            name: ServiceProvider(acs_urls=(one,)) if isinstance(one, str) else one
+            for name, one in service_providers.items()
+        }
+        self.clock = clock
+        self.key = make_key(now=clock())
+        self.another_key = make_key(now=clock())
+        self.slo = SingleLogout(
+            entity_id=entity_id,
+            url=f"{base_url}/slo",
+            known=self.service_providers,
+            key=self.key,
+            another_key=self.another_key,
+            clock=clock,
+        )
+        self._waiting: dict[str, Asked] = {}
 
     def metadata(self) -> bytes:
-        """Return our EntityDescriptor."""
+        """Return our EntityDescriptor; it offers logout where somebody is registered for it."""
+        by = (bindings.HTTP_REDIRECT, bindings.HTTP_POST)
+        offered = [one.slo_url for one in self.service_providers.values() if one.slo_url]
+        out = "".join(
+            f'<md:SingleLogoutService Binding="{one}" Location="{self.slo.url}"/>' for one in by if offered
+        )
+        formats = "".join(f"<md:NameIDFormat>{one}</md:NameIDFormat>" for one in saml_requests.FORMATS)
+        into = "".join(f'<md:SingleSignOnService Binding="{one}" Location="{self.sso_url}"/>' for one in by)
         return (
             '<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata"'
-            f' entityID="{self.entity_id}"><md:IDPSSODescriptor WantAuthnRequestsSigned="false"'
+            f' entityID="{self.entity_id}">'
+            f'<md:IDPSSODescriptor WantAuthnRequestsSigned="{str(self.wants_signed_requests).lower()}"'
             ' protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">'
             '<md:KeyDescriptor use="signing"><ds:KeyInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#">'
             f"<ds:X509Data><ds:X509Certificate>{self.key.text}</ds:X509Certificate></ds:X509Data>"
-            "</ds:KeyInfo></md:KeyDescriptor>"
-            "<md:NameIDFormat>urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress</md:NameIDFormat>"
-            f'<md:SingleSignOnService Binding="{bindings.HTTP_REDIRECT}" Location="{self.sso_url}"/>'
-            "</md:IDPSSODescriptor></md:EntityDescriptor>"
+            f"</ds:KeyInfo></md:KeyDescriptor>{out}{formats}{into}</md:IDPSSODescriptor></md:EntityDescriptor>"
         ).encode()
 
     def response(
@@ -114,103 +130,151 @@ class SamlIdp:
 
     @staticmethod
     def encode(document: bytes) -> str:
-        """Return a response as the form field ``SAMLResponse``."""
-        return base64.b64encode(document).decode()
+        """Return a message as a form field has it."""
+        return bindings.encode_post(document)
 
     def app(self) -> Starlette:
-        """Return the IdP as an application: ``/``, ``/sso``, ``/metadata``, ``/logout``."""
+        """Return the IdP as an application; ``/tile`` leads to a service that asked for nothing."""
+        both = ["GET", "POST"]
         return Starlette(
             routes=[
                 Route("/", self._home),
-                Route("/sso", self._ask, methods=["GET"]),
-                Route("/sso", self._answer, methods=["POST"]),
+                Route("/sso", self._sign_on, methods=both),
+                Route("/tile", self._sign_on, methods=both),
                 Route("/metadata", self._metadata),
+                Route("/slo", self._slo, methods=both),
                 Route("/logout", self._logout, methods=["POST"]),
             ]
         )
 
     async def _home(self, request: Request) -> Response:
-        return saml_pages.home(self._known(request))
+        session = self.slo.sessions.get(request.cookies.get(COOKIE, ""))
+        return saml_pages.home(session.user if session else None, list(self.service_providers))
 
     async def _metadata(self, _request: Request) -> Response:
         return Response(self.metadata(), media_type="application/samlmetadata+xml")
 
+    async def _slo(self, request: Request) -> Response:
+        return self.slo.receive(request.url.query, await _read_form(request))
+
     async def _logout(self, request: Request) -> Response:
-        self._sessions.pop(request.cookies.get(COOKIE, ""), None)
-        response = RedirectResponse("/", status_code=303)
+        form = await _read_form(request)
+        response = self.slo.start(
+            request.cookies.get(COOKIE, ""), by=form.get("by", ""), fault=form.get("break", "")
+        )
         response.delete_cookie(COOKIE)
         return response
 
-    async def _ask(self, request: Request) -> Response:
+    async def _sign_on(self, request: Request) -> Response:
+        form = await _read_form(request)
         try:
-            asked = self._read(request)
-        except _Unanswerable as error:
-            return saml_pages.error(str(error))
-        return saml_pages.login(action=_again(request), known=self._reusable(request, asked), wrong=False)
+            asked, action = self._read(request, form)
+        except (FederationError, Unanswerable) as error:
+            return saml_pages.error(getattr(error, "detail", str(error)))
+        session = self.slo.sessions.get(request.cookies.get(COOKIE, ""))
+        usable = None if asked.force else session  # what may be reused without a password
+        if asked.context_class is None:
+            return self._refuse(asked, "NoAuthnContext")
+        if asked.passive:
+            return self._answer(asked, usable, {}) if usable else self._refuse(asked, "NoPassive")
+        if request.method == "GET" or "SAMLRequest" in form:
+            return saml_pages.login(action=action, known=usable.user if usable else None, wrong=False)
+        return self._log_in(form, asked, action, usable)
 
-    async def _answer(self, request: Request) -> Response:
-        try:
-            asked = self._read(request)
-        except _Unanswerable as error:
-            return saml_pages.error(str(error))
-        form = await request.form(max_files=0, max_fields=8)
-        fault = FAULTS.get(str(form.get("break", "")))
-        known = self._reusable(request, asked)
-        if "continue" in form and known is not None:
-            return self._send(asked, known, fault.knobs if fault else {})
-        user = USERS.get(str(form.get("login", "")))
-        if user is None or not secrets.compare_digest(user.password, str(form.get("password", ""))):
-            return saml_pages.login(action=_again(request), known=known, wrong=True)
-        session = secrets.token_urlsafe(32)
-        self._sessions[session] = user
-        response = self._send(asked, user, fault.knobs if fault else {})
-        response.set_cookie(COOKIE, session, httponly=True, samesite="lax")
+    def _log_in(self, form: _Form, asked: Asked, action: str, usable: Session | None) -> Response:
+        fault = FAULTS.get(form.get("break", ""))
+        knobs = fault.knobs if fault else {}
+        if "continue" in form and usable is not None:
+            return self._answer(asked, usable, knobs)
+        user = USERS.get(form.get("login", ""))
+        if user is None or not secrets.compare_digest(user.password, form.get("password", "")):
+            return saml_pages.login(action=action, known=usable.user if usable else None, wrong=True)
+        cookie, session = self.slo.open(user)
+        response = self._answer(asked, session, knobs)
+        response.set_cookie(COOKIE, cookie, httponly=True, samesite="lax")
         return response
 
+    def _answer(self, asked: Asked, session: Session, knobs: Mapping[str, Any]) -> Response:
+        """Answer as asked, but for what ``knobs`` break."""
+        place = session.visit(asked)
+        right: dict[str, Any] = {
+            "name_id": place.name_id,
+            "name_id_format": place.name_id_format,
+            "session_index": place.session_index,
+            "context_class": asked.context_class,
+        }
+        return self._send(asked, session.user, right | dict(knobs))
+
+    def _refuse(self, asked: Asked, why: str) -> Response:
+        """Report a failure (Core §3.2.2.2), about nobody."""
+        nested = f'Responder"><samlp:StatusCode Value="{_STATUS}{why}"/></samlp:StatusCode>'
+        knobs = {
+            "status": f"{_STATUS}Responder",
+            "assertion": False,
+            "sign": "response",
+            "rewrite": (('Responder"/>', nested),),
+        }
+        return self._send(asked, USERS["ada"], knobs)
+
     def _send(self, asked: Asked, user: DemoUser, knobs: Mapping[str, Any]) -> Response:
+        unasked = {} if asked.request_id else {"in_response_to": None, "response_in_response_to": None}
         document = self.response(
             user=user,
             acs_url=asked.acs_url,
             sp_entity_id=asked.sp_entity_id,
-            request_id=asked.request_id,
-            now=clock.now(),
-            **knobs,
+            request_id=asked.request_id or "",
+            now=self.clock(),
+            **(unasked | dict(knobs)),
         )
-        return saml_pages.answer(
-            acs_url=asked.acs_url, encoded=self.encode(document), relay_state=asked.relay_state
+        fields = {"SAMLResponse": self.encode(document), "RelayState": asked.relay_state}
+        return saml_pages.post("Signing in", asked.acs_url, fields)
+
+    def _read(self, request: Request, form: _Form) -> tuple[Asked, str]:
+        """Read what is asked, and where its login form goes."""
+        path, query = request.url.path, request.query_params
+        again = f"{path}?{request.url.query}"
+        if path == "/tile":
+            return self._tile(query), again
+        if "SAMLRequest" in form:
+            document = bindings.decode_post(form["SAMLRequest"], name="SAMLRequest")
+            asked = self._read_authn(document, form.get("RelayState", ""))
+            ticket = secrets.token_urlsafe(16)
+            self._waiting[ticket] = asked
+            if len(self._waiting) > _WAITING:
+                self._waiting.pop(next(iter(self._waiting)))
+            return asked, f"{path}?ticket={ticket}"
+        if "ticket" in query:
+            if (waiting := self._waiting.get(query["ticket"])) is None:
+                raise Unanswerable("this login form is too old")
+            return waiting, again
+        sent = bindings.decode_redirect(request.url.query)
+        if sent.name != "SAMLRequest":
+            raise Unanswerable("this is not an AuthnRequest")
+        return self._read_authn(sent, sent.relay_state), again
+
+    def _read_authn(self, sent: bindings.Redirected | bytes, relay_state: str) -> Asked:
+        return saml_requests.read_authn(
+            sent,
+            relay_state,
+            self.service_providers,
+            sso_url=self.sso_url,
+            wants_signed=self.wants_signed_requests,
         )
 
-    def _read(self, request: Request) -> Asked:
-        """Read the AuthnRequest in the query (Core §3.4.1)."""
-        try:
-            sent = bindings.decode_redirect(request.url.query)
-            root = xml.parse(sent.message, octets=xml.MESSAGE_OCTETS, elements=1000)
-        except FederationError as refusal:
-            raise _Unanswerable(refusal.detail) from None
-        issuer = root.findtext(SAML + "Issuer") or ""
-        acs_url = self.service_providers.get(issuer)
-        if sent.name != "SAMLRequest" or root.tag != SAMLP + "AuthnRequest" or not root.get("ID"):
-            raise _Unanswerable("this is not an AuthnRequest")
-        if acs_url is None:
-            raise _Unanswerable("no service provider of this name is registered here")
-        if root.get("AssertionConsumerServiceURL", acs_url) != acs_url:
-            raise _Unanswerable("the service provider asks for an answer to a URL that is not registered")
-        if root.get("Destination", self.sso_url) != self.sso_url:
-            raise _Unanswerable("the request was meant for another URL")
+    def _tile(self, query: _Form) -> Asked:
+        partner = self.service_providers.get(name := query.get("sp", ""))
+        if partner is None:
+            raise Unanswerable("no service provider of this name is registered here")
         return Asked(
-            request_id=root.get("ID", ""),
-            sp_entity_id=issuer,
-            acs_url=acs_url,
-            relay_state=sent.relay_state,
-            force=root.get("ForceAuthn") in ("true", "1"),
+            request_id=None,
+            sp_entity_id=name,
+            acs_url=partner.acs_urls[0],
+            relay_state=query.get("RelayState", ""),
         )
 
-    def _known(self, request: Request) -> DemoUser | None:
-        return self._sessions.get(request.cookies.get(COOKIE, ""))
 
-    def _reusable(self, request: Request, asked: Asked) -> DemoUser | None:
-        return None if asked.force else self._known(request)
-
-
-def _again(request: Request) -> str:
-    return f"{request.url.path}?{request.url.query}"
+async def _read_form(request: Request) -> _Form:
+    if request.method != "POST":
+        return {}
+    form = await request.form(max_files=0, max_fields=8)
+    return {name: str(value) for name, value in form.items()}
