@@ -1,13 +1,11 @@
-"""Restricted XML-DSig: allow-lists, then the key, then the digest; only then is anything read.
+"""Whose signature covers what: allow-lists, then the key, then the digest; only then is anything read.
 
-SAML Core §5.4, tightened: exactly one Reference, to the element that the Signature stands in;
-transforms exactly [enveloped-signature, exclusive C14N]; KeyInfo ignored. No reference is
-resolved, no ID looked up and no transform run for anyone: the octets are ours, and the
-SignedXml that leaves here is parsed again from exactly those.
+SAML Core §5.4. Each signature is read by ``enveloped``, in its one allowed shape, and held to a key
+that the connection knows beforehand. The SignedXml that leaves here is parsed again from exactly
+the octets that were digested.
 """
 
 import base64
-import binascii
 import hashlib
 from dataclasses import InitVar, dataclass
 from datetime import datetime
@@ -16,20 +14,17 @@ from typing import NamedTuple, Protocol
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from lxml import etree
 
 from federation.errors import ConfigurationError
-from federation.saml import algorithms, layout, xml
+from federation.saml import algorithms, enveloped, layout, xml
 from federation.saml.algorithms import PublicKey
 from federation.saml.bindings import Redirected
+from federation.saml.enveloped import Claim
 from federation.saml.layout import AssertionLayout, EncryptedLayout, Layout
-from federation.saml.xml import DS, Element, refuse
+from federation.saml.xml import Element, refuse
 
-EXC_C14N = "http://www.w3.org/2001/10/xml-exc-c14n#"
-ENVELOPED = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
 _RSA_BITS = 2048
 _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
-_PREFIXES = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,15 +34,6 @@ class VerificationKey:
     public_key: PublicKey
     fingerprint: str  # SHA-256 of the certificate, hex
     not_after: datetime  # UTC
-
-
-_SIGNED_INFO = [DS + "CanonicalizationMethod", DS + "SignatureMethod", DS + "Reference"]
-_REFERENCE = [DS + "Transforms", DS + "DigestMethod", DS + "DigestValue"]
-_TRANSFORMS = [DS + "Transform", DS + "Transform"]
-_ALGORITHMS = [ENVELOPED, EXC_C14N]
-_SIGNATURE = [DS + "SignedInfo", DS + "SignatureValue"]
-_SIGNATURE_AND_KEY = [*_SIGNATURE, DS + "KeyInfo"]
-_INCLUSIVE = f"{{{EXC_C14N}}}InclusiveNamespaces"
 
 
 class _Seal:
@@ -94,19 +80,6 @@ class Decrypt(Protocol):
         """Decrypt; ``covered`` where a signature that held covers the ciphertext."""
 
 
-class _Unverified(NamedTuple):
-    """What a Signature says of itself; its shape and algorithms are allowed, no more."""
-
-    element: Element
-    signature: Element
-    signed_info: bytes
-    method: algorithms.Method
-    value: bytes
-    digest: algorithms.Digest
-    digest_value: bytes
-    prefixes: list[str]
-
-
 def read_key(certificate: bytes) -> VerificationKey:
     """Read an X.509 certificate (DER) into a key that verifies.
 
@@ -150,12 +123,14 @@ def verify(found: Layout, keys: tuple[VerificationKey, ...], *, legacy: frozense
     """
     # The Response first: its digest covers the Assertion with the Assertion's own signature.
     places = ((found.response, found.response_signature), (found.assertion, found.assertion_signature))
-    claims = [_read(element, signature, legacy) for element, signature in places if signature is not None]
+    claims = [
+        enveloped.read(element, signature, legacy) for element, signature in places if signature is not None
+    ]
     signers = [_verify_key(claim, keys) for claim in claims]
-    octets = [_verify_digest(claim) for claim in claims]
+    octets = [enveloped.verify_digest(claim) for claim in claims]
     if not octets:
         refuse("saml.unsigned")
-    read = _reparse(octets[0], claims[0])
+    read = enveloped.reparse(octets[0], claims[0])
     if claims[0].element is found.assertion:
         return SignedMessage(
             assertion=SignedXml(read, signers[0], _SEAL),
@@ -229,7 +204,7 @@ def verify_encrypted(
 def _covered(inner: AssertionLayout, envelope: SignedXml) -> SignedXml:
     """Return an Assertion whose ciphertext was signed, read as a signed one would be."""
     xml.require_plain_namespaces(inner.assertion)
-    return SignedXml(xml.reparse(canonicalize(inner.assertion, [])), envelope.fingerprint, _SEAL)
+    return SignedXml(xml.reparse(enveloped.canonicalize(inner.assertion, [])), envelope.fingerprint, _SEAL)
 
 
 def verify_element(root: Element, *, keys: tuple[VerificationKey, ...], legacy: frozenset[str]) -> SignedXml:
@@ -258,12 +233,12 @@ def verify_element(root: Element, *, keys: tuple[VerificationKey, ...], legacy: 
 def _verify_one(
     element: Element, signature: Element, keys: tuple[VerificationKey, ...], legacy: frozenset[str]
 ) -> SignedXml:
-    claim = _read(element, signature, legacy)
+    claim = enveloped.read(element, signature, legacy)
     signer = _verify_key(claim, keys)
-    return SignedXml(_reparse(_verify_digest(claim), claim), signer, _SEAL)
+    return SignedXml(enveloped.reparse(enveloped.verify_digest(claim), claim), signer, _SEAL)
 
 
-def _verify_key(claim: _Unverified, keys: tuple[VerificationKey, ...]) -> str:
+def _verify_key(claim: Claim, keys: tuple[VerificationKey, ...]) -> str:
     """Return the fingerprint of the certificate whose key made the signature."""
     for key in keys:
         if claim.method.verify(key.public_key, claim.value, claim.signed_info):
@@ -307,122 +282,6 @@ def _plain(value: bytes, key: PublicKey) -> bytes:
         return b"".join(part.to_bytes(size) for part in decode_dss_signature(value))
     except (ValueError, OverflowError):
         return b""
-
-
-def _read(element: Element, signature: Element, legacy: frozenset[str]) -> _Unverified:
-    """Hold a Signature to its one allowed shape; nothing is computed for an unknown one."""
-    info, value = _children(signature, _SIGNATURE, _SIGNATURE_AND_KEY)[:2]
-    canonicalization, method, reference = _children(info, _SIGNED_INFO)
-    transforms, digest_method, digest_value = _children(reference, _REFERENCE)
-    if len(value) or len(method) or len(digest_method) or len(digest_value):
-        refuse("saml.signed_info")
-    steps = list(transforms)
-    named = [_read_algorithm(one) for one in (canonicalization, method, digest_method, *steps)]
-    if named[0] != EXC_C14N:
-        refuse("saml.canonicalization")
-    known = algorithms.find_method(named[1], legacy)
-    digest = algorithms.find_digest(named[2], legacy)
-    if known is None or digest is None:
-        refuse("saml.algorithm")
-    if named[3:] != _ALGORITHMS or [one.tag for one in steps] != _TRANSFORMS or len(steps[0]):
-        refuse("saml.transforms")
-    prefixes = _read_prefixes(steps[1], "saml.transforms")
-    if reference.keys() != ["URI"] or reference.get("URI") != f"#{element.get('ID')}":
-        refuse("saml.reference")
-    xml.require_plain_namespaces(info)
-    return _Unverified(
-        element=element,
-        signature=signature,
-        signed_info=canonicalize(info, _read_prefixes(canonicalization, "saml.canonicalization")),
-        method=known,
-        value=_decode(value),
-        digest=digest,
-        digest_value=_decode(digest_value),
-        prefixes=prefixes,
-    )
-
-
-def _children(parent: Element, *allowed: list[str]) -> list[Element]:
-    """Return the children, which must be exactly one of the lists allowed."""
-    children = list(parent)
-    if [child.tag for child in children] not in allowed:
-        refuse("saml.signed_info")
-    return children
-
-
-def _read_algorithm(element: Element) -> str:
-    """Return the only attribute that is allowed."""
-    if element.keys() != ["Algorithm"]:
-        refuse("saml.signed_info")
-    return str(element.get("Algorithm"))
-
-
-def _read_prefixes(method: Element, step: str) -> list[str]:
-    """Exclusive C14N §4: the prefixes that are treated as inclusive C14N does."""
-    if not len(method):
-        return []
-    first = method[0]
-    prefixes = str(first.get("PrefixList")).split()
-    if len(method) != 1 or first.tag != _INCLUSIVE or first.keys() != ["PrefixList"] or len(first):
-        refuse(step)
-    if len(prefixes) > _PREFIXES:
-        refuse(step)
-    return prefixes
-
-
-def _decode(element: Element) -> bytes:
-    try:
-        return binascii.a2b_base64("".join((element.text or "").split()), strict_mode=True)
-    except ValueError:
-        refuse("saml.signed_info")
-
-
-def canonicalize(element: Element, prefixes: list[str]) -> bytes:
-    """Return an element's exclusive C14N octets, without comments.
-
-    Raises:
-        AssertionRefused: ``saml.namespace``, where libxml2 cannot: an empty answer is no content.
-    """
-    try:
-        octets = etree.tostring(
-            element,
-            method="c14n",
-            exclusive=True,
-            with_comments=False,
-            inclusive_ns_prefixes=prefixes or None,
-        )
-    except (etree.LxmlError, ValueError):
-        refuse("saml.namespace")
-    if octets[:1] != b"<":
-        refuse("saml.namespace")
-    return bytes(octets)
-
-
-def _verify_digest(claim: _Unverified) -> bytes:
-    _remove(claim.element, claim.signature)
-    octets = canonicalize(claim.element, claim.prefixes)
-    if claim.digest(octets).digest() != claim.digest_value:
-        refuse("saml.digest")
-    return octets
-
-
-def _remove(element: Element, signature: Element) -> None:
-    """Take the Signature out and keep the text behind it, which lxml would take along."""
-    if signature.tail:
-        before = signature.getprevious()
-        if before is None:
-            element.text = (element.text or "") + signature.tail
-        else:
-            before.tail = (before.tail or "") + signature.tail
-    element.remove(signature)
-
-
-def _reparse(octets: bytes, claim: _Unverified) -> Element:
-    """Read the digested octets again; their root must be the element that was signed."""
-    root = xml.reparse(octets)
-    if root.tag != claim.element.tag or root.get("ID") != claim.element.get("ID"):
-        refuse("saml.digest")
-    return root
 
 
 def read_base64(text: str) -> bytes:
