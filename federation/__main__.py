@@ -215,36 +215,24 @@ def tell(story: "Story", *, decode: bool) -> None:
         print(harmless(f"\n{story.message}"))
 
 
-@metadata.command("show", epilog="Example:  federation metadata show adfs > sp.xml")
+@metadata.command(
+    "show",
+    epilog="Examples:  federation metadata show adfs > sp.xml   ·   federation metadata show  (all of them)",
+)
 def show_metadata(
-    connection: Annotated[str, typer.Argument(help="Id of a SAML connection.")],
+    connection: Annotated[str | None, typer.Argument(help="Id of a SAML connection; all without it.")] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print our metadata for a connection, as /saml/{connection}/metadata serves it."""
+    """Print our metadata, as /saml/{connection}/metadata and /saml/metadata serve it."""
     with plain_errors():
-        from federation import app as composition
-        from federation import clock, registry
+        from federation.operator import published
 
-        read = loaded(config)
-        if connection not in read.connections or read.connections[connection].protocol != "saml":
-            raise ConfigurationError(
-                "registry.connection", f"{connection} is no SAML connection of {read.file}"
-            )
-        pair, _ = composition.open_keys(read, now=clock.now)
-        entry = registry.compile_one(
-            read.connections[connection],
-            read.base_url,
-            development=read.development,
-            own=registry.own_keys(pair),
-            now=clock.now(),
-        )
-    assert isinstance(entry, registry.Saml)  # noqa: S101  its protocol was asked above
-    text = entry.sp_metadata.decode()
+        told = published.show(loaded(config), connection)
     if as_json:
-        show({"entity_id": entry.sp_entity_id, "acs_url": entry.acs_url, "metadata": text})
+        show(told)
     else:
-        print(text)
+        print(told["metadata"])
 
 
 @config.command(epilog="Examples:  federation config check   ·   federation config check --json")

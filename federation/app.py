@@ -23,6 +23,7 @@ from federation.connectors.connect import connect
 from federation.connectors.contract import Connector
 from federation.errors import ConfigurationError, FederationError
 from federation.fetch import Fetch
+from federation.publishing import Publishing
 from federation.saml import xml
 from federation.settings import Settings
 from federation.store.store import Store, open_store
@@ -78,7 +79,10 @@ async def open_house(config: Settings, *, now: Clock = clock.now) -> AsyncIterat
     if fault := xml.library_fault():
         raise ConfigurationError("start.libraries", fault)
     pair, vault = open_keys(config, now=now)
-    entries = registry.compile_connections(config, own=registry.own_keys(pair), now=now())
+    own = registry.own_keys(pair)
+    entries = registry.compile_connections(config, own=own, now=now())
+    saml = {name: entry for name, entry in entries.items() if isinstance(entry, registry.Saml)}
+    published = Publishing(saml, own=own, about=config.saml)
     fetch = Fetch(
         allow=config.outbound.allow,
         proxy=config.outbound.proxy.get_secret_value() if config.outbound.proxy else None,
@@ -92,7 +96,7 @@ async def open_house(config: Settings, *, now: Clock = clock.now) -> AsyncIterat
         *(asyncio.create_task(_keep_fresh(name, one, turns, now)) for name, one in connected.items()),
     )
     try:
-        yield _house(config, entries, connected, store, vault, now)
+        yield _house(config, entries, published, connected, store, vault, now)
     finally:
         for task in tasks:
             task.cancel()
@@ -120,6 +124,7 @@ def open_keys(config: Settings, *, now: Clock) -> tuple[keys.KeyPair, Vault]:
 def _house(
     config: Settings,
     entries: Mapping[str, registry.Saml | registry.Oidc],
+    published: Publishing,
     connected: Mapping[str, Connector],
     store: Store,
     vault: Vault,
@@ -138,10 +143,7 @@ def _house(
         signin=story,
         store=store,
         connections={name: entry.connection for name, entry in entries.items()},
-        sp_metadata={
-            name: entry.sp_metadata for name, entry in entries.items() if isinstance(entry, registry.Saml)
-        },
-        sp_metadata_all=b"",
+        published=published,
         aliases=_aliases(entries),
         base_url=config.base_url,
         trusted_proxies=config.trusted_proxies,

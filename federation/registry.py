@@ -5,7 +5,6 @@ alone), the identity provider's trust material, our client registration. Every c
 cannot be compiled is named at once.
 """
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +14,8 @@ from federation.errors import ConfigurationError, FederationError
 from federation.keys import KeyPair
 from federation.oidc import provider
 from federation.oidc.relying_party import Client
-from federation.saml import metadata, profile
+from federation.saml import description, metadata, profile
+from federation.saml.description import Description
 from federation.saml.encryption import DecryptionKey, read_decryption_key
 from federation.saml.metadata import IdentityProvider
 from federation.saml.outgoing import AuthnAsks
@@ -37,6 +37,8 @@ class Own:
 
     signing: SigningKey
     decryption: tuple[DecryptionKey, ...]  # current, next, previous
+    published: tuple[bytes, ...]  # certificates, DER, of the keys that sign, or will
+    opening: tuple[bytes, ...]  # certificates, DER, of the keys that others may encrypt to
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +53,7 @@ class Saml:
     idp: IdentityProvider | None  # None: to be fetched from metadata_url
     metadata_url: str  # "" where the trust material is in the settings
     development: bool  # what is fetched may name http on loopback
-    sp_metadata: bytes  # our EntityDescriptor for this connection
+    description: Description  # what our metadata says of this connection
 
     @property
     def sp_entity_id(self) -> str:
@@ -84,6 +86,8 @@ def own_keys(pair: KeyPair) -> Own:
     return Own(
         signing=read_signing_key(pair.private_key_pem, pair.certificate_der),
         decryption=(read_decryption_key(pair.private_key_pem),),
+        published=(pair.certificate_der,),
+        opening=(pair.certificate_der,),
     )
 
 
@@ -168,11 +172,7 @@ def _saml(
         idp=idp,
         metadata_url=(source.url or "") if source else "",
         development=development,
-        sp_metadata=metadata.describe(
-            sp_entity_id=sp_entity_id,
-            acs_url=acs_url,
-            signing_certificate=base64.b64decode(own.signing.certificate) if own else None,
-        ),
+        description=_description(connection, sp_entity_id, tuple(acs_urls.values()), f"{base_url}{here}/slo"),
     )
 
 
@@ -201,6 +201,28 @@ def _requests(connection: SamlConnection, sp_entity_id: str, acs_url: str, key: 
     )
 
 
+def _description(
+    connection: SamlConnection, sp_entity_id: str, acs_urls: tuple[str, ...], slo_url: str
+) -> Description:
+    """Return what our metadata says of this connection."""
+    asked = connection.name_id_policy
+    return Description(
+        sp_entity_id=sp_entity_id,
+        acs_urls=acs_urls,
+        acs_index=connection.assertion_consumer_service_index,
+        slo_url=slo_url,
+        name_id_format=_FORMATS[connection.name_id_format] if asked else "",
+        requested=description.requested(
+            connection.attributes,
+            subject_attribute=connection.subject_attribute,
+            email_is_name_id=connection.name_id_format == "emailAddress",
+        ),
+        requests_signed=connection.sign_requests == "always",
+        # An IdP that reads it signs the Assertion too; where the Response's will do, it is left to them.
+        wants_assertions_signed=connection.signed != "response",
+    )
+
+
 def _terms(connection: SamlConnection, sp_entity_id: str) -> profile.Terms:
     """Return what this connection demands of every answer."""
     own = connection.subject_attribute
@@ -212,6 +234,7 @@ def _terms(connection: SamlConnection, sp_entity_id: str) -> profile.Terms:
         subject_attributes=(own,) if own else (),
         subject_required=own is not None,
         stable_attributes=(),
+        email_attributes=connection.attributes.get("email", ()),
         acrs=frozenset(connection.require.acr or exact),
         force_authn=connection.force_authn,
         max_age=connection.require.max_age,

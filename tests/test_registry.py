@@ -11,9 +11,11 @@ from cryptography.hazmat.primitives import serialization
 from test_settings import ABSENT, ENVIRONMENT, with_values
 
 from federation import registry, settings
+from federation.about import About
 from federation.demo.saml_idp import SamlIdp
 from federation.demo.saml_signing import make_key
 from federation.errors import ConfigurationError
+from federation.publishing import Publishing
 from federation.registry import Oidc, Own, Saml
 from federation.saml.encryption import read_decryption_key
 from federation.saml.signing import read_signing_key
@@ -34,7 +36,12 @@ def own() -> Own:
     pem = key.private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    return Own(signing=read_signing_key(pem, key.certificate), decryption=(read_decryption_key(pem),))
+    return Own(
+        signing=read_signing_key(pem, key.certificate),
+        decryption=(read_decryption_key(pem),),
+        published=(key.certificate,),
+        opening=(key.certificate,),
+    )
 
 
 @pytest.fixture
@@ -49,6 +56,10 @@ def compiled(directory: Path, changes: dict[str, Any] | None = None) -> dict[str
     file.write_text(yaml.safe_dump(with_values(changes or {})))
     read = settings.load(file, environment=ENVIRONMENT)
     return registry.compile_connections(read, own=own(), now=NOW)
+
+
+def published(entry: Saml) -> bytes:
+    return Publishing({"adfs": entry}, own=own(), about=About()).one("adfs", NOW)
 
 
 def saml(entries: dict[str, Saml | Oidc], name: str = "adfs") -> Saml:
@@ -78,13 +89,13 @@ def test_a_saml_connection_has_our_names_and_their_keys(directory: Path) -> None
     assert entry.idp.entity_id == IDP
     assert len(entry.idp.keys) == 1
     for name in (entry.sp_entity_id, entry.acs_url):
-        assert name.encode() in entry.sp_metadata
+        assert name.encode() in published(entry)
 
 
 def test_our_entity_id_may_be_another(directory: Path) -> None:
     entry = saml(compiled(directory, {"adfs.sp_entity_id": "urn:acme:sp"}))
     assert entry.sp_entity_id == "urn:acme:sp"
-    assert b'entityID="urn:acme:sp"' in entry.sp_metadata
+    assert b'entityID="urn:acme:sp"' in published(entry)
 
 
 def test_metadata_by_url_is_fetched_later(directory: Path) -> None:
@@ -141,7 +152,7 @@ def test_a_preset_reaches_the_client(directory: Path) -> None:
 
 
 def test_our_certificate_stands_in_our_metadata(directory: Path) -> None:
-    assert own().signing.certificate.encode() in saml(compiled(directory)).sp_metadata
+    assert own().signing.certificate.encode() in published(saml(compiled(directory)))
 
 
 FAULTS = [

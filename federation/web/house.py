@@ -11,6 +11,7 @@ from ipaddress import IPv4Network, IPv6Network
 
 from federation.clock import Clock
 from federation.connection import AnyConnection
+from federation.publishing import Publishing
 from federation.signin import SignIn
 from federation.store.store import Store
 from federation.web.rates import Rates
@@ -26,8 +27,7 @@ class House:
     signin: SignIn
     store: Store
     connections: Mapping[str, AnyConnection]  # in the order of the sign-in page
-    sp_metadata: Mapping[str, bytes]  # connection id → EntityDescriptor, SAML connections only
-    sp_metadata_all: bytes  # the whole service provider's: every SAML connection that is visible
+    published: Publishing  # our SAML metadata
     aliases: Mapping[str, str]  # a further path of a connection → the one that it stands for
     base_url: str  # public origin: no path, no trailing slash
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...]

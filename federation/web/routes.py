@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -156,7 +157,7 @@ async def saml_metadata(request: Request) -> Response:
     house: House = request.app.state.house
     connection = known(request, "saml").id
     return Response(
-        house.sp_metadata[connection],
+        house.published.one(connection, house.clock()),
         media_type="application/samlmetadata+xml",
         headers={"content-disposition": f'attachment; filename="{connection}-sp-metadata.xml"'},
     )
@@ -165,8 +166,11 @@ async def saml_metadata(request: Request) -> Response:
 async def all_metadata(request: Request) -> Response:
     """GET /saml/metadata: the whole service provider (SAML Metadata §2.3)."""
     house: House = request.app.state.house
+    document = house.published.every(house.clock())
+    if document is None:
+        raise HTTPException(404)
     return Response(
-        house.sp_metadata_all,
+        document,
         media_type="application/samlmetadata+xml",
         headers={"content-disposition": 'attachment; filename="sp-metadata.xml"'},
     )
