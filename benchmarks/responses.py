@@ -6,6 +6,7 @@ Keys and responses are made at the start of a run and kept in a temporary direct
 import base64
 import secrets
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -49,6 +50,16 @@ class Shape:
     groups: int = 5
 
 
+@dataclass(frozen=True)
+class Addressee:
+    """Where responses go, and which requests they answer."""
+
+    acs: str = ACS
+    sp: str = SP
+    requests: Sequence[str] = (REQUEST,)  # one for each response, or one for all; "" answers none
+
+
+OURS = Addressee()
 SHAPES = {
     shape.name: shape
     for shape in (
@@ -61,19 +72,33 @@ SHAPES = {
 
 
 def make_keys(directory: Path) -> None:
-    """Make idp.key and idp.crt: RSA 2048, self-signed."""
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-sha256", "-days", "2"]
-    command += ["-subj", "/C=US/ST=California/L=San Francisco/O=Example/OU=SSOProvider/CN=bench"]
-    command += ["-keyout", "idp.key", "-out", "idp.crt"]
-    subprocess.run(command, cwd=directory, check=True, capture_output=True)
+    """Make idp.key, idp.crt, sp.key and sp.crt (RSA 2048, self-signed), and idp-metadata.xml."""
+    for who in ("idp", "sp"):
+        command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-sha256", "-days", "2"]
+        command += ["-subj", f"/C=US/ST=California/L=San Francisco/O=Example/OU=SSOProvider/CN=bench-{who}"]
+        command += ["-keyout", f"{who}.key", "-out", f"{who}.crt"]
+        subprocess.run(command, cwd=directory, check=True, capture_output=True)
+    binding = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-"
+    services = "".join(
+        f'<md:SingleSignOnService Binding="{binding}{kind}" Location="https://idp.example.org/sso"/>'
+        for kind in ("POST", "Redirect")
+    )
+    (directory / "idp-metadata.xml").write_text(
+        f'<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" entityID="{IDP}">'
+        f'<md:IDPSSODescriptor protocolSupportEnumeration="{SAMLP}"><md:KeyDescriptor use="signing">'
+        f'<ds:KeyInfo xmlns:ds="{DS}"><ds:X509Data><ds:X509Certificate>{certificate_body(directory)}'
+        f"</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>{services}"
+        "</md:IDPSSODescriptor></md:EntityDescriptor>"
+    )
 
 
-def make(shape: Shape, count: int, keys: Path) -> list[str]:
+def make(shape: Shape, count: int, keys: Path, to: Addressee = OURS) -> list[str]:
     """Return ``count`` unique responses, base64, valid for a few minutes from now."""
     key = xmlsec.Key.from_file(str(keys / "idp.key"), xmlsec.KeyFormat.PEM)
     certificate = certificate_body(keys)
     now = datetime.now(UTC)
-    return [base64.b64encode(_sign(_build(i, shape, certificate, now), key)).decode() for i in range(count)]
+    texts = (_build(i, shape, certificate, now, to) for i in range(count))
+    return [base64.b64encode(_sign(text, key)).decode() for text in texts]
 
 
 def certificate_body(keys: Path) -> str:
@@ -126,7 +151,7 @@ def _attributes(i: int, shape: Shape, prefix: str) -> str:
     return f'{plain}<{prefix}Attribute Name="groups" NameFormat="{format_}basic">{groups}</{prefix}Attribute>'
 
 
-def _build(i: int, shape: Shape, certificate: str, now: datetime) -> str:
+def _build(i: int, shape: Shape, certificate: str, now: datetime, to: Addressee) -> str:
     p, a = ("saml2p:", "saml2:") if shape.okta else ("samlp:", "")
     issuer = a or "saml:"
     xs = ' xmlns:xs="http://www.w3.org/2001/XMLSchema"' if shape.okta else ""
@@ -134,19 +159,21 @@ def _build(i: int, shape: Shape, certificate: str, now: datetime) -> str:
     entity = ' Format="urn:oasis:names:tc:SAML:2.0:nameid-format:entity"'
     response_id, assertion_id = "id" + secrets.token_hex(16), "_" + secrets.token_hex(16)
     at, before, after = (_instant(now + timedelta(minutes=minutes)) for minutes in (0, -5, 5))
+    request = to.requests[i % len(to.requests)]
+    answers = f'InResponseTo="{request}" ' if request else ""
     response_signature = _signature(response_id, certificate, shape) if shape.signed != "assertion" else ""
     assertion_signature = _signature(assertion_id, certificate, shape) if shape.signed != "response" else ""
-    return f"""<{p}Response xmlns:{p[:-1]}="{SAMLP}"{xs} Destination="{ACS}" ID="{response_id}" \
-InResponseTo="{REQUEST}" IssueInstant="{at}" Version="2.0">\
+    return f"""<{p}Response xmlns:{p[:-1]}="{SAMLP}"{xs} Destination="{to.acs}" ID="{response_id}" \
+{answers}IssueInstant="{at}" Version="2.0">\
 <{issuer}Issuer xmlns:{issuer[:-1]}="{SAML}"{entity}>{IDP}</{issuer}Issuer>{response_signature}\
 <{p}Status><{p}StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></{p}Status>\
 <{a}Assertion {declared}{xs} ID="{assertion_id}" IssueInstant="{at}" Version="2.0">\
 <{a}Issuer{entity}>{IDP}</{a}Issuer>{assertion_signature}<{a}Subject>\
 <{a}NameID Format="urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress">user{i}@example.org\
 </{a}NameID><{a}SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer">\
-<{a}SubjectConfirmationData InResponseTo="{REQUEST}" NotOnOrAfter="{after}" Recipient="{ACS}"/>\
+<{a}SubjectConfirmationData {answers}NotOnOrAfter="{after}" Recipient="{to.acs}"/>\
 </{a}SubjectConfirmation></{a}Subject><{a}Conditions NotBefore="{before}" NotOnOrAfter="{after}">\
-<{a}AudienceRestriction><{a}Audience>{SP}</{a}Audience></{a}AudienceRestriction></{a}Conditions>\
+<{a}AudienceRestriction><{a}Audience>{to.sp}</{a}Audience></{a}AudienceRestriction></{a}Conditions>\
 <{a}AuthnStatement AuthnInstant="{at}" SessionIndex="{assertion_id}"><{a}AuthnContext>\
 <{a}AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport\
 </{a}AuthnContextClassRef></{a}AuthnContext></{a}AuthnStatement>\

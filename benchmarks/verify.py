@@ -13,17 +13,15 @@ import argparse
 import asyncio
 import contextlib
 import secrets
-import signal
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import servers
 
 HERE = Path(__file__).parent
 CONNECTIONS = 16
@@ -35,18 +33,9 @@ HEADERS = [
     (b"cache-control", b"no-store"),
     (b"content-length", b"0"),
 ]
-SETTINGS = """\
-base_url: http://localhost:{port}
-development: true
-database_url: sqlite:///{directory}/federation.db
-encryption_keys: [{{file: {directory}/secrets.key}}]
-sp_key: {directory}/sp.key
-sp_certificate: {directory}/sp.crt
-organizations:
-  acme: {{name: Acme}}
-connections:
-  op: {{protocol: oidc, organization: acme, domains: [acme.example], issuer: "http://127.0.0.1:1",
-    client_id: bench, client_secret: bench-secret-bench-secret-bench-secret}}
+CONNECTION = """\
+  op: {protocol: oidc, organization: acme, domains: [acme.example], issuer: "http://127.0.0.1:1",
+    client_id: bench, client_secret: bench-secret-bench-secret-bench-secret}
 """
 
 
@@ -107,37 +96,6 @@ async def fill(url: str, count: int) -> list[str]:
     return tokens
 
 
-def free_port() -> int:
-    """Return a loopback port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextlib.contextmanager
-def server(command: list[str], port: int, log: Path) -> Iterator[int]:
-    """Run a server until the block ends; yield its pid."""
-    with log.open("ab") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, cwd=HERE.parent)
-    try:
-        for _ in range(300):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(0.1)
-                raise SystemExit(log.read_text()[-3000:])
-        yield process.pid
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(20)
-
-
-def cpu(pid: int) -> float:
-    """Return the CPU time of a process's threads, in microseconds (/proc counts nanoseconds here)."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1000
-
-
 async def load(port: int, path: str, cookies: list[str], count: int) -> float:
     """Send ``count`` requests over kept connections; return requests a second."""
 
@@ -165,7 +123,7 @@ def main() -> None:
     options = arguments.parse_args()
     with tempfile.TemporaryDirectory() as directory, contextlib.ExitStack() as stack:
         place = Path(directory)
-        port = free_port()
+        port = servers.free_port()
         command = [
             sys.executable,
             "-m",
@@ -178,20 +136,21 @@ def main() -> None:
         ]
         command += ["--no-access-log", "--log-level", "warning"]
         targets = {
-            "bare ASGI route": (stack.enter_context(server(command, port, place / "bare.log")), port, [""])
+            "bare ASGI route": (
+                stack.enter_context(servers.server(command, port, place / "bare.log")),
+                port,
+                [""],
+            )
         }
         for count in options.sessions:
             home = place / str(count)
             home.mkdir()
-            port = free_port()
-            (home / "federation.yaml").write_text(SETTINGS.format(port=port, directory=home))
             tokens = asyncio.run(fill(f"sqlite:///{home}/federation.db", count))
-            command = [sys.executable, "-m", "federation", "serve", "--config", str(home / "federation.yaml")]
-            pid = stack.enter_context(server([*command, "--port", str(port)], port, home / "log"))
+            url, pid = stack.enter_context(servers.federation(home, CONNECTION))
             cookies = [
                 f"session={token}" for token in secrets.SystemRandom().sample(tokens, min(1000, count))
             ]
-            targets[f"/verify, {count} sessions"] = (pid, port, cookies)
+            targets[f"/verify, {count} sessions"] = (pid, int(url.rpartition(":")[2]), cookies)
         measure(targets, rounds=options.rounds, requests=options.requests)
 
 
@@ -200,10 +159,10 @@ def measure(targets: dict[str, tuple[int, int, list[str]]], *, rounds: int, requ
     figures: dict[str, list[tuple[float, float]]] = {}
     for turn in range(rounds + 1):  # the first is a rehearsal
         for name, (pid, port, cookies) in targets.items():
-            before = cpu(pid)
+            before = servers.cpu([pid])
             rate = asyncio.run(load(port, "/verify", cookies, requests if turn else requests // 10))
             if turn:
-                figures.setdefault(name, []).append(((cpu(pid) - before) / requests, rate))
+                figures.setdefault(name, []).append(((servers.cpu([pid]) - before) / requests * 1e6, rate))
     base = min(used for used, _ in next(iter(figures.values())))
     for name, each in figures.items():
         least, middle = min(each)[0], statistics.median(used for used, _ in each)
