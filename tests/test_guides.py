@@ -1,0 +1,283 @@
+"""Guides say only what is so: their settings load, their codes, commands, URLs and links exist.
+
+What they tell of a vendor's own pages no test here can hold; each guide says whether it was tried.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+import yaml
+from lxml import etree
+from test_manual import CODE, codes_in_manual, codes_in_source
+from typer.testing import CliRunner
+
+from federation import settings
+from federation.__main__ import app
+from federation.about import About
+from federation.connection import SamlConnection
+from federation.identity import ALIASES
+from federation.presets import PRESETS
+
+ROOT = Path(__file__).parent.parent
+GUIDES = ROOT / "docs/guides"
+INDEX = GUIDES / "README.md"
+FILES = sorted(GUIDES.glob("*.md"))
+VENDORS = [file for file in FILES if file != INDEX]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PRACTICAL = [file for file in DOCUMENTS if file.stem != "architecture"]  # a plan: it names what is later work
+HOST = "https://sso.acme.example"
+BASE = {
+    "base_url": HOST,
+    "database_url": "sqlite:///var/federation.db",
+    "encryption_keys": [{"file": "certs/secrets.key"}],
+    "organizations": {"acme": {"name": "Acme"}},
+}
+NAMESPACES = (
+    'xmlns="urn:a" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:p="urn:p" xmlns:c="urn:c"'
+)
+
+each_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+each_vendor = pytest.mark.parametrize("file", VENDORS, ids=lambda file: file.stem)
+
+
+def blocks(file: Path, language: str) -> list[str]:
+    """Fenced blocks of one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", file.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def spoken(file: Path) -> str:
+    """The text without fenced blocks."""
+    return re.sub(r"^```.*?^```$", "", file.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+
+def tables(file: Path) -> list[list[list[str]]]:
+    """Every table: its rows, header first, cells stripped."""
+    lines = spoken(file).splitlines()
+    kept = [list(rows) for inside, rows in groupby(lines, lambda line: line.startswith("|")) if inside]
+    return [
+        [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows if not row.startswith("|---")]
+        for rows in kept
+    ]
+
+
+@dataclass(frozen=True)
+class Block:
+    """The connections of one YAML block, as a settings file would give them."""
+
+    written: dict[str, Any]
+    read: dict[str, SamlConnection]
+
+
+def load(text: str, directory: Path) -> Block:
+    """Load a block as part of a settings file; files that it names are there."""
+    told = yaml.safe_load(text)
+    for name in re.findall(r"[\w/-]+\.(?:pem|xml)\b", text.replace("https://", "")):
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_text("-----BEGIN CERTIFICATE-----")
+    file = directory / "federation.yaml"
+    file.write_text(yaml.safe_dump(BASE | told))
+    read = settings.load(file, environment={}).connections
+    saml = {name: one for name, one in read.items() if isinstance(one, SamlConnection)}
+    assert saml.keys() == read.keys()
+    return Block(told["connections"], saml)
+
+
+def loaded(file: Path, directory: Path) -> list[Block]:
+    found = [load(text, directory) for text in blocks(file, "yaml")]
+    assert found
+    return found
+
+
+# ── settings ──────────────────────────────────────────────────────────────────────────────
+
+
+@each_file
+def test_every_connection_of_a_guide_loads(file: Path, tmp_path: Path) -> None:
+    for block in loaded(file, tmp_path):
+        for name, one in block.read.items():
+            assert one.organization == "acme", name
+            assert one.domains, name
+
+
+def test_every_preset_that_speaks_saml_has_a_guide_and_no_other(tmp_path: Path) -> None:
+    guided = {
+        file.stem: {one.preset for block in loaded(file, tmp_path) for one in block.read.values()}
+        for file in FILES
+    }
+    speaking = {name for name, row in PRESETS.items() if row.saml is not None}
+    assert set().union(*guided.values()) == speaking
+    assert guided.pop("README") == {"generic"}
+    assert guided.pop("ping") == {"ping", "pingfederate"}
+    assert guided == {name: {name} for name in guided}
+
+
+def test_the_index_names_every_guide_with_its_presets(tmp_path: Path) -> None:
+    index = next(table for table in tables(INDEX) if table[0][0] == "guide")[1:]
+    named = {
+        match[1]: set(re.findall(r"`([a-z0-9]+)`", presets))
+        for guide, presets, _ in index
+        if (match := re.search(r"\]\(([a-z0-9]+\.md)\)", guide))
+    }
+    assert named == {
+        file.name: {one.preset for block in loaded(file, tmp_path) for one in block.read.values()}
+        for file in VENDORS
+    }
+
+
+# ── the identity provider's side ──────────────────────────────────────────────────────────
+
+
+@each_file
+def test_every_url_of_ours_is_one_of_a_connection_of_the_guide(file: Path, tmp_path: Path) -> None:
+    ids = {name for block in loaded(file, tmp_path) for name in block.read}
+    if file == INDEX:
+        ids = {"okta"}  # its example
+    paths = {f"/saml/{name}/{end}" for name in ids for end in ("metadata", "acs", "slo")}
+    paths |= {f"/login/{name}" for name in ids} | {""}
+    found = set(re.findall(re.escape(HOST) + r"([A-Za-z0-9/_-]*)", file.read_text()))
+    assert found <= paths
+    assert {f"/saml/{name}/{end}" for name in ids & {file.stem} for end in ("metadata", "acs")} <= found
+
+
+@each_vendor
+def test_every_attribute_that_a_guide_releases_is_understood(file: Path, tmp_path: Path) -> None:
+    (block,) = [one for one in loaded(file, tmp_path) if file.stem in one.read][:1]
+    understood = block.read[file.stem].attributes  # the preset's and the block's own
+    (released,) = [table[1:] for table in tables(file) if table[0][0] == "ours"]
+    assert {"given_name", "family_name", "groups"} <= {row[0].strip("`") for row in released}
+    for ours, theirs, *_ in released:
+        names = understood.get(ours.strip("`"), ALIASES[ours.strip("`")])
+        assert theirs.strip("`") in names, ours
+
+
+def test_the_index_lists_the_names_that_are_understood() -> None:
+    (rows,) = [table[1:] for table in tables(INDEX) if table[0] == ["ours", "names understood"]]
+    written = {ours.strip("`"): tuple(re.findall("`([^`]+)`", names)) for ours, names in rows}
+    assert written == dict(ALIASES)
+
+
+@each_file
+def test_snippets_of_other_languages_are_well_formed(file: Path) -> None:
+    parser = etree.XMLParser(resolve_entities=False, no_network=True)
+    for text in blocks(file, "xml"):
+        etree.fromstring(f"<root {NAMESPACES}>{text}</root>", parser)
+    for text in blocks(file, "json"):
+        json.loads(text)
+
+
+@pytest.mark.providers
+@pytest.mark.parametrize("text", blocks(GUIDES / "simplesamlphp.md", "php"))
+def test_php_is_php(text: str) -> None:
+    if not shutil.which("php"):
+        pytest.skip("php-cli is missing: scripts/test installs it")
+    asked = subprocess.run(["php", "-l"], input=text, capture_output=True, text=True, check=False)
+    assert asked.returncode == 0, asked.stdout
+
+
+# ── refusals ──────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("file", PRACTICAL, ids=lambda file: file.stem)
+def test_every_code_that_a_document_names_is_in_the_manual(file: Path) -> None:
+    dotted = set(re.findall(r"`([a-z_]+\.[a-z_0-9]+)`", file.read_text()))
+    others = {"saml.md", "settings.md"} | {f"saml.{key}" for key in About.model_fields}  # files, settings
+    lines = {"policy.rule", "policy.rule.undetermined"}  # of a record, not refusals
+    assert {one for one in dotted if CODE.fullmatch(one)} - others - lines <= set(codes_in_manual())
+
+
+@each_vendor
+def test_a_guide_names_three_refusals_with_cause_and_mender(file: Path) -> None:
+    (rows,) = [table[1:] for table in tables(file) if table[0][0] == "code"]
+    assert len(rows) >= 3
+    assert all(len(row) == 3 and all(row) for row in rows)
+    assert {row[0].strip("`") for row in rows} <= codes_in_source()
+
+
+@each_vendor
+def test_a_guide_says_whether_it_was_tried_and_goes_the_same_way(file: Path) -> None:
+    text = file.read_text()
+    assert re.search(r"^(Not tried against|Tried here:) ", text, re.MULTILINE)
+    headings = re.findall(r"^## (\d)\.", text, re.MULTILINE)
+    assert headings[:7] == [*"1234567"]
+    assert "## 2. What to release" in text
+    assert "## 3. Our side" in text
+
+
+# ── commands ──────────────────────────────────────────────────────────────────────────────
+
+
+@cache
+def commands() -> dict[tuple[str, ...], str]:
+    """Every command and group with its help."""
+    found: dict[tuple[str, ...], str] = {}
+
+    def walk(path: tuple[str, ...], one: Any) -> None:
+        answer = CliRunner().invoke(app, [*path, "--help"], terminal_width=200, env={"COLUMNS": "200"})
+        assert answer.exit_code == 0, path
+        found[path] = answer.stdout
+        for name, inner in getattr(one, "commands", {}).items():
+            walk((*path, name), inner)
+
+    walk((), typer.main.get_command(app))
+    return found
+
+
+def said(file: Path) -> list[str]:
+    """Every use of our command line in a document, without comments."""
+    text = file.read_text()
+    inline = re.findall(r"`(?:\.venv/bin/)?federation ([^`]+)`", spoken(file))
+    fenced = [
+        match[1]
+        for block in re.findall(r"^```(?:shell|sh)?\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+        for line in block.splitlines()
+        if (match := re.match(r"(?:\.venv/bin/)?federation (.+)", line))
+    ]
+    return [re.split(r"\s+#|\s[|>] ", one)[0] for one in (*inline, *fenced)]
+
+
+@pytest.mark.parametrize("file", PRACTICAL, ids=lambda file: file.stem)
+def test_every_command_that_a_document_names_exists(file: Path) -> None:
+    for line in said(file):
+        words = line.split()
+        path = max((path for path in commands() if tuple(words[: len(path)]) == path), key=len)
+        assert path, line
+        rest = words[len(path) :]
+        assert not rest or rest[0] not in {name for known in commands() for name in known}, line
+        for option in (word.partition("=")[0] for word in rest if word.startswith("--")):
+            assert option in commands()[path], line
+
+
+def test_a_command_that_does_not_exist_would_be_seen(tmp_path: Path) -> None:
+    file = tmp_path / "a.md"
+    file.write_text("`federation metadata forget okta`, `federation doctor --sing`")
+    with pytest.raises(AssertionError):
+        test_every_command_that_a_document_names_exists(file)
+
+
+# ── links ─────────────────────────────────────────────────────────────────────────────────
+
+
+def anchors(file: Path) -> set[str]:
+    """The anchors of a document's headings, as the usual renderers make them."""
+    headings = re.findall(r"^#+ (.+)$", spoken(file), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings}
+
+
+@pytest.mark.parametrize("file", DOCUMENTS, ids=lambda file: file.stem)
+def test_every_relative_link_leads_somewhere(file: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", spoken(file)):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        there = (file.parent / path).resolve() if path else file
+        assert there.exists(), target
+        assert not anchor or anchor in anchors(there), target
