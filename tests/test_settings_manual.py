@@ -1,0 +1,87 @@
+"""The page of settings has one row for every key, with the default that the model has."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import pytest
+import yaml
+from pydantic import TypeAdapter
+
+from federation import settings
+from federation.about import About
+from federation.connection import OidcConnection, SamlConnection
+from federation.rules import Model
+from federation.settings import Settings
+
+DOCS = Path(__file__).parent.parent / "docs"
+SAID_ELSEWHERE = {"id", "protocol", "anyone"}  # anyone: with domains
+BOTH = SamlConnection.model_fields.keys() & OidcConnection.model_fields.keys()
+SECTIONS: list[tuple[str, type[Model], set[str]]] = [
+    ("## The keys", Settings, set(Settings.model_fields)),
+    ("### `saml`", About, set(About.model_fields)),
+    ("### Every connection", SamlConnection, BOTH - SAID_ELSEWHERE | {"protocol"}),
+    ("### `protocol: saml`", SamlConnection, set(SamlConnection.model_fields) - BOTH),
+    ("### `protocol: oidc`", OidcConnection, set(OidcConnection.model_fields) - BOTH),
+]
+each_section = pytest.mark.parametrize(("heading", "model", "keys"), SECTIONS, ids=lambda one: str(one)[:24])
+
+
+def rows(heading: str) -> list[tuple[list[str], str, str]]:
+    """The rows under a heading: keys, default, what."""
+    text = (DOCS / "settings.md").read_text()
+    section = re.split(r"^#+ ", text.partition(f"\n{heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+    found = re.findall(r"^\| (`.+?`) \| (.+?) \|(.*)\|$", section, re.MULTILINE)
+    return [(re.findall("`([a-z_]+)`", keys), default, what) for keys, default, what in found]
+
+
+@each_section
+def test_every_key_has_one_row_and_no_other(heading: str, model: type[Model], keys: set[str]) -> None:
+    written = [key for names, _, _ in rows(heading) for key in names]
+    assert sorted(written) == sorted(keys)
+
+
+@each_section
+def test_a_default_is_the_models(heading: str, model: type[Model], keys: set[str]) -> None:
+    for names, said, _ in rows(heading):
+        for key, written in zip(names, re.findall("`([^`]+)`", said), strict=False):
+            if said.startswith("`") and "{base_url}" not in said:
+                field = model.model_fields[key]
+                kind: Any = Annotated[field.annotation, *field.metadata, None]
+                read: TypeAdapter[Any] = TypeAdapter(kind)
+                default = field.get_default(call_default_factory=True, validated_data={})
+                assert read.validate_python(yaml.safe_load(written)) == default, key
+        if said == "required":
+            needed = {key for key in names if model.model_fields[key].is_required()}
+            assert needed | {"domains", "client_secret", "encryption_keys"} >= set(names)
+
+
+def test_the_example_of_an_enterprise_loads(tmp_path: Path) -> None:
+    text = (DOCS / "examples/enterprise-saml.yaml").read_text()
+    for name in re.findall(r"metadata/idp/[\w-]+\.(?:pem|xml)", text):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("-----BEGIN CERTIFICATE-----")
+    file = tmp_path / "federation.yaml"
+    file.write_text(text)
+    read = settings.load(file, environment={})
+    assert {one.protocol for one in read.connections.values()} == {"saml"}
+    assert read.inline_secrets == ()
+
+
+def test_the_examples_use_every_key_of_a_saml_connection_but_a_few() -> None:
+    used = {
+        key
+        for file in (DOCS / "examples").glob("*saml.yaml")
+        for told in yaml.safe_load(file.read_text())["connections"].values()
+        for key in told
+    }
+    assert set(SamlConnection.model_fields) - used == {
+        "id",
+        "anyone",
+        "email_trust",
+        "is_passive",
+        "name_id_policy",
+        "allow_create",
+        "authn_context_comparison",
+        "assertion_consumer_service_index",
+    }
