@@ -14,7 +14,7 @@ from federation.identity import VerifiedAssertion
 from federation.saml import metadata, service_provider
 from federation.saml.encryption import DecryptionKey
 from federation.saml.metadata import IdentityProvider
-from federation.saml.profile import Expected, Terms
+from federation.saml.expected import Expected, Terms
 from federation.saml.xml import EMAIL_ADDRESS
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
@@ -35,9 +35,7 @@ def peer() -> SamlIdp:
 
 @cache
 def trusted() -> IdentityProvider:
-    return metadata.read_metadata(
-        peer().metadata(), entity_id=None, development=False, now=NOW, signers=()
-    )
+    return metadata.read_metadata(peer().metadata(), entity_id=None, development=False, now=NOW, signers=())
 
 
 def terms(**other: Any) -> Terms:
@@ -49,6 +47,7 @@ def terms(**other: Any) -> Terms:
         "subject_attributes": (),
         "subject_required": False,
         "stable_attributes": (),
+        "email_attributes": (),
         "acrs": frozenset(),
         "force_authn": False,
         "max_age": None,

@@ -1,4 +1,4 @@
-"""SignedXml → typed messages, and our AuthnRequest → bytes.
+"""SignedXml → typed messages.
 
 SAML Core §2 and §3. What cannot be read one way only (a part given twice, text with elements
 in it, a time that is not UTC) becomes a fault of the Message, which a rule then refuses, so
@@ -11,13 +11,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import InitVar, dataclass
 from datetime import datetime
 from typing import NamedTuple
-from xml.sax.saxutils import escape, quoteattr
 
-from federation.saml.bindings import HTTP_POST
 from federation.saml.signature import SignedMessage
-from federation.saml.xml import EMAIL_ADDRESS, SAML, SAMLP, Element
+from federation.saml.xml import SAML, SAMLP, Element
 
 ENTITY = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity"
+# eduPersonTargetedID: the one attribute whose values are NameIDs (eduPerson §2.2.12).
+TARGETED_IDS = frozenset(
+    {"urn:oid:1.3.6.1.4.1.5923.1.1.1.10", "urn:mace:dir:attribute-def:eduPersonTargetedID"}
+)
 BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z", re.ASCII)
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
@@ -32,6 +34,7 @@ _AUDIENCE = SAML + "Audience"
 _AUTHN_STATEMENT = SAML + "AuthnStatement"
 _AUTHN_CONTEXT = SAML + "AuthnContext"
 _CLASS_REF = SAML + "AuthnContextClassRef"
+_AUTHORITY = SAML + "AuthenticatingAuthority"
 _ATTRIBUTE_STATEMENT = SAML + "AttributeStatement"
 _ATTRIBUTE = SAML + "Attribute"
 # Kept by everyone here (an assertion is claimed once), and of concern to those who issue others.
@@ -43,7 +46,7 @@ _REPEATABLE = frozenset(
         _ATTRIBUTE_STATEMENT,
         SAML + "AuthzDecisionStatement",
         SAML + "Statement",
-        SAML + "AuthenticatingAuthority",
+        _AUTHORITY,
         SAMLP + "SessionIndex",
     }
 )
@@ -63,6 +66,7 @@ class NameId(NamedTuple):
     format: str
     name_qualifier: str
     sp_name_qualifier: str
+    sp_provided_id: str = ""
 
 
 class Confirmation(NamedTuple):
@@ -91,6 +95,7 @@ class AuthnStatement(NamedTuple):
     session_index: str
     session_not_on_or_after: datetime | None
     context_class: str
+    authorities: tuple[str, ...]  # AuthenticatingAuthority: who else had a part in it
 
 
 class Response(NamedTuple):
@@ -116,15 +121,17 @@ class Assertion(NamedTuple):
     conditions: Conditions | None
     authn_statements: tuple[AuthnStatement, ...]
     attributes: Mapping[str, tuple[str, ...]]
+    targeted_ids: Mapping[str, tuple[NameId, ...]]  # of the attributes that hold NameIDs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A Response and its Assertion. ``unsigned_parts`` may only ever be a reason to refuse."""
+    """A Response and its Assertion. A Response that is not signed may only ever be a reason to refuse."""
 
     response: Response
     assertion: Assertion
-    unsigned_parts: frozenset[str]  # "response" where only the Assertion is signed
+    response_signed: bool  # then the Assertion is signed with it
+    assertion_signed: bool  # by a signature of its own
     faults: tuple[str, ...]
     seal: InitVar[_Seal]
 
@@ -140,7 +147,8 @@ def read(signed: SignedMessage) -> Message:
     return Message(
         response=_read_response(outer, faults),
         assertion=_read_assertion(signed.assertion.root, faults),
-        unsigned_parts=frozenset({"response"} if signed.response is None else ()),
+        response_signed=bool(signed.response_key),
+        assertion_signed=bool(signed.assertion_key),
         faults=tuple(faults),
         seal=SEAL,
     )
@@ -165,6 +173,7 @@ def _read_assertion(root: Element, faults: list[str]) -> Assertion:
     subject = parts.get(_SUBJECT)
     name, confirmations = (None, ()) if subject is None else _read_subject(subject, faults)
     conditions = parts.get(_CONDITIONS)
+    attributes, targeted_ids = _read_attributes(_every(_ATTRIBUTE_STATEMENT, root, parts), faults)
     return Assertion(
         id=root.get("ID", ""),
         version=root.get("Version", ""),
@@ -174,7 +183,8 @@ def _read_assertion(root: Element, faults: list[str]) -> Assertion:
         confirmations=confirmations,
         conditions=None if conditions is None else _read_conditions(conditions, faults),
         authn_statements=tuple([_authn(one, faults) for one in _every(_AUTHN_STATEMENT, root, parts)]),
-        attributes=_read_attributes(_every(_ATTRIBUTE_STATEMENT, root, parts), faults),
+        attributes=attributes,
+        targeted_ids=targeted_ids,
     )
 
 
@@ -222,18 +232,24 @@ def _read_conditions(root: Element, faults: list[str]) -> Conditions:
 
 def _authn(root: Element, faults: list[str]) -> AuthnStatement:
     context = sort(root, faults).get(_AUTHN_CONTEXT)
-    named = None if context is None else sort(context, faults).get(_CLASS_REF)
+    parts = {} if context is None else sort(context, faults)
+    named = parts.get(_CLASS_REF)
+    others = () if context is None else _every(_AUTHORITY, context, parts)
     return AuthnStatement(
         instant=read_time(root, "AuthnInstant", faults),
         session_index=root.get("SessionIndex", ""),
         session_not_on_or_after=read_time(root, "SessionNotOnOrAfter", faults),
         context_class="" if named is None else read_text(named, faults),
+        authorities=tuple([read_text(one, faults) for one in others]),
     )
 
 
-def _read_attributes(statements: Iterable[Element], faults: list[str]) -> dict[str, tuple[str, ...]]:
+def _read_attributes(
+    statements: Iterable[Element], faults: list[str]
+) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[NameId, ...]]]:
     """Merge every statement; values of a name that repeats (Keycloak's Role) are merged too."""
     merged: dict[str, tuple[str, ...]] = {}
+    targeted_ids: dict[str, tuple[NameId, ...]] = {}
     for statement in statements:
         for attribute in statement.iterchildren(_ATTRIBUTE):
             name = attribute.get("Name")
@@ -241,8 +257,23 @@ def _read_attributes(statements: Iterable[Element], faults: list[str]) -> dict[s
                 faults.append("an Attribute has no Name")
                 continue
             values = tuple([value for value in map(_value, attribute) if value is not None])
+            if name in TARGETED_IDS:
+                found = [one for value in attribute if (one := _read_targeted_id(value, faults))]
+                targeted_ids[name] = targeted_ids.get(name, ()) + tuple(found)
+                if len(found) == len(attribute):  # else it is kept as the text that it is
+                    values = tuple(
+                        f"{one.name_qualifier}!{one.sp_name_qualifier}!{one.value}" for one in found
+                    )
             merged[name] = merged[name] + values if name in merged else values
-    return merged
+    return merged, targeted_ids
+
+
+def _read_targeted_id(value: Element, faults: list[str]) -> NameId | None:
+    """Return the NameID that is the whole of a value, or None."""
+    if len(value) != 1 or value[0].tag != _NAME_ID:
+        return None
+    beside = (value.text or "") + (value[0].tail or "")
+    return None if beside.strip() else read_name(value[0], faults)
 
 
 def _value(element: Element) -> str | None:
@@ -251,7 +282,7 @@ def _value(element: Element) -> str | None:
         return "".join(map(str, element.itertext()))
     text = element.text
     if text is None:
-        return "" if element.get(_NIL) is None else None
+        return None if element.get(_NIL, "false").strip() in {"true", "1"} else ""
     return text
 
 
@@ -289,6 +320,7 @@ def read_name(element: Element | None, faults: list[str]) -> NameId | None:
         format=element.get("Format", ""),
         name_qualifier=element.get("NameQualifier", ""),
         sp_name_qualifier=element.get("SPNameQualifier", ""),
+        sp_provided_id=element.get("SPProvidedID", ""),
     )
 
 
@@ -304,31 +336,3 @@ def read_time(element: Element, name: str, faults: list[str]) -> datetime | None
             pass
     faults.append(f"{str(element.tag).rpartition('}')[2]} {name} is not a time in UTC")
     return None
-
-
-def build_authn_request(
-    *, request_id: str, destination: str, sp_entity_id: str, acs_url: str, now: datetime
-) -> bytes:
-    """Build the request of an SP-initiated sign-in.
-
-    No RequestedAuthnContext: an exact one turns away people who signed in by a stronger way.
-
-    Args:
-        request_id: An XML identifier, kept with the pending sign-in.
-        destination: The IdP's SingleSignOnService.
-        sp_entity_id: Our name.
-        acs_url: Where the answer is to go.
-        now: UTC, aware.
-
-    Source: SAML Core §3.4.1; Profiles §4.1.4.1.
-    """
-    instant = now.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return (
-        '<samlp:AuthnRequest xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol"'
-        f' ID={quoteattr(request_id)} Version="2.0" IssueInstant="{instant}"'
-        f" Destination={quoteattr(destination)} AssertionConsumerServiceURL={quoteattr(acs_url)}"
-        f' ProtocolBinding="{HTTP_POST}">'
-        '<saml:Issuer xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion">'
-        f"{escape(sp_entity_id)}</saml:Issuer>"
-        f'<samlp:NameIDPolicy Format="{EMAIL_ADDRESS}" AllowCreate="true"/></samlp:AuthnRequest>'
-    ).encode()

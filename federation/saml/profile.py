@@ -7,67 +7,20 @@ sides. Pure: no clock, no network, no log.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import Enum
-from typing import Literal
+from datetime import datetime
 
 from federation.errors import AssertionRefused, Check
-from federation.identity import SEAL, Authentication, Subject, VerifiedAssertion, parse_email
+from federation.identity import SEAL, ProviderSession, VerifiedAssertion
+from federation.saml import authentication, scoped, subject
+from federation.saml.expected import Expected, Terms, Unsolicited
 from federation.saml.messages import BEARER, ENTITY, Confirmation, Message, NameId
-from federation.saml.metadata import IdentityProvider
 from federation.saml.xml import EMAIL_ADDRESS, SUCCESS
+
+__all__ = ["CONFIRMATION_RULES", "RULES", "Expected", "Terms", "Unsolicited", "check", "verify"]
 
 # Entra leaves the groups out above 150 and names a place to ask for them instead.
 _GROUPS_LINK = "http://schemas.microsoft.com/claims/groups.link"
 _GROUPS = frozenset({"groups", "http://schemas.microsoft.com/ws/2008/06/identity/claims/groups"})
-
-
-class Unsolicited(Enum):
-    """Stands where a request's id would: the message answers none, and this connection lets it."""
-
-    UNSOLICITED = "nothing was asked"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """What one connection demands of every message, compiled once from its settings."""
-
-    sp_entity_id: str
-    signed: Literal["either", "response", "assertion", "both"]
-    name_id_format: str  # URN
-    subject_attributes: tuple[str, ...]  # all of them, joined, key the person; () = the NameID does
-    subject_required: bool  # False: where the message carries none of them, the NameID stands in
-    stable_attributes: tuple[tuple[str, ...], ...]  # sets; the first that is sent whole is kept
-    acrs: frozenset[str]  # one of these must be the AuthnContextClassRef; empty = none was asked for
-    force_authn: bool
-    max_age: timedelta | None
-    skew: timedelta
-
-    def __post_init__(self) -> None:
-        if not (self.sp_entity_id and self.name_id_format):
-            raise ValueError("Terms: an absent value would be equal to an absent value")
-        if self.subject_required and not self.subject_attributes:
-            raise ValueError("Terms: a subject attribute is required, and none is named")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expected:
-    """What the pending sign-in, our own configuration and the clock say must be there."""
-
-    idp: IdentityProvider
-    terms: Terms
-    acs_url: str  # where it arrived
-    request_id: str | Literal[Unsolicited.UNSOLICITED]
-    asked_at: datetime | None  # UTC, aware: the request's IssueInstant; None where nothing was asked
-    legacy: frozenset[str]  # names of weak algorithms that this connection excepts
-    now: datetime  # UTC, aware
-
-    def __post_init__(self) -> None:
-        if not (self.acs_url and self.request_id and self.idp.keys):
-            raise ValueError("Expected: an absent value would be equal to an absent value")
-        if (self.asked_at is None) is not (self.request_id is Unsolicited.UNSOLICITED):
-            raise ValueError("Expected: a request has an id and an instant, an unsolicited answer neither")
 
 
 def malformed(message: Message, _want: Expected) -> str | None:
@@ -87,10 +40,20 @@ def status(message: Message, _want: Expected) -> str | None:
     return None if code == SUCCESS else f"status is {code!r}"
 
 
+def signed(message: Message, want: Expected) -> str | None:
+    """Core §5.3, §5.4.1: what this connection wants signed carries a signature of its own."""
+    lacks = []
+    if want.terms.signed in ("response", "both") and not message.response_signed:
+        lacks.append("the Response is not signed")
+    if want.terms.signed in ("assertion", "both") and not message.assertion_signed:
+        lacks.append("the Assertion has no signature of its own")
+    return "; ".join(lacks) or None
+
+
 def destination(message: Message, want: Expected) -> str | None:
     """Bindings §3.5.5.2: equal to our ACS URL; required where the Response is signed."""
     found = message.response.destination
-    if found is None and "response" in message.unsigned_parts:
+    if found is None and not message.response_signed:
         return None
     return None if found == want.acs_url else f"Destination is {found!r}, not {want.acs_url!r}"
 
@@ -106,7 +69,12 @@ def response_in_response_to(message: Message, want: Expected) -> str | None:
     found = message.response.in_response_to
     if found is None or found == want.request_id:
         return None
-    return f"the Response's InResponseTo is {found!r}, not {want.request_id!r}"
+    return f"the Response's InResponseTo is {found!r}, {_wanted(want)}"
+
+
+def _wanted(want: Expected) -> str:
+    asked = want.request_id
+    return "and nothing was asked" if asked is Unsolicited.UNSOLICITED else f"not {asked!r}"
 
 
 def issuer(message: Message, want: Expected) -> str | None:
@@ -134,30 +102,8 @@ def issue_instant(message: Message, want: Expected) -> str | None:
         if found is None:
             return f"the {name} has no IssueInstant"
         if found > want.now + want.terms.skew:  # found less the skew may lie before the calendar
-            return f"the {name} was issued at {found.isoformat()}, it is {want.now.isoformat()}"
+            return f"the {name} was issued at {found.isoformat()}, in the future; {want.received}"
     return None
-
-
-def subject(message: Message, _want: Expected) -> str | None:
-    """Profiles §4.1.4.2: the Subject holds a NameID that names someone."""
-    found = message.assertion.name_id
-    return None if found is not None and found.value.strip() else "there is no NameID, or it is blank"
-
-
-def name_id_format(message: Message, _want: Expected) -> str | None:
-    """Core §8.3.2: emailAddress is what this connection asked for."""
-    found = message.assertion.name_id
-    if found is None or found.format == EMAIL_ADDRESS:
-        return None  # without NameID: ``subject`` says so
-    return f"NameID has format {found.format!r}, not {EMAIL_ADDRESS!r}"
-
-
-def name_id(message: Message, _want: Expected) -> str | None:
-    """Core §8.3.2: an emailAddress NameID is one plain address."""
-    found = message.assertion.name_id
-    if found is None or found.format != EMAIL_ADDRESS or parse_email(found.value) is not None:
-        return None  # ``subject`` and ``name_id_format`` say so
-    return f"NameID {found.value!r:.100} is not one plain ASCII e-mail address"
 
 
 def confirmation(message: Message, _want: Expected) -> str | None:
@@ -173,18 +119,18 @@ def conditions(message: Message, _want: Expected) -> str | None:
 
 def not_before(message: Message, want: Expected) -> str | None:
     """Core §2.5.1.2: NotBefore, inclusive, may be absent."""
-    found = _bounds(message)[0]
-    if found is None or found <= want.now + want.terms.skew:
+    lower, upper = _bounds(message)
+    if lower is None or lower <= want.now + want.terms.skew:
         return None
-    return f"valid from {found.isoformat()}, it is {want.now.isoformat()}"
+    return want.outside("the Assertion", lower, upper)
 
 
 def not_on_or_after(message: Message, want: Expected) -> str | None:
     """Core §2.5.1.2: NotOnOrAfter, exclusive, may be absent (the confirmation's may not)."""
-    found = _bounds(message)[1]
-    if found is None or want.now - want.terms.skew < found:
+    lower, upper = _bounds(message)
+    if upper is None or want.now - want.terms.skew < upper:
         return None
-    return f"valid until {found.isoformat()}, it is {want.now.isoformat()}"
+    return want.outside("the Assertion", lower, upper)
 
 
 def _bounds(message: Message) -> tuple[datetime | None, datetime | None]:
@@ -209,22 +155,6 @@ def condition(message: Message, _want: Expected) -> str | None:
     return f"conditions that we do not know: {found}" if found else None
 
 
-def authn_statement(message: Message, _want: Expected) -> str | None:
-    """Profiles §4.1.4.2: at least one AuthnStatement, each saying when."""
-    found = message.assertion.authn_statements
-    if not found:
-        return "there is no AuthnStatement"
-    return "an AuthnStatement has no AuthnInstant" if None in [one.instant for one in found] else None
-
-
-def session_not_on_or_after(message: Message, want: Expected) -> str | None:
-    """Core §2.7.2: the IdP's own session still stands."""
-    found = _session_until(message)
-    if found is None or want.now - want.terms.skew < found:
-        return None
-    return f"the IdP's session ended at {found.isoformat()}, it is {want.now.isoformat()}"
-
-
 def recipient(found: Confirmation, want: Expected) -> str | None:
     """Profiles §4.1.4.2: our ACS URL, octet for octet."""
     return (
@@ -233,10 +163,13 @@ def recipient(found: Confirmation, want: Expected) -> str | None:
 
 
 def in_response_to(found: Confirmation, want: Expected) -> str | None:
-    """Profiles §4.1.4.2, §4.1.4.3: the signed copy names the request of this browser's sign-in."""
-    if found.in_response_to == want.request_id:
-        return None
-    return f"InResponseTo is {found.in_response_to!r}, not {want.request_id!r}"
+    """Profiles §4.1.4.2, §4.1.4.3, §4.1.5: it names this browser's request, or none was made."""
+    asked = None if want.request_id is Unsolicited.UNSOLICITED else want.request_id
+    return (
+        None
+        if found.in_response_to == asked
+        else f"InResponseTo is {found.in_response_to!r}, {_wanted(want)}"
+    )
 
 
 def confirmation_expired(found: Confirmation, want: Expected) -> str | None:
@@ -245,7 +178,7 @@ def confirmation_expired(found: Confirmation, want: Expected) -> str | None:
         return "SubjectConfirmationData has no NotOnOrAfter"
     if want.now - want.terms.skew < found.not_on_or_after:
         return None
-    return f"to be delivered before {found.not_on_or_after.isoformat()}, it is {want.now.isoformat()}"
+    return want.outside("the SubjectConfirmation", found.not_before, found.not_on_or_after)
 
 
 def confirmation_not_before(found: Confirmation, _want: Expected) -> str | None:
@@ -257,22 +190,28 @@ RULES: dict[str, Callable[[Message, Expected], str | None]] = {
     "saml.malformed": malformed,
     "saml.version": version,
     "saml.status": status,
+    "saml.signed": signed,
     "saml.destination": destination,
     "saml.response_issuer": response_issuer,
     "saml.response_in_response_to": response_in_response_to,
     "saml.issuer": issuer,
     "saml.issue_instant": issue_instant,
-    "saml.subject": subject,
-    "saml.name_id_format": name_id_format,
-    "saml.name_id": name_id,
+    "saml.subject": subject.stated,
+    "saml.name_id_format": subject.name_id_format,
+    "saml.name_id": subject.name_id,
+    "saml.name_qualifier": subject.name_qualifier,
+    "saml.subject_attribute": subject.subject_attribute,
     "saml.confirmation": confirmation,
     "saml.conditions": conditions,
     "saml.not_yet_valid": not_before,
     "saml.expired": not_on_or_after,
     "saml.audience": audience,
     "saml.condition": condition,
-    "saml.authn_statement": authn_statement,
-    "saml.session_expired": session_not_on_or_after,
+    "saml.authn_statement": authentication.statement,
+    "saml.authn_instant": authentication.instant,
+    "saml.authn_context": authentication.context,
+    "saml.session_expired": authentication.session_not_on_or_after,
+    "saml.scope": scoped.scope,
 }
 
 # Asked of one bearer confirmation: one must satisfy them all, halves of two do not add up.
@@ -319,17 +258,22 @@ def verify(message: Message, want: Expected, before: tuple[Check, ...]) -> Verif
     Source: SAML Profiles §4.1.4.3.
     """
     broken, chosen = _ask(message, want)
-    name = message.assertion.name_id
-    if broken or chosen is None or name is None:
+    name, person = message.assertion.name_id, subject.read(message, want)
+    if broken or chosen is None or name is None or person is None:
         raise _refused(message, want, before, broken)
+    proven = authentication.read(message)
     return VerifiedAssertion(
         id=message.assertion.id,
-        subject=_subject(name, want),
+        subject=person,
         not_on_or_after=_until(message, chosen, want),
         attributes=message.assertion.attributes,
         unobtainable=_GROUPS if _GROUPS_LINK in message.assertion.attributes else frozenset(),
-        subject_email=name.value,
-        authentication=_authentication(message),
+        subject_email=name.value if name.format == EMAIL_ADDRESS else "",
+        authentication=proven,
+        stable_id=subject.stable_id(message, want),
+        provider_session=ProviderSession(
+            name=subject.provider_name(name, want.idp.entity_id), index=proven.session_index
+        ),
         checks=before + _HELD,
         seal=SEAL,
     )
@@ -346,20 +290,10 @@ def _refused(
     )  # without bearer: none of its rules broke
     # The detail stays free of values; the checks, encrypted under the person, hold them.
     refusal = AssertionRefused(next(iter(broken)), f"broken: {', '.join(broken)}", before + checks)
-    name = message.assertion.name_id
-    if name is not None and name.value.strip():
-        refusal.person = _subject(name, want).person
+    person = subject.read(message, want)
+    if person is not None:
+        refusal.person = person.person
     return refusal
-
-
-def _subject(name: NameId, want: Expected) -> Subject:
-    return Subject(
-        issuer=want.idp.entity_id,
-        value=name.value.lower() if name.format == EMAIL_ADDRESS and name.value.isascii() else name.value,
-        format=name.format,
-        name_qualifier=name.name_qualifier or want.idp.entity_id,
-        sp_name_qualifier=name.sp_name_qualifier or want.terms.sp_entity_id,
-    )
 
 
 def _until(message: Message, chosen: Confirmation, want: Expected) -> datetime:
@@ -370,18 +304,3 @@ def _until(message: Message, chosen: Confirmation, want: Expected) -> datetime:
         return earliest + want.terms.skew
     except OverflowError:  # "9999-12-31T23:59:59Z" is what some write for never
         return earliest
-
-
-def _session_until(message: Message) -> datetime | None:
-    ends = [one.session_not_on_or_after for one in message.assertion.authn_statements]
-    return min([end for end in ends if end is not None], default=None)
-
-
-def _authentication(message: Message) -> Authentication:
-    first = message.assertion.authn_statements[0]
-    return Authentication(
-        instant=first.instant,
-        acr=first.context_class,
-        session_index=first.session_index,
-        session_until=_session_until(message),
-    )
