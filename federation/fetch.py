@@ -25,6 +25,9 @@ BODY_LIMIT = 1024 * 1024  # octets
 CONNECTIONS = 100
 CONNECTIONS_TO_ONE = 20  # host and port: a provider that hangs must leave room for the others
 _HTTPS_PORT = 443
+_NOT_MODIFIED = 304
+_CONDITIONS = frozenset({"If-None-Match", "If-Modified-Since"})
+_HEADER = 512  # characters of one that is kept
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -60,6 +63,17 @@ class Answer:
     content_type: str
     body: bytes = field(repr=False)
     date: str = ""  # the provider's clock, for `federation doctor`
+    etag: str = ""  # what to ask with next: see ``conditional``
+    last_modified: str = ""  # likewise
+
+
+def conditional(*, etag: str, last_modified: str) -> dict[str, str]:
+    """Return the headers that ask for a document only if it is another than last time; "" is not known.
+
+    Source: RFC 9110 §13.1.2, §13.1.3: where both are sent, the ETag decides.
+    """
+    told = {"If-None-Match": etag, "If-Modified-Since": last_modified}
+    return {name: value for name, value in told.items() if value}
 
 
 def unmap(address: Address) -> Address:
@@ -248,7 +262,9 @@ class Fetch:
         async with session.request(
             method, target, headers=headers, data=form, allow_redirects=False, **extra
         ) as response:
-            if 300 <= response.status < 400:  # noqa: PLR2004  RFC 9110 §15.4
+            # Not modified is an answer to those who asked for it, and no redirect (RFC 9110 §15.4.5).
+            asked = response.status == _NOT_MODIFIED and not _CONDITIONS.isdisjoint(headers)
+            if 300 <= response.status < 400 and not asked:  # noqa: PLR2004  RFC 9110 §15.4
                 raise ProviderUnavailable(
                     "fetch.redirect", "the provider redirects; redirects are not followed"
                 )
@@ -261,6 +277,8 @@ class Fetch:
                 content_type=response.headers.get("Content-Type", ""),
                 body=await _read(response),
                 date=response.headers.get("Date", ""),
+                etag=_plain_header(response, "ETag"),
+                last_modified=_plain_header(response, "Last-Modified"),
             )
 
     def _check(self, url: str, declared: Declared) -> URL:
@@ -304,6 +322,12 @@ class Fetch:
                 headers={"Accept-Encoding": "identity", "User-Agent": "federation"},
             )
         return self._sessions[kind]
+
+
+def _plain_header(response: aiohttp.ClientResponse, name: str) -> str:
+    """Return a header that will be sent back, or "" where it is no header to keep."""
+    value = response.headers.get(name, "")
+    return value if value.isascii() and value.isprintable() and len(value) <= _HEADER else ""
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

@@ -4,7 +4,7 @@ Keys are told by the fingerprint of their certificate. When a document expires i
 trust: it moves with every publication. Pure.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from federation.saml.metadata import IdentityProvider
@@ -51,6 +51,11 @@ def compare(old: IdentityProvider, new: IdentityProvider) -> tuple[Change, ...]:
         *_exchanged("scope", _scopes(old), _scopes(new)),
         *_signed(old, new),
     )
+
+
+def kinds(differences: Iterable[Change]) -> str:
+    """Say what changed in words of ours alone, for a log."""
+    return ", ".join(sorted({one.kind for one in differences}))
 
 
 def _signed(old: IdentityProvider, new: IdentityProvider) -> Iterator[Change]:

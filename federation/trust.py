@@ -1,1 +1,0 @@
-"""One connection's trust material, shared by all nodes through the store."""

@@ -1,0 +1,42 @@
+"""What is asked of trust material, wherever it comes from: who they are, where, with what keys."""
+
+from datetime import datetime, timedelta
+from typing import Literal, Protocol
+
+from federation.saml.metadata import IdentityProvider
+
+ASK_AFTER = timedelta(minutes=1)  # an unknown key, or a failure, asks again
+
+Because = Literal["schedule", "unknown_key"]
+
+
+class Source(Protocol):
+    """One connection's trust material."""
+
+    async def get(self, now: datetime) -> IdentityProvider:
+        """Return what is in force.
+
+        Raises:
+            ProviderUnavailable: It could not be had, or ``saml.metadata_expired``.
+            ConfigurationError: ``registry.metadata_held``, ``registry.metadata_file``; ``saml.*``
+                of a document in the settings.
+        """
+
+    async def refresh(self, now: datetime, *, because: Because) -> IdentityProvider:
+        """Ask for it again, where it is time to, and return what is in force then.
+
+        Args:
+            now: UTC, aware.
+            because: ``schedule``: called hourly, it may be due. ``unknown_key``: a message was
+                signed by a key that is not known; asked for once a minute, and what fails then
+                is logged alone.
+
+        Raises:
+            ProviderUnavailable: It could not be had; what is known stays in force.
+            ConfigurationError: As ``get``.
+        """
+
+
+def within(span: timedelta, moment: datetime | None, now: datetime) -> bool:
+    """Tell whether a moment is near; a clock that was set back makes none near for long."""
+    return moment is not None and abs(now - moment) < span
