@@ -3,14 +3,19 @@
 import base64
 import contextlib
 import zlib
+from functools import cache
 from urllib.parse import quote
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from hypothesis import given
 from hypothesis import strategies as st
+from saml_peer import NOW
 
-from federation.errors import FederationError, RequestRefused
-from federation.saml import bindings
+from federation.demo.saml_signing import SigningKey, algorithm, make_key, make_value
+from federation.errors import AssertionRefused, FederationError, RequestRefused
+from federation.saml import bindings, signature
 from federation.saml.xml import MESSAGE_OCTETS
 
 
@@ -179,3 +184,86 @@ def test_what_is_signed_and_what_stands_beside_it() -> None:
 @given(st.binary(min_size=1, max_size=2000))
 def test_post_there_and_back(message: bytes) -> None:
     assert bindings.decode_post(bindings.encode_post(message), name="SAMLRequest") == message
+
+
+@cache
+def key(kind: str) -> SigningKey:
+    curves = {"p256": ec.SECP256R1(), "p521": ec.SECP521R1()}
+    return make_key(now=NOW, curve=curves.get(kind.partition("-")[0]))
+
+
+def judge(query: str, *kinds: str, legacy: frozenset[str] = frozenset()) -> str:
+    """Return "" where one of these keys made the query's signature, else the refusal's code."""
+    keys = tuple(signature.read_key(key(kind).certificate) for kind in kinds)
+    try:
+        signature.verify_query(bindings.decode_redirect(query), keys, legacy=legacy)
+    except AssertionRefused as refusal:
+        return refusal.code
+    return ""
+
+
+def signed(kind: str, method: str, *, der: bool = False, message: str = "", relay_state: str = "") -> str:
+    query = asked(message or deflated(b"<r/>"), f"&RelayState={relay_state}" if relay_state else "")
+    query += f"&SigAlg={quote(algorithm(method), safe='')}"
+    value = make_value(key(kind), method, query.encode())
+    if der:
+        half = len(value) // 2
+        value = encode_dss_signature(int.from_bytes(value[:half]), int.from_bytes(value[half:]))
+    return f"{query}&Signature={quote(base64.b64encode(value).decode(), safe='')}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "method"),
+    [
+        *(("rsa", f"rsa-sha{bits}") for bits in (256, 384, 512)),
+        *(("rsa", f"sha{bits}-rsa-MGF1") for bits in (256, 384, 512)),
+        *((kind, f"ecdsa-sha{bits}") for kind in ("p256", "p521") for bits in (256, 384, 512)),
+    ],
+)
+def test_a_signed_query(kind: str, method: str) -> None:
+    for der in (False, True) if kind != "rsa" else (False,):
+        query = signed(kind, method, der=der, relay_state="a%2fb")
+        assert judge(query, kind) == ""
+        assert judge(query, f"{kind}-other", kind) == ""  # any of several
+        assert judge(query, f"{kind}-other") == "saml.signature"
+        assert judge(query.replace("a%2fb", "a%2Fb"), kind) == "saml.signature"  # other octets
+        assert judge(f"x=1&{query}&y=2", kind) == ""  # of nobody's concern
+        assert judge("&".join(reversed(query.split("&"))), kind) == ""  # the order is the signature's
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        (asked(deflated(b"x")), "saml.query_unsigned"),
+        (asked(deflated(b"x"), "&Signature=AAAA"), "saml.query_unsigned"),
+        (asked(deflated(b"x"), "&SigAlg=&Signature=AAAA"), "saml.query_unsigned"),
+        (signed("rsa", "rsa-sha256").partition("&Signature")[0], "saml.query_unsigned"),
+        (signed("rsa", "rsa-sha256").partition("Signature=")[0] + "Signature=", "saml.query_unsigned"),
+        (signed("rsa", "rsa-sha1"), "saml.algorithm"),
+        (asked(deflated(b"x"), "&SigAlg=rsa-sha256&Signature=AAAA"), "saml.algorithm"),
+        (signed("rsa", "rsa-sha256").replace("rsa-sha256", "rsa-sha384"), "saml.signature"),
+        (signed("rsa", "rsa-sha256").replace("rsa-sha256", "ecdsa-sha256"), "saml.signature"),
+        (signed("rsa", "rsa-sha256") + "&RelayState=x", "saml.signature"),
+        (signed("rsa", "rsa-sha256").replace("SAMLRequest", "SAMLResponse"), "saml.signature"),
+        (signed("rsa", "rsa-sha256", relay_state="x").replace("&RelayState=x", ""), "saml.signature"),
+        (signed("p256", "ecdsa-sha256"), "saml.signature"),
+    ],
+)
+def test_a_query_that_is_not_well_signed(query: str, code: str) -> None:
+    assert judge(query, "rsa", "p521") == code
+
+
+def test_no_key_is_no_signature() -> None:
+    assert judge(signed("rsa", "rsa-sha256")) == "saml.signature"
+
+
+def test_a_weak_algorithm_is_read_where_it_is_excepted() -> None:
+    assert judge(signed("rsa", "rsa-sha1"), "rsa", legacy=frozenset({"sha1"})) == ""
+    assert judge(signed("rsa", "rsa-sha1"), "rsa", legacy=frozenset({"cbc", "rsa1_5"})) == "saml.algorithm"
+
+
+@given(st.binary(max_size=200))
+def test_no_value_of_an_ecdsa_signature_raises_anything_else(value: bytes) -> None:
+    query = signed("p256", "ecdsa-sha256").partition("&Signature")[0]
+    encoded = quote(base64.b64encode(value).decode(), safe="")
+    assert judge(f"{query}&Signature={encoded}", "p256") in {"saml.signature", "saml.query_unsigned"}

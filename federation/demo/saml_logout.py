@@ -15,6 +15,7 @@ from xml.sax.saxutils import escape
 
 from lxml import etree
 
+from federation.demo.saml_encryption import EncryptionKnobs, encrypt_parts
 from federation.demo.saml_faults import Fault
 from federation.demo.saml_response import Time
 from federation.demo.saml_signing import (
@@ -60,6 +61,7 @@ class LogoutKnobs(SignatureKnobs):
     name_id_attributes: str = ""
     name_part: str | None = None  # in place of the NameID: an EncryptedID, a BaseID, nothing
     session_indexes: tuple[str, ...] | None = None  # None: the right ones
+    encryption: EncryptionKnobs | None = None  # of the NameID
     insert: Mapping[str, str] = field(default_factory=dict)  # place → XML: extensions, end
 
     in_response_to: Text = ...
@@ -129,10 +131,11 @@ def _finish(
     )
     for old, new in knobs.rewrite:
         text = _replace(text, old, new)
-    if not signed:
-        return text.encode()
     root = etree.fromstring(text.encode())
-    sign(root, knobs.key or leaving.key, knobs)
+    if knobs.encryption is not None:
+        encrypt_parts(root, knobs.encryption)
+    if signed:
+        sign(root, knobs.key or leaving.key, knobs)
     text = etree.tostring(root, encoding="unicode")
     for old, new in knobs.tamper if post else ():
         text = _replace(text, old, new)

@@ -63,7 +63,7 @@ class SingleLogout:
         self.sessions[cookie] = Session(user)
         return cookie, self.sessions[cookie]
 
-    def request(self, place: Participation, destination: str, *, post: bool, **knobs: Any) -> bytes:
+    def request(self, place: Participation, destination: str, /, *, post: bool, **knobs: Any) -> bytes:
         """Return a LogoutRequest; ``knobs`` are the fields of ``LogoutKnobs``."""
         leaving = Leaving(
             entity_id=self._entity_id,
@@ -76,7 +76,7 @@ class SingleLogout:
         )
         return saml_logout.build_request(leaving, self._knobs(knobs), post=post)
 
-    def response(self, in_response_to: str, destination: str, *, post: bool, **knobs: Any) -> bytes:
+    def response(self, in_response_to: str, destination: str, /, *, post: bool, **knobs: Any) -> bytes:
         """Return a LogoutResponse; ``knobs`` are the fields of ``LogoutKnobs``."""
         leaving = Leaving(
             entity_id=self._entity_id,
@@ -88,7 +88,7 @@ class SingleLogout:
         return saml_logout.build_response(leaving, self._knobs(knobs), post=post)
 
     def redirect_url(
-        self, destination: str, *, name: str, document: bytes, relay_state: str, **knobs: Any
+        self, destination: str, /, *, name: str, document: bytes, relay_state: str, **knobs: Any
     ) -> str:
         """Return the URL that carries a message by HTTP-Redirect."""
         return saml_logout.redirect_url(
