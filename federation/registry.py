@@ -14,7 +14,7 @@ from federation.errors import ConfigurationError, FederationError
 from federation.keys import KeyPair
 from federation.oidc import provider
 from federation.oidc.relying_party import Client
-from federation.saml import description, metadata, profile
+from federation.saml import description, metadata, profile, subject
 from federation.saml.description import Description
 from federation.saml.encryption import DecryptionKey, read_decryption_key
 from federation.saml.metadata import IdentityProvider
@@ -22,13 +22,6 @@ from federation.saml.outgoing import AuthnAsks
 from federation.saml.service_provider import Requests
 from federation.saml.signing import SigningKey, read_signing_key
 from federation.settings import Settings
-
-_FORMATS = {
-    "emailAddress": "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress",
-    "unspecified": "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified",
-    "persistent": "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
-    "transient": "urn:oasis:names:tc:SAML:2.0:nameid-format:transient",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,7 +176,7 @@ def _requests(connection: SamlConnection, sp_entity_id: str, acs_url: str, key: 
         asks=AuthnAsks(
             sp_entity_id=sp_entity_id,
             name_id_policy=connection.name_id_policy,
-            name_id_format=_FORMATS[connection.name_id_format],
+            name_id_format=subject.FORMATS[connection.name_id_format],
             allow_create=connection.allow_create,
             force_authn=connection.force_authn,
             is_passive=connection.is_passive,
@@ -211,7 +204,7 @@ def _description(
         acs_urls=acs_urls,
         acs_index=connection.assertion_consumer_service_index,
         slo_url=slo_url,
-        name_id_format=_FORMATS[connection.name_id_format] if asked else "",
+        name_id_format=subject.FORMATS[connection.name_id_format] if asked else "",
         requested=description.requested(
             connection.attributes,
             subject_attribute=connection.subject_attribute,
@@ -230,7 +223,7 @@ def _terms(connection: SamlConnection, sp_entity_id: str) -> profile.Terms:
     return profile.Terms(
         sp_entity_id=sp_entity_id,
         signed=connection.signed,
-        name_id_format=_FORMATS[connection.name_id_format],
+        name_id_format=subject.FORMATS[connection.name_id_format],
         subject_attributes=(own,) if own else (),
         subject_required=own is not None,
         stable_attributes=(),

@@ -8,7 +8,7 @@ import base64
 import re
 import sqlite3
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -199,11 +199,20 @@ def write_settings(directory: Path, more: str = "") -> Path:
 
 
 @asynccontextmanager
-async def standing(directory: Path, more: str = "") -> AsyncIterator[Stair]:
-    """Open everything in an empty directory; ``more`` is added to the settings file."""
+async def standing(
+    directory: Path, more: str = "", *, acme_saml: Mapping[str, Any] | None = None
+) -> AsyncIterator[Stair]:
+    """Open everything in an empty directory.
+
+    Args:
+        directory: Empty.
+        more: Added to the settings file.
+        acme_saml: Keys of that connection.
+    """
     idps, provider, clock = _providers()
     file = write_settings(directory, more)
-    async with app.open_house(settings.load(file), now=clock) as house:
+    overrides = {"connections": {"acme-saml": dict(acme_saml)}} if acme_saml else None
+    async with app.open_house(settings.load(file, overrides=overrides), now=clock) as house:
         inner = build(routes(), None)
         inner.state.house = house
         stair = Stair(house, Verify(inner), idps, provider, clock, directory / "federation.db")

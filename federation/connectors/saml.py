@@ -14,7 +14,7 @@ from federation.connectors.kept import Kept
 from federation.errors import FederationError, ProviderUnavailable
 from federation.fetch import Declared, Fetch
 from federation.identity import VerifiedAssertion
-from federation.saml import bindings, metadata, profile, service_provider
+from federation.saml import bindings, metadata, profile, second_opinion, service_provider
 
 THREAD_ABOVE = 32 * 1024  # octets; below it a thread hop costs more than it frees
 
@@ -33,6 +33,7 @@ class SamlConnector:
             raise ValueError("a connector needs our keys")
         self._entry, self._requests = entry, entry.requests
         self._fetch = fetch
+        self._judge: tuple[metadata.IdentityProvider, second_opinion.Judge] | None = None
         self._idp = Kept(self._load)
 
     async def _load(self, now: datetime) -> metadata.IdentityProvider:
@@ -97,10 +98,20 @@ class SamlConnector:
             legacy=self._entry.connection.excepted(now.date()),
             now=now,
         )
-        verify = partial(
-            service_provider.accept, document, expected, decryption_keys=self._entry.decryption_keys
+        verify = partial(self._verify, document, expected)
+        inline = len(document) <= THREAD_ABOVE and self._entry.connection.second_opinion == "none"
+        return verify() if inline else await asyncio.to_thread(verify)
+
+    def _verify(self, document: bytes, expected: profile.Expected) -> VerifiedAssertion:
+        ours, keys = self._entry, self._entry.decryption_keys
+        verified = service_provider.accept(document, expected, decryption_keys=keys)
+        if (name := ours.connection.second_opinion) == "none":
+            return verified
+        if self._judge is None or self._judge[0] is not expected.idp:
+            self._judge = expected.idp, second_opinion.read_judge(name, expected.idp)
+        return second_opinion.ask(
+            verified, document, judge=self._judge[1], expected=expected, decryption_keys=keys
         )
-        return verify() if len(document) <= THREAD_ABOVE else await asyncio.to_thread(verify)
 
     async def refresh(self, now: datetime) -> None:
         """Read the metadata URL again; a file is read at start."""

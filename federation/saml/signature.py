@@ -7,7 +7,7 @@ the octets that were digested.
 
 import base64
 import hashlib
-from dataclasses import InitVar, dataclass
+from dataclasses import InitVar, dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -34,6 +34,7 @@ class VerificationKey:
     public_key: PublicKey
     fingerprint: str  # SHA-256 of the certificate, hex
     not_after: datetime  # UTC
+    certificate: bytes = field(repr=False)  # DER, as it was published
 
 
 class _Seal:
@@ -105,6 +106,7 @@ def read_key(certificate: bytes) -> VerificationKey:
         public_key=public_key,
         fingerprint=hashlib.sha256(certificate).hexdigest(),
         not_after=read.not_valid_after_utc,
+        certificate=certificate,
     )
 
 

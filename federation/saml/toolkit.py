@@ -1,8 +1,8 @@
 """python3-saml as a second opinion, after our own verdict: its no may refuse, its yes never admits.
 
-Only tests use it, until a connection may ask for a second opinion. Its defaults that leave a
-check out are overridden here. It reads the clock itself, refuses some valid messages, and looks
-the keys up again each time: never on the way of an ordinary sign-in.
+For connections that ask for it, and for tests. Its defaults that leave a check out are overridden
+here. It reads the clock itself, refuses some valid messages, and looks the keys up again each
+time: never on the way of an ordinary sign-in.
 """
 
 import base64
@@ -15,7 +15,6 @@ from onelogin.saml2.response import OneLogin_Saml2_Response
 from onelogin.saml2.settings import OneLogin_Saml2_Settings
 
 _BINDINGS = "urn:oasis:names:tc:SAML:2.0:bindings:"
-_EMAIL_ADDRESS = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
 
 
 def second_opinion(  # noqa: PLR0913 (each is one value of the sign-in)
@@ -26,8 +25,10 @@ def second_opinion(  # noqa: PLR0913 (each is one value of the sign-in)
     certificates: Sequence[str],
     sp_entity_id: str,
     acs_url: str,
-    request_id: str,
+    request_id: str | None,
     signed_response: bool,
+    name_id_format: str,
+    private_key: str,
 ) -> str | None:
     """Return why python3-saml refuses a response, or None.
 
@@ -38,8 +39,10 @@ def second_opinion(  # noqa: PLR0913 (each is one value of the sign-in)
         certificates: Bare base64 of DER.
         sp_entity_id: Our name for this connection.
         acs_url: Where it was sent.
-        request_id: What it answers.
+        request_id: What it answers; None where it answers nothing.
         signed_response: Ask for the Response's signature, else for the Assertion's: it has no "either".
+        name_id_format: URN that was asked for.
+        private_key: PEM, where something is encrypted to us; "" otherwise.
     """
     url = urlsplit(acs_url)
     settings = OneLogin_Saml2_Settings(
@@ -49,7 +52,8 @@ def second_opinion(  # noqa: PLR0913 (each is one value of the sign-in)
             "sp": {
                 "entityId": sp_entity_id,
                 "assertionConsumerService": {"url": acs_url, "binding": f"{_BINDINGS}HTTP-POST"},
-                "NameIDFormat": _EMAIL_ADDRESS,
+                "NameIDFormat": name_id_format,
+                "privateKey": private_key,
             },
             "idp": {
                 "entityId": idp_entity_id,
