@@ -1,7 +1,10 @@
 """Restricted XML-DSig: what is allowed verifies, in every shape that identity providers send."""
 
 import base64
+import hashlib
 import re
+from collections.abc import Callable
+from copy import deepcopy
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -13,9 +16,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 from saml_peer import NOW, USER, accept, expected, peer, refusal, response
 
-from federation.demo.saml_signing import SigningKey, canonicalize, make_key
+from federation.demo.saml_signing import SignatureKnobs, SigningKey, canonicalize, make_key, sign
 from federation.errors import AssertionRefused, ConfigurationError
-from federation.saml import metadata, signature, xml
+from federation.saml import algorithms, enveloped, layout, metadata, signature, xml
+from federation.saml.layout import Layout
 from federation.saml.metadata import IdentityProvider
 from federation.saml.signature import SignedXml
 
@@ -92,7 +96,7 @@ def test_every_allowed_digest_verifies(digest: str) -> None:
 
 
 def test_the_allow_list_is_the_whole_list() -> None:
-    methods = {uri.rpartition("#")[2] for uri in signature._METHODS}
+    methods = {uri.rpartition("#")[2] for uri in algorithms.METHODS}
     assert methods == {
         f"{before}{bits}{after}"
         for bits in (256, 384, 512)
@@ -152,31 +156,186 @@ def test_xml_dsigs_own_id_is_allowed(place: str) -> None:
     assert refusal(twice).code == "saml.id"
 
 
+def laid_out(document: bytes) -> Layout:
+    found = layout.read(xml.parse(document, octets=xml.MESSAGE_OCTETS, elements=20_000))
+    assert isinstance(found, Layout)
+    return found
+
+
 def test_only_what_was_digested_is_read() -> None:
-    layout = xml.read_layout(xml.parse(response(), octets=xml.MESSAGE_OCTETS, elements=20_000))
-    signed = signature.verify(layout, expected().idp.keys)
+    found = laid_out(response())
+    signed = signature.verify(found, expected().idp.keys, legacy=frozenset())
     assert signed.response is None
     assert signed.assertion.root.getparent() is None
     assert signed.assertion.root.find(xml.SIGNATURE) is None
-    assert signed.assertion.root is not layout.assertion
+    assert signed.assertion.root is not found.assertion
 
 
 def test_without_keys_nothing_verifies() -> None:
-    layout = xml.read_layout(xml.parse(response(), octets=xml.MESSAGE_OCTETS, elements=20_000))
     with pytest.raises(AssertionRefused, match=r"^saml\.signature: "):
-        signature.verify(layout, ())
+        signature.verify(laid_out(response()), (), legacy=frozenset())
 
 
 def test_without_signatures_nothing_verifies() -> None:
     """The gate refuses it, and so does the verifier by itself."""
     root = xml.parse(response(sign="none"), octets=xml.MESSAGE_OCTETS, elements=20_000)
     with pytest.raises(AssertionRefused, match=r"^saml\.unsigned: "):
-        xml.read_layout(root)
+        layout.read(root)
     assertion = root.find(xml.ASSERTION)
     assert assertion is not None
-    layout = xml.Layout(response=root, assertion=assertion, response_signature=None, assertion_signature=None)
+    unsigned = Layout(
+        response=root,
+        assertion=assertion,
+        response_signature=None,
+        assertion_signature=None,
+        encrypted_parts=False,
+    )
     with pytest.raises(AssertionRefused, match=r"^saml\.unsigned: "):
-        signature.verify(layout, expected().idp.keys)
+        signature.verify(unsigned, expected().idp.keys, legacy=frozenset())
+
+
+@pytest.mark.parametrize("sign", ["assertion", "response", "both"])
+def test_each_signature_names_its_certificate(sign: str) -> None:
+    signed = signature.verify(laid_out(response(sign=sign)), expected().idp.keys, legacy=frozenset())
+    fingerprint = hashlib.sha256(peer().key.certificate).hexdigest()
+    assert signed.response_key == ("" if sign == "assertion" else fingerprint)
+    assert signed.assertion_key == ("" if sign == "response" else fingerprint)
+    assert signed.assertion.fingerprint == fingerprint
+    assert (signed.response is None) is (sign == "assertion")
+    assert signed.both is (sign == "both")
+    named = {one.code for one in accept(response(sign=sign)).checks if "_key:" in one.code}
+    assert named == {
+        f"saml.{part}_key:{fingerprint}" for part in ("response", "assertion") if sign in (part, "both")
+    }
+
+
+def test_the_certificate_that_verified_is_named_among_several() -> None:
+    both = trusting(key("p256"), peer().key)
+    for one in (key("p256"), peer().key):
+        checks = accept(response(key=one), idp=both).checks
+        fingerprint = hashlib.sha256(one.certificate).hexdigest()
+        assert [check.code for check in checks if "_key:" in check.code] == [
+            f"saml.assertion_key:{fingerprint}"
+        ]
+
+
+# What a connection that excepts SHA-1 takes, and nobody else does.
+SHA1 = [
+    ("rsa2048", {"method": "rsa-sha1"}),
+    ("rsa2048", {"digest": "sha1"}),
+    ("rsa2048", {"method": "rsa-sha1", "digest": "sha1"}),
+    ("p256", {"method": "ecdsa-sha1"}),
+    ("p521", {"method": "ecdsa-sha1", "digest": "sha1"}),
+]
+
+
+@pytest.mark.parametrize(("kind", "knobs"), SHA1)
+@pytest.mark.parametrize("sign", ["assertion", "response", "both"])
+def test_sha1_is_an_exception_by_name(kind: str, knobs: dict[str, Any], sign: str) -> None:
+    document = response(key=key(kind), sign=sign, **knobs)
+    idp = trusting(key(kind))
+    assert accept(document, idp=idp, legacy=frozenset({"sha1"})).subject.value == USER.email
+    for legacy in (frozenset[str](), frozenset({"cbc", "rsa1_5", "tripledes"})):
+        assert refusal(document, idp=idp, legacy=legacy).code == "saml.algorithm"
+
+
+@pytest.mark.parametrize(
+    "knobs",
+    [{"digest": "md5"}, {"tamper": (("rsa-sha256", "rsa-md5"),)}, {"tamper": (("rsa-sha256", "hmac-sha1"),)}],
+)
+def test_the_exception_lets_nothing_else_in(knobs: dict[str, Any]) -> None:
+    everything = frozenset({"sha1", "cbc", "rsa1_5", "tripledes"})
+    assert refusal(response(**knobs), legacy=everything).code == "saml.algorithm"
+
+
+def test_sha1_still_needs_the_key_and_the_digest() -> None:
+    sha1 = frozenset({"sha1"})
+    forged = response(method="rsa-sha1", key="another")
+    assert refusal(forged, legacy=sha1).code == "saml.signature"
+    changed = response(digest="sha1", tamper=((f"{USER.email}</saml:NameID>", "x@y.example</saml:NameID>"),))
+    assert refusal(changed, legacy=sha1).code == "saml.digest"
+
+
+def logout(**knobs: Any) -> Any:
+    """A signed element that is no Response."""
+    root = etree.fromstring(
+        f'<samlp:LogoutRequest xmlns:samlp="{xml.SAMLP[1:-1]}" ID="_1" Version="2.0">'
+        f'<saml:Issuer xmlns:saml="{xml.SAML[1:-1]}">x</saml:Issuer><ds:Signature xmlns:ds="{xml.DS[1:-1]}"/>'
+        "<samlp:SessionIndex>1</samlp:SessionIndex></samlp:LogoutRequest>"
+    )
+    sign(root, knobs.pop("key", peer().key), SignatureKnobs(**knobs))
+    return root
+
+
+def test_one_element_is_verified_and_read_from_what_was_digested() -> None:
+    root = logout()
+    signed = signature.verify_element(root, keys=expected().idp.keys, legacy=frozenset())
+    assert signed.root is not root
+    assert signed.root.find(xml.SIGNATURE) is None
+    assert signed.root.findtext(xml.SAMLP + "SessionIndex") == "1"
+    assert signed.fingerprint == hashlib.sha256(peer().key.certificate).hexdigest()
+
+
+def without(tag: str) -> Any:
+    root = logout()
+    found = root.find(tag)
+    assert found is not None
+    root.remove(found)
+    return root
+
+
+def twice() -> Any:
+    root = logout()
+    found = root.find(xml.SIGNATURE)
+    assert found is not None
+    root.append(deepcopy(found))
+    return root
+
+
+def elsewhere() -> Any:
+    root = logout()
+    found = root.find(xml.SIGNATURE)
+    assert found is not None
+    root[-1].append(found)
+    return root
+
+
+def changed(attribute: str, value: str | None) -> Any:
+    root = logout()
+    root.set(attribute, value) if value is not None else root.attrib.pop(attribute)
+    return root
+
+
+ELEMENTS = [
+    ("unsigned", "saml.unsigned", lambda: without(xml.SIGNATURE)),
+    ("signature elsewhere", "saml.unsigned", elsewhere),
+    ("two signatures", "saml.signature_place", twice),
+    ("no ID", "saml.id", lambda: changed("ID", None)),
+    ("empty ID", "saml.id", lambda: changed("ID", "")),
+    ("another ID", "saml.reference", lambda: changed("ID", "_2")),
+    ("changed", "saml.digest", lambda: changed("Version", "2.1")),
+    ("another key", "saml.signature", lambda: logout(key=peer().another_key)),
+    ("whole document", "saml.reference", lambda: logout(reference="")),
+    ("SHA-1", "saml.algorithm", lambda: logout(method="rsa-sha1")),
+    ("a part cut out", "saml.digest", lambda: without(xml.SAMLP + "SessionIndex")),
+]
+
+
+@pytest.mark.parametrize(("code", "build"), [one[1:] for one in ELEMENTS], ids=[one[0] for one in ELEMENTS])
+def test_one_element_is_refused_for_its_reason(code: str, build: Callable[[], Any]) -> None:
+    with pytest.raises(AssertionRefused) as caught:
+        signature.verify_element(build(), keys=expected().idp.keys, legacy=frozenset())
+    assert caught.value.code == code
+
+
+def test_one_element_without_keys_is_refused() -> None:
+    with pytest.raises(AssertionRefused, match=r"^saml\.signature: "):
+        signature.verify_element(logout(), keys=(), legacy=frozenset({"sha1"}))
+
+
+def test_one_element_by_sha1_for_who_excepts_it() -> None:
+    root = logout(method="rsa-sha1", digest="sha1")
+    assert signature.verify_element(root, keys=expected().idp.keys, legacy=frozenset({"sha1"})).root.tag
 
 
 def test_the_scope_at_a_signature_is_looked_at_before_libxml2_is() -> None:
@@ -186,14 +345,14 @@ def test_the_scope_at_a_signature_is_looked_at_before_libxml2_is() -> None:
 
 def test_signed_xml_is_made_by_verify_only() -> None:
     with pytest.raises(TypeError):
-        SignedXml(etree.fromstring(b"<x/>"), object())  # type: ignore[arg-type]
+        SignedXml(etree.fromstring(b"<x/>"), "", object())  # type: ignore[arg-type]
 
 
 def test_canonicalization_agrees_with_the_peers() -> None:
     root = etree.fromstring(b'<r xmlns="urn:r" xmlns:xs="urn:xs"><a b="2" a="1">x&#13;<b/></a></r>')
     for prefixes in ([], ["xs"], ["#default"]):
-        assert signature.canonicalize(root[0], prefixes) == canonicalize(root[0], prefixes)
-    assert signature.canonicalize(root[0], ["xs"]).startswith(b'<a xmlns="urn:r" xmlns:xs="urn:xs"')
+        assert enveloped.canonicalize(root[0], prefixes) == canonicalize(root[0], prefixes)
+    assert enveloped.canonicalize(root[0], ["xs"]).startswith(b'<a xmlns="urn:r" xmlns:xs="urn:xs"')
 
 
 @pytest.mark.parametrize("uri", ["relative", "../up", "#fragment", "http//no-scheme"])
@@ -201,7 +360,7 @@ def test_void_canonicalization_is_no_content(uri: str) -> None:
     """CVE-2025-66568: libxml2 does not canonicalize a relative namespace; that is no empty content."""
     for inside in (f'<a xmlns="{uri}"/>', f'<a><b xmlns:x="{uri}"/></a>'):
         with pytest.raises(AssertionRefused, match=r"^saml\.namespace: "):
-            signature.canonicalize(etree.fromstring(inside), [])
+            enveloped.canonicalize(etree.fromstring(inside), [])
 
 
 def test_many_namespaces_in_scope_are_refused() -> None:
