@@ -33,8 +33,12 @@ app = typer.Typer(
 )
 metadata = typer.Typer(help="SAML metadata, ours and theirs.", no_args_is_help=True, rich_markup_mode=None)
 config = typer.Typer(help="The settings file.", no_args_is_help=True, rich_markup_mode=None)
+keyring = typer.Typer(
+    help="The key pair that signs and decrypts.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(metadata, name="metadata")
 app.add_typer(config, name="config")
+app.add_typer(keyring, name="keys")
 
 ConfigOption = Annotated[
     Path | None,
@@ -233,6 +237,48 @@ def show_metadata(
         show(told)
     else:
         print(told["metadata"])
+
+
+@keyring.command("status", epilog="Examples:  federation keys status   ·   federation keys status --json")
+def keys_status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Tell which of our key pairs are there and what comes next; exit 1 if a step was cut off."""
+    with plain_errors():
+        from federation.operator import keys
+
+        stands = keys.status(loaded(config))
+    if as_json:
+        show(stands.as_json())
+    else:
+        print(harmless("\n".join(stands.lines())))
+    raise typer.Exit(FOUND if stands.unfinished else 0)
+
+
+@keyring.command(
+    "rotate", epilog="Examples:  federation keys rotate   ·   federation keys rotate --step use --yes --json"
+)
+def keys_rotate(
+    config: ConfigOption = None,
+    step: Annotated[str, typer.Option(help="publish, use or retire [default: the one that is due]")] = "",
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Even if identity providers may not know it yet.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Exchange our key pair, one step at a time: publish, use, retire. Cut off, it goes on where it was."""
+    with plain_errors():
+        from federation import clock
+        from federation.operator import keys, rollover
+
+        read, done = loaded(config), []
+        for sentence in rollover.rotate(read, rollover.read_step(step), now=clock.now(), early=yes):
+            done.append(sentence)
+            if not as_json:
+                print(harmless(sentence))
+        stands = keys.status(read)
+    if as_json:
+        show({"done": done, **stands.as_json()})
+    else:
+        print(harmless("\n".join(["", *stands.lines()])))
 
 
 @config.command(epilog="Examples:  federation config check   ·   federation config check --json")

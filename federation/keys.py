@@ -1,30 +1,30 @@
 """Our own keys as files: the service provider's key pairs, and the ring that seals what we keep.
 
-Files are made whole or not at all, with mode 0600; whoever loses a race uses the winner's
-file. Beside the pair in use there may be the next one and the previous one, while keys are
-exchanged (``operator/keys.py`` does that): wherever it stopped, what is there can be loaded.
+Whoever loses a race to make a file uses the winner's. While keys are exchanged, the next or
+the previous pair stands beside the one in use (``operator/keys.py`` does that): wherever the
+exchange stopped, what is there can be loaded.
 """
 
 import base64
 import binascii
-import contextlib
-import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from federation.errors import ConfigurationError
+from federation.files import create_file
 from federation.vault import KEY_OCTETS, Vault, key_id
 
 CERTIFICATE_LIFE: Final = timedelta(days=3653)  # IdPs pin the key; a short life only breaks sign-ins
 _RSA_BITS: Final = 3072
+_READINGS: Final = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,20 +37,113 @@ class KeyPair:
     not_after: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class PairFiles:
+    """The two files of a pair, PEM."""
+
+    key: Path
+    certificate: Path
+
+    def beside(self, stage: Literal["next", "previous"]) -> "PairFiles":
+        """Return the files of another stage: ``sp.key`` → ``sp-next.key``."""
+        return PairFiles(_beside(self.key, stage), _beside(self.certificate, stage))
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeySet:
+    """Our pairs: the one in use, and while keys are exchanged the next or the previous one.
+
+    As Shibboleth's documented rollover has it: a new key is published before it is used, and an
+    old one decrypts until nobody can have its certificate any more.
+    """
+
+    current: KeyPair
+    next: KeyPair | None = None  # published, not used
+    previous: KeyPair | None = None  # not used; decrypts until it is retired
+
+    @property
+    def all(self) -> tuple[KeyPair, ...]:
+        """Whatever was encrypted to one of these can be read. The one in use stands first."""
+        return tuple(one for one in (self.current, self.next, self.previous) if one)
+
+    @property
+    def signing_certificates(self) -> tuple[bytes, ...]:
+        """What metadata names for signing, DER.
+
+        The previous one too: until every node is restarted, one of them may still sign with it.
+        """
+        return tuple(one.certificate_der for one in self.all)
+
+    @property
+    def encryption_certificates(self) -> tuple[bytes, ...]:
+        """What metadata names for encryption, DER: not the previous one, or it could never be retired."""
+        return tuple(one.certificate_der for one in (self.current, self.next) if one)
+
+
 def load_key_pair(key_file: Path, certificate_file: Path) -> KeyPair:
     """Read the service provider's key and certificate, and see that they belong together.
 
     Raises:
         ConfigurationError: ``keys.file``, ``keys.private_key``, ``keys.certificate``, ``keys.pair``.
     """
-    pem = _read(key_file)
-    key = _private_key(pem, key_file)
+    files = PairFiles(key_file, certificate_file)
+    return _pair(_read(key_file), _read(certificate_file), files)
+
+
+def load_key_set(key_file: Path, certificate_file: Path) -> KeySet:
+    """Read the pair in use and those beside it, wherever an exchange of keys stopped.
+
+    What a stopped exchange leaves: a key without its certificate (not made yet, or half
+    retired: left out), a copy of the current key in another place (left out), and the next key in
+    the place of the current one while its certificate still waits (taken from there).
+
+    Raises:
+        ConfigurationError: As ``load_key_pair``, of each pair that is there.
+    """
+    files = PairFiles(key_file, certificate_file)
+    following, former = files.beside("next"), files.beside("previous")
+    held = _snapshot([one for pair in (files, following, former) for one in (pair.key, pair.certificate)])
+    key, certificate = held[files.key], held[files.certificate]
+    if key is None or certificate is None:
+        return KeySet(current=load_key_pair(key_file, certificate_file))  # refuses, with the mend
+    if key == held[following.key] and held[following.certificate]:
+        certificate = held[following.certificate] or certificate
+    return KeySet(
+        current=_pair(key, certificate, files),
+        next=_other(held, following, key),
+        previous=_other(held, former, key),
+    )
+
+
+def _other(held: Mapping[Path, bytes | None], files: PairFiles, current: bytes) -> KeyPair | None:
+    key, certificate = held[files.key], held[files.certificate]
+    if certificate is not None and key is None:
+        raise _without_key(files)
+    if key is None or certificate is None or key == current:
+        return None
+    return _pair(key, certificate, files)
+
+
+def _snapshot(files: Sequence[Path]) -> dict[Path, bytes | None]:
+    """Read files that may be exchanged meanwhile: until two readings are the same."""
+    held: dict[Path, bytes | None] = {}
+    for _ in range(_READINGS):
+        before, held = held, {file: _read(file) if file.exists() else None for file in files}
+        if held == before:
+            break
+    return held
+
+
+def _pair(pem: bytes, certificate_pem: bytes, files: PairFiles) -> KeyPair:
+    key = _private_key(pem, files.key)
     try:
-        certificate = x509.load_pem_x509_certificate(_read(certificate_file))
+        certificate = x509.load_pem_x509_certificate(certificate_pem)
     except ValueError:
-        raise ConfigurationError("keys.certificate", f"{certificate_file} is not a PEM certificate") from None
+        raise ConfigurationError(
+            "keys.certificate", f"{files.certificate} is not a PEM certificate"
+        ) from None
     if certificate.public_key() != key.public_key():
-        raise ConfigurationError("keys.pair", f"{certificate_file} is not the certificate of {key_file}")
+        raise ConfigurationError("keys.pair", f"{files.certificate} is not the certificate of {files.key}")
     return KeyPair(
         private_key_pem=pem,
         certificate_der=certificate.public_bytes(serialization.Encoding.DER),
@@ -59,7 +152,20 @@ def load_key_pair(key_file: Path, certificate_file: Path) -> KeyPair:
     )
 
 
-def generate_key_pair(key_file: Path, certificate_file: Path, *, name: str, now: datetime) -> bool:
+def _without_key(files: PairFiles) -> ConfigurationError:
+    return ConfigurationError(
+        "keys.pair",
+        f"{files.certificate} is there but its key {files.key} is not; restore it or move this away",
+    )
+
+
+def _beside(file: Path, stage: str) -> Path:
+    return file.with_name(f"{file.stem}-{stage}{file.suffix}")
+
+
+def generate_key_pair(
+    key_file: Path, certificate_file: Path, *, name: str, now: datetime, like: Path | None = None
+) -> bool:
     """Make what is missing of the pair: RSA-3072, a self-signed certificate for ten years.
 
     Two processes that start at once end with one pair: the first key file stands, and
@@ -70,6 +176,7 @@ def generate_key_pair(key_file: Path, certificate_file: Path, *, name: str, now:
         certificate_file: PEM; never overwritten.
         name: Common name of the certificate, for people; at most 64 characters are used.
         now: Start of the certificate's life.
+        like: A file whose owner and mode both get, so that whoever reads that one can read them.
 
     Returns:
         Whether anything was made.
@@ -80,18 +187,15 @@ def generate_key_pair(key_file: Path, certificate_file: Path, *, name: str, now:
     made = False
     if not key_file.exists():
         if certificate_file.exists():
-            raise ConfigurationError(
-                "keys.pair",
-                f"{certificate_file} is there but its key {key_file} is not; restore it or move this away",
-            )
+            raise _without_key(PairFiles(key_file, certificate_file))
         fresh = rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS)
         pem = fresh.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        made = create_file(key_file, pem)
+        made = create_file(key_file, pem, like=like)
     if not certificate_file.exists():
         key = _private_key(_read(key_file), key_file)
-        made = create_file(certificate_file, _self_signed(key, name, now)) or made
+        made = create_file(certificate_file, _self_signed(key, name, now), like=like) or made
     return made
 
 
@@ -149,31 +253,6 @@ def _secret_key(file: Path) -> tuple[str, bytes]:
     if len(key) != KEY_OCTETS:
         raise ConfigurationError("keys.secret_key", f"{file} does not hold {KEY_OCTETS} octets in base64")
     return key_id(key), key
-
-
-def create_file(file: Path, content: bytes) -> bool:
-    """Write a new file with mode 0600, whole or not at all; False if one is there already.
-
-    Raises:
-        ConfigurationError: ``keys.file``: the directory cannot be written.
-    """
-    draft = file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
-            handle.write(content)
-            handle.flush()
-            os.fsync(handle.fileno())
-        try:
-            os.link(draft, file)  # unlike a rename, it fails where a file is already there
-        except FileExistsError:
-            return False
-    except OSError as error:
-        raise ConfigurationError("keys.file", f"{file} cannot be written ({error.strerror})") from None
-    finally:
-        with contextlib.suppress(OSError):
-            draft.unlink()
-    return True
 
 
 def _read(file: Path) -> bytes:

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from federation import keys
+from federation import files, keys
 from federation.errors import ConfigurationError
 from federation.scalars import parse_origin
 
@@ -70,7 +70,7 @@ def write(config: Path, base_url: str, *, now: datetime) -> Iterator[tuple[Path,
     development = "true" if base_url.startswith("http:") else "false"
     text = TEMPLATE.format(base_url=base_url, development=development)
     here = config.absolute().parent
-    yield config, keys.create_file(config, text.encode())
+    yield config, files.create_file(config, text.encode())
     certs = here / "certs"
     made = keys.generate_key_pair(
         certs / "sp.key", certs / "sp.crt", name=urlsplit(base_url).hostname or "federation", now=now
