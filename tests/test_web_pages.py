@@ -2,9 +2,12 @@
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from starlette.requests import Request
+from starlette.responses import Response
 
 from federation.web import pages, verify
 
@@ -34,6 +37,46 @@ def test_nothing_is_allowed_that_is_not_needed() -> None:
         assert parts["form-action"] in ("'none'", "'self'")
         assert "unsafe" not in policy
     assert "script-src" not in pages._PAGE
+
+
+ORIGINS = [
+    # where the form posts to             what its page allows
+    ("https://idp.example/sso?a=1",      "https://idp.example"),
+    ("https://idp.example:8443",         "https://idp.example:8443"),
+    ("http://localhost:8001/sso",        "http://localhost:8001"),
+    ("https://idp.example;script-src *", None),
+    ("https://idp.example 'self'/",      None),
+    ("https://u@idp.example/",           None),
+    ("javascript:alert(1)",              None),
+    ("//idp.example/",                   None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("url", "allowed"), ORIGINS)
+def test_a_form_that_posts_elsewhere_may_post_there_alone(url: str, allowed: str | None) -> None:
+    def answer() -> Response:
+        house: Any = SimpleNamespace(name="Acme")
+        return pages.page(
+            house,
+            "post.html",
+            script=True,
+            form_action=url,
+            title="One moment",
+            sentence="You go on to your identity provider.",
+            action=url,
+            fields={"SAMLRequest": 'PD94"', "RelayState": "<h>"},
+        )
+
+    if allowed is None:
+        with pytest.raises(ValueError, match="origin"):
+            answer()
+        return
+    policy = answer().headers["content-security-policy"]
+    assert re.findall(r"form-action ([^;]*)", policy) == [allowed]
+    body = bytes(answer().body).decode()
+    assert 'value="PD94&#34;"' in body
+    assert 'value="&lt;h&gt;"' in body
+    assert 'type="submit"' in body  # without JavaScript
 
 
 WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0"

@@ -6,6 +6,7 @@ inline style or script anywhere, and Trusted Types without a single policy.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -92,6 +93,7 @@ def page(
     status: int = 200,
     script: bool = False,
     referrer: str = "same-origin",
+    form_action: str = "",
     **context: Any,
 ) -> Response:
     """Render a template.
@@ -102,13 +104,31 @@ def page(
         status: HTTP status.
         script: Whether this page runs our module.
         referrer: Referrer-Policy; with ``no-referrer`` a form's POST has ``Origin: null``.
+        form_action: URL elsewhere that its form posts to: this origin, and ours no more; "" is ours.
         context: What the template names.
+
+    Raises:
+        ValueError: ``form_action`` is no URL whose origin a policy can name.
     """
     body = _TEMPLATES[template].render(house_name=house.name, script=script, **context)
     policy = _PAGE_WITH_SCRIPT if script else _PAGE
+    if form_action:
+        policy = policy.replace("form-action 'self'", f"form-action {origin(form_action)}")
     return HTMLResponse(
         body, status, headers={"content-security-policy": policy, "referrer-policy": referrer}
     )
+
+
+def origin(url: str) -> str:
+    """Return the origin of a URL, for a policy.
+
+    Raises:
+        ValueError: It is none, or holds what a policy would read as its own words.
+    """
+    found = re.match(r"https?://[A-Za-z0-9.-]+(:\d+)?(?=[/?]|$)", url)
+    if found is None:
+        raise ValueError("not a URL whose origin a policy can name")
+    return found[0]
 
 
 def as_json(content: Mapping[str, Any], status: int = 200) -> Response:
