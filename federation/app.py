@@ -88,21 +88,22 @@ async def open_house(config: Settings, *, now: Clock = clock.now) -> AsyncIterat
         proxy=config.outbound.proxy.get_secret_value() if config.outbound.proxy else None,
         development=config.development,
     )
-    connected = {name: connect(entry, fetch) for name, entry in entries.items()}
-    store = await open_store(config.database_url.get_secret_value())
-    turns = asyncio.Semaphore(AT_ONCE)
-    tasks = (
-        asyncio.create_task(upkeep.run(store, upkeep.standing_jobs(store), holder=_holder(), clock=now)),
-        *(asyncio.create_task(_keep_fresh(name, one, turns, now)) for name, one in connected.items()),
-    )
-    try:
-        yield _house(config, entries, published, connected, store, vault, now)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await fetch.close()
-        await store.close()
+    async with contextlib.AsyncExitStack() as open_things:
+        open_things.push_async_callback(fetch.close)
+        store = await open_store(config.database_url.get_secret_value())
+        open_things.push_async_callback(store.close)
+        connected = {name: connect(entry, fetch, store) for name, entry in entries.items()}
+        turns = asyncio.Semaphore(AT_ONCE)
+        tasks = (
+            asyncio.create_task(upkeep.run(store, upkeep.standing_jobs(store), holder=_holder(), clock=now)),
+            *(asyncio.create_task(_keep_fresh(name, one, turns, now)) for name, one in connected.items()),
+        )
+        try:
+            yield _house(config, entries, published, connected, store, vault, now)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def open_keys(config: Settings, *, now: Clock) -> tuple[keys.KeyPair, Vault]:

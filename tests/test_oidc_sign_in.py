@@ -16,8 +16,8 @@ from loopback import serving
 
 from federation import registry
 from federation.connection import OidcConnection
-from federation.connectors.connect import connect
 from federation.connectors.contract import Callback, Challenge, Connector
+from federation.connectors.oidc import OidcConnector
 from federation.demo.openid_faults import FAULTS, PUBLISHED_FAULTS, RIGHT, Fault, Knobs
 from federation.demo.openid_provider import DemoClient, OpenidProvider
 from federation.demo.openid_tokens import subject
@@ -52,10 +52,9 @@ class World:
 
     def connector(self, *, development: bool = True, **fault: Any) -> Connector:
         connection = OidcConnection(**{**CONNECTION, "issuer": self.provider.issuer, **fault})
-        entry = registry.compile_one(
-            connection, BASE, development=development, own=None, now=NOW
-        )
-        return connect(entry, self.fetch)
+        entry = registry.compile_one(connection, BASE, development=development, own=None, now=NOW)
+        assert isinstance(entry, registry.Oidc)
+        return OidcConnector(entry, self.fetch)
 
     async def answer(self, challenge: Challenge, user: str = "ada", fault: str = "") -> bytes:
         """Log in where the challenge leads; return the query of the redirect back."""

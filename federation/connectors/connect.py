@@ -5,8 +5,21 @@ from federation.connectors.contract import Connector
 from federation.connectors.oidc import OidcConnector
 from federation.connectors.saml import SamlConnector
 from federation.fetch import Fetch
+from federation.store.store import Store
+from federation.trust.source import open_source
 
 
-def connect(entry: registry.Saml | registry.Oidc, fetch: Fetch) -> Connector:
-    """Return the connector of one compiled connection."""
-    return SamlConnector(entry, fetch) if isinstance(entry, registry.Saml) else OidcConnector(entry, fetch)
+def connect(entry: registry.Saml | registry.Oidc, fetch: Fetch, store: Store) -> Connector:
+    """Return the connector of one compiled connection.
+
+    Args:
+        entry: Compiled with our keys.
+        fetch: The outbound door.
+        store: Where what providers publish is kept.
+
+    Raises:
+        ConfigurationError: As ``trust.source.open_source``.
+    """
+    if isinstance(entry, registry.Oidc):
+        return OidcConnector(entry, fetch)
+    return SamlConnector(entry, open_source(entry.connection, fetch, store, development=entry.development))

@@ -7,10 +7,11 @@ pure calls. The decision to use a thread stands in this folder and nowhere else.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from typing import Literal, Protocol
 
 from federation.connection import AnyConnection
-from federation.identity import VerifiedAssertion
+from federation.identity import ProviderSession, VerifiedAssertion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,11 +53,67 @@ class Uninvited:
 REFUSED = Uninvited(policy="refuse", landing_paths=())
 
 
+class LogoutOutcome(Enum):
+    """How far a logout got that was started here; our own session has ended in every case."""
+
+    FULL = "full"
+    PARTIAL = "partial"  # the IdP's session ended, but not that of every other service
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderLogout:
+    """An identity provider's word that it ended sessions; its signature held, and every rule."""
+
+    issuer: str
+    id: str  # unique per issuer
+    names: tuple[str, ...] = field(repr=False)  # each a ``ProviderSession.name`` of the one person
+    indexes: tuple[str, ...] = field(repr=False)  # (): every session of this name
+    issued_at: datetime
+    until: datetime  # as long as it could come again, or applies to an answer that comes late
+    binding: str  # the protocol's own word for how it came
+
+
+class Logout(Protocol):
+    """How sessions end at one identity provider, and by its word here."""
+
+    async def begin(self, session: ProviderSession, *, handle: str, now: datetime) -> Challenge | None:
+        """Ask the provider to end its session; None where it offers no way, or none is wanted.
+
+        Raises:
+            ProviderUnavailable: Its metadata could not be had.
+        """
+
+    async def read_answer(
+        self, callback: Callback, expects: Mapping[str, str], now: datetime
+    ) -> LogoutOutcome:
+        """Verify the provider's answer.
+
+        Raises:
+            AssertionRefused: The rule it broke.
+            ProviderUnavailable: Its metadata could not be had.
+        """
+
+    async def read_request(self, callback: Callback, now: datetime) -> ProviderLogout:
+        """Verify that the provider ended sessions.
+
+        Raises:
+            AssertionRefused: The rule it broke.
+            ProviderUnavailable: Its metadata could not be had.
+        """
+
+    async def answer(
+        self, request: ProviderLogout, *, relay_state: str, done: bool, now: datetime
+    ) -> Challenge | None:
+        """Tell the provider whether it was done; None where it takes no answer."""
+
+
 class Connector(Protocol):
     """One configured identity provider, ready to use."""
 
     connection: AnyConnection
     uninvited: Uninvited
+    logout: Logout | None  # None: it is not told, and cannot tell us
 
     async def begin(self, *, handle: str, login_hint: str, now: datetime) -> Challenge:
         """Start a sign-in.

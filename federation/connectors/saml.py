@@ -1,8 +1,9 @@
-"""SAML 2.0: nothing is fetched at sign-in; one pure call, inline on the loop."""
+"""SAML 2.0: nothing is fetched at an ordinary sign-in; one pure call, inline on the loop."""
 
 import asyncio
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Literal
@@ -10,57 +11,36 @@ from typing import Literal
 from federation import registry
 from federation.connection import AnyConnection
 from federation.connectors.contract import Callback, Challenge, Uninvited
-from federation.connectors.kept import Kept
-from federation.errors import FederationError, ProviderUnavailable
-from federation.fetch import Declared, Fetch
+from federation.errors import AssertionRefused
 from federation.identity import VerifiedAssertion
 from federation.saml import bindings, metadata, profile, second_opinion, service_provider
+from federation.trust.contract import Source
 
 THREAD_ABOVE = 32 * 1024  # octets; below it a thread hop costs more than it frees
 
 
 class SamlConnector:
-    """SAML 2.0 Web Browser SSO: nothing to fetch at sign-in, one pure call inline on the loop."""
+    """SAML 2.0 Web Browser SSO: what the provider publishes is kept at hand by ``trust``."""
 
     connection: AnyConnection
 
-    def __init__(self, entry: registry.Saml, fetch: Fetch) -> None:
+    def __init__(self, entry: registry.Saml, source: Source) -> None:
+        """Take a compiled connection, with our keys, and its trust material."""
+        if entry.requests is None:
+            raise ValueError("a connector needs our keys")
         self.connection = entry.connection
         self.uninvited = Uninvited(
             policy=entry.connection.unsolicited, landing_paths=entry.connection.landing_paths
         )
-        if entry.requests is None:
-            raise ValueError("a connector needs our keys")
         self._entry, self._requests = entry, entry.requests
-        self._fetch = fetch
+        self._source = source
         self._judge: tuple[metadata.IdentityProvider, second_opinion.Judge] | None = None
-        self._idp = Kept(self._load)
-
-    async def _load(self, now: datetime) -> metadata.IdentityProvider:
-        if self._entry.idp is not None:
-            return self._entry.idp
-        answer = await self._fetch.get(
-            self._entry.metadata_url, declared=Declared.FILE, accept="application/samlmetadata+xml, */*"
-        )
-        if answer.status != 200:  # noqa: PLR2004  HTTP's own number
-            raise ProviderUnavailable("saml.metadata_unavailable", "the metadata URL did not answer 200")
-        source = self._entry.connection.metadata
-        try:
-            return metadata.read_metadata(
-                answer.body,
-                entity_id=self._entry.connection.entity_id,
-                development=self._entry.development,
-                now=now,
-                signers=metadata.read_certificates(source.certificates) if source else (),
-            )
-        except FederationError as unusable:
-            raise ProviderUnavailable(unusable.code, unusable.detail) from None
 
     async def begin(self, *, handle: str, login_hint: str, now: datetime) -> Challenge:
         """Send an AuthnRequest (SAML Profiles §4.1.4.1; Bindings §3.4, §3.5)."""
         request_id = f"_{secrets.token_hex(20)}"  # an NCName may not begin with a digit
         sent = service_provider.start(
-            await self._idp.get(now),
+            await self._source.get(now),
             self._requests,
             request_id=request_id,
             relay_state=handle,
@@ -90,7 +70,7 @@ class SamlConnector:
     ) -> VerifiedAssertion:
         document = bindings.decode_post(callback.params.get("SAMLResponse", ""))
         expected = profile.Expected(
-            idp=await self._idp.get(now),
+            idp=await self._source.get(now),
             terms=self._entry.terms,
             acs_url=self._entry.acs_urls[callback.path],
             request_id=request_id,
@@ -98,6 +78,18 @@ class SamlConnector:
             legacy=self._entry.connection.excepted(now.date()),
             now=now,
         )
+        try:
+            return await self._judged(document, expected)
+        except AssertionRefused as refusal:
+            if refusal.code != "saml.signature":
+                raise
+            # Perhaps they have a new key: asked for once a minute, whoever sends what.
+            renewed = await self._source.refresh(now, because="unknown_key")
+            if renewed.keys == expected.idp.keys:
+                raise
+        return await self._judged(document, replace(expected, idp=renewed))
+
+    async def _judged(self, document: bytes, expected: profile.Expected) -> VerifiedAssertion:
         verify = partial(self._verify, document, expected)
         inline = len(document) <= THREAD_ABOVE and self._entry.connection.second_opinion == "none"
         return verify() if inline else await asyncio.to_thread(verify)
@@ -114,6 +106,5 @@ class SamlConnector:
         )
 
     async def refresh(self, now: datetime) -> None:
-        """Read the metadata URL again; a file is read at start."""
-        if self._entry.idp is None:
-            await self._idp.refresh(now)
+        """Ask for the trust material again, where it is time to."""
+        await self._source.refresh(now, because="schedule")
