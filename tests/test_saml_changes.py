@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 import pytest
-from saml_peer import NOW, SECOND, peer, trusted
+from saml_peer import IDP, NOW, SECOND, peer
 
 from federation.saml import changes
 from federation.saml.changes import Change
@@ -16,9 +16,10 @@ KEY, ANOTHER = read_key(peer().key.certificate), read_key(peer().another_key.cer
 ACME = Scope(value="acme.example", regexp=False, pattern=None)
 URL = "https://idp.example/new"
 SSO = "https://idp.example/sso"
+OLD = IdentityProvider(entity_id=IDP, sso_redirect_url=SSO, keys=(KEY,))
 # field of IdentityProvider → what it becomes → what is said
 CHANGED: list[tuple[str, Any, tuple[Change, ...]]] = [
-    ("entity_id", "urn:new", (Change("entity_id", "https://idp.example/metadata", "urn:new"),)),
+    ("entity_id", "urn:new", (Change("entity_id", IDP, "urn:new"),)),
     ("sso_redirect_url", URL, (Change("sso_redirect_url", SSO, URL),)),
     ("sso_redirect_url", "", (Change("sso_redirect_url", SSO, ""),)),
     *[
@@ -43,7 +44,7 @@ NO_CHANGE: dict[str, Any] = {"valid_until": NOW, "refresh_after": SECOND}  # the
 
 @pytest.mark.parametrize(("name", "value", "said"), CHANGED)
 def test_a_change_is_said(name: str, value: Any, said: tuple[Change, ...]) -> None:
-    old, new = trusted(), replace(trusted(), **{name: value})
+    old, new = OLD, replace(OLD, **{name: value})
     assert changes.compare(old, new) == said
     back = tuple(Change(one.kind, one.after, one.before) for one in said)
     assert set(changes.compare(new, old)) == set(back)
@@ -51,12 +52,12 @@ def test_a_change_is_said(name: str, value: Any, said: tuple[Change, ...]) -> No
 
 def test_every_field_is_compared_or_is_no_change() -> None:
     assert {name for name, _, _ in CHANGED} | set(NO_CHANGE) == {one.name for one in fields(IdentityProvider)}
-    assert changes.compare(trusted(), replace(trusted(), **NO_CHANGE)) == ()
-    assert changes.compare(trusted(), trusted()) == ()
+    assert changes.compare(OLD, replace(OLD, **NO_CHANGE)) == ()
+    assert changes.compare(OLD, OLD) == ()
 
 
 def test_order_is_no_change() -> None:
-    old = replace(trusted(), keys=(KEY, ANOTHER), scopes=(ACME, replace(ACME, value="b.example")))
+    old = replace(OLD, keys=(KEY, ANOTHER), scopes=(ACME, replace(ACME, value="b.example")))
     assert changes.compare(old, replace(old, keys=old.keys[::-1], scopes=old.scopes[::-1])) == ()
 
 

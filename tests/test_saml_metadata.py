@@ -15,7 +15,19 @@ from federation.saml.metadata import MD, IdentityProvider
 from federation.saml.signature import VerificationKey, read_key
 from federation.saml.xml import DS
 
-GOOD = peer().metadata().decode()
+# As small as metadata can be; what the development IdP says besides is tested with it.
+GOOD = (
+    '<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata"'
+    f' entityID="{IDP}"><md:IDPSSODescriptor WantAuthnRequestsSigned="false"'
+    ' protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">'
+    '<md:KeyDescriptor use="signing"><ds:KeyInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#">'
+    f"<ds:X509Data><ds:X509Certificate>{peer().key.text}</ds:X509Certificate></ds:X509Data>"
+    "</ds:KeyInfo></md:KeyDescriptor>"
+    "<md:NameIDFormat>urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress</md:NameIDFormat>"
+    '<md:SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"'
+    ' Location="https://idp.example/sso"/>'
+    "</md:IDPSSODescriptor></md:EntityDescriptor>"
+)
 ROLE = GOOD[GOOD.index("<md:IDPSSODescriptor") : GOOD.index("</md:EntityDescriptor>")]
 KEY = ROLE[ROLE.index("<md:KeyDescriptor") : ROLE.index("<md:NameIDFormat")]
 SSO = ROLE[ROLE.index("<md:SingleSignOnService") : ROLE.index("</md:IDPSSODescriptor>")]
@@ -59,6 +71,15 @@ def test_an_entity_is_read() -> None:
     idp = read(GOOD)
     assert (idp.entity_id, idp.sso_url) == (IDP, "https://idp.example/sso")
     assert len(idp.keys) == 1
+
+
+def test_the_development_providers_own_is_read() -> None:
+    idp = read(peer().metadata().decode())
+    assert (idp.entity_id, idp.keys, idp.sso_redirect_url) == (
+        IDP,
+        read(GOOD).keys,
+        "https://idp.example/sso",
+    )
 
 
 def test_what_is_absent_is_empty() -> None:
