@@ -155,9 +155,11 @@ WHERE session.token_hash = :token_hash
   AND session.ended_at IS NULL AND session.idle_at > :now AND session.expires_at > :now
 """
 
+# Not IN: that would cost twice as much on SQLite.
 FIND_LOGOUT = """
-SELECT issued_at FROM provider_logout
-WHERE logout_hash IN (:name_hash, :index_hash) AND kept_until > :now
+SELECT issued_at FROM provider_logout WHERE logout_hash = :name_hash AND kept_until > :now
+UNION ALL
+SELECT issued_at FROM provider_logout WHERE logout_hash = :index_hash AND kept_until > :now
 """
 
 # Likewise. Of two that name the same, the later of each moment counts.

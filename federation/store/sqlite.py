@@ -23,6 +23,7 @@ from federation.store.writer import Writer, outage
 
 _BUSY = 5.0  # seconds to wait for another process's commit
 _BUSY_READING = 0.5  # seconds; a reader waits for recovery only, and the loop waits with it
+_PAGES = "PRAGMA cache_size=-16384"  # at most 16 MiB a connection: the pages of some thousand busy sessions
 _PREFIX = "sqlite:///"
 
 
@@ -71,9 +72,10 @@ def _prepare(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
             raise
     write.execute("PRAGMA synchronous=FULL")  # affordable: see writer
     write.execute("PRAGMA foreign_keys=ON")
+    write.execute(_PAGES)  # keys are hashes, so that a sign-in touches pages from all over its tables
     read = _connect(path, _BUSY_READING)
     read.execute("PRAGMA query_only=ON")
-    read.execute("PRAGMA cache_size=-16384")  # at most 16 MiB: the pages of some thousand busy sessions
+    read.execute(_PAGES)
     return write, read
 
 

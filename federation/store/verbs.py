@@ -153,11 +153,12 @@ def _enter(decision: Decision, now: datetime) -> Steps[str]:
     another person, whom a recycled address or name has come to.
     """
     who = decision.identity
-    stable_hash = rows.digest(who.organization, who.subject.key, who.stable_id) if who.stable_id else b""
+    key = who.subject.key
+    stable_hash = rows.digest(who.organization, key, who.stable_id) if who.stable_id else b""
     account = {
         "organization_id": who.organization,
         "person": who.subject.person,
-        "subject_key": storable(who.subject.key),
+        "subject_key": storable(key),
         "stable_hash": stable_hash,
         "connection": who.connection,
         "email": storable(who.email),
