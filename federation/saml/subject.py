@@ -33,6 +33,9 @@ _IDENTIFIER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9=-]{0,126}@[A-Za-z0-9][A-
 _OPAQUE: Final = 256  # characters: Core §8.3.7, §8.3.8
 _LONGEST: Final = 1024  # characters of every other value; ours
 
+# Made once: ``json.dumps`` makes one for each call.
+_WRITE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 
 class _Value(NamedTuple):
     """The one value of an attribute, and the qualifiers where it is a NameID."""
@@ -191,7 +194,7 @@ def _join(parts: list[str] | tuple[str, ...]) -> str:
     """Write one or several texts as one, injectively: what begins with a bracket is always a list."""
     if len(parts) == 1 and not parts[0].startswith("["):
         return parts[0]
-    return json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
+    return _WRITE(list(parts))
 
 
 def stable_id(message: Message, want: Expected) -> str:
@@ -209,7 +212,7 @@ def stable_id(message: Message, want: Expected) -> str:
         values = [_one_value(name, message, want) for name in names]
         whole = [one.text for one in values if isinstance(one, _Value)]
         if len(whole) == len(names):
-            return json.dumps([*names, *whole], ensure_ascii=False, separators=(",", ":"))
+            return _WRITE([*names, *whole])
     return ""
 
 
@@ -220,7 +223,7 @@ def provider_name(name: NameId, issuer: str) -> str:
         name: From a message whose signature held.
         issuer: The identity provider's entity ID.
     """
-    return json.dumps([issuer, *name], ensure_ascii=False, separators=(",", ":"))
+    return _WRITE([issuer, *name])
 
 
 def provider_names(name: NameId, *, issuer: str, sp_entity_id: str) -> tuple[str, ...]:
