@@ -6,7 +6,7 @@ from datetime import datetime
 
 from federation import registry
 from federation.connection import AnyConnection
-from federation.connectors.contract import REFUSED, Callback, Challenge
+from federation.connectors.contract import REFUSED, Callback, Challenge, Logout
 from federation.connectors.kept import Kept
 from federation.errors import AssertionRefused, ProviderUnavailable
 from federation.fetch import Declared, Fetch
@@ -20,6 +20,7 @@ class OidcConnector:
 
     connection: AnyConnection
     uninvited = REFUSED
+    logout: Logout | None = None
 
     def __init__(self, entry: registry.Oidc, fetch: Fetch) -> None:
         self.connection = entry.connection

@@ -10,7 +10,8 @@ from typing import Literal
 
 from federation import registry
 from federation.connection import AnyConnection
-from federation.connectors.contract import Callback, Challenge, Uninvited
+from federation.connectors.contract import Callback, Challenge, Logout, Uninvited
+from federation.connectors.saml_logout import SamlLogout
 from federation.errors import AssertionRefused
 from federation.identity import VerifiedAssertion
 from federation.saml import bindings, metadata, profile, second_opinion, service_provider
@@ -23,6 +24,7 @@ class SamlConnector:
     """SAML 2.0 Web Browser SSO: what the provider publishes is kept at hand by ``trust``."""
 
     connection: AnyConnection
+    logout: Logout | None
 
     def __init__(self, entry: registry.Saml, source: Source) -> None:
         """Take a compiled connection, with our keys, and its trust material."""
@@ -32,6 +34,7 @@ class SamlConnector:
         self.uninvited = Uninvited(
             policy=entry.connection.unsolicited, landing_paths=entry.connection.landing_paths
         )
+        self.logout = SamlLogout(entry, entry.requests.key, source)
         self._entry, self._requests = entry, entry.requests
         self._source = source
         self._judge: tuple[metadata.IdentityProvider, second_opinion.Judge] | None = None

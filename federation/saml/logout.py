@@ -51,6 +51,7 @@ class Expected:
 class LogoutRequest:
     """The identity provider ended these sessions; its signature held, and every rule."""
 
+    issuer: str
     id: str
     names: tuple[str, ...] = field(repr=False)  # of the person: each way to write the one that is said
     session_indexes: tuple[str, ...] = field(repr=False)  # (): every session of this name
@@ -189,6 +190,7 @@ def read_request(
     _ask(REQUEST_RULES, message, want, {})
     moment = _there(message.issue_instant)
     return LogoutRequest(
+        issuer=want.idp.entity_id,
         id=root.get("ID", ""),
         names=subject.provider_names(
             message.names[0], issuer=want.idp.entity_id, sp_entity_id=want.sp_entity_id
