@@ -25,6 +25,7 @@ from federation.fetch import (
     Answer,
     Declared,
     Fetch,
+    conditional,
     unmap,
 )
 
@@ -155,6 +156,25 @@ async def test_a_redirect_is_not_followed(status: int) -> None:
             with pytest.raises(ProviderUnavailable, match=r"^fetch\.redirect: "):
                 await fetch.post_form(peer.url, {"client_secret": "s"}, {}, declared=FILE)
     assert private.asked == []
+
+
+async def test_not_modified_is_an_answer_to_those_who_asked_for_it() -> None:
+    same = b'HTTP/1.1 304 Not Modified\r\nETag: "one"\r\n\r\n'
+    async with serving(same) as peer, fetching() as fetch:
+        asking = conditional(etag='"one"', last_modified="Sat, 21 Nov 2026 12:00:00 GMT")
+        answer = await fetch.get(peer.url, declared=FILE, accept="*/*", headers=asking)
+        assert (answer.status, answer.body, answer.etag) == (304, b"", '"one"')
+        assert b'If-None-Match: "one"' in peer.asked[0]
+        assert b"If-Modified-Since: Sat, 21 Nov 2026 12:00:00 GMT" in peer.asked[0]
+        assert await code_of(fetch, peer.url) == "fetch.redirect"
+    assert conditional(etag="", last_modified="") == {}
+
+
+@pytest.mark.parametrize("value", ["x" * 513, "\u00e9", "a\tb"])
+async def test_a_header_that_could_not_be_sent_back_is_not_kept(value: str) -> None:
+    told = f"HTTP/1.1 200 OK\r\nETag: {value}\r\nContent-Length: 0\r\n\r\n".encode("latin-1")
+    async with serving(told) as peer, fetching() as fetch:
+        assert (await fetch.get(peer.url, declared=FILE, accept="*/*")).etag == ""
 
 
 async def _drip(_head: bytes, writer: asyncio.StreamWriter) -> None:

@@ -80,6 +80,7 @@ class Written:
         stamp = None if self._file is None else await asyncio.to_thread(_stamp, self._file)
         if self._idp is not None and stamp == self._stamp:
             return self._idp
+        self._stamp = None  # what fails now is tried again, whatever it looks like then
         document = await asyncio.to_thread(reading.document_of, self._connection)
         if document is None:
             self._idp = reading.from_fields(self._connection, development=self._development)
