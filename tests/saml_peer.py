@@ -13,8 +13,8 @@ from federation.errors import FederationError
 from federation.identity import VerifiedAssertion
 from federation.saml import metadata, service_provider
 from federation.saml.encryption import DecryptionKey
-from federation.saml.metadata import IdentityProvider
 from federation.saml.expected import Expected, Terms
+from federation.saml.metadata import IdentityProvider
 from federation.saml.xml import EMAIL_ADDRESS
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
@@ -81,10 +81,18 @@ def encryption_key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
+@cache
+def our_keys() -> tuple[DecryptionKey, ...]:
+    return (DecryptionKey(encryption_key()),)
+
+
+def encrypted(**knobs: Any) -> bytes:
+    """Return a response whose Assertion, or what ``encrypt`` names, is encrypted to us."""
+    return response(**{"encrypt": ("assertion",), "encrypt_to": encryption_key().public_key()} | knobs)
+
+
 def accept(document: bytes, **other: Any) -> VerifiedAssertion:
-    keys = other.pop("decryption_keys", None)
-    if keys is None:
-        keys = (DecryptionKey(encryption_key()),)
+    keys = other.pop("decryption_keys", our_keys())
     return service_provider.accept(document, expected(**other), decryption_keys=keys)
 
 

@@ -1,12 +1,12 @@
 """The parser and gate: limits, one reading only, and what explain says of each step."""
+# ruff: noqa: E501 (one message, one line)
 
 from datetime import timedelta
 from typing import Any
 
 import pytest
-import saml_peer
 from lxml import etree
-from saml_peer import ACS, NOW, REQUEST, SP, response, terms, trusted
+from saml_peer import ACS, NOW, REQUEST, encrypted, our_keys, response, terms, trusted
 
 from federation.errors import AssertionRefused, Check
 from federation.saml import profile, service_provider, xml
@@ -120,22 +120,75 @@ def explained(document: bytes, **other: Any) -> tuple[Check, ...]:
         "request_id": REQUEST,
         "legacy": frozenset(),
         "now": NOW,
+        "decryption_keys": our_keys(),
     }
     return service_provider.explain(document, **told | other)
 
 
+RULES = [*profile.RULES, *profile.CONFIRMATION_RULES]
+PLAIN = [step for step in (*xml.GATE, *xml.SIGNED) if step not in RULES]
+OPENED = [step for step in xml.STEPS if step not in RULES]
+
+
+def codes(checks: tuple[Check, ...]) -> list[str]:
+    return [one.code.partition(":")[0] for one in checks]
+
+
 def test_explain_says_that_every_check_held() -> None:
     checks = explained(response())
-    rules = [*profile.RULES, *profile.CONFIRMATION_RULES]
-    assert [one.code for one in checks] == [*(step for step in xml.STEPS if step not in rules), *rules]
+    assert codes(checks) == [*PLAIN, "saml.assertion_key", *RULES]
     assert not any(one.said for one in checks)
+
+
+@pytest.mark.parametrize("encrypt", [("assertion",), ("name_id",), ("attributes",)])
+def test_explain_asks_for_decryption_where_something_is_encrypted(encrypt: tuple[str, ...]) -> None:
+    checks = explained(encrypted(sign="both", encrypt=encrypt))
+    assert codes(checks) == [*OPENED, "saml.response_key", "saml.assertion_key", *RULES]
+    assert not any(one.said for one in checks)
+
+
+# Where an encrypted message stops, and which tables of steps it had passed by then.
+STOPS: list[tuple[str, dict[str, Any], list[str]]] = [
+    ("saml.one_assertion", {"insert": {"response_end": "<saml:Assertion xmlns:saml='urn:oasis:names:tc:SAML:2.0:assertion'/>"}}, []),
+    ("saml.decryption", {"sign": "assertion", "spoil": "tag"}, ["gate"]),
+    ("saml.decryption", {"sign": "response", "spoil": "tag"}, ["gate", "signed"]),
+    ("saml.signature", {"sign": "response", "key": "another", "spoil": "tag"}, ["gate"]),
+    ("saml.signature", {"sign": "assertion", "key": "another"}, ["gate", "decrypted"]),
+    ("saml.unsigned", {"sign": "none"}, ["gate", "decrypted"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "knobs", "passed"), STOPS)
+def test_explain_tells_only_what_was_asked(code: str, knobs: dict[str, Any], passed: list[str]) -> None:
+    """What is encrypted is opened behind the signature outside, and before the one inside."""
+    checks = explained(encrypted(**knobs))
+    assert checks[-1].code == code
+    assert checks[-1].said == xml.STEPS[code]
+    held = set(codes(checks[:-1]))
+    for name, table in (("gate", xml.GATE), ("signed", xml.SIGNED), ("decrypted", xml.DECRYPTED)):
+        steps = [step for step in table if step not in RULES]
+        if name in passed:
+            assert held >= set(steps) - {code}
+        elif code in steps:
+            assert held & set(steps) == set(steps[: steps.index(code)])
+        else:
+            assert not held & set(steps)
 
 
 def test_explain_stops_where_nothing_more_can_be_trusted() -> None:
     checks = explained(response(key="another"))
     assert checks[-1] == Check("saml.signature", xml.STEPS["saml.signature"])
-    steps = [step for step in xml.STEPS if step not in profile.RULES]
-    assert [one.code for one in checks] == steps[: steps.index("saml.signature") + 1]
+    assert codes(checks) == PLAIN[: PLAIN.index("saml.signature") + 1]
+
+
+def test_explain_cannot_tell_whether_somebody_signed_in_anew() -> None:
+    for request_id in (REQUEST, Said.NOT_KNOWN):
+        checks = explained(response(), terms=terms(force_authn=True), request_id=request_id)
+        assert {one.code: one.said for one in checks}["saml.authn_instant"] == (
+            "not checked: the request is not known"
+        )
+    late = explained(response(authn_instant=NOW + timedelta(hours=1)), terms=terms(force_authn=True))
+    assert "in the future" in str({one.code: one.said for one in late}["saml.authn_instant"])
 
 
 def test_explain_tells_every_broken_rule() -> None:
@@ -169,25 +222,3 @@ def test_disagreeing_libraries_are_said(monkeypatch: pytest.MonkeyPatch) -> None
     fault = xml.library_fault()
     assert fault is not None
     assert "2.9.14" in fault
-
-
-def test_start_asks_for_what_we_accept() -> None:
-    from urllib.parse import parse_qs, urlsplit
-
-    from federation.saml import bindings
-
-    url = service_provider.start(
-        trusted(), sp_entity_id=SP, acs_url=ACS, request_id=REQUEST, relay_state="handle&=", now=NOW
-    )
-    parts = urlsplit(url)
-    assert url.startswith("https://idp.example/sso?")
-    assert parse_qs(parts.query)["RelayState"] == ["handle&="]
-    sent = bindings.decode_redirect(parts.query)
-    request = xml.parse(sent.message, octets=10_000, elements=100)
-    assert request.get("ID") == REQUEST
-    assert request.get("AssertionConsumerServiceURL") == ACS
-    assert request.get("Destination") == "https://idp.example/sso"
-    assert request.get("IssueInstant") == "2026-11-21T12:00:00Z"
-    assert request.findtext(xml.SAML + "Issuer") == SP
-    assert [child.tag for child in request] == [xml.SAML + "Issuer", xml.SAMLP + "NameIDPolicy"]
-    assert saml_peer.IDP not in sent.message.decode()

@@ -8,7 +8,7 @@ SAML Profiles §4.1. Pure.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Final, Literal
 
@@ -29,6 +29,7 @@ __all__ = ["Expected", "Requests", "Said", "Terms", "accept", "explain", "start"
 _ELEMENTS = 20_000  # tags: 500 groups have about 1,100
 _ABOUT_THE_REQUEST = ("saml.in_response_to", "saml.response_in_response_to")
 _NO_REQUEST = "\0"  # no XML can say this, so nothing is ever equal to it
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)  # when it is not known to have been asked
 
 
 def _held(*tables: Mapping[str, str]) -> tuple[Check, ...]:
@@ -218,7 +219,7 @@ def explain(  # noqa: PLR0913 (each is one value of the sign-in)
         terms=terms,
         acs_url=acs_url,
         request_id=_NO_REQUEST if request_id is Said.NOT_KNOWN else request_id,
-        asked_at=now,
+        asked_at=_LONG_AGO,
         legacy=legacy,
         now=now,
     )
@@ -228,10 +229,11 @@ def explain(  # noqa: PLR0913 (each is one value of the sign-in)
     except AssertionRefused as refusal:
         return (*_held_before(refusal.code, passed), Check(refusal.code, refusal.detail))
     checks = (*_checks(signed), *profile.check(messages.read(signed), want))
-    if request_id is not Said.NOT_KNOWN:
-        return checks
-    unasked = f"not checked: {request_id.value}"
-    return tuple(Check(one.code, unasked) if one.code in _ABOUT_THE_REQUEST else one for one in checks)
+    unasked = set() if request_id is not Said.NOT_KNOWN else {*_ABOUT_THE_REQUEST}
+    if terms.force_authn:  # only the time of the request tells whether the person signed in anew
+        unasked |= {one.code for one in checks if one.code == "saml.authn_instant" and one.said is None}
+    said = f"not checked: {Said.NOT_KNOWN.value}"
+    return tuple(Check(one.code, said) if one.code in unasked else one for one in checks)
 
 
 def _held_before(code: str, passed: list[Mapping[str, str]]) -> tuple[Check, ...]:
