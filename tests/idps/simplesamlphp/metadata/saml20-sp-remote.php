@@ -15,3 +15,7 @@ foreach (glob(getenv('RIG_WORK') . '/sp/*.xml') as $file) {
         $metadata[$entity] = $sp;
     }
 }
+// And entries written by hand, as a guide tells them.
+foreach (glob(getenv('RIG_WORK') . '/sp/*.php') as $file) {
+    include $file;
+}
