@@ -6,7 +6,7 @@ one page of ours that posts the same fields again, at most once.
 
 from collections.abc import Mapping
 from datetime import datetime
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -150,23 +150,7 @@ def send_away(house: House, url: str, sent: Mapping[str, str]) -> Response:
     """Lead the browser to an identity provider: by redirect, or by a form that posts ``sent``."""
     if not sent:
         return RedirectResponse(url, 303)
-    return pages.page(
-        house,
-        "post.html",
-        script=True,
-        referrer="no-referrer",
-        # Browsers judge where the answer of a form redirects to by this, too: on to the IdP's login host.
-        form_action=f"{_origin(url)} https:",
-        title="One moment",
-        sentence="You are on your way to your identity provider.",
-        action=url,
-        fields=sent,
-    )
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
+    return pages.post(house, url, sent, sentence="You are on your way to your identity provider.")
 
 
 def _post_again(request: Request, answer: Mapping[str, str]) -> Response:

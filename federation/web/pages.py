@@ -104,7 +104,8 @@ def page(
         status: HTTP status.
         script: Whether this page runs our module.
         referrer: Referrer-Policy; with ``no-referrer`` a form's POST has ``Origin: null``.
-        form_action: URL elsewhere that its form posts to: this origin, and ours no more; "" is ours.
+        form_action: URL elsewhere that its form posts to; "" is ours. Browsers judge by this policy
+            where the answer of a form redirects to as well: on to the IdP's login host, or to us.
         context: What the template names.
 
     Raises:
@@ -113,9 +114,24 @@ def page(
     body = _TEMPLATES[template].render(house_name=house.name, script=script, **context)
     policy = _PAGE_WITH_SCRIPT if script else _PAGE
     if form_action:
-        policy = policy.replace("form-action 'self'", f"form-action {origin(form_action)}")
+        policy = policy.replace("form-action 'self'", f"form-action {origin(form_action)} https: 'self'")
     return HTMLResponse(
         body, status, headers={"content-security-policy": policy, "referrer-policy": referrer}
+    )
+
+
+def post(house: House, url: str, fields: Mapping[str, str], *, sentence: str) -> Response:
+    """Answer a page that posts fields elsewhere: by our module, without scripts by its button."""
+    return page(
+        house,
+        "post.html",
+        script=True,
+        referrer="no-referrer",
+        form_action=url,
+        title="One moment",
+        sentence=sentence,
+        action=url,
+        fields=fields,
     )
 
 
