@@ -3,17 +3,40 @@
 Nothing here is needed to sign people in: identity providers and their people read it.
 """
 
+import re
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from federation.rules import Model
 from federation.scalars import Duration, EntityId, Name, Url
 
-Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{1,8})*$")]
-MailAddress = Annotated[str, StringConstraints(pattern=r"^[^@\s<>()]+@[^@\s<>()]+$", max_length=254)]
+_SHORTEST = timedelta(hours=12)  # most identity providers ask once a day, some twice
+
+
+def _language(value: str) -> str:
+    if not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z0-9]{1,8})*", value):
+        raise ValueError("expected a language such as en or de-AT")
+    return value
+
+
+def _mail_address(value: str) -> str:
+    if not re.fullmatch(r"[^@\s<>()]{1,64}@[^@\s<>()]{1,189}", value):
+        raise ValueError("expected one plain address such as it@acme.example")
+    return value
+
+
+def _life(value: timedelta) -> timedelta:
+    if value < _SHORTEST:
+        raise ValueError("expected at least 12h: identity providers fetch it once or twice a day")
+    return value
+
+
+Language = Annotated[str, AfterValidator(_language)]
+MailAddress = Annotated[str, AfterValidator(_mail_address)]
 Pixels = Annotated[int, Field(ge=1, le=10_000)]
+Life = Annotated[Duration, AfterValidator(_life)]
 
 
 class PublicOrganization(Model):
@@ -66,5 +89,5 @@ class About(Model):
     organization: PublicOrganization | None = None
     contacts: tuple[Contact, ...] = ()
     ui: Presentation = Presentation()
-    metadata_valid_for: Duration | None = Field(default=None, ge=timedelta(hours=12))  # none: no validUntil
+    metadata_valid_for: Life | None = None  # none: no validUntil
     sign_metadata: bool = False
