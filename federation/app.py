@@ -78,8 +78,8 @@ async def open_house(config: Settings, *, now: Clock = clock.now) -> AsyncIterat
     """
     if fault := xml.library_fault():
         raise ConfigurationError("start.libraries", fault)
-    pair, vault = open_keys(config, now=now)
-    own = registry.own_keys(pair)
+    held, vault = open_keys(config, now=now)
+    own = registry.own_keys(held)
     entries = registry.compile_connections(config, own=own, now=now())
     saml = {name: entry for name, entry in entries.items() if isinstance(entry, registry.Saml)}
     published = Publishing(saml, own=own, about=config.saml)
@@ -106,7 +106,7 @@ async def open_house(config: Settings, *, now: Clock = clock.now) -> AsyncIterat
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def open_keys(config: Settings, *, now: Clock) -> tuple[keys.KeyPair, Vault]:
+def open_keys(config: Settings, *, now: Clock) -> tuple[keys.KeySet, Vault]:
     """Load our keys; in development make the missing ones.
 
     Raises:
@@ -118,8 +118,8 @@ def open_keys(config: Settings, *, now: Clock) -> tuple[keys.KeyPair, Vault]:
         )
         for key in config.encryption_keys:
             keys.generate_secret_key(key.file)
-    pair = keys.load_key_pair(config.sp_key, config.sp_certificate)
-    return pair, keys.open_vault([key.file for key in config.encryption_keys])
+    held = keys.load_key_set(config.sp_key, config.sp_certificate)
+    return held, keys.open_vault([key.file for key in config.encryption_keys])
 
 
 def _house(
@@ -200,7 +200,7 @@ def _ready(config: Settings, store: Store) -> dict[str, ReadyCheck]:
     pair = (config.sp_key, config.sp_certificate)
 
     def read_keys() -> None:
-        keys.load_key_pair(*pair)
+        keys.load_key_set(*pair)
         keys.open_vault(ring)
 
     return {

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from federation.connection import AnyConnection, OidcConnection, SamlConnection
 from federation.errors import ConfigurationError, FederationError
-from federation.keys import KeyPair
+from federation.keys import KeySet
 from federation.oidc import provider
 from federation.oidc.relying_party import Client
 from federation.saml import description, metadata, profile, subject
@@ -70,17 +70,18 @@ class Oidc:
     development: bool  # what is fetched may name http on loopback
 
 
-def own_keys(pair: KeyPair) -> Own:
+def own_keys(held: KeySet) -> Own:
     """Load our keys for the SAML room, once.
 
     Raises:
         ConfigurationError: ``keys.*``.
     """
+    current = held.current
     return Own(
-        signing=read_signing_key(pair.private_key_pem, pair.certificate_der),
-        decryption=(read_decryption_key(pair.private_key_pem),),
-        published=(pair.certificate_der,),
-        opening=(pair.certificate_der,),
+        signing=read_signing_key(current.private_key_pem, current.certificate_der),
+        decryption=tuple(read_decryption_key(one.private_key_pem) for one in held.all),
+        published=held.signing_certificates,
+        opening=held.encryption_certificates,
     )
 
 

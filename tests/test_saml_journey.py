@@ -161,7 +161,7 @@ async def test_a_request_may_be_posted(tmp_path: Path) -> None:
         assert "data-submit" in page.text
         assert "<button" in page.text
         policy = page.headers["content-security-policy"]
-        assert "form-action http://127.0.0.1:1 https:" in policy
+        assert "form-action http://127.0.0.1:1 https: 'self'" in policy
         assert cookies.BINDER in browser.cookies
 
 

@@ -227,7 +227,7 @@ def _entry(config: Settings, protocol: str, connection: str | None, now: datetim
 def _own(config: Settings) -> Own | None:
     """Return our keys where they are at hand; without them an encrypted message stays closed."""
     try:
-        return registry.own_keys(keys.load_key_pair(config.sp_key, config.sp_certificate))
+        return registry.own_keys(keys.load_key_set(config.sp_key, config.sp_certificate))
     except FederationError:
         return None
 

@@ -16,8 +16,8 @@ def show(config: Settings, connection: str | None) -> dict[str, Any]:
         ConfigurationError: ``registry.connection``, ``registry.invalid``, ``keys.*``.
     """
     now = clock.now()
-    pair, _ = app.open_keys(config, now=clock.now)
-    own = registry.own_keys(pair)
+    held, _ = app.open_keys(config, now=clock.now)
+    own = registry.own_keys(held)
     names = [name for name, one in config.connections.items() if one.protocol == "saml"]
     if connection is not None and connection not in names:
         raise ConfigurationError(
