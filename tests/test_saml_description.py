@@ -1,11 +1,15 @@
 """Our metadata: valid against the OASIS schemas, the same octets each time, and no promise too many."""
 
+import json
+import shutil
+import subprocess
 from datetime import timedelta
 from functools import cache
 from typing import Any
 
 import pytest
 from lxml import etree
+from providers import IDPS, SIMPLESAMLPHP
 from test_saml_outgoing import NOW, SCHEMAS, our_key, peer_key, public
 
 from federation.about import About
@@ -300,3 +304,58 @@ def test_markup_in_a_word_stays_a_word() -> None:
     assert root.get("entityID") == "urn:x?a&b'"
     assert root.findtext(f".//{MD}OrganizationName") == word
     assert len(found(root, "//@ID")) == 1
+
+
+READ = r"""
+require '/usr/share/simplesamlphp/lib/_autoload.php';
+$document = file_get_contents('php://stdin');
+foreach (SimpleSAML\Metadata\SAMLParser::parseDescriptorsString($document) as $name => $one) {
+    $found[$name] = $one->getMetadata20SP();
+}
+echo json_encode($found);
+"""
+
+
+@pytest.mark.providers
+def test_simplesamlphp_reads_it() -> None:
+    if not shutil.which("php") or not SIMPLESAMLPHP.is_dir():
+        pytest.skip("SimpleSAMLphp or php-cli is missing: scripts/test installs them")
+    wanted = (
+        Requested(name=MAIL, friendly_name="email", required=True),
+        Requested(name="groups", friendly_name="", required=False),
+    )
+    current, upcoming = peer_key("RSA").certificate, peer_key("P-256").certificate
+    document = description.describe_all(
+        (
+            entity(acs_urls=(OTHER, ACS), acs_index=7, requested=wanted, requests_signed=True),
+            entity(sp_entity_id="https://sp.example/two", wants_assertions_signed=False),
+        ),
+        publisher=publisher(EVERYTHING, signing=(current, upcoming), key=our_key()),
+    )
+    answer = subprocess.run(
+        ["php", "-r", READ],
+        input=document,
+        env={"SIMPLESAMLPHP_CONFIG_DIR": str(IDPS / "simplesamlphp"), "RIG_WORK": "/", "RIG_ORIGIN": "x"},
+        capture_output=True,
+        check=True,
+    )
+    read = json.loads(answer.stdout)
+    assert list(read) == [SP, "https://sp.example/two"]
+    one, two = read.values()
+    consumers = [
+        (each["Location"], each["index"], each.get("isDefault")) for each in one["AssertionConsumerService"]
+    ]
+    assert consumers == [(OTHER, 7, True), (ACS, 0, None)]
+    assert [each["Binding"] for each in one["SingleLogoutService"]] == [REDIRECT, POST]
+    assert one["NameIDFormat"] == EMAIL
+    assert [(each["signing"], each["encryption"]) for each in one["keys"]] == [
+        (True, False),
+        (True, False),
+        (False, True),
+    ]
+    assert one["attributes"] == [MAIL, "groups"]
+    assert one["attributes.required"] == [MAIL]
+    assert one["validate.authnrequest"] is True
+    assert one["saml20.sign.assertion"] is True
+    assert "saml20.sign.assertion" not in two
+    assert one["UIInfo"]["DisplayName"] == {"de": "Acme sign-in"}
