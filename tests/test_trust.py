@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from loopback import serving
 from lxml import etree
+from publisher import ANOTHER, GOOD, KEY, KEY_ROLLED, MOVED, ROLLED, Publisher
 from saml_peer import IDP, NOW, SECOND, peer, trusted
 
 from federation.connection import SamlConnection
@@ -17,16 +18,12 @@ from federation.demo.saml_signing import SignatureKnobs, sign
 from federation.errors import ConfigurationError, FederationError, ProviderUnavailable
 from federation.fetch import Fetch
 from federation.saml import validity
-from federation.saml.signature import read_key
 from federation.saml.xml import DS
 from federation.store.store import Store
 from federation.trust import published
 from federation.trust.published import Outcome, Published
 
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
-GOOD = peer().metadata().decode()
-ROLLED = GOOD.replace(peer().key.text, peer().another_key.text)
-MOVED = GOOD.replace("https://idp.example/sso", "https://idp.example/moved")
 UNKNOWN: Any = "unknown_key"
 
 
@@ -35,37 +32,6 @@ def until(document: str, moment: datetime, duration: str = "") -> str:
         f' cacheDuration="{duration}"' if duration else ""
     )
     return document.replace("<md:EntityDescriptor", f"<md:EntityDescriptor{lasts}")
-
-
-class Publisher:
-    """What the provider's web server does, and what it was asked."""
-
-    def __init__(self) -> None:
-        self.document = GOOD.encode()
-        self.etag = ""
-        self.modified = ""
-        self.status = 200
-        self.wait: asyncio.Event | None = None
-        self.reached = asyncio.Event()  # somebody waits
-        self.asked: list[dict[bytes, bytes]] = []
-
-    def publish(self, document: str, etag: str = "") -> None:
-        self.document, self.etag = document.encode(), etag
-
-    async def __call__(self, scope: Any, _receive: Any, send: Any) -> None:
-        asked = dict(scope["headers"])
-        self.asked.append(asked)
-        if self.wait:
-            self.reached.set()
-            await self.wait.wait()
-        same = self.etag and asked.get(b"if-none-match") == self.etag.encode()
-        same = same or (self.modified and asked.get(b"if-modified-since") == self.modified.encode())
-        told = {b"etag": self.etag.encode(), b"last-modified": self.modified.encode()}
-        headers = [(name, value) for name, value in told.items() if value]
-        await send(
-            {"type": "http.response.start", "status": 304 if same else self.status, "headers": headers}
-        )
-        await send({"type": "http.response.body", "body": b"" if same else self.document})
 
 
 @contextlib.asynccontextmanager
@@ -120,10 +86,6 @@ async def refused(source: Published, now: datetime) -> FederationError:
     with pytest.raises(FederationError) as caught:
         await source.get(now)
     return caught.value
-
-
-KEY, ANOTHER = (read_key(one.certificate).fingerprint for one in (peer().key, peer().another_key))
-KEY_ROLLED = (f"key removed: SHA-256 {KEY}", f"key added: SHA-256 {ANOTHER}")
 
 
 async def test_what_is_published_is_fetched_once_and_kept(nodes: Nodes, publisher: Publisher) -> None:

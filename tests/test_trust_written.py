@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from publisher import ANOTHER, GOOD, KEY, KEY_ROLLED, ROLLED
 from saml_peer import IDP, NOW, SECOND, peer
 
 from federation.connection import SamlConnection
 from federation.errors import ConfigurationError, FederationError
 from federation.fetch import Fetch
-from federation.saml.signature import read_key
 from federation.store.store import Store
 from federation.trust import reading
 from federation.trust.contract import Source
@@ -20,10 +20,6 @@ from federation.trust.source import open_source
 from federation.trust.written import Written
 
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
-GOOD = peer().metadata().decode()
-ROLLED = GOOD.replace(peer().key.text, peer().another_key.text)
-KEY, ANOTHER = (read_key(one.certificate).fingerprint for one in (peer().key, peer().another_key))
-KEY_ROLLED = (f"key removed: SHA-256 {KEY}", f"key added: SHA-256 {ANOTHER}")
 BY_HAND = {"entity_id": IDP, "sso_url": "https://idp.example/sso", "certificates": [peer().key.text]}
 UNKNOWN: Any = "unknown_key"
 
