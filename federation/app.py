@@ -26,6 +26,7 @@ from federation.fetch import Fetch
 from federation.publishing import Publishing
 from federation.saml import xml
 from federation.settings import Settings
+from federation.signout import SignOut
 from federation.store.store import Store, open_store
 from federation.vault import Vault
 from federation.web.embed import Embedded
@@ -140,8 +141,10 @@ def _house(
         clock=now,
     )
 
+    leaving = SignOut(connectors=connected, store=store, vault=vault, signin=story, clock=now)
     return House(
         signin=story,
+        signout=leaving,
         store=store,
         connections={name: entry.connection for name, entry in entries.items()},
         published=published,

@@ -15,6 +15,7 @@ from federation.registry import Saml
 from federation.saml import bindings, logout, outgoing, subject
 from federation.saml.bindings import Redirected
 from federation.saml.delivery import Binding, deliver
+from federation.saml.messages import NameId
 from federation.saml.metadata import IdentityProvider
 from federation.saml.signing import SigningKey
 from federation.saml.xml import SUCCESS
@@ -51,14 +52,15 @@ class SamlLogout:
             return None
         idp = await self._source.get(now)
         to = _choose({"redirect": idp.slo_redirect_url, "post": idp.slo_post_url}, "redirect")
-        if to is None:
+        name_id = _name_of(session, idp)
+        if to is None or name_id is None:
             return None
         request_id = f"_{secrets.token_hex(20)}"
         message = outgoing.build_logout_request(
             request_id=request_id,
             destination=to[1],
             sp_entity_id=self._entry.sp_entity_id,
-            name_id=subject.read_provider_name(session.name),
+            name_id=name_id,
             session_index=session.index,
             now=now,
             not_on_or_after=now + _REQUEST_LIFE,
@@ -161,6 +163,15 @@ class SamlLogout:
             key=self._key,
         )
         return Challenge(url=sent.url, fields=sent.fields, expects=expects)
+
+
+def _name_of(session: ProviderSession, idp: IdentityProvider) -> NameId | None:
+    """Return whom the session is about; None where another provider, or protocol, was here before."""
+    try:
+        name_id = subject.read_provider_name(session.name)
+    except ValueError:
+        return None
+    return name_id if subject.provider_name(name_id, idp.entity_id) == session.name else None
 
 
 def _choose(offered: Mapping[Binding, str], first: str) -> tuple[Binding, str] | None:

@@ -91,27 +91,6 @@ async def session_json(request: Request) -> Response:
     )
 
 
-async def ask_logout(request: Request) -> Response:
-    """GET /logout: ask before ending; also where people land once they are signed out."""
-    token, session = await current(request)
-    house: House = request.app.state.house
-    if session is None:
-        return pages.page(house, "signed_out.html")
-    return pages.page(house, "logout.html", session=session, csrf=csrf_token(token))
-
-
-async def logout(request: Request) -> Response:
-    """POST /logout: end the session on the server, then take the cookie away."""
-    house: House = request.app.state.house
-    token, session = await current(request)
-    if session is not None:
-        prove_own(request, await fields.read_form(request), token)
-        await house.signin.end(token)
-    response = RedirectResponse("/logout", 303)
-    cookies.clear_session(response, house)
-    return response
-
-
 async def end_one(request: Request) -> Response:
     """POST /sessions/{id}/end: end one of one's own sessions."""
     house: House = request.app.state.house

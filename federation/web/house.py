@@ -13,6 +13,7 @@ from federation.clock import Clock
 from federation.connection import AnyConnection
 from federation.publishing import Publishing
 from federation.signin import SignIn
+from federation.signout import SignOut
 from federation.store.store import Store
 from federation.web.rates import Rates
 
@@ -25,6 +26,7 @@ class House:
     """The parts behind the web door."""
 
     signin: SignIn
+    signout: SignOut
     store: Store
     connections: Mapping[str, AnyConnection]  # in the order of the sign-in page
     published: Publishing  # our SAML metadata

@@ -20,7 +20,7 @@ from starlette.routing import BaseRoute, Route
 from federation.identity import parse_email
 from federation.policy import domains
 from federation.signin import local_path
-from federation.web import account, cookies, errors, fields, pages
+from federation.web import account, cookies, errors, fields, logout, pages
 from federation.web.callbacks import known, oidc_callback, rate_key, saml_acs, send_away
 from federation.web.house import House
 from federation.web.middleware import Aliases, LastResort, SecurityHeaders
@@ -36,14 +36,15 @@ def sign_in_routes() -> list[BaseRoute]:
         Route("/login", login),
         Route("/login/{connection}", begin),
         Route("/saml/{connection}/acs", saml_acs, methods=["POST"]),
+        Route("/saml/{connection}/slo", logout.saml_slo, methods=["GET", "POST"]),
         Route("/saml/{connection}/metadata", saml_metadata),
         Route("/saml/metadata", all_metadata),
         Route("/oidc/{connection}/callback", oidc_callback, methods=["GET", "POST"]),
         Route("/session", account.session_json),
         Route("/account", account.account),
         Route("/sessions/{id}/end", account.end_one, methods=["POST"]),
-        Route("/logout", account.ask_logout, methods=["GET"]),
-        Route("/logout", account.logout, methods=["POST"]),
+        Route("/logout", logout.ask_logout, methods=["GET"]),
+        Route("/logout", logout.logout, methods=["POST"]),
         *(Route(f"/static/{name}", static) for name in pages.ASSETS),
     ]
 

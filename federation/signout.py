@@ -1,0 +1,179 @@
+"""The story of signing out: here first and whatever follows, then at the identity provider.
+
+begin · complete is a logout that starts here, requested one that starts there. The same lines
+for every protocol; each step is one function. Our session never waits for somebody else's.
+"""
+
+import logging
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from federation.clock import Clock
+from federation.connectors.contract import (
+    Callback,
+    Challenge,
+    Connector,
+    Logout,
+    LogoutOutcome,
+    ProviderLogout,
+)
+from federation.errors import FederationError, RequestRefused, SignInExpired, StoreUnavailable
+from federation.identity import ProviderSession
+from federation.signin import PENDING_LIFE, SignIn, hash_token
+from federation.store.store import Store
+from federation.store.values import Pending
+from federation.vault import Vault
+
+log = logging.getLogger(__name__)
+
+AFTERWARDS = "/logout"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leaving:
+    """A logout that goes on at the identity provider: where to send the browser, by what binder."""
+
+    url: str = field(repr=False)
+    fields: Mapping[str, str] = field(repr=False)  # of a form to post there; none: a link
+    binder: str = field(repr=False)
+
+
+class SignOut:
+    """Everything that signing out needs, made once at start."""
+
+    def __init__(
+        self,
+        *,
+        connectors: Mapping[str, Connector],
+        store: Store,
+        vault: Vault,
+        signin: SignIn,
+        clock: Clock,
+    ) -> None:
+        self._connectors = connectors
+        self._store = store
+        self._vault = vault
+        self._signin = signin  # keeps the records
+        self._clock = clock
+
+    async def begin(self, session_token: str, *, binder: str) -> Leaving | None:
+        """End the session of this cookie; say where its logout goes on, None if nowhere.
+
+        What keeps us from asking the provider is recorded, and is no reason to stay signed in.
+
+        Args:
+            session_token: The browser's session cookie.
+            binder: Its binder cookie, "" if it has none yet.
+
+        Raises:
+            StoreUnavailable: The session could not be ended.
+        """
+        now, token_hash = self._clock(), hash_token(session_token)
+        try:
+            theirs = await self._store.provider_session(token_hash, now)
+        finally:
+            await self._store.end_session(token_hash, now)
+        if theirs is None:
+            return None
+        try:
+            return await self._ask_provider(*theirs, binder, now)
+        except FederationError as refusal:
+            await self._note(refusal, None)
+            return None
+
+    async def _ask_provider(self, connection: str, sealed: str, binder: str, now: datetime) -> Leaving | None:
+        connector = self._connectors.get(connection)
+        if connector is None or connector.logout is None:
+            return None
+        session = ProviderSession.decode(self._vault.open(sealed, f"provider_session:{connection}"))
+        handle = secrets.token_urlsafe(32)
+        challenge = await connector.logout.begin(session, handle=handle, now=now)
+        if challenge is None:
+            return None
+        binder = binder or secrets.token_urlsafe(32)
+        pending = Pending(
+            handle=handle,
+            connection=waiting_as(connection),
+            binder_hash=hash_token(binder),
+            expects=challenge.expects,
+            return_to=AFTERWARDS,
+            created_at=now,
+            expires_at=now + PENDING_LIFE,
+        )
+        await self._store.remember_pending(pending)
+        return Leaving(url=challenge.url, fields=challenge.fields, binder=binder)
+
+    async def complete(self, callback: Callback) -> LogoutOutcome:
+        """Take the provider's answer. One that breaks a rule is recorded and counts as failed.
+
+        Raises:
+            SignInExpired: Not a logout that this browser is waiting for.
+        """
+        now = self._clock()
+        logout = self._logout(callback.connection)
+        if not callback.handle:
+            raise SignInExpired("signin.unknown", "the answer names no logout that was started here")
+        pending = await self._store.take_pending(
+            waiting_as(callback.connection), callback.handle, hash_token(callback.binder), now
+        )
+        try:
+            return await logout.read_answer(callback, pending.expects, now)
+        except FederationError as refusal:
+            await self._note(refusal, callback)
+            return LogoutOutcome.FAILED
+
+    async def requested(self, callback: Callback) -> Challenge | None:
+        """End the sessions that a provider names; return our answer, None where it takes none.
+
+        Raises:
+            AssertionRefused: The message broke a rule, or came before: nobody is answered.
+            ProviderUnavailable: The provider's metadata could not be had.
+        """
+        now = self._clock()
+        logout = self._logout(callback.connection)
+        try:
+            request = await logout.read_request(callback, now)
+            done = await self._end(request, callback.connection, now)
+        except FederationError as refusal:
+            await self._signin.record_refusal(refusal, callback)
+            raise
+        return await logout.answer(request, relay_state=callback.handle, done=done, now=now)
+
+    async def _end(self, request: ProviderLogout, connection: str, now: datetime) -> bool:
+        """End what is named, once; False where the store did not let us."""
+        ended = 0
+        try:
+            # No identifier holds a space: an assertion of the same id is another one.
+            await self._store.claim_assertion(request.issuer, f"logout {request.id}", request.until, now)
+            for name in request.names:
+                ended += await self._store.end_provider_sessions(
+                    connection,
+                    name,
+                    request.indexes,
+                    issued_at=request.issued_at,
+                    until=request.until,
+                    now=now,
+                )
+        except StoreUnavailable as outage:
+            log.warning("not ended", extra={"connection": connection, "code": outage.code})
+            return False
+        log.info("ended by the provider", extra={"connection": connection, "sessions": ended})
+        return True
+
+    def _logout(self, connection: str) -> Logout:
+        connector = self._connectors.get(connection)
+        if connector is None or connector.logout is None:
+            raise RequestRefused("signin.no_connection", "no connection of this id can be signed out of")
+        return connector.logout
+
+    async def _note(self, refusal: FederationError, callback: Callback | None) -> None:
+        """Record a refusal that the person is not shown: they are signed out here, as they wanted."""
+        reference = await self._signin.record_refusal(refusal, callback)
+        log.warning("logout refused", extra={"ref": reference, "code": refusal.code})
+
+
+def waiting_as(connection: str) -> str:
+    """Return the name under which a logout waits: no sign-in's answer can take it, nor the reverse."""
+    return f"logout:{connection}"
