@@ -11,10 +11,12 @@ from typing import Any, Final, Literal
 
 _MICROSOFT: Final = "http://schemas.microsoft.com/"
 _CLAIMS: Final = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
+_IMMUTABLE_ID: Final = _MICROSOFT + "LiveID/Federation/2008/05/ImmutableID"
 _ORGANIZATION_GROUPS: Final = "urn:oid:1.3.6.1.4.1.5923.1.5.1.1"  # isMemberOf
 _AFFILIATION: Final = "urn:oid:1.3.6.1.4.1.5923.1.1.1.1"  # eduPersonAffiliation
 
 Names = Mapping[str, tuple[str, ...]]
+Signs = Literal["assertion", "response", "both"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,12 +24,24 @@ class Dialect:
     """How one vendor speaks one protocol; None and empty leave the connection's default."""
 
     attributes: Names = field(default_factory=dict)  # ours → theirs
+    # OpenID Connect
     scopes: tuple[str, ...] = ()
     fetch_userinfo: Literal["auto", "always", "never"] | None = None
+    # SAML
+    name_id_policy: bool | None = None
+    login_hint: str | None = None
+    stable_attributes: tuple[str, ...] = ()  # together they name a person for good, at this vendor
+    signs: tuple[Signs, ...] = ()  # what it can sign, as it is delivered first
+    logout: str = ""  # what is special about ending its session, for who sets it up
 
     def defaults(self) -> dict[str, Any]:
         """Return what it fills in besides attributes, as keys of the settings file."""
-        told = {"scopes": self.scopes or None, "fetch_userinfo": self.fetch_userinfo}
+        told = {
+            "scopes": self.scopes or None,
+            "fetch_userinfo": self.fetch_userinfo,
+            "name_id_policy": self.name_id_policy,
+            "login_hint": self.login_hint,
+        }
         return {key: value for key, value in told.items() if value is not None}
 
 
@@ -46,7 +60,16 @@ _PLAIN: Final = Dialect()
 PRESETS: Final[Mapping[str, Preset]] = {
     "adfs": Preset(
         title="Microsoft AD FS",
-        saml=_PLAIN,
+        saml=Dialect(
+            # A policy that the claim rules do not meet ends on a page of AD FS (MSIS7070); without
+            # one the answer comes here, where the record says what is missing.
+            name_id_policy=False,
+            login_hint="username",
+            # objectGUID in base64, where a claim rule sends it under Microsoft's own name for it.
+            stable_attributes=(_IMMUTABLE_ID,),
+            signs=("assertion", "both", "response"),
+            logout="takes signed messages only, by Redirect and POST; escapes in lower case (%2f)",
+        ),
         # The userinfo endpoint of AD FS returns sub alone; e-mail comes where a claim rule sends it.
         oidc=Dialect(attributes={"email": ("email", "upn")}, fetch_userinfo="never"),
         notes="without a claim rule for e-mail the UPN is the address: its suffix must be in domains",
@@ -73,7 +96,14 @@ PRESETS: Final[Mapping[str, Preset]] = {
                     _MICROSOFT + "ws/2008/06/identity/claims/groups",
                     _MICROSOFT + "ws/2008/06/identity/claims/role",
                 ),
-            }
+            },
+            login_hint="login_hint",  # a Subject in the request is answered with an error
+            stable_attributes=(
+                _MICROSOFT + "identity/claims/tenantid",
+                _MICROSOFT + "identity/claims/objectidentifier",
+            ),
+            signs=("assertion", "response", "both"),
+            logout="by Redirect only",
         ),
         # Everything that userinfo tells is in the ID Token; groups are there alone.
         oidc=Dialect(attributes={"groups": ("groups", "roles")}, fetch_userinfo="never"),
@@ -92,32 +122,56 @@ PRESETS: Final[Mapping[str, Preset]] = {
     ),
     "google": Preset(
         title="Google Workspace",
-        saml=_PLAIN,
+        saml=Dialect(signs=("assertion", "response"), logout="none: only our own session ends"),
         oidc=_PLAIN,
         notes="groups are sent by SAML only, under the name given in the Admin console",
     ),
     "keycloak": Preset(
         title="Keycloak",
-        saml=Dialect(attributes={"groups": ("groups", "group", "memberOf", "member", "Role")}),
+        saml=Dialect(
+            attributes={"groups": ("groups", "group", "memberOf", "member", "Role")},
+            login_hint="subject",
+            signs=("response", "both", "assertion"),
+            logout="with Front channel logout on; otherwise it calls by SOAP, which we do not take",
+        ),
         oidc=Dialect(attributes={"groups": ("groups", "realm_access.roles")}),
         notes="realm roles reach the ID Token only where the mapper says so",
     ),
     "okta": Preset(
         title="Okta",
-        saml=_PLAIN,
+        saml=Dialect(
+            # Sent where an attribute statement of this name holds user.getInternalProperty("id").
+            stable_attributes=("user.id",),
+            signs=("both", "assertion", "response"),
+            logout="takes signed messages only, and needs our certificate as Signature Certificate",
+        ),
         oidc=_PLAIN,
         notes="groups need a groups claim filter in Okta and, with the org server, the scope groups",
     ),
     "onelogin": Preset(
         title="OneLogin",
-        saml=_PLAIN,
+        saml=Dialect(
+            signs=("response", "assertion", "both"),
+            logout="by Redirect; signed where Sign SLO Request and Sign SLO Response are checked",
+        ),
         oidc=Dialect(scopes=("openid", "profile", "email", "groups")),
     ),
-    "ping": Preset(title="PingOne", saml=_PLAIN, oidc=_PLAIN),
+    "ping": Preset(
+        title="PingOne",
+        saml=Dialect(
+            signs=("assertion", "response", "both"),
+            logout="by Redirect and POST; needs our certificate as Verification Certificate",
+        ),
+        oidc=_PLAIN,
+    ),
     "pingfederate": Preset(title="PingFederate", saml=_PLAIN, oidc=_PLAIN),
     "shibboleth": Preset(
         title="Shibboleth IdP",
-        saml=Dialect(attributes={"groups": (_ORGANIZATION_GROUPS, "isMemberOf", "memberOf", "groups")}),
+        saml=Dialect(
+            attributes={"groups": (_ORGANIZATION_GROUPS, "isMemberOf", "memberOf", "groups")},
+            signs=("response", "both", "assertion"),
+            logout="where the profile SAML2.Logout is on",
+        ),
         oidc=_PLAIN,
     ),
     "simplesamlphp": Preset(
@@ -125,7 +179,9 @@ PRESETS: Final[Mapping[str, Preset]] = {
         saml=Dialect(
             attributes={
                 "groups": ("groups", "memberOf", _ORGANIZATION_GROUPS, "eduPersonAffiliation", _AFFILIATION)
-            }
+            },
+            signs=("both", "response", "assertion"),
+            logout="signed where sign.logout is on",
         ),
         oidc=_PLAIN,
     ),
@@ -142,6 +198,16 @@ def fault(preset: str, protocol: str) -> str | None:
     spoken = [name for name in ("saml", "oidc") if getattr(row, name) is not None]
     instead = f"; use protocol: {spoken[0]}" if spoken else ""
     return f"{preset} cannot be used with protocol {protocol}: {row.notes}{instead}"
+
+
+def stable(preset: str) -> tuple[tuple[str, ...], ...]:
+    """Return the SAML attributes that name a person for good: sets, of which each counts whole.
+
+    Args:
+        preset: A vendor's; ``generic``, which may be any of them, knows the sets of all.
+    """
+    dialects = [row.saml for row in PRESETS.values()] if preset == "generic" else [PRESETS[preset].saml]
+    return tuple(one.stable_attributes for one in dialects if one is not None and one.stable_attributes)
 
 
 def fill_in(told: Mapping[str, Any]) -> dict[str, Any]:
