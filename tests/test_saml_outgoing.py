@@ -14,6 +14,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from hypothesis import given
+from hypothesis import strategies as st
 from lxml import etree
 
 from federation.demo.saml_signing import SigningKey as PeerKey
@@ -321,3 +323,24 @@ def test_a_key_of_another_kind_is_refused() -> None:
 def test_no_key_shows_in_a_representation() -> None:
     assert repr(our_key()) == "SigningKey()"
     assert "Key" not in repr(signing.read_judge([public()]))
+
+
+XML_TEXT = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cs"], exclude_characters="\ufffe\uffff")
+    .filter(lambda one: one >= " " or one in "\t\n\r"),
+    min_size=1,
+)  # fmt: skip
+
+
+@given(XML_TEXT, XML_TEXT, XML_TEXT)
+def test_whatever_name_xml_can_say_comes_out_as_it_went_in(value: str, qualifier: str, index: str) -> None:
+    name = messages.NameId(value, PERSISTENT, qualifier, qualifier)
+    root = etree.fromstring(logout_request(name, index))
+    found = root.find(SAML + "NameID")
+    assert found is not None
+    assert (found.text, found.get("NameQualifier"), found.get("SPNameQualifier")) == (
+        value,
+        qualifier,
+        qualifier,
+    )
+    assert root.findtext(SAMLP + "SessionIndex") == index
