@@ -12,6 +12,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import xmlsec
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from lxml import etree
 
 IDP = "https://idp.example.org/app/exk1fxl5x7hQ4mVbr0h8"
@@ -22,6 +26,7 @@ REQUEST = "_0123456789abcdef0123456789abcdef"
 DS = "http://www.w3.org/2000/09/xmldsig#"
 SAML = "urn:oasis:names:tc:SAML:2.0:assertion"
 SAMLP = "urn:oasis:names:tc:SAML:2.0:protocol"
+ENC = "http://www.w3.org/2001/04/xmlenc#"
 EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
 ATTRIBUTES = {
     "urn:oid:0.9.2342.19200300.100.1.3": ("mail", "user{i}@example.org"),
@@ -48,6 +53,7 @@ class Shape:
     signed: str = "assertion"  # assertion, response or both
     okta: bool = True  # saml2p:/saml2: prefixes, xsi:type and InclusiveNamespaces; else as ADFS
     groups: int = 5
+    encrypted: bool = False  # the Assertion, after it was signed: AES-256-GCM, RSA-OAEP
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,7 @@ SHAPES = {
         Shape("adfs", okta=False),
         Shape("both", signed="both"),
         Shape("500 groups", groups=500),
+        Shape("encrypted", encrypted=True),
     )
 }
 
@@ -97,8 +104,12 @@ def make(shape: Shape, count: int, keys: Path, to: Addressee = OURS) -> list[str
     key = xmlsec.Key.from_file(str(keys / "idp.key"), xmlsec.KeyFormat.PEM)
     certificate = certificate_body(keys)
     now = datetime.now(UTC)
-    texts = (_build(i, shape, certificate, now, to) for i in range(count))
-    return [base64.b64encode(_sign(text, key)).decode() for text in texts]
+    signed = (_sign(_build(i, shape, certificate, now, to), key) for i in range(count))
+    if shape.encrypted:
+        ours = x509.load_pem_x509_certificate((keys / "sp.crt").read_bytes()).public_key()
+        assert isinstance(ours, rsa.RSAPublicKey)
+        signed = (_encrypt(root, ours) for root in signed)
+    return [base64.b64encode(etree.tostring(root)).decode() for root in signed]
 
 
 def certificate_body(keys: Path) -> str:
@@ -107,7 +118,7 @@ def certificate_body(keys: Path) -> str:
     return "\n".join(line for line in lines if not line.startswith("-"))
 
 
-def _sign(xml: str, key: xmlsec.Key) -> bytes:
+def _sign(xml: str, key: xmlsec.Key) -> etree._Element:
     root = etree.fromstring(xml.encode())
     xmlsec.tree.add_ids(root, ["ID"])
     assertion = root.find(f"{{{SAML}}}Assertion")
@@ -117,7 +128,23 @@ def _sign(xml: str, key: xmlsec.Key) -> bytes:
             context = xmlsec.SignatureContext()
             context.key = key
             context.sign(signature)
-    return etree.tostring(root)
+    return root
+
+
+def _encrypt(root: etree._Element, to: rsa.RSAPublicKey) -> etree._Element:
+    assertion = root.find(f"{{{SAML}}}Assertion")
+    key, iv = AESGCM.generate_key(256), secrets.token_bytes(12)
+    value = iv + AESGCM(key).encrypt(iv, etree.tostring(assertion), None)
+    oaep = padding.OAEP(padding.MGF1(hashes.SHA1()), hashes.SHA1(), None)  # noqa: S303 (what most send)
+    wrapped, sealed = (base64.b64encode(one).decode() for one in (to.encrypt(key, oaep), value))
+    data = "<xenc:CipherData><xenc:CipherValue>{}</xenc:CipherValue></xenc:CipherData>"
+    encrypted = f"""<saml2:EncryptedAssertion xmlns:saml2="{SAML}"><xenc:EncryptedData xmlns:xenc="{ENC}" \
+Type="{ENC}Element"><xenc:EncryptionMethod Algorithm="http://www.w3.org/2009/xmlenc11#aes256-gcm"/>\
+<ds:KeyInfo xmlns:ds="{DS}"><xenc:EncryptedKey><xenc:EncryptionMethod Algorithm="{ENC}rsa-oaep-mgf1p">\
+<ds:DigestMethod Algorithm="{DS}sha1"/></xenc:EncryptionMethod>{data.format(wrapped)}</xenc:EncryptedKey>\
+</ds:KeyInfo>{data.format(sealed)}</xenc:EncryptedData></saml2:EncryptedAssertion>"""
+    root.replace(assertion, etree.fromstring(encrypted))
+    return root
 
 
 def _signature(reference: str, certificate: str, shape: Shape) -> str:
