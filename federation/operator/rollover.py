@@ -88,9 +88,7 @@ def read_step(word: str) -> Step | None:
         raise ConfigurationError("keys.step", f"--step: expected one of {', '.join(Step)}") from None
 
 
-def rotate(
-    config: Settings, step: Step | None, *, now: datetime, early: bool
-) -> Generator[str, None, None]:
+def rotate(config: Settings, step: Step | None, *, now: datetime, early: bool) -> Generator[str, None, None]:
     """Do one step, and yield a sentence after each change that was made.
 
     Whoever stops listening stops the step there; the next call does the rest.
