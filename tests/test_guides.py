@@ -159,6 +159,12 @@ def test_every_attribute_that_a_guide_releases_is_understood(file: Path, tmp_pat
         assert theirs.strip("`") in names, ours
 
 
+def test_a_guide_names_what_its_preset_knows_people_by_for_good() -> None:
+    for preset, row in PRESETS.items():
+        for name in row.saml.stable_attributes if row.saml else ():
+            assert name in (GUIDES / f"{preset}.md").read_text(), preset
+
+
 def test_the_index_lists_the_names_that_are_understood() -> None:
     (rows,) = [table[1:] for table in tables(INDEX) if table[0] == ["ours", "names understood"]]
     written = {ours.strip("`"): tuple(re.findall("`([^`]+)`", names)) for ours, names in rows}
@@ -207,7 +213,7 @@ def test_a_guide_says_whether_it_was_tried_and_goes_the_same_way(file: Path) -> 
     text = file.read_text()
     assert re.search(r"^(Not tried against|Tried here:) ", text, re.MULTILINE)
     headings = re.findall(r"^## (\d)\.", text, re.MULTILINE)
-    assert headings[:7] == [*"1234567"]
+    assert headings == [*"12345678"]
     assert "## 2. What to release" in text
     assert "## 3. Our side" in text
 
