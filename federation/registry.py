@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from federation import presets
 from federation.connection import AnyConnection, OidcConnection, SamlConnection
 from federation.errors import ConfigurationError, FederationError
 from federation.keys import KeySet
@@ -220,14 +221,17 @@ def _description(
 def _terms(connection: SamlConnection, sp_entity_id: str) -> profile.Terms:
     """Return what this connection demands of every answer."""
     own = connection.subject_attribute
+    kept = presets.stable(connection.preset)
+    # A vendor that we know is taken at its word for who somebody is; of any other, the word is kept.
+    keyed = kept[0] if kept and connection.preset != "generic" else ()
     exact = connection.requested_authn_context if connection.authn_context_comparison == "exact" else ()
     return profile.Terms(
         sp_entity_id=sp_entity_id,
         signed=connection.signed,
         name_id_format=subject.FORMATS[connection.name_id_format],
-        subject_attributes=(own,) if own else (),
+        subject_attributes=(own,) if own else keyed,
         subject_required=own is not None,
-        stable_attributes=(),
+        stable_attributes=kept,
         email_attributes=connection.attributes.get("email", ()),
         acrs=frozenset(connection.require.acr or exact),
         force_authn=connection.force_authn,
@@ -245,6 +249,7 @@ def _identity_provider(
         return metadata.from_fields(
             entity_id=connection.entity_id or "",
             sso_url=connection.sso_url or "",
+            slo_url=connection.slo_url or "",
             certificates=connection.certificates,
             development=development,
         )
