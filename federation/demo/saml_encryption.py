@@ -6,6 +6,7 @@ the part out.
 """
 
 import base64
+import re
 import secrets
 from dataclasses import dataclass
 from typing import Literal
@@ -64,9 +65,8 @@ class EncryptionKnobs:
     spoil: Literal["", "iv", "ciphertext", "tag", "short tag", "no tag", "key", "cut key"] = ""
     plaintext: Text = ...  # in place of the element, as XML
     plaintext_rewrite: tuple[tuple[str, str], ...] = ()  # what is encrypted
-    encrypted_rewrite: tuple[
-        tuple[str, str], ...
-    ] = ()  # the encrypted element, before the Response is signed
+    encrypted_rewrite: tuple[tuple[str, str], ...] = ()  # what comes of it, before the Response is signed
+    encrypted_sub: tuple[str, str] | None = None  # the same, by a regular expression
 
 
 def encrypt_parts(root: Element, knobs: EncryptionKnobs) -> None:
@@ -94,10 +94,14 @@ def _replace(element: Element, knobs: EncryptionKnobs) -> None:
 
 def _encrypted(element: Element, knobs: EncryptionKnobs) -> str:
     plaintext = choose(knobs.plaintext, etree.tostring(element, encoding="unicode", with_tail=False)) or ""
-    return rewrite(
-        build(_NAMES[str(element.tag)], rewrite(plaintext, knobs.plaintext_rewrite).encode(), knobs),
-        knobs.encrypted_rewrite,
-    )
+    told = build(_NAMES[str(element.tag)], rewrite(plaintext, knobs.plaintext_rewrite).encode(), knobs)
+    told = rewrite(told, knobs.encrypted_rewrite)
+    if knobs.encrypted_sub is None:
+        return told
+    replaced, times = re.subn(*knobs.encrypted_sub, told)
+    if not times:
+        raise ValueError(f"{knobs.encrypted_sub[0]!r} is not in the message")
+    return replaced
 
 
 def rewrite(text: str, pairs: tuple[tuple[str, str], ...]) -> str:
@@ -119,10 +123,11 @@ def build(name: str, plaintext: bytes, knobs: EncryptionKnobs) -> str:
     data_id, key_id = "_" + secrets.token_hex(8), "_" + secrets.token_hex(8)
     hint = "<ds:KeyInfo><ds:KeyName>ours</ds:KeyName></ds:KeyInfo>"
     reference = f'<xenc:ReferenceList><xenc:DataReference URI="#{data_id}"/></xenc:ReferenceList>'
-    key = (
-        f'<xenc:EncryptedKey Id="{key_id}" Recipient="https://sp.example">{_method(knobs)}{hint}'
+    key = "".join(
+        f'<xenc:EncryptedKey Id="{key_id}{number or ""}" Recipient="https://sp.example">{_method(knobs)}{hint}'
         f"{_cipher_data(wrapped)}{reference}</xenc:EncryptedKey>"
-    ) * knobs.encrypted_keys
+        for number in range(knobs.encrypted_keys)
+    )
     pointer = f'<ds:RetrievalMethod Type="{ENCRYPTED_KEY}" URI="#{key_id}"/>'
     inside = {"inside": key, "beside": "", "pointed": pointer}[knobs.key_place]
     info = f"<ds:KeyInfo>{inside}</ds:KeyInfo>" if inside else ""

@@ -2,8 +2,8 @@
 
 XML Encryption 1.1 and SAML Core §6, tightened: AES-GCM under RSA-OAEP, anything weaker only where
 the caller says so. No reference is resolved. Once the shape and the algorithms are allowed,
-whatever goes wrong is one refusal with one text, behind the same work: an unwrapped key that is
-none is replaced by a random one (RFC 8017 leaves an oracle; this is the way around it).
+whatever goes wrong is one refusal with one text, behind the same work: where no key comes out of
+an EncryptedKey, a random one is tried in its place (RFC 8017 §7.2.2 tells why).
 """
 
 import binascii
@@ -309,15 +309,18 @@ def _read_algorithm(element: Element) -> str:
 def _read_padding(method: Element, legacy: frozenset[str]) -> padding.AsymmetricPadding:
     """XML Encryption 1.1 §5.5.2: OAEP with its digest and mask, SHA-1 where they are not named."""
     algorithm = _read_algorithm(method)
-    named = {str(child.tag): _read_algorithm(child) for child in method if not len(child)}
-    if len(named) != len(method):
-        refuse("saml.encrypted")
-    if algorithm == RSA_1_5 and "rsa1_5" in legacy and not named:
+    tags = [child.tag for child in method]
+    if algorithm == RSA_1_5 and "rsa1_5" in legacy and not tags:
         return padding.PKCS1v15()
-    allowed = {_DIGEST, _MGF} if algorithm == RSA_OAEP else {_DIGEST}
+    allowed = {RSA_OAEP_MGF1P: {_DIGEST}, RSA_OAEP: {_DIGEST, _MGF}}.get(algorithm)
+    if allowed is None or not allowed.issuperset(tags):  # no OAEPparams either
+        refuse("saml.encryption_algorithm")
+    named = {str(child.tag): _read_algorithm(child) for child in method if not len(child)}
+    if len(named) != len(tags):
+        refuse("saml.encrypted")
     digest = _DIGESTS.get(named.get(_DIGEST, f"{_DSIG}sha1"))
     mask = _MGFS.get(named.get(_MGF, f"{_ENC11}mgf1sha1"))
-    if algorithm not in OAEP_METHODS or not named.keys() <= allowed or digest is None or mask is None:
+    if digest is None or mask is None:
         refuse("saml.encryption_algorithm")
     return padding.OAEP(padding.MGF1(mask), digest, None)
 
