@@ -25,6 +25,7 @@ import zlib
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -75,29 +76,28 @@ def form(response: str, relay_state: str = "") -> bytes:
     return f"SAMLResponse={quote(response, safe='')}&RelayState={quote(relay_state, safe='')}".encode()
 
 
-def ours(port: int, pids: tuple[int, ...], keys: Path) -> Target:
-    """Our server: each POST answers a request that its own browser made before."""
+def solicited(port: int, keys: Path, shape: str, count: int) -> list[bytes]:
+    """Begin that many sign-ins at our server, each in its own browser; return the POSTs that finish them."""
     host = f"localhost:{port}"
+    begin = driver.request("GET", host, "/login/bench?return_to=/account")
+    asked, relay_states, cookies = [], [], []
+    for answer in driver.send(port, [begin] * count, concurrency=8):
+        assert answer.status == 303, answer.head
+        query = parse_qs(urlsplit(answer.header("location")[0]).query)
+        request = zlib.decompress(b64decode(query["SAMLRequest"][0]), -15).decode()
+        asked.append(request.partition(' ID="')[2].partition('"')[0])
+        relay_states.append(query["RelayState"][0])
+        cookies.append("; ".join(f"{name}={value}" for name, value in answer.cookies().items()))
+    here = f"http://{host}/saml/bench"
+    signed = responses.make(SHAPES[shape], count, keys, Addressee(f"{here}/acs", f"{here}/metadata", asked))
+    return [
+        driver.request("POST", host, "/saml/bench/acs", body=form(*fields), cookie=cookie)
+        for *fields, cookie in zip(signed, relay_states, cookies, strict=True)
+    ]
 
-    def prepare(count: int) -> list[bytes]:
-        begin = driver.request("GET", host, "/login/bench?return_to=/account")
-        asked, relay_states, cookies = [], [], []
-        for answer in driver.send(port, [begin] * count, concurrency=8):
-            assert answer.status == 303, answer.head
-            query = parse_qs(urlsplit(answer.header("location")[0]).query)
-            request = zlib.decompress(b64decode(query["SAMLRequest"][0]), -15).decode()
-            asked.append(request.partition(' ID="')[2].partition('"')[0])
-            relay_states.append(query["RelayState"][0])
-            cookies.append("; ".join(f"{name}={value}" for name, value in answer.cookies().items()))
-        here = f"http://{host}/saml/bench"
-        to = Addressee(f"{here}/acs", f"{here}/metadata", asked)
-        signed = responses.make(SHAPES["okta"], count, keys, to)
-        return [
-            driver.request("POST", host, "/saml/bench/acs", body=form(*fields), cookie=cookie)
-            for *fields, cookie in zip(signed, relay_states, cookies, strict=True)
-        ]
 
-    return Target(port, pids, "session", prepare)
+def ours(port: int, pids: tuple[int, ...], keys: Path) -> Target:
+    return Target(port, pids, "session", partial(solicited, port, keys, "okta"))
 
 
 @contextlib.contextmanager
