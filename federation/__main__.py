@@ -146,9 +146,10 @@ def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     with plain_errors():
         from federation import clock
         from federation.operator import doctor as surgery
+        from federation.operator.finding import State
 
         findings = asyncio.run(surgery.examine(loaded(config), now=clock.now()))
-    healthy = all(one.state is not surgery.State.FAILED for one in findings)
+    healthy = all(one.state is not State.FAILED for one in findings)
     if as_json:
         show({"healthy": healthy, "findings": [one.as_json() for one in findings]})
     else:

@@ -94,9 +94,16 @@ async def open_house(config: Settings, *, now: Clock = clock.now) -> AsyncIterat
         store = await open_store(config.database_url.get_secret_value())
         open_things.push_async_callback(store.close)
         connected = {name: connect(entry, fetch, store) for name, entry in entries.items()}
+        watching = upkeep.watch_job(
+            store,
+            [entry.connection for entry in saml.values()],
+            own_ends=[pair.not_after for pair in (held.current, held.next) if pair is not None],
+            development=config.development,
+        )
+        jobs = (*upkeep.standing_jobs(store), watching)
         turns = asyncio.Semaphore(AT_ONCE)
         tasks = (
-            asyncio.create_task(upkeep.run(store, upkeep.standing_jobs(store), holder=_holder(), clock=now)),
+            asyncio.create_task(upkeep.run(store, jobs, holder=_holder(), clock=now)),
             *(asyncio.create_task(_keep_fresh(name, one, turns, now)) for name, one in connected.items()),
         )
         try:

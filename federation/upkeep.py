@@ -8,17 +8,20 @@ here holds more than a job's name and the class or code of what went wrong.
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from federation.clock import Clock
+from federation.connection import SamlConnection
 from federation.errors import FederationError
 from federation.store.store import Store
+from federation.trust import watch
 
 log = logging.getLogger(__name__)
 
 PURGE_EVERY = timedelta(minutes=5)
+WATCH_EVERY = timedelta(days=1)
 _SOON = timedelta(seconds=30)  # after a failure, or while another node holds the lease
 _EARLY = 0.1  # of the interval: the spread that keeps workers from asking in step
 
@@ -39,6 +42,33 @@ def standing_jobs(store: Store) -> tuple[Job, ...]:
         await purge(store, now)
 
     return (Job(name="purge", every=PURGE_EVERY, work=purge_all),)
+
+
+def watch_job(
+    store: Store,
+    connections: Iterable[SamlConnection],
+    *,
+    own_ends: Iterable[datetime],
+    development: bool,
+) -> Job:
+    """Return the daily job that logs what somebody should look at, by its code.
+
+    Args:
+        store: Where metadata is kept.
+        connections: Those of SAML.
+        own_ends: When our own certificates end; UTC, aware.
+        development: As ``trust.source.open_source``.
+    """
+    declared, ends = tuple(connections), tuple(own_ends)
+
+    async def look(now: datetime) -> None:
+        if any(end - now < watch.SOON for end in ends):
+            log.warning("to be looked at", extra={"code": "watch.own_certificate"})
+        for one in declared:
+            for thing in await watch.look(one, store, development=development, now=now):
+                log.warning("to be looked at", extra={"connection": one.id, "code": thing.code})
+
+    return Job(name="watch", every=WATCH_EVERY, work=look)
 
 
 async def purge(store: Store, now: datetime, *, batch: int = 1000) -> int:

@@ -25,7 +25,8 @@ from federation.demo.users import USERS
 from federation.errors import Check
 from federation.fetch import Answer
 from federation.identity import Subject
-from federation.operator import doctor
+from federation.operator import doctor, doctor_connections
+from federation.operator.finding import Finding
 from federation.settings import Settings
 from federation.store.store import open_store
 from federation.store.values import Record
@@ -458,7 +459,7 @@ def test_explain_of_a_token_without_its_provider_leaves_the_signature_open(confi
 
 @dataclass(frozen=True)
 class Seen:
-    findings: list[doctor.Finding]
+    findings: list[Finding]
 
     def of(self, topic: str) -> list[tuple[str, str]]:
         return [(one.state.value, one.said) for one in self.findings if one.topic == topic]
@@ -498,7 +499,7 @@ CLOCKS = [
 @pytest.mark.parametrize(("date", "state"), CLOCKS)
 def test_doctor_compares_clocks(date: str, state: str) -> None:
     answer = Answer(status=200, content_type="", body=b"", date=date)
-    assert doctor._clock("x", answer, timedelta(seconds=60), NOW).state.value == state
+    assert doctor_connections.clock("x", answer, timedelta(seconds=60), NOW).state.value == state
 
 
 async def test_doctor_of_a_provider_that_is_away(config: Path) -> None:

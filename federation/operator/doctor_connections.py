@@ -1,0 +1,143 @@
+"""What `federation doctor` asks of each connection: its provider, its clock, and what is kept of it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Final
+
+from federation import registry
+from federation.connection import SamlConnection
+from federation.errors import FederationError, ProviderUnavailable
+from federation.fetch import Answer, Declared, Fetch
+from federation.oidc import provider
+from federation.operator.finding import Finding, expiry, failed, note, ok, warning
+from federation.registry import Oidc, Saml
+from federation.saml.metadata import IdentityProvider
+from federation.settings import Settings
+from federation.store.store import open_store
+from federation.trust import watch
+from federation.trust.reading import Reader
+
+CLOCK_WARNING: Final = timedelta(seconds=5)
+_OK: Final = 200
+_ANSWERED: Final = frozenset({"fetch.redirect", "fetch.encoded", "fetch.too_large"})  # somebody is there
+
+
+def topic_of(name: str) -> str:
+    """Return under what a connection's findings stand."""
+    return f"connection {name}"
+
+
+async def ask(config: Settings, name: str, fetch: Fetch, now: datetime) -> list[Finding]:
+    """Ask a connection's provider what a sign-in would ask."""
+    topic = topic_of(name)
+    try:
+        entry = registry.compile_one(
+            config.connections[name],
+            config.base_url,
+            development=config.development,
+            own=None,
+            now=now,
+        )
+        asked = (
+            _saml(entry, topic, fetch, now) if isinstance(entry, Saml) else _oidc(entry, topic, fetch, now)
+        )
+        return [finding async for finding in asked]
+    except FederationError as fault:
+        return [failed(topic, f"{fault.detail} ({fault.code})", f"to be mended by {fault.mended_by}")]
+
+
+async def kept(config: Settings, now: datetime) -> list[Finding]:
+    """Look at what is kept of each SAML connection, and at the exceptions that it was given."""
+    url = config.database_url.get_secret_value()
+    declared = [one for one in config.connections.values() if isinstance(one, SamlConnection)]
+    here = Path(url.removeprefix("sqlite:///"))
+    if url.startswith("sqlite:") and not await asyncio.to_thread(here.exists):
+        return [_concern(one, thing) for one in declared for thing in watch.exceptions(one, now)]
+    try:
+        store = await open_store(url)
+    except FederationError:  # the database has a finding of its own
+        return [_concern(one, thing) for one in declared for thing in watch.exceptions(one, now)]
+    try:
+        looks = [
+            (one, await watch.look(one, store, development=config.development, now=now)) for one in declared
+        ]
+    finally:
+        await store.close()
+    # The provider itself was asked about its certificates, and what cannot be read was said there.
+    return [_concern(one, thing) for one, things in looks for thing in things if thing.code in watch.KEPT]
+
+
+def _concern(connection: SamlConnection, thing: watch.Concern) -> Finding:
+    topic = topic_of(connection.id)
+    return failed(topic, thing.said, thing.mend) if thing.red else warning(topic, thing.said, thing.mend)
+
+
+async def _saml(entry: Saml, topic: str, fetch: Fetch, now: datetime) -> AsyncIterator[Finding]:
+    yield note(topic, f"give the provider: entity ID {entry.sp_entity_id}, ACS URL {entry.acs_url}")
+    if entry.idp is not None:
+        for finding in _their_keys(topic, entry.idp, now):
+            yield finding
+        # The browser goes there, not we: it need not be reachable from this host.
+        try:
+            answer = await fetch.get(entry.idp.sso_url, declared=Declared.FILE, accept="text/html")
+        except ProviderUnavailable as fault:
+            if fault.code in _ANSWERED:
+                yield ok(topic, f"{entry.idp.sso_url} answers")
+            else:
+                mend = "harmless if browsers reach it and this host need not"
+                yield warning(topic, f"{entry.idp.sso_url} does not answer here: {fault.detail}", mend)
+            return
+        yield ok(topic, f"{entry.idp.sso_url} answers")
+        yield clock(topic, answer, entry.connection.clock_skew, now)
+        return
+    answer = await fetch.get(entry.metadata_url, declared=Declared.FILE, accept="*/*")
+    if answer.status != _OK:
+        yield failed(topic, f"{entry.metadata_url} answers {answer.status}", "see metadata.url")
+        return
+    idp = Reader(entry.connection, development=entry.development).read_now(answer.body, now)
+    yield ok(topic, f"{entry.metadata_url} answers with the metadata of {idp.entity_id}")
+    yield clock(topic, answer, entry.connection.clock_skew, now)
+    for finding in _their_keys(topic, idp, now):
+        yield finding
+
+
+def _their_keys(topic: str, idp: IdentityProvider, now: datetime) -> Iterator[Finding]:
+    for key in idp.keys:
+        mend = "it still verifies; ask the provider for its new metadata before it changes the key"
+        yield expiry(topic, key.not_after, now, mend)
+
+
+async def _oidc(entry: Oidc, topic: str, fetch: Fetch, now: datetime) -> AsyncIterator[Finding]:
+    yield note(topic, f"register with the provider: redirect URI {entry.client.redirect_uri}")
+    answer = await fetch.get(entry.discovery_url, declared=Declared.FILE, accept="application/json")
+    if answer.status != _OK:
+        yield failed(topic, f"{entry.discovery_url} answers {answer.status}", "see issuer or discovery_url")
+        return
+    told = provider.read_metadata(
+        answer.body,
+        issuer=entry.issuer,
+        discovery_url=entry.discovery_url,
+        development=entry.development,
+    )
+    yield ok(topic, f"{entry.discovery_url} answers; issuer {told.issuer}")
+    yield clock(topic, answer, entry.connection.clock_skew, now)
+    answer = await fetch.get(told.jwks_uri, declared=Declared.FILE, accept="application/json")
+    provider.read_jwks(answer.body)
+    yield ok(topic, f"{told.jwks_uri} answers with keys")
+
+
+def clock(topic: str, answer: Answer, skew: timedelta, now: datetime) -> Finding:
+    """Hold our clock against the provider's Date header, which has whole seconds."""
+    try:
+        apart = abs(parsedate_to_datetime(answer.date) - now)
+    except (ValueError, TypeError):
+        return note(topic, "its answer has no readable Date: clocks not compared")
+    said = f"clocks are {apart.total_seconds():.0f} s apart, {skew.total_seconds():.0f} s are allowed"
+    if apart > skew:
+        return failed(topic, said, "synchronize this host's clock (NTP), or theirs")
+    if apart > CLOCK_WARNING:
+        return warning(topic, said, "synchronize this host's clock (NTP), or theirs")
+    return ok(topic, said)
