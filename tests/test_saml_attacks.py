@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 import saml_peer
-from saml_peer import ACS, USER, accept, expected, refusal, response
+from lxml import etree
+from saml_peer import ACS, USER, accept, encrypted, expected, refusal, response
 
 from federation.demo.saml_faults import FAULTS
-from federation.demo.saml_signing import ENVELOPED, EXC_C14N, make_key
+from federation.demo.saml_signing import ENVELOPED, EXC_C14N, SignatureKnobs, make_key, sign
 from federation.demo.saml_wrapping import FORGED, WRAPPINGS
 from federation.errors import AssertionRefused
 from federation.saml import profile, xml
@@ -65,8 +66,13 @@ ATTACKS: list[tuple[str, str, dict[str, Any]]] = [
     ("Assertion in SubjectConfirmationData", "saml.one_assertion", {"insert": {"confirmation_data": ASSERTION}}),
     ("Assertion in KeyInfo",             "saml.one_assertion",   {"key_info": f"<ds:KeyInfo>{ASSERTION}</ds:KeyInfo>"}),
     ("Assertion in Object",              "saml.one_assertion",   {"in_signature": f"<ds:Object>{ASSERTION}</ds:Object>"}),
+    ("Signature in Extensions",          "saml.signature_place", {"insert": {"extensions": f'<samlp:Extensions><ds:Signature xmlns:ds="{DS}"/></samlp:Extensions>'}}),
+    ("Signature in StatusDetail",        "saml.signature_place", {"insert": {"status": f'<samlp:StatusDetail><ds:Signature xmlns:ds="{DS}"/></samlp:StatusDetail>'}}),
+    ("Signature in Subject",             "saml.signature_place", {"insert": {"subject": f'<ds:Signature xmlns:ds="{DS}"/>'}}),
+    ("Signature in AttributeValue",      "saml.signature_place", {"insert": {"attributes": f'<saml:Attribute Name="x"><saml:AttributeValue><ds:Signature xmlns:ds="{DS}"/></saml:AttributeValue></saml:Attribute>'}}),
+    ("Signature in a Signature",         "saml.signature_place", {"in_signature": "<ds:Object><ds:Signature/></ds:Object>"}),
     ("Signature in KeyInfo",             "saml.signature_place", {"key_info": "<ds:KeyInfo><ds:Signature/></ds:KeyInfo>"}),
-    ("EncryptedAssertion",               "saml.encrypted",       {"sign": "response", "insert": {"response_end": '<saml:EncryptedAssertion xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion"/>'}}),
+    ("EncryptedAssertion beside",        "saml.one_assertion",   {"sign": "response", "insert": {"response_end": '<saml:EncryptedAssertion xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion"/>'}}),
     ("EncryptedID",                      "saml.encrypted",       {"insert": {"subject": "<saml:EncryptedID/>"}}),
     ("EncryptedAttribute",               "saml.encrypted",       {"insert": {"attributes": "<saml:EncryptedAttribute/>"}}),
     ("another root",                     "saml.response",        {"sign": "response", "rewrite": (("samlp:Response", "samlp:LogoutResponse"),)}),
@@ -194,8 +200,57 @@ def test_every_wrapping_has_its_code() -> None:
     assert set(WRAPPED) == set(WRAPPINGS)
 
 
+@pytest.mark.parametrize("wrap", [name for name, (signed, _) in WRAPPINGS.items() if signed == "assertion"])
+@pytest.mark.parametrize("sign", ["assertion", "both"])
+def test_wrapping_inside_what_is_encrypted_is_refused(wrap: str, sign: str) -> None:
+    """Whoever wraps encrypts to us too: a forged Assertion, then even a genuine Response around it."""
+    error = refusal(encrypted(wrap=wrap, sign=sign))
+    assert error.checks == ()
+    assert error.code in {WRAPPED[wrap], "saml.one_assertion", "saml.plaintext"}
+
+
+# Signatures by the right key, over something else of theirs, of which every element can be had.
+BORROWED = {
+    "a failed sign-in": f'<samlp:Response xmlns:samlp="{xml.SAMLP[1:-1]}" ID="_forged"><ds:Signature xmlns:ds="{DS}"/></samlp:Response>',
+    "a logout": f'<samlp:LogoutResponse xmlns:samlp="{xml.SAMLP[1:-1]}" ID="_forged"><ds:Signature xmlns:ds="{DS}"/></samlp:LogoutResponse>',
+    "metadata": f'<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata" ID="_forged"><ds:Signature xmlns:ds="{DS}"/></md:EntityDescriptor>',
+    "an Assertion about somebody else": f'<saml:Assertion xmlns:saml="{xml.SAML[1:-1]}" ID="_forged"><ds:Signature xmlns:ds="{DS}"/></saml:Assertion>',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("signed", BORROWED.values(), ids=BORROWED)
+@pytest.mark.parametrize("place", ["assertion", "response", "encrypted"])
+def test_a_signature_over_something_else_lends_nothing(signed: str, place: str) -> None:
+    lender = etree.fromstring(signed)
+    sign(lender, saml_peer.peer().key, SignatureKnobs())
+    lent = etree.tostring(lender[0], encoding="unicode")
+    if place == "response":
+        forged = response(
+            sign="none", response_id="_forged", tamper=(("<samlp:Status>", f"{lent}<samlp:Status>"),)
+        )
+    elif place == "assertion":
+        forged = response(sign="none", assertion_id="_forged", insert={"assertion_end": lent})
+    else:
+        forged = encrypted(sign="none", assertion_id="_forged", insert={"assertion_end": lent})
+    assert refusal(forged).code == "saml.digest"
+
+
+def test_the_assertions_signature_does_not_count_for_the_response() -> None:
+    root = etree.fromstring(response())
+    assertion = root.find(xml.ASSERTION)
+    assert assertion is not None
+    signature = assertion.find(xml.SIGNATURE)
+    assert signature is not None
+    root.insert(1, signature)
+    assert refusal(etree.tostring(root)).code == "saml.reference"
+
+
 def test_every_step_has_an_attack() -> None:
-    elsewhere = {"saml.too_large", "saml.limits"}  # test_saml_xml.py
+    elsewhere = {
+        "saml.too_large",
+        "saml.limits",
+        *xml.DECRYPTED,
+    }  # test_saml_xml.py, test_saml_encryption_faults.py
     refused = {code for _, code, _ in ATTACKS} | set(WRAPPED.values())
     assert set(xml.STEPS) - elsewhere <= refused
 
