@@ -198,7 +198,7 @@ LOGOUT_FAULTS: dict[str, Fault] = {
     "other-key": Fault(says="sign with another key", code="saml.signature", knobs={"key": "another"}),
     "sha-1": Fault(says="sign with SHA-1", code="saml.algorithm", knobs={"method": "rsa-sha1"}),
     "twice": Fault(
-        says="send RelayState twice", code="saml.repeated", knobs={"also": "&RelayState=&RelayState=x"}
+        says="send RelayState twice", code="form.repeated", knobs={"also": "&RelayState=&RelayState=x"}
     ),
     "response": Fault(
         says="answer in place of asking", code="saml.logout_message", knobs={"kind": "LogoutResponse"}
