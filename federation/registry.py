@@ -15,7 +15,7 @@ from federation.errors import ConfigurationError, FederationError
 from federation.keys import KeySet
 from federation.oidc import provider
 from federation.oidc.relying_party import Client
-from federation.saml import description, metadata, profile, subject
+from federation.saml import description, profile, subject
 from federation.saml.description import Description
 from federation.saml.encryption import DecryptionKey, read_decryption_key
 from federation.saml.metadata import IdentityProvider
@@ -23,6 +23,7 @@ from federation.saml.outgoing import AuthnAsks
 from federation.saml.service_provider import Requests
 from federation.saml.signing import SigningKey, read_signing_key
 from federation.settings import Settings
+from federation.trust import reading
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +140,7 @@ def compile_one(
         ConfigurationError: ``registry.metadata_file``; ``saml.*`` as ``saml.metadata`` says.
     """
     if isinstance(connection, SamlConnection):
-        idp = _identity_provider(connection, now, development=development)
+        idp = reading.at_hand(connection, development=development, now=now)
         return _saml(connection, base_url, idp, own, development=development)
     return _oidc(connection, base_url, development=development)
 
@@ -237,36 +238,6 @@ def _terms(connection: SamlConnection, sp_entity_id: str) -> profile.Terms:
         force_authn=connection.force_authn,
         max_age=connection.require.max_age,
         skew=connection.clock_skew,
-    )
-
-
-def _identity_provider(
-    connection: SamlConnection, now: datetime, *, development: bool
-) -> IdentityProvider | None:
-    """Read the trust material that is at hand; None where a URL holds it."""
-    source = connection.metadata
-    if source is None:
-        return metadata.from_fields(
-            entity_id=connection.entity_id or "",
-            sso_url=connection.sso_url or "",
-            slo_url=connection.slo_url or "",
-            certificates=connection.certificates,
-            development=development,
-        )
-    if source.file is None:
-        return None
-    try:
-        document = source.file.read_bytes()
-    except OSError as error:
-        raise ConfigurationError(
-            "registry.metadata_file", f"metadata.file: {source.file} cannot be read ({error.strerror})"
-        ) from None
-    return metadata.read_metadata(
-        document,
-        entity_id=connection.entity_id,
-        development=development,
-        now=now,
-        signers=metadata.read_certificates(source.certificates),
     )
 
 

@@ -104,6 +104,19 @@ def test_metadata_by_url_is_fetched_later(directory: Path) -> None:
     assert entry.metadata_url == "https://adfs.acme.example/metadata"
 
 
+def test_pasted_metadata_is_read_at_the_start(directory: Path) -> None:
+    pasted = {"adfs.metadata": {"xml": idp("https://idp.example").metadata().decode()}}
+    entry = saml(compiled(directory, pasted))
+    assert entry.idp is not None
+    assert entry.idp.entity_id == IDP
+
+
+def test_a_signer_that_cannot_be_read_stops_the_start(directory: Path) -> None:
+    pinned = {"url": "https://adfs.acme.example/metadata", "certificates": ["MI" + "A" * 300]}
+    with pytest.raises(ConfigurationError, match=r"connections\.adfs: .*\(saml\.certificate\)"):
+        compiled(directory, {"adfs.metadata": pinned})
+
+
 def test_metadata_may_name_http_on_loopback_in_development_alone(directory: Path) -> None:
     (directory / "metadata/idp/adfs.xml").write_bytes(idp("http://127.0.0.1:1").metadata())
     entry = saml(compiled(directory, {"development": True}))

@@ -1,4 +1,4 @@
-"""Metadata in: every fault says what mends it. Metadata out: what identity providers import."""
+"""Their metadata: what is read of it, and every fault says what mends it."""
 # ruff: noqa: E501 (one fault, one line)
 
 from datetime import timedelta
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from lxml import etree
-from saml_peer import ACS, IDP, NOW, SECOND, SP, peer
+from saml_peer import IDP, NOW, SECOND, peer
 
 from federation.demo.saml_signing import SignatureKnobs, SigningKey, make_key, sign
 from federation.errors import ConfigurationError
@@ -430,34 +430,3 @@ def test_certificates_are_read() -> None:
     assert metadata.read_certificates([SIGNER.text]) == SIGNERS[1:]
     with pytest.raises(ConfigurationError, match=r"^saml\.certificate: "):
         metadata.read_certificates([""])
-
-
-@pytest.mark.parametrize("certificate", [None, peer().key.certificate])
-def test_our_own_description(certificate: bytes | None) -> None:
-    document = metadata.describe(sp_entity_id=SP + "?a&b", acs_url=ACS, signing_certificate=certificate)
-    root = etree.fromstring(document)
-    assert root.tag == MD + "EntityDescriptor"
-    assert root.get("entityID") == SP + "?a&b"
-    (role,) = root
-    keys = [MD + "KeyDescriptor"] if certificate else []
-    # Metadata §2.4.4: the schema is a sequence.
-    assert [child.tag for child in role] == [*keys, MD + "NameIDFormat", MD + "AssertionConsumerService"]
-    consumer = role[-1]
-    assert dict(consumer.items()) == {
-        "Binding": "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST",
-        "Location": ACS,
-        "index": "0",
-        "isDefault": "true",
-    }
-
-
-def test_our_own_description_fits_the_schema() -> None:
-    from pathlib import Path
-
-    import onelogin.saml2
-
-    schemas = Path(onelogin.saml2.__file__).parent / "schemas"
-    schema = etree.XMLSchema(etree.parse(schemas / "saml-schema-metadata-2.0.xsd"))
-    for certificate in (None, peer().key.certificate):
-        document = metadata.describe(sp_entity_id=SP, acs_url=ACS, signing_certificate=certificate)
-        assert schema.validate(etree.fromstring(document)), schema.error_log

@@ -1,23 +1,21 @@
-"""Their EntityDescriptor or EntitiesDescriptor in, ours out.
+"""Their EntityDescriptor or EntitiesDescriptor in.
 
 SAML Metadata §2. Keys are parsed here, once; a sign-in never parses a certificate. What is
 wrong with a document is said with what mends it. Pure: fetching and files are the shell's.
 """
 
-import base64
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from urllib.parse import urlsplit
-from xml.sax.saxutils import escape, quoteattr
 
 from federation.errors import AssertionRefused, ConfigurationError
 from federation.saml import scopes, signature, validity, xml
 from federation.saml.bindings import HTTP_POST, HTTP_REDIRECT
 from federation.saml.scopes import Scope
-from federation.saml.xml import DS, EMAIL_ADDRESS, SAMLP, Element
+from federation.saml.xml import DS, SAMLP, Element
 
 MD = "{urn:oasis:names:tc:SAML:2.0:metadata}"
 _ENTITY = MD + "EntityDescriptor"
@@ -166,35 +164,6 @@ def from_fields(
         slo_post_response_url=slo,
         keys=_read_keys([body for text in certificates for body in _bodies(text)], "certificates is empty"),
     )
-
-
-def describe(*, sp_entity_id: str, acs_url: str, signing_certificate: bytes | None) -> bytes:
-    """Build our own EntityDescriptor, as identity providers import it.
-
-    Args:
-        sp_entity_id: Our name for this connection.
-        acs_url: Its Assertion Consumer Service.
-        signing_certificate: DER, or None while nothing of ours is signed.
-
-    Source: SAML Metadata §2.4.4.
-    """
-    key = ""
-    if signing_certificate is not None:
-        key = (
-            '<md:KeyDescriptor use="signing"><ds:KeyInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#">'
-            f"<ds:X509Data><ds:X509Certificate>{base64.b64encode(signing_certificate).decode()}"
-            "</ds:X509Certificate></ds:X509Data></ds:KeyInfo></md:KeyDescriptor>"
-        )
-    return (
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
-        '<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata"'
-        f" entityID={quoteattr(sp_entity_id)}>"
-        '<md:SPSSODescriptor AuthnRequestsSigned="false" WantAssertionsSigned="true"'
-        f' protocolSupportEnumeration="{_PROTOCOL}">'
-        f"{key}<md:NameIDFormat>{escape(EMAIL_ADDRESS)}</md:NameIDFormat>"
-        f'<md:AssertionConsumerService Binding="{HTTP_POST}" Location={quoteattr(acs_url)}'
-        ' index="0" isDefault="true"/></md:SPSSODescriptor></md:EntityDescriptor>\n'
-    ).encode()
 
 
 def _parse(document: bytes) -> Element:
