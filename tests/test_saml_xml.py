@@ -101,6 +101,19 @@ def test_deep_documents_are_refused() -> None:
     assert code(b"<a>" * 300 + b"</a>" * 300, octets=100_000, elements=10_000) == "saml.not_xml"
 
 
+@pytest.mark.parametrize(
+    ("levels", "leaves", "read"),
+    [(31, 19_000, True), (33, 19_000, False), (240, 3_000, True), (240, 3_900, False)],
+)
+def test_many_tags_stand_at_few_levels(levels: int, leaves: int, *, read: bool) -> None:
+    """Canonicalization looks each of them up through every level: 19,000 at 240 levels took 100 ms."""
+    document = ("<a>" * levels + "<a b=''/>" * leaves + "</a>" * levels).encode()
+    if read:
+        assert xml.parse(document, octets=xml.MESSAGE_OCTETS, elements=20_000) is not None
+    else:
+        assert code(document, octets=xml.MESSAGE_OCTETS, elements=20_000) == "saml.limits"
+
+
 def test_nothing_external_is_read(tmp_path: Any) -> None:
     """XInclude is not processed and schemaLocation not followed: the tree is as it was written."""
     secret = tmp_path / "secret"

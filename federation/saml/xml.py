@@ -31,6 +31,8 @@ _FEW_ATTRIBUTES = 512  # in all: too few to cost anything wherever they stand
 _NAMESPACES = 32  # in scope at a signed element: canonicalization copies them, at quadratic cost
 _SMALL = 16 * 1024  # octets in which namespaces cannot cost much
 _DECLARATIONS = 800  # times the tags allowed: canonicalization looks through what is in scope at every tag
+_MANY = 4_000  # tags: from there on they stand at few levels, because every tag is looked up through all
+_TOO_DEEP = etree.XPath(f"boolean({'/*' * 33})")
 # Canonicalization writes a name again at every element that uses it: 100 kB of it become gigabytes. Also
 # read from the octets, where a declaration has one spelling.
 _LONG_NAMESPACE = re.compile(rb"""xmlns(?::[^\s:="'<>]*)?\s*=\s*(?:"[^"]{257}|'[^']{257})""")
@@ -123,6 +125,8 @@ def parse(document: bytes, *, octets: int, elements: int) -> Element:
         refuse("saml.too_large")
     _read_octets(document, elements)
     root = reparse(document)
+    if len(document) > _SMALL and document.count(b"<") > _MANY and _TOO_DEEP(root):
+        refuse("saml.limits")
     _require_plain_ids(root, document)
     return root
 
