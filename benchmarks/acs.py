@@ -76,24 +76,31 @@ def form(response: str, relay_state: str = "") -> bytes:
     return f"SAMLResponse={quote(response, safe='')}&RelayState={quote(relay_state, safe='')}".encode()
 
 
-def solicited(port: int, keys: Path, shape: str, count: int) -> list[bytes]:
-    """Begin that many sign-ins at our server, each in its own browser; return the POSTs that finish them."""
+def solicited(
+    port: int, keys: Path, shape: str, count: int, connections: Sequence[str] = ("bench",)
+) -> list[bytes]:
+    """Begin that many sign-ins at our server, each in its own browser; return the POSTs that finish them.
+
+    The connections take turns.
+    """
     host = f"localhost:{port}"
-    begin = driver.request("GET", host, "/login/bench?return_to=/account")
+    names = [connections[number % len(connections)] for number in range(count)]
+    begin = [driver.request("GET", host, f"/login/{name}?return_to=/account") for name in names]
     asked, relay_states, cookies = [], [], []
-    for answer in driver.send(port, [begin] * count, concurrency=8):
+    for answer in driver.send(port, begin, concurrency=8):
         assert answer.status == 303, answer.head
         query = parse_qs(urlsplit(answer.header("location")[0]).query)
         request = zlib.decompress(b64decode(query["SAMLRequest"][0]), -15).decode()
         asked.append(request.partition(' ID="')[2].partition('"')[0])
         relay_states.append(query["RelayState"][0])
         cookies.append("; ".join(f"{name}={value}" for name, value in answer.cookies().items()))
-    here = f"http://{host}/saml/bench"
-    signed = responses.make(SHAPES[shape], count, keys, Addressee(f"{here}/acs", f"{here}/metadata", asked))
-    return [
-        driver.request("POST", host, "/saml/bench/acs", body=form(*fields), cookie=cookie)
-        for *fields, cookie in zip(signed, relay_states, cookies, strict=True)
-    ]
+    posts = []
+    for name, request, relay_state, cookie in zip(names, asked, relay_states, cookies, strict=True):
+        here = f"http://{host}/saml/{name}"
+        to = Addressee(f"{here}/acs", f"{here}/metadata", [request])
+        body = form(responses.make(SHAPES[shape], 1, keys, to)[0], relay_state)
+        posts.append(driver.request("POST", host, f"/saml/{name}/acs", body=body, cookie=cookie))
+    return posts
 
 
 def ours(port: int, pids: tuple[int, ...], keys: Path) -> Target:
