@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -166,20 +166,27 @@ def postgres_url(postgres: Postgres) -> Iterator[str]:
     _administer(postgres, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
-@pytest.fixture(params=ENGINES)
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a fresh, empty database; the test runs once on each engine.
+@contextmanager
+def fresh_url(request: pytest.FixtureRequest, place: Path) -> Iterator[str]:
+    """The URL of a fresh, empty database of the engine that the fixture is asked for.
 
     In PostgreSQL a schema of its own, which is made in a hundredth of a database's time.
     """
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/var/federation.db"
+        yield f"sqlite:///{place}/var/federation.db"
         return
     server: Postgres = request.getfixturevalue("postgres")
     name = f"t{secrets.token_hex(8)}"
     _administer(server, f"CREATE SCHEMA {name}")
     yield f"{server.url('postgres')}?search_path={name}"
     _administer(server, f"DROP SCHEMA {name} CASCADE")
+
+
+@pytest.fixture(params=ENGINES)
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a fresh, empty database; the test runs once on each engine."""
+    with fresh_url(request, tmp_path) as url:
+        yield url
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cache
 from html import unescape
 from pathlib import Path
@@ -28,8 +29,11 @@ from federation.web.verify import Verify
 
 BASE = "https://sp.example"
 IDP, RIVAL = "https://idp.example", "https://rival.example"
-# connection → whose it is; the first three share one identity provider
-CONNECTIONS = {"acme": IDP, "acme-too": IDP, "umbrella": IDP, "rival": RIVAL}
+# connection → whose it is; all but the last share one identity provider
+CONNECTIONS = {
+    **dict.fromkeys(("acme", "acme-too", "umbrella", "by-redirect", "by-post", "by-none", "local"), IDP),
+    "rival": RIVAL,
+}
 SETTINGS = """
 base_url: {base}
 database_url: {database}
@@ -41,10 +45,14 @@ organizations:
   acme: {{name: Acme}}
   umbrella: {{name: Umbrella}}
 connections:
-  acme: &one {{protocol: saml, organization: acme, anyone: true, metadata: {{file: idp.xml}}{more}}}
+  acme: &one {{protocol: saml, organization: acme, anyone: true, metadata: {{file: idp.xml}}}}
   acme-too: *one
-  umbrella: {{protocol: saml, organization: umbrella, anyone: true, metadata: {{file: idp.xml}}}}
-  rival: {{protocol: saml, organization: acme, anyone: true, metadata: {{file: rival.xml}}}}
+  umbrella: {{<<: *one, organization: umbrella}}
+  by-redirect: {{<<: *one, metadata: {{file: idp-redirect.xml}}}}
+  by-post: {{<<: *one, metadata: {{file: idp-post.xml}}}}
+  by-none: {{<<: *one, metadata: {{file: idp-none.xml}}}}
+  local: {{<<: *one, logout: local}}
+  rival: {{<<: *one, metadata: {{file: rival.xml}}}}
 """
 CLOCK = StandingClock()
 _MESSAGES = ("SAMLRequest", "SAMLResponse")
@@ -93,6 +101,16 @@ class Scene:
     transports: dict[str, httpx2.ASGITransport]
     people: list["Person"] = field(default_factory=list)
 
+    async def begin_test(self) -> None:
+        """Forget who was signed in, an hour later: no logout of before is meant for what comes now."""
+        for person in self.people:
+            await person.client.aclose()
+        self.people.clear()
+        CLOCK.at += timedelta(hours=1)
+        for idp in self.idps.values():
+            idp.slo.sessions.clear()
+            idp.slo.answers = {}
+
     def person(self) -> "Person":
         """Return somebody with a fresh browser."""
         self.people.append(Person(self))
@@ -111,42 +129,30 @@ class Scene:
         return record.code
 
 
-@asynccontextmanager
-async def leaving(
-    directory: Path, database: str, *, by: tuple[str, ...] = ("redirect", "post"), more: str = ""
-) -> AsyncIterator[Scene]:
-    """Open everything in an empty directory.
+def write_metadata(directory: Path, idps: Mapping[str, SamlIdp]) -> None:
+    """Write what the identity providers publish, and variants that offer less for logout."""
+    (directory / "rival.xml").write_bytes(idps[RIVAL].metadata())
+    everything = idps[IDP].metadata().decode()
+    (directory / "idp.xml").write_text(everything)
+    for name, left_out in (("redirect", "HTTP-POST"), ("post", "HTTP-Redirect"), ("none", "HTTP-")):
+        less = re.sub(rf"<md:SingleLogoutService [^>]*{left_out}[^>]*/>", "", everything)
+        (directory / f"idp-{name}.xml").write_text(less)
 
-    Args:
-        directory: Empty.
-        database: Its URL.
-        by: Which bindings for logout the identity providers publish.
-        more: Further keys of the connections acme and acme-too, as flow YAML.
-    """
+
+@asynccontextmanager
+async def leaving(directory: Path, database: str) -> AsyncIterator[Scene]:
+    """Open everything in an empty directory, on an empty database."""
     place = directory.parent / "leaving-keys"
     idps = providers(place)
-    for name, base in (("idp", IDP), ("rival", RIVAL)):
-        published = idps[base].metadata().decode()
-        for binding in {"redirect", "post"} - set(by):
-            kind = {"redirect": "HTTP-Redirect", "post": "HTTP-POST"}[binding]
-            published = re.sub(rf"<md:SingleLogoutService [^>]*{kind}[^>]*/>", "", published)
-        (directory / f"{name}.xml").write_text(published)
+    write_metadata(directory, idps)
     file = directory / "federation.yaml"
-    file.write_text(
-        SETTINGS.format(base=BASE, database=database, keys=place, more=f", {more}" if more else "")
-    )
-    CLOCK.at = NOW
-    for idp in idps.values():
-        idp.slo.sessions.clear()
-        idp.slo.answers = {}
+    file.write_text(SETTINGS.format(base=BASE, database=database, keys=place))
     async with app.open_house(settings.load(file), now=CLOCK) as house:
         inner = build(routes(), None)
         inner.state.house = house
         transports = {base: httpx2.ASGITransport(idp.app()) for base, idp in idps.items()}
-        scene = Scene(house, idps, transports | {BASE: httpx2.ASGITransport(Verify(inner))})
-        yield scene
-        for person in scene.people:
-            await person.client.aclose()
+        yield Scene(house, idps, transports | {BASE: httpx2.ASGITransport(Verify(inner))})
+    CLOCK.at = NOW
 
 
 class Person:
