@@ -145,7 +145,7 @@ class SamlConnection(_Connection):
     require: Required = Field(default=Required(), validate_default=True)
     subject_attribute: Name | None = None  # keys the person in place of the NameID
     name_id_format: NameIdFormat = Field(default="emailAddress", validate_default=True)
-    unsolicited: Literal["refuse", "restart", "accept"] = "refuse"
+    unsolicited: Literal["refuse", "restart", "accept"] = Field(default="refuse", validate_default=True)
     landing_paths: tuple[LocalPath, ...] = ()  # which RelayState an unsolicited answer may name
     second_opinion: Literal["none", "xmlsec", "python3-saml"] = "none"
     logout: Literal["single", "local"] = "single"  # single: at the IdP too, where it offers it
@@ -200,6 +200,13 @@ class SamlConnection(_Connection):
         if name_id_format == "transient" and info.data.get("subject_attribute", "") is None:
             raise ValueError("expected subject_attribute too: a transient NameID is another one each time")
         return name_id_format
+
+    @field_validator("unsolicited")
+    @classmethod
+    def _possible(cls, unsolicited: str, info: ValidationInfo) -> str:
+        if unsolicited == "accept" and info.data.get("force_authn"):
+            raise ValueError("contradicts force_authn: who was not asked cannot have been asked afresh")
+        return unsolicited
 
     def excepted(self, today: date) -> frozenset[Legacy]:
         """Return the weak algorithms that are allowed on this day (UTC)."""

@@ -144,7 +144,7 @@ async def test_each_path_takes_what_was_sent_to_it_alone(tmp_path: Path) -> None
         for arrives, names in ((ALIAS, ACS), (ACS, ALIAS)):
             browser = stair.browser()
             asked = await stair.begin(browser, "acme-saml")
-            told = {"destination": None, "recipient": BASE + names}
+            told: dict[str, Any] = {"destination": None, "recipient": BASE + names}
             answer = await browser.post(arrives, data=saml_answer(asked, now=NOW, **told))
             assert (answer.status_code, await stair.code(answer)) == (403, "saml.recipient")
         for path in (ALIAS + "/", ALIAS.upper(), "/sso/saml2"):
