@@ -42,6 +42,7 @@ _KINDS: Final[dict[str, type[FederationError]]] = {
     "saml": AssertionRefused,
     "saml.missing": RequestRefused,
     "saml.repeated": RequestRefused,
+    "saml.relay_state": RequestRefused,
     "oidc": AssertionRefused,
     "policy": PolicyRefused,
     "identity": PolicyRefused,
