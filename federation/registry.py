@@ -212,6 +212,7 @@ def _description(
             connection.attributes,
             subject_attribute=connection.subject_attribute,
             email_is_name_id=connection.name_id_format == "emailAddress",
+            also=[rule.attribute.name for rule in connection.role_rules if rule.attribute],
         ),
         requests_signed=connection.sign_requests == "always",
         # An IdP that reads it signs the Assertion too; where the Response's will do, it is left to them.

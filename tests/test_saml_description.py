@@ -185,22 +185,37 @@ def test_what_is_not_said_is_left_out() -> None:
 
 
 MAIL = "urn:oid:0.9.2342.19200300.100.1.3"
+USUAL = {
+    "email": [MAIL, "mail"],
+    "given_name": ["urn:oid:2.5.4.42", "givenName"],
+    "family_name": ["urn:oid:2.5.4.4", "sn"],
+    "display_name": ["urn:oid:2.16.840.1.113730.3.1.241", "displayName"],
+    "groups": ["urn:oid:1.3.6.1.4.1.5923.1.5.1.1", "groups"],
+}
+PERSISTENT_NAME = {"email_is_name_id": False}
+
+
+def usual(**other: list[str]) -> list[tuple[str, str, bool]]:
+    """Return what is asked for where the map says nothing else."""
+    return [(name, ours, False) for ours, theirs in {**USUAL, **other}.items() for name in theirs]
+
+
 REQUESTS: list[tuple[dict[str, Any], list[tuple[str, str, bool]]]] = [
-    # map, and what keys the person                                    what is requested
-    ({"attributes": {}, "subject_attribute": None, "email_is_name_id": True}, []),
-    ({"attributes": {}, "subject_attribute": None, "email_is_name_id": False}, [(MAIL, "email", True)]),
-    ({"attributes": {}, "subject_attribute": "uid", "email_is_name_id": True}, [("uid", "", True)]),
+    # map, and what keys the person                        what is requested: nothing, or everything
+    ({}, []),
+    ({"also": ["department"]}, []),  # the IdP's own choice then, which may hold it
+    ({**PERSISTENT_NAME}, [(MAIL, "email", True), *usual()[1:]]),
+    ({"subject_attribute": "uid"}, [("uid", "", True), *usual()]),
+    ({"subject_attribute": "mail"}, [("mail", "", True), (MAIL, "email", False), *usual()[2:]]),
+    ({"attributes": {"groups": ("g", "urn:x:g")}}, usual(groups=["g", "urn:x:g"])),
+    ({"attributes": {"unit": ("ou",)}}, [*usual(), ("ou", "unit", False)]),
     (
-        {"attributes": {"groups": ("g", "urn:x:g")}, "subject_attribute": None, "email_is_name_id": True},
-        [("g", "groups", False), ("urn:x:g", "groups", False)],
+        {"attributes": {"email": ("a", "b")}, **PERSISTENT_NAME, "also": ["department", "b"]},
+        [("a", "email", True), *usual(email=["b"]), ("department", "", False)],
     ),
     (
-        {"attributes": {"email": ("a", "b")}, "subject_attribute": None, "email_is_name_id": False},
-        [("a", "email", True), ("b", "email", False)],
-    ),
-    (
-        {"attributes": {"email": ("uid",)}, "subject_attribute": "uid", "email_is_name_id": False},
-        [("uid", "", True)],
+        {"attributes": {"email": ("uid",)}, "subject_attribute": "uid", **PERSISTENT_NAME},
+        [("uid", "", True), *usual(email=[])],
     ),
 ]
 
@@ -209,7 +224,14 @@ REQUESTS: list[tuple[dict[str, Any], list[tuple[str, str, bool]]]] = [
 def test_attributes_are_requested_as_the_map_names_them(
     knobs: dict[str, Any], expected: list[tuple[str, str, bool]]
 ) -> None:
-    wanted = description.requested(**knobs)
+    asked: dict[str, Any] = {
+        "attributes": {},
+        "subject_attribute": None,
+        "email_is_name_id": True,
+        "also": [],
+        **knobs,
+    }
+    wanted = description.requested(**asked)
     assert [(each.name, each.friendly_name, each.required) for each in wanted] == expected
     role = one(requested=wanted)[0]
     assert found(role, "md:AttributeConsumingService/md:RequestedAttribute/@Name") == [

@@ -29,7 +29,14 @@ _URI_NAMES = "urn:oasis:names:tc:SAML:2.0:attrname-format:uri"
 _BASIC_NAMES = "urn:oasis:names:tc:SAML:2.0:attrname-format:basic"
 # REFEDS Security Contact Metadata Extension: a contact of type other, with a type of its own.
 _SECURITY = ' xmlns:remd="http://refeds.org/metadata" remd:contactType="http://refeds.org/metadata/contactType/security"'
-_MAIL = "urn:oid:0.9.2342.19200300.100.1.3"  # what federations call it (RFC 4524 §2.16)
+# What is asked for where the map does not say: the names of federations, and of LDAP.
+_USUAL: Mapping[str, tuple[str, ...]] = {
+    "email": ("urn:oid:0.9.2342.19200300.100.1.3", "mail"),  # RFC 4524 §2.16
+    "given_name": ("urn:oid:2.5.4.42", "givenName"),
+    "family_name": ("urn:oid:2.5.4.4", "sn"),
+    "display_name": ("urn:oid:2.16.840.1.113730.3.1.241", "displayName"),
+    "groups": ("urn:oid:1.3.6.1.4.1.5923.1.5.1.1", "groups"),
+}
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML §2.2
 
 
@@ -68,23 +75,34 @@ class Publisher:
 
 
 def requested(
-    attributes: Mapping[str, Sequence[str]], *, subject_attribute: str | None, email_is_name_id: bool
+    attributes: Mapping[str, Sequence[str]],
+    *,
+    subject_attribute: str | None,
+    email_is_name_id: bool,
+    also: Sequence[str],
 ) -> tuple[Requested, ...]:
-    """Return what a connection asks to be sent: what its map names, and what it cannot do without.
+    """Return what a connection asks to be sent: nothing at all, or everything that it reads.
+
+    An IdP may take the list for a limit (SimpleSAMLphp's ``core:AttributeLimit``, on by default):
+    half a list would take the names away, and none leaves the choice to whoever runs it.
 
     Args:
         attributes: The connection's map, ours → theirs; of several names the first is the likeliest.
         subject_attribute: What keys the person, if it is not the NameID.
         email_is_name_id: The NameID is the address, so that no attribute is needed for it.
+        also: Further names that are read, as in role rules; alone they make no list.
     """
-    needed = {} if email_is_name_id else {"email": attributes.get("email") or (_MAIL,)}
+    if not attributes and not subject_attribute and email_is_name_id:
+        return ()
     found: dict[str, Requested] = {}
     if subject_attribute:
         found[subject_attribute] = Requested(name=subject_attribute, friendly_name="", required=True)
-    for ours, theirs in ({**needed, **attributes}).items():
+    for ours, theirs in {**_USUAL, **attributes}.items():
         for place, name in enumerate(theirs):
-            one = Requested(name=name, friendly_name=ours, required=ours in needed and place == 0)
-            found.setdefault(name, one)
+            needed = ours == "email" and not email_is_name_id and place == 0
+            found.setdefault(name, Requested(name=name, friendly_name=ours, required=needed))
+    for name in also:
+        found.setdefault(name, Requested(name=name, friendly_name="", required=False))
     return tuple(found.values())
 
 
