@@ -110,7 +110,8 @@ async def test_a_start_needs_no_provider(nodes: Nodes, publisher: Publisher) -> 
 async def test_many_wait_for_one_fetch_and_share_what_came_of_it(nodes: Nodes, publisher: Publisher) -> None:
     publisher.status, publisher.wait = 500, asyncio.Event()
     source = nodes.node()
-    asking = [asyncio.create_task(source.get(NOW)) for _ in range(20)]
+    # who comes while it hangs shares its end, however late they came
+    asking = [asyncio.create_task(source.get(NOW + number * SECOND)) for number in range(20)]
     await publisher.reached.wait()
     publisher.wait.set()
     answers = await asyncio.gather(*asking, return_exceptions=True)
@@ -285,6 +286,11 @@ async def test_an_unknown_key_asks_once_a_minute_on_all_nodes(nodes: Nodes, publ
     assert len(publisher.asked) == 2
     await asyncio.gather(*(one.refresh(later + MINUTE, because=UNKNOWN) for one in sources))
     assert len(publisher.asked) == 3
+
+
+async def test_an_unknown_key_where_nothing_is_known_asks_once(nodes: Nodes, publisher: Publisher) -> None:
+    assert (await nodes.node().refresh(NOW, because=UNKNOWN)).entity_id == IDP
+    assert len(publisher.asked) == 1
 
 
 async def test_an_unknown_key_whose_provider_is_down_keeps_what_is_known(
