@@ -69,7 +69,8 @@ class SimpleSamlPhp:
         """Shape what it sends from now on; no name is its default (response and assertion signed).
 
         Args:
-            names: Of sign-assertion-only, sign-response-only, sha512, oid.
+            names: Of sign-assertion-only, sign-response-only, sha512, oid, encrypt-assertion,
+                encrypt-name-id.
         """
         (self.work / "variant").write_text(",".join(names))
 

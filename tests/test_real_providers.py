@@ -124,6 +124,43 @@ def test_every_way_of_signing(
     assert (b"rsa-sha512" in sent) == (variant == "sha512")
 
 
+@pytest.mark.parametrize(
+    ("variant", "encrypted"),
+    [
+        (["encrypt-assertion"], {b"EncryptedAssertion"}),
+        (["encrypt-assertion", "sign-response-only"], {b"EncryptedAssertion"}),
+        (["encrypt-assertion", "encrypt-name-id"], {b"EncryptedAssertion"}),
+        (["encrypt-name-id"], {b"EncryptedID"}),
+        (["encrypt-name-id", "sign-assertion-only"], {b"EncryptedID"}),
+        (["encrypt-name-id", "sign-response-only"], {b"EncryptedID"}),
+    ],
+)
+def test_every_way_of_encrypting(
+    service: Service,
+    browser: Browser,
+    simplesamlphp: SimpleSamlPhp,
+    variant: list[str],
+    encrypted: set[bytes],
+) -> None:
+    """This version encrypts by AES-128-CBC, which a signature must cover."""
+    simplesamlphp.variant(*variant)
+    said = sign_in(service, browser, "ssp-file", "zoe")
+    assert said["roles"] == ROLES["zoe"]
+    sent = browser.last_response().xml
+    assert {kind for kind in (b"EncryptedAssertion", b"EncryptedID") if kind in sent} == encrypted
+    assert b"xmlenc#aes128-cbc" in sent
+
+
+def test_a_chained_cipher_that_no_signature_covers_is_refused(
+    service: Service, browser: Browser, simplesamlphp: SimpleSamlPhp
+) -> None:
+    simplesamlphp.variant("encrypt-assertion", "sign-assertion-only")
+    page = browser.go(service.url("/login/ssp-file"), PEOPLE["zoe"])
+    assert page.status_code == 403
+    assert service.is_nobody(browser)
+    assert service.code_of(page) == "saml.encryption_algorithm"
+
+
 @pytest.mark.parametrize("connection", CONNECTIONS)
 def test_a_wrong_password_opens_nothing(service: Service, browser: Browser, connection: str) -> None:
     wrong = dataclasses.replace(PEOPLE["alice"], password="wrong")

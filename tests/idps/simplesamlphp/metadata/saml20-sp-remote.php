@@ -12,6 +12,8 @@ foreach (glob(getenv('RIG_WORK') . '/sp/*.xml') as $file) {
         // variants are set on the service provider.
         $sp['saml20.sign.response'] = !in_array('sign-assertion-only', $variant);
         $sp['saml20.sign.assertion'] = !in_array('sign-response-only', $variant);
+        $sp['assertion.encryption'] = in_array('encrypt-assertion', $variant);
+        $sp['nameid.encryption'] = in_array('encrypt-name-id', $variant);
         $metadata[$entity] = $sp;
     }
 }
