@@ -112,10 +112,13 @@ async def test_of_two_logouts_the_later_of_each_moment_counts(store: Store, stor
     assert kept == [(micros(ISSUED), micros(NOW + 2 * MINUTE))]
 
 
-async def test_a_logout_is_remembered_to_its_last_moment(store: Store, store_url: str) -> None:
-    await log_out(store, "_s1")
-    await store.purge(UNTIL - MICROSECOND)
+@pytest.mark.parametrize("indexes", [(), ("_s1",)])
+async def test_a_logout_is_remembered_to_its_last_moment(
+    store: Store, store_url: str, indexes: tuple[str, ...]
+) -> None:
+    await log_out(store, *indexes)
     last = UNTIL - MICROSECOND
+    await store.purge(last)
     assert await refusal(store.open_session(there(), another(1), last)) == "signin.logged_out"
     assert await store.open_session(there(), another(2), UNTIL)
     assert await store.purge(UNTIL) == 1

@@ -156,6 +156,7 @@ async def test_each_pause_has_one_turn(store: Store, ago: timedelta, pause: time
 async def test_leave_to_fetch_is_not_a_document(store: Store) -> None:
     await store.may_fetch("adfs", NOW, PAUSE)
     assert await store.find_metadata("adfs") is None
+    assert not await store.hold_metadata(FIRST, NEW_KEY, NOW, previous="")
     assert await store.keep_metadata(FIRST, (), NOW, previous="")
     assert await store.find_metadata("adfs") == FIRST
     assert not await store.may_fetch("adfs", NOW, PAUSE)  # keeping one gives no further leave

@@ -5,13 +5,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
 
+import asyncpg
 import pytest
+from databases import ask
 from test_store import NOW
 from test_store_metadata import DAY, FIRST, LATER, NEW_KEY, SECOND_ONE, THIRD, kept
 
 from federation.store import provider_metadata
 from federation.store.rows import Steps
-from federation.store.store import Store
+from federation.store.store import Store, open_store
 from federation.store.twin import Twin
 from federation.store.values import Metadata
 
@@ -172,6 +174,24 @@ async def test_approval_beside_a_later_document_approves_what_was_seen_or_nothin
     assert (found.digest, found.held_digest) == (("d2", "") if approved else ("d1", "d3"))
     assert approved is not held
     assert sorted(await states(kept)) == (["approved"] if approved else ["held", "replaced"])
+
+
+async def test_what_another_node_keeps_meanwhile_is_not_held_against(postgres_url: str) -> None:
+    store = await open_store(postgres_url)
+    await store.keep_metadata(FIRST, (), NOW, previous="")
+    elsewhere = await asyncpg.connect(postgres_url)
+    async with elsewhere.transaction():
+        await elsewhere.execute("UPDATE provider_metadata SET digest = 'd9'")
+        holding_it = asyncio.create_task(hold(store))  # has read that the first is in force
+        async with asyncio.timeout(10):
+            while not await ask(postgres_url, "SELECT 1 FROM pg_locks WHERE NOT granted"):
+                pass
+    assert await holding_it is False
+    found = await store.find_metadata("adfs")
+    assert found is not None
+    assert (found.digest, found.held_digest) == ("d9", "")
+    await elsewhere.close()
+    await store.close()
 
 
 # Half-way, and upkeep

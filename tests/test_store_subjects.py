@@ -12,6 +12,7 @@ from test_store import (
     TABLES,
     ZOE,
     another,
+    refusal,
 )
 from test_store_provider_sessions import (
     living,
@@ -101,3 +102,9 @@ async def test_of_two_stable_ids_at_one_moment_one_wins(store: Store, store_url:
     assert len(won) == 1
     assert codes == ["identity.subject_recycled"] * 10
     assert await ask(store_url, 'SELECT count(*) FROM "user"') == [(1,)]
+
+
+async def test_a_first_sign_in_without_a_stable_id_takes_none_from_another(store: Store) -> None:
+    tries = (sign_in(store, number, there(stable_id=("", "a")[number % 2])) for number in range(20))
+    assert len({session.user.id for session in await asyncio.gather(*tries)}) == 1
+    assert await refusal(sign_in(store, 20, there(stable_id="b"))) == "identity.subject_recycled"
