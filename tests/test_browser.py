@@ -91,6 +91,41 @@ def test_sign_in_and_out(page: Page, demo: Demo, connection: str, *, script: boo
     assert said == []
 
 
+def test_signing_out_here_signs_out_at_the_provider(page: Page, demo: Demo, *, script: bool) -> None:
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    start(page, SAML)
+    there = page.url.partition("/sso")[0]
+    fill_in(page, "ada", demo.url("/"), script=script)
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/logout?outcome=full")
+    expect(page.get_by_text("has signed you out as well")).to_be_visible()
+    page.goto(there)
+    expect(page.get_by_text("Nobody is signed in here.")).to_be_visible()
+    assert said == []
+
+
+@pytest.mark.parametrize("way", ["redirect", "POST"])
+def test_signing_out_at_the_provider_signs_out_here(
+    page: Page, demo: Demo, way: str, *, script: bool
+) -> None:
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    start(page, SAML)
+    there = page.url.partition("/sso")[0]
+    fill_in(page, "ada", demo.url("/"), script=script)
+    page.goto(there)
+    page.get_by_role("button", name=f"Sign out everywhere, by {way}").click()
+    if way == "POST" and not script:
+        for title in ("Signing out", "One moment"):
+            expect(page).to_have_title(re.compile(title))
+            page.get_by_role("button", name="Continue", exact=True).click()
+    expect(page.get_by_text("acme-saml/metadata: signed out")).to_be_visible()
+    page.goto(demo.url("/"))
+    expect(page.get_by_role("link", name=SAML)).to_be_visible()
+    assert said == []
+
+
 def test_the_saml_answer_comes_from_another_site(page: Page, demo: Demo, *, script: bool) -> None:
     sites: list[tuple[str, str | None]] = []
     acs = demo.url("/saml/acme-saml/acs")

@@ -23,8 +23,10 @@ from federation import app, clock, logs, settings
 from federation.demo.loopback import loopback_only
 from federation.demo.openid_provider import DemoClient, OpenidProvider
 from federation.demo.saml_idp import SamlIdp
+from federation.demo.saml_requests import ServiceProvider
 from federation.demo.users import USERS
 from federation.errors import ConfigurationError
+from federation.saml import signature
 
 SERVICE_HOST = "localhost"
 PROVIDER_HOST = "127.0.0.1"  # another site than localhost, as in real life: the ACS POST is cross-site
@@ -77,21 +79,27 @@ def prepare(
     """Write the settings file and what it names; return the two identity providers."""
     directory.mkdir(parents=True, exist_ok=True)
     base = f"http://{SERVICE_HOST}:{port}"
-    saml = SamlIdp(
-        entity_id=f"http://{PROVIDER_HOST}:{saml_port}/metadata",
-        base_url=f"http://{PROVIDER_HOST}:{saml_port}",
-        service_providers={f"{base}/saml/acme-saml/metadata": f"{base}/saml/acme-saml/acs"},
-    )
     secret = secrets.token_urlsafe(32)
-    client = DemoClient(secret=secret, redirect_uris=(f"{base}/oidc/acme-oidc/callback",))
-    provider = OpenidProvider(f"http://{PROVIDER_HOST}:{oidc_port}", {"federation-demo": client})
-    (directory / "demo-saml-idp.xml").write_bytes(saml.metadata())
     secret_file = directory / "demo-client-secret"
     secret_file.touch(mode=0o600)
     secret_file.write_text(secret)
-    (directory / "federation.yaml").write_text(
-        SETTINGS.format(port=port, oidc_port=oidc_port, certs=certs.resolve())
+    file = directory / "federation.yaml"
+    file.write_text(SETTINGS.format(port=port, oidc_port=oidc_port, certs=certs.resolve()))
+    ours, _ = app.open_keys(settings.load(file), now=clock.now)
+    here = f"{base}/saml/acme-saml"
+    service = ServiceProvider(
+        acs_urls=(f"{here}/acs",),
+        slo_url=f"{here}/slo",
+        key=signature.read_key(ours.current.certificate_der),
     )
+    saml = SamlIdp(
+        entity_id=f"http://{PROVIDER_HOST}:{saml_port}/metadata",
+        base_url=f"http://{PROVIDER_HOST}:{saml_port}",
+        service_providers={f"{here}/metadata": service},
+    )
+    (directory / "demo-saml-idp.xml").write_bytes(saml.metadata())
+    client = DemoClient(secret=secret, redirect_uris=(f"{base}/oidc/acme-oidc/callback",))
+    provider = OpenidProvider(f"http://{PROVIDER_HOST}:{oidc_port}", {"federation-demo": client})
     return saml, provider
 
 
