@@ -126,6 +126,7 @@ class SamlConnection(_Connection):
     metadata_changes: Literal["accept", "approve"] = "accept"
     # who we are to them
     sp_entity_id: EntityId | None = None  # default: {base_url}/saml/{connection}/metadata
+    advertise_encryption: bool = True  # false: no encryption key in our metadata for this connection
     acs_paths: tuple[LocalPath, ...] = ()  # further ACS paths; the first is the one that is asked for
     # what we ask
     request_binding: Literal["auto", "redirect", "post"] = "auto"

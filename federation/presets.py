@@ -30,6 +30,7 @@ class Dialect:
     # SAML
     name_id_policy: bool | None = None
     login_hint: str | None = None
+    advertise_encryption: bool | None = None
     stable_attributes: tuple[str, ...] = ()  # together they name a person for good, at this vendor
     signs: tuple[Signs, ...] = ()  # what it can sign, as it is delivered first
     logout: str = ""  # what is special about ending its session, for who sets it up
@@ -41,6 +42,7 @@ class Dialect:
             "fetch_userinfo": self.fetch_userinfo,
             "name_id_policy": self.name_id_policy,
             "login_hint": self.login_hint,
+            "advertise_encryption": self.advertise_encryption,
         }
         return {key: value for key, value in told.items() if value is not None}
 
@@ -65,6 +67,8 @@ PRESETS: Final[Mapping[str, Preset]] = {
             # one the answer comes here, where the record says what is missing.
             name_id_policy=False,
             login_hint="username",
+            # Told of a key, it encrypts in CBC, and signs the Assertion alone unless that is changed.
+            advertise_encryption=False,
             # objectGUID in base64, where a claim rule sends it under Microsoft's own name for it.
             stable_attributes=(_IMMUTABLE_ID,),
             signs=("assertion", "both", "response"),

@@ -217,6 +217,7 @@ def _description(
         requests_signed=connection.sign_requests == "always",
         # An IdP that reads it signs the Assertion too; where the Response's will do, it is left to them.
         wants_assertions_signed=connection.signed != "response",
+        takes_encrypted=connection.advertise_encryption,
     )
 
 

@@ -70,6 +70,7 @@ def entity(**other: Any) -> Description:
         "requested": (),
         "requests_signed": False,
         "wants_assertions_signed": True,
+        "takes_encrypted": True,
     }
     return Description(**values | other)
 
@@ -118,6 +119,8 @@ ROWS: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"requests_signed": True},                      "@AuthnRequestsSigned",         ["true"]),
     ({},                                             "@WantAssertionsSigned",        ["true"]),
     ({"wants_assertions_signed": False},             "@WantAssertionsSigned",        []),
+    ({},                                             "md:KeyDescriptor/@use",        ["signing", "encryption"]),
+    ({"takes_encrypted": False},                     "md:KeyDescriptor/@use",        ["signing"]),
     ({"slo_url": ""},                                "md:SingleLogoutService",       []),
     ({"name_id_format": ""},                         "md:NameIDFormat",              []),
     ({"name_id_format": PERSISTENT},                 "md:NameIDFormat/text()",       [PERSISTENT]),

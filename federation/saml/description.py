@@ -61,6 +61,7 @@ class Description:
     requested: tuple[Requested, ...]
     requests_signed: bool
     wants_assertions_signed: bool
+    takes_encrypted: bool  # names a key to encrypt to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +177,7 @@ def _entity(ones: Sequence[Description], publisher: Publisher, *, root: bool) ->
     return (
         f"<md:EntityDescriptor{own} entityID={quoteattr(ones[0].sp_entity_id)}>"
         f'<md:SPSSODescriptor AuthnRequestsSigned="{signed}"{wants} protocolSupportEnumeration="{_PROTOCOL}">'
-        f"{_ui(about)}{''.join(_keys(publisher))}{''.join(_logout(ones))}"
+        f"{_ui(about)}{''.join(_keys(publisher, encryption=any(one.takes_encrypted for one in ones)))}{''.join(_logout(ones))}"
         f"{''.join(f'<md:NameIDFormat>{escape(name)}</md:NameIDFormat>' for name in formats)}"
         f"{''.join(_consumers(ones))}{_attributes(ones, about)}</md:SPSSODescriptor>"
         f"{_organization(about)}{''.join(map(_contact, about.contacts))}</md:EntityDescriptor>"
@@ -205,12 +206,12 @@ def _ui(about: About) -> str:
     return f'<md:Extensions><mdui:UIInfo xmlns:mdui="{_UI}">{inside}</mdui:UIInfo></md:Extensions>'
 
 
-def _keys(publisher: Publisher) -> Iterator[str]:
+def _keys(publisher: Publisher, *, encryption: bool) -> Iterator[str]:
     """Yield the keys; a provider that takes one of a kind takes the first."""
     for certificate in publisher.signing:
         yield _key("signing", certificate, "")
     methods = "".join(f'<md:EncryptionMethod Algorithm="{one}"/>' for one in (*GCM_METHODS, *OAEP_METHODS))
-    for certificate in publisher.encryption:
+    for certificate in publisher.encryption if encryption else ():
         yield _key("encryption", certificate, methods)
 
 
