@@ -1,4 +1,4 @@
-"""A browser in a few lines: follows redirects, fills login forms, sends on form posts. No JavaScript.
+"""A browser in a few lines: follows redirects, refreshes and form posts, fills in logins. No JavaScript.
 
     with Browser() as browser:
         page = browser.go(f"{service}/login/acme?return_to=/session", PEOPLE["alice"])
@@ -50,6 +50,7 @@ class Message:
     """One SAML message on its way through the browser."""
 
     kind: str  # SAMLRequest or SAMLResponse
+    binding: str  # redirect or post
     url: str
     encoded: str
     xml: bytes
@@ -85,6 +86,7 @@ class Browser:
         url: str,
         person: Who | None = None,
         *,
+        data: Mapping[str, str] | None = None,
         stop: Callable[[str], bool] = lambda _: False,
     ) -> httpx2.Response:
         """Browse from ``url`` to a page that asks for nothing more.
@@ -92,6 +94,7 @@ class Browser:
         Args:
             url: Where to start.
             person: Who signs in where a login form is shown; None stops there.
+            data: Fields to start with by a POST.
             stop: Asked before each further request: True leaves it unsent, and the message that
                 it would have carried is in ``messages`` and ``hops`` (status 0).
 
@@ -99,8 +102,7 @@ class Browser:
             LoginRefused: The login form came back after it was filled in.
         """
         filled = False
-        method: str = "GET"
-        data: dict[str, str] | None = None
+        method = "GET" if data is None else "POST"
         for _ in range(MAXIMUM_HOPS):
             response = self.request(method, url, data)
             if response.status_code in _REDIRECTS:
@@ -113,9 +115,12 @@ class Browser:
                         raise LoginRefused(_text(response))
                     filled = True
                 method, url, data = _submit(form, str(response.url), person)
+            elif (refreshed := _refresh(response)) is not None:
+                method, url, data = "GET", refreshed, None
             else:
                 return response
             if stop(url):
+                self._note(dict(parse_qsl(urlsplit(url).query)), url, deflated=True)
                 self._note(data or {}, url, deflated=False)
                 self.hops.append(Hop(method, url, data or {}, 0))
                 return response
@@ -132,20 +137,36 @@ class Browser:
             if kind in fields:
                 raw = base64.b64decode(fields[kind])
                 xml = zlib.decompress(raw, -15) if deflated else raw
-                self.messages.append(Message(kind, url, fields[kind], xml, fields.get("RelayState", "")))
+                binding = "redirect" if deflated else "post"
+                self.messages.append(
+                    Message(kind, binding, url, fields[kind], xml, fields.get("RelayState", ""))
+                )
 
 
 def _form(response: httpx2.Response) -> Any | None:
     """Return the form that a person would fill in, or that the page sends on by script."""
-    if "html" not in response.headers.get("content-type", "") or not response.content:
-        return None
-    parser = lxml.html.HTMLParser(encoding=response.encoding or "utf-8")
-    page = lxml.html.document_fromstring(response.content, parser=parser)
-    forms = list(page.iter("form"))
+    page = _page(response)
+    forms = [] if page is None else list(page.iter("form"))
     sent_on = [
         form for form in forms if _MESSAGE_FIELDS & {field.get("name") for field in form.iter("input")}
     ]
     return next((form for form in [*filter(_is_login, forms), *sent_on]), None)
+
+
+def _refresh(response: httpx2.Response) -> str | None:
+    """Return where the page leads by itself at once."""
+    page = _page(response)
+    found = [] if page is None else page.xpath("//meta[@http-equiv='refresh']/@content")
+    after, _, where = found[0].partition(";") if found else ("", "", "")
+    _, named, url = where.strip().partition("=")
+    return urljoin(str(response.url), url) if named and after.strip() == "0" else None
+
+
+def _page(response: httpx2.Response) -> Any | None:
+    if "html" not in response.headers.get("content-type", "") or not response.content:
+        return None
+    parser = lxml.html.HTMLParser(encoding=response.encoding or "utf-8")
+    return lxml.html.document_fromstring(response.content, parser=parser)
 
 
 def _is_login(form: Any) -> bool:

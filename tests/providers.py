@@ -10,12 +10,14 @@ import os
 import secrets
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx2
+import lxml.etree
 import pytest
 from processes import free_port, running
 
@@ -44,6 +46,31 @@ PEOPLE = {
 }
 
 
+_SAML = "urn:oasis:names:tc:SAML:"
+NAME_IDS = {
+    "emailAddress": _SAML + "1.1:nameid-format:emailAddress",
+    "persistent": _SAML + "2.0:nameid-format:persistent",
+    "transient": _SAML + "2.0:nameid-format:transient",
+    "unspecified": _SAML + "1.1:nameid-format:unspecified",
+}
+VARIANTS: Mapping[str, Mapping[str, Any]] = {
+    "sign-assertion-only": {"saml20.sign.response": False},
+    "sign-response-only": {"saml20.sign.assertion": False},
+    "sha512": {"signature.algorithm": "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512"},
+    "oid": {
+        "attributes.NameFormat": _SAML + "2.0:attrname-format:uri",
+        "authproc": {"100": {"class": "core:AttributeMap", "0": "name2oid"}},
+    },
+    "encrypted": {"assertion.encryption": True},  # 1.19: AES-128-CBC and RSA-OAEP, nothing else
+    "encrypted-name-id": {"nameid.encryption": True},
+    "no-attributes": {"simplesaml.attributes": False},
+    "unsigned-logout": {"sign.logout": False},
+    "logout-by-post": {"rig.logout": _SAML + "2.0:bindings:HTTP-POST"},
+    "no-logout": {"rig.logout": ""},
+}
+"""What it can be told to send otherwise, as options of a service provider's entry."""
+
+
 @dataclass(frozen=True)
 class SimpleSamlPhp:
     """A running SimpleSAMLphp identity provider."""
@@ -56,23 +83,68 @@ class SimpleSamlPhp:
         """Also the address of its metadata."""
         return f"{self.origin}/simplesaml/saml2/idp/metadata.php"
 
+    @property
+    def sso_url(self) -> str:
+        return f"{self.origin}/simplesaml/saml2/idp/SSOService.php"
+
+    @property
+    def slo_url(self) -> str:
+        return f"{self.origin}/simplesaml/saml2/idp/SingleLogoutService.php"
+
+    def unsolicited_url(self, sp_entity_id: str, relay_state: str) -> str:
+        """Return where a portal's tile would lead: sign in there, end at the service."""
+        return f"{self.sso_url}?{urlencode({'spentityid': sp_entity_id, 'RelayState': relay_state})}"
+
+    def sign_out_url(self, return_to: str) -> str:
+        """Return where people sign out there, and of everything they use through it."""
+        return f"{self.slo_url}?{urlencode({'ReturnTo': return_to})}"
+
     def metadata(self) -> bytes:
         """Return its EntityDescriptor, as it serves it."""
         return httpx2.get(self.entity_id, trust_env=False).raise_for_status().content
 
     def register(self, sp_metadata: bytes) -> None:
-        """Make a service provider known; acts at once."""
-        name = hashlib.sha256(sp_metadata).hexdigest()[:12]
-        (self.work / "sp" / f"{name}.xml").write_bytes(sp_metadata)
+        """Make a service provider known, or all of a document, in place of what that said before."""
+        root = lxml.etree.fromstring(sp_metadata)
+        named = root.get("entityID") or "".join(root.xpath("*/@entityID"))
+        (self.work / "sp" / f"{hashlib.sha256(named.encode()).hexdigest()[:12]}.xml").write_bytes(sp_metadata)
 
-    def variant(self, *names: str) -> None:
+    def variant(self, *names: str, sp: str = "*", **options: Any) -> None:
         """Shape what it sends from now on; no name is its default (response and assertion signed).
 
         Args:
-            names: Of sign-assertion-only, sign-response-only, sha512, oid, encrypt-assertion,
-                encrypt-name-id.
+            names: Of VARIANTS; they add up.
+            sp: The entityID that this is for, beside what is for all; ``*`` forgets everything else.
+            options: Further ones, as SimpleSAMLphp calls them.
         """
-        (self.work / "variant").write_text(",".join(names))
+        file = self.work / "entries.json"
+        entries = {} if sp == "*" else json.loads(file.read_text())
+        told = {key: value for name in names for key, value in VARIANTS[name].items()}
+        _replace(file, json.dumps({**entries, sp: told | options}))
+
+    def hosted(self, **options: Any) -> None:
+        """Set options of the identity provider itself, in place of those set before."""
+        _replace(self.work / "hosted.json", json.dumps(options))
+
+    def make_certificate(self, name: str) -> None:
+        """Make a key pair for its use: ``NAME.key`` and ``NAME.crt``, RSA 2048, self-signed."""
+        command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-sha256", "-nodes", "-days", "2"]
+        command += [
+            "-subj",
+            f"/CN={name}.simplesamlphp.test",
+            "-keyout",
+            f"{name}.key",
+            "-out",
+            f"{name}.crt",
+        ]
+        subprocess.run(command, cwd=self.work / "cert", check=True, capture_output=True)
+
+
+def _replace(file: Path, content: str) -> None:
+    """Write a file whole: PHP may be reading it."""
+    new = file.with_suffix(".new")
+    new.write_text(content)
+    new.replace(file)
 
 
 @dataclass(frozen=True)
@@ -110,11 +182,13 @@ def simplesamlphp_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     work = tmp_path_factory.mktemp("simplesamlphp")
     for name in ("cert", "log", "data", "temp", "sp", "sessions"):
         (work / name).mkdir()
-    (work / "variant").write_text("")
-    _make_certificate(work / "cert")
     address = f"127.0.0.1:{free_port()}"
     provider = SimpleSamlPhp(f"http://{address}", work)
-    command = ["php", "-d", "opcache.enable_cli=0", "-d", "display_errors=0", "-d", "log_errors=1"]
+    provider.make_certificate("idp")
+    provider.variant()
+    provider.hosted()
+    command = ["php", "-d", "opcache.enable_cli=1", "-d", "opcache.revalidate_freq=0"]
+    command += ["-d", "display_errors=0", "-d", "log_errors=1"]
     command += ["-S", address, str(IDPS / "simplesamlphp" / "router.php")]
     env = {
         "SIMPLESAMLPHP_CONFIG_DIR": str(IDPS / "simplesamlphp"),
@@ -131,6 +205,7 @@ def simplesamlphp_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 def simplesamlphp(simplesamlphp_server: SimpleSamlPhp) -> SimpleSamlPhp:
     """SimpleSAMLphp without any variant."""
     simplesamlphp_server.variant()
+    simplesamlphp_server.hosted()
     return simplesamlphp_server
 
 
@@ -155,10 +230,3 @@ def openid_provider_npm(oidc_provider_server: OidcProvider) -> OidcProvider:
     """Give oidc-provider without any option."""
     oidc_provider_server.options()
     return oidc_provider_server
-
-
-def _make_certificate(directory: Path) -> None:
-    """RSA 2048, self-signed: a throw-away key for this run."""
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-sha256", "-nodes", "-days", "2"]
-    command += ["-subj", "/CN=simplesamlphp.test", "-keyout", "idp.key", "-out", "idp.crt"]
-    subprocess.run(command, cwd=directory, check=True, capture_output=True)

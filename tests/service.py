@@ -1,18 +1,18 @@
 """The real service as a process of its own: ``python -m federation serve`` or ``demo``."""
 
 import contextlib
-import json
 import re
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import yaml
-from drive import Browser
+from drive import Browser, Who
 from processes import free_port, running
 
 ROOT = Path(__file__).parent.parent
@@ -39,17 +39,40 @@ class Service:
     def is_nobody(self, browser: Browser) -> bool:
         return browser.request("GET", self.url("/session")).status_code == 401
 
+    def sign_in(self, browser: Browser, connection: str, person: Who) -> dict[str, Any]:
+        """Sign in, with a password where one is asked for; return what ``/session`` says."""
+        page = browser.go(self.url(f"/login/{connection}?return_to=/session"), person)
+        assert page.status_code == 200, page.text
+        return dict(page.json())
+
+    def sign_out(self, browser: Browser, *, stop: Callable[[str], bool] = lambda _: False) -> httpx2.Response:
+        """Press the button that signs out, and go where it leads."""
+        page = browser.request("GET", self.url("/logout"))
+        csrf = page.text.partition('name="csrf" value="')[2].partition('"')[0]
+        return browser.go(self.url("/logout"), data={"csrf": csrf}, stop=stop)
+
     def code_of(self, refused: httpx2.Response) -> str:
-        """Return the refusal's code, as the operator finds it under the page's reference."""
+        """Return the refusal's code, as it is recorded under the page's reference."""
         reference = re.search(r'<output id="reference"[^>]*>([A-Z2-7]{10})<', refused.text)
         assert reference, refused.text
-        told = subprocess.run(
-            [*FEDERATION, "explain", reference[1], "--config", str(self.config), "--json"],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        return str(json.loads(told)["code"])
+        ((code,),) = self.ask("SELECT code FROM decision_record WHERE reference = ?", reference[1])
+        return str(code)
+
+    def newest_code(self) -> str:
+        """Return the code of what was recorded last, shown to anybody or not."""
+        ((code,),) = self.ask("SELECT code FROM decision_record ORDER BY recorded_at DESC LIMIT 1")
+        return str(code)
+
+    def ask(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Read the database."""
+        database = self.config.parent / "federation.db"
+        with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as store:
+            return store.execute(query, values).fetchall()
+
+    def command(self, *arguments: str) -> str:
+        """Run one of the operator's commands; return what it prints."""
+        command = [*FEDERATION, *arguments, "--config", str(self.config)]
+        return subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
 
 
 @contextlib.contextmanager

@@ -119,7 +119,6 @@ ROWS: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"requests_signed": True},                      "@AuthnRequestsSigned",         ["true"]),
     ({},                                             "@WantAssertionsSigned",        ["true"]),
     ({"wants_assertions_signed": False},             "@WantAssertionsSigned",        []),
-    ({},                                             "md:KeyDescriptor/@use",        ["signing", "encryption"]),
     ({"takes_encrypted": False},                     "md:KeyDescriptor/@use",        ["signing"]),
     ({"slo_url": ""},                                "md:SingleLogoutService",       []),
     ({"name_id_format": ""},                         "md:NameIDFormat",              []),

@@ -173,11 +173,12 @@ def _entity(ones: Sequence[Description], publisher: Publisher, *, root: bool) ->
     signed = _boolean(all(one.requests_signed for one in ones))
     # Absent where only a signed Response will do: true makes some sign the Assertion in its place.
     wants = ' WantAssertionsSigned="true"' if any(one.wants_assertions_signed for one in ones) else ""
+    encryption = any(one.takes_encrypted for one in ones)
     formats = dict.fromkeys(one.name_id_format for one in ones if one.name_id_format)
     return (
         f"<md:EntityDescriptor{own} entityID={quoteattr(ones[0].sp_entity_id)}>"
         f'<md:SPSSODescriptor AuthnRequestsSigned="{signed}"{wants} protocolSupportEnumeration="{_PROTOCOL}">'
-        f"{_ui(about)}{''.join(_keys(publisher, encryption=any(one.takes_encrypted for one in ones)))}{''.join(_logout(ones))}"
+        f"{_ui(about)}{''.join(_keys(publisher, encryption=encryption))}{''.join(_logout(ones))}"
         f"{''.join(f'<md:NameIDFormat>{escape(name)}</md:NameIDFormat>' for name in formats)}"
         f"{''.join(_consumers(ones))}{_attributes(ones, about)}</md:SPSSODescriptor>"
         f"{_organization(about)}{''.join(map(_contact, about.contacts))}</md:EntityDescriptor>"

@@ -1,25 +1,24 @@
 <?php
-// The identity provider. RIG_WORK/variant is read at every request, so a variant acts at once.
-$variant = explode(',', trim(file_get_contents(getenv('RIG_WORK') . '/variant')));
+// The identity provider. What RIG_WORK/hosted.json says is read at every request and acts at once.
 $email = 'urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress';
 $bindings = [
     'urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect',
     'urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST',
 ];
-$more = 'http://www.w3.org/2001/04/xmldsig-more#';
-$metadata[getenv('RIG_ORIGIN') . '/simplesaml/saml2/idp/metadata.php'] = [
+$metadata[getenv('RIG_ORIGIN') . '/simplesaml/saml2/idp/metadata.php'] = array_merge([
     'host' => '__DEFAULT__',
     'privatekey' => 'idp.key',
     'certificate' => 'idp.crt',
     'auth' => 'people',
-    'signature.algorithm' => $more . (in_array('sha512', $variant) ? 'rsa-sha512' : 'rsa-sha256'),
     'redirect.sign' => true,
     'SingleSignOnServiceBinding' => $bindings,
     'SingleLogoutServiceBinding' => $bindings,
     'NameIDFormat' => [$email],
-    'attributes.NameFormat' => 'urn:oasis:names:tc:SAML:2.0:attrname-format:' . (in_array('oid', $variant) ? 'uri' : 'basic'),
-    'authproc' => array_filter([
+    // Every kind of NameID is made; the request, or the service provider's entry, chooses.
+    'authproc' => [
         1 => ['class' => 'saml:AttributeNameID', 'attribute' => 'mail', 'Format' => $email],
-        100 => in_array('oid', $variant) ? ['class' => 'core:AttributeMap', 'name2oid'] : null,
-    ]),
-];
+        2 => ['class' => 'saml:PersistentNameID', 'attribute' => 'uid', 'NameQualifier' => true, 'SPNameQualifier' => true],
+        3 => ['class' => 'saml:TransientNameID', 'NameQualifier' => true, 'SPNameQualifier' => true],
+        4 => ['class' => 'saml:AttributeNameID', 'attribute' => 'uid', 'Format' => 'urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified'],
+    ],
+], json_decode(file_get_contents(getenv('RIG_WORK') . '/hosted.json'), true));

@@ -1,19 +1,26 @@
 <?php
 // Every service provider whose metadata lies in RIG_WORK/sp, as SimpleSAMLphp's own parser reads it.
-$variant = explode(',', trim(file_get_contents(getenv('RIG_WORK') . '/variant')));
+// RIG_WORK/entries.json adds options: under "*" for all, under its entityID for one. Read at every request.
+$entries = json_decode(file_get_contents(getenv('RIG_WORK') . '/entries.json'), true);
 foreach (glob(getenv('RIG_WORK') . '/sp/*.xml') as $file) {
     foreach (\SimpleSAML\Metadata\SAMLParser::parseDescriptorsFile($file) as $entity => $parsed) {
         $sp = $parsed->getMetadata20SP();
         if (!$sp) {
             continue;
         }
-        unset($sp['entityDescriptor'], $sp['expire']);
-        // A service provider's WantAssertionsSigned beats the identity provider's setting, so these
-        // variants are set on the service provider.
-        $sp['saml20.sign.response'] = !in_array('sign-assertion-only', $variant);
-        $sp['saml20.sign.assertion'] = !in_array('sign-response-only', $variant);
-        $sp['assertion.encryption'] = in_array('encrypt-assertion', $variant);
-        $sp['nameid.encryption'] = in_array('encrypt-name-id', $variant);
+        unset($sp['entityDescriptor']);
+        // Logout messages are signed both ways; 'rig.*' is ours, the rest is SimpleSAMLphp's own.
+        $signed = ['validate.logout' => true, 'sign.logout' => true];
+        $sp = array_merge($sp, $signed, $entries['*'] ?? [], $entries[$entity] ?? []);
+        if (isset($sp['rig.signer']) && !$parsed->validateSignature([$sp['rig.signer']])) {
+            continue; // not signed by this certificate: unknown
+        }
+        if (isset($sp['rig.logout'])) { // of several bindings it takes Redirect: leave it this one
+            $sp['SingleLogoutService'] = array_values(array_filter(
+                $sp['SingleLogoutService'],
+                function ($endpoint) use ($sp) { return $endpoint['Binding'] === $sp['rig.logout']; }
+            ));
+        }
         $metadata[$entity] = $sp;
     }
 }
