@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from leaving import BASE, CLOCK, IDP, RIVAL, Person, Scene, leaving, message
 
 from federation.demo.saml_logout import LOGOUT_FAULTS, PARTIAL, RESPONDER
 from federation.demo.saml_requests import Participation
+from federation.saml import bindings, xml
+from federation.saml.xml import SAMLP, SUCCESS
 
 SECOND = timedelta(seconds=1)
 SLO = f"{BASE}/saml/acme/slo"
@@ -97,7 +100,7 @@ async def test_our_session_ends_before_anybody_is_asked(scene: Scene, way: str) 
     assert not await person.signed_in()
 
 
-PARTLY, NOT_THERE = "could not reach every other service", "did not sign you out on its side"
+PARTLY, NOT_THERE = "could not reach every other service", "did not confirm that it has signed you out"
 ANSWERS: list[tuple[dict[str, Any], str, str]] = [
     # what the provider answers                            outcome    what the person reads
     ({"second_status": PARTIAL},                           "partial", PARTLY),
@@ -152,6 +155,16 @@ async def test_no_sign_in_is_finished_by_an_answer_to_a_logout(scene: Scene, way
     form = dict(data or {"SAMLResponse": "PHIvPg==", "RelayState": re.findall(r"RelayState=([^&]+)", url)[0]})
     answer = await person.client.post(f"/saml/by-{way}/acs", data=form)
     assert await scene.code(answer) == "signin.connection"
+
+
+async def test_an_answer_without_relay_state_is_not_believed(scene: Scene, way: str) -> None:
+    person = scene.person()
+    await person.sign_in(f"by-{way}")
+    method, url, data = message(await person.sign_out(stop=at_us))
+    bare = {name: value for name, value in (data or {}).items() if name != "RelayState"}
+    url = re.sub(r"&RelayState=[^&]+", "", url)
+    answer = await person.client.request(method, url, data=bare or None)
+    assert answer.headers["location"] == "/logout"  # where nobody is signed in, it says so and no more
 
 
 async def test_a_post_without_cookies_is_posted_again_from_here(scene: Scene) -> None:
@@ -328,6 +341,33 @@ async def test_a_request_without_a_way_back_is_granted(scene: Scene, way: str) -
     answer = await told(scene, place_of(scene, person, "by-none"), way, "by-none")
     assert answer.headers["location"] == "/logout?outcome=full"
     assert not await person.signed_in()
+
+
+def status_of(answer: Any, way: str) -> str:
+    """Return the status that our answer tells the identity provider."""
+    _, url, data = message(answer)
+    document = (
+        bindings.decode_post(data["SAMLResponse"])
+        if way == "post"
+        else bindings.decode_redirect(url.partition("?")[2]).message
+    )
+    found = xml.parse(document, octets=100_000, elements=100).find(f".//{SAMLP}StatusCode")
+    return "" if found is None else str(found.get("Value"))
+
+
+async def test_the_provider_is_told_whether_it_was_done(scene: Scene, way: str) -> None:
+    person = scene.person()
+    await person.sign_in()
+    assert status_of(await told(scene, place_of(scene, person), way), way) == SUCCESS
+
+
+async def test_where_the_store_is_out_the_provider_is_told(tmp_path: Path, way: str) -> None:
+    async with leaving(tmp_path, f"sqlite:///{tmp_path}/federation.db") as scene:
+        person = scene.person()
+        await person.sign_in()
+        place = place_of(scene, person)
+        await scene.house.store.close()
+        assert status_of(await told(scene, place, way), way) == RESPONDER
 
 
 NO_MESSAGES: list[tuple[str, str, dict[str, str] | None, str]] = [

@@ -76,6 +76,8 @@ async def saml_slo(request: Request) -> Response:
     house.rates.sign_in.hit(("logout", *key), house.clock())
     if "SAMLRequest" in sent:
         return await _requested(house, callback, key)
+    if "SAMLResponse" in sent and not callback.handle:
+        return _afterwards("")  # some leave RelayState out: whose answer it is, and if, cannot be told
     if await _lost_its_cookies(request, sent, callback):
         return _post_again(request, sent)
     return _afterwards((await house.signout.complete(callback)).value)
