@@ -126,6 +126,8 @@ FAULTS: list[tuple[str, str, dict[str, Any]]] = [
     ("key for several data",             "saml.encrypted",            {"encrypted_sub": (r"(<xenc:DataReference [^>]+>)", r"\1\1")}),
     ("key for a key",                    "saml.encrypted",            turned("xenc:DataReference", "xenc:KeyReference")),
     ("no data",                          "saml.encrypted",            {"encrypted_sub": (r"<xenc:EncryptedData.*</xenc:EncryptedData>", "")}),
+    ("data of another name",             "saml.encrypted",            turned("xenc:EncryptedData", "xenc:Data")),
+    ("key of another name beside",       "saml.encrypted",            {"key_place": "beside", **turned("xenc:EncryptedKey", "xenc:Key")}),
     ("two data",                         "saml.encrypted",            turned("</xenc:EncryptedData>", "</xenc:EncryptedData><xenc:EncryptedData/>")),
     ("data behind its key",              "saml.encrypted",            {"key_place": "beside", "encrypted_sub": (r"(<xenc:EncryptedData.*</xenc:EncryptedData>)(<xenc:EncryptedKey.*</xenc:EncryptedKey>)", r"\2\1")}),
     ("something beside the data",        "saml.encrypted",            turned("</xenc:EncryptedData>", "</xenc:EncryptedData><x/>")),
@@ -274,6 +276,12 @@ def test_nothing_of_saml_stands_in_the_clear_inside(what: str) -> None:
     for sign in ("response", "assertion"):
         document = encrypted(sign=sign, encrypted_rewrite=(("<ds:KeyName>ours</ds:KeyName>", what),))
         assert refusal(document).code == codes.get(what, "saml.signature_place")
+
+
+@pytest.mark.parametrize("place", ["extensions", "status", "response_end"])
+def test_beside_an_encrypted_assertion_nothing_else_is_encrypted(place: str) -> None:
+    for sign in ("response", "assertion"):
+        assert refusal(encrypted(sign=sign, insert={place: f"<x>{INSIDE}</x>"})).code == "saml.encrypted"
 
 
 def test_a_signature_directly_under_what_is_encrypted_is_none() -> None:
