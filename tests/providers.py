@@ -47,6 +47,7 @@ PEOPLE = {
 
 
 _SAML = "urn:oasis:names:tc:SAML:"
+_ENTITY = f"{{{_SAML}2.0:metadata}}EntityDescriptor"
 NAME_IDS = {
     "emailAddress": _SAML + "1.1:nameid-format:emailAddress",
     "persistent": _SAML + "2.0:nameid-format:persistent",
@@ -77,6 +78,7 @@ class SimpleSamlPhp:
 
     origin: str
     work: Path
+    secret: str  # its administrator's password
 
     @property
     def entity_id(self) -> str:
@@ -105,8 +107,8 @@ class SimpleSamlPhp:
 
     def register(self, sp_metadata: bytes) -> None:
         """Make a service provider known, or all of a document, in place of what that said before."""
-        root = lxml.etree.fromstring(sp_metadata)
-        named = root.get("entityID") or "".join(root.xpath("*/@entityID"))
+        entities = lxml.etree.fromstring(sp_metadata).iter(_ENTITY)
+        named = " ".join(sorted(one.get("entityID", "") for one in entities))
         (self.work / "sp" / f"{hashlib.sha256(named.encode()).hexdigest()[:12]}.xml").write_bytes(sp_metadata)
 
     def variant(self, *names: str, sp: str = "*", **options: Any) -> None:
@@ -183,7 +185,7 @@ def simplesamlphp_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     for name in ("cert", "log", "data", "temp", "sp", "sessions"):
         (work / name).mkdir()
     address = f"127.0.0.1:{free_port()}"
-    provider = SimpleSamlPhp(f"http://{address}", work)
+    provider = SimpleSamlPhp(f"http://{address}", work, secrets.token_hex(16))
     provider.make_certificate("idp")
     provider.variant()
     provider.hosted()
@@ -195,7 +197,7 @@ def simplesamlphp_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         "PHP_CLI_SERVER_WORKERS": "4",  # a page that fetches another of its own would wait for itself
         "RIG_WORK": str(work),
         "RIG_ORIGIN": provider.origin,
-        "RIG_SECRET": secrets.token_hex(16),
+        "RIG_SECRET": provider.secret,
     }
     with running(command, answers=provider.entity_id, log=work / "php.log", env=env):
         yield provider

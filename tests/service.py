@@ -42,7 +42,8 @@ class Service:
     def sign_in(self, browser: Browser, connection: str, person: Who) -> dict[str, Any]:
         """Sign in, with a password where one is asked for; return what ``/session`` says."""
         page = browser.go(self.url(f"/login/{connection}?return_to=/session"), person)
-        assert page.status_code == 200, page.text
+        json = page.headers["content-type"] == "application/json"
+        assert json, f"at {page.url} for {self.newest_code()!r}: {page.text[-2000:]}"
         return dict(page.json())
 
     def sign_out(self, browser: Browser, *, stop: Callable[[str], bool] = lambda _: False) -> httpx2.Response:
@@ -60,8 +61,8 @@ class Service:
 
     def newest_code(self) -> str:
         """Return the code of what was recorded last, shown to anybody or not."""
-        ((code,),) = self.ask("SELECT code FROM decision_record ORDER BY recorded_at DESC LIMIT 1")
-        return str(code)
+        found = self.ask("SELECT code FROM decision_record ORDER BY recorded_at DESC LIMIT 1")
+        return str(found[0][0]) if found else ""
 
     def ask(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Read the database."""

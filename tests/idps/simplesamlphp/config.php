@@ -22,6 +22,7 @@ $config = array_merge($config, [
     'module.enable' => ['exampleauth' => true, 'core' => true, 'saml' => true],
     'store.type' => 'phpsession',
     'production' => true,
+    'language.available' => ['en'],
     // Cookies ignore ports: these names must not meet the service's own.
     'session.cookie.secure' => false,
     'session.cookie.samesite' => null,
