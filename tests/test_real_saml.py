@@ -392,3 +392,55 @@ def test_an_answer_that_nobody_asked_for_is_taken_once(
     with Browser() as another:
         again = another.request("POST", posted.url, posted.data)
         assert (again.status_code, service.code_of(again)) == (403, "signin.replayed")
+
+
+# What happens to an answer on its way
+
+
+def acs_hop(service: Service, browser: Browser, login: str) -> tuple[str, dict[str, str]]:
+    """Sign in up to the last step and keep the form that the browser would have posted."""
+    acs = service.url("/saml/usual/acs")
+    browser.go(service.url("/login/usual"), PEOPLE[login], stop=lambda url: url == acs)
+    hop = browser.hops[-1]
+    assert (hop.url, hop.status) == (acs, 0)
+    return hop.url, dict(hop.data)
+
+
+def test_a_response_is_used_once(service: Service, browser: Browser) -> None:
+    url, form = acs_hop(service, browser, "alice")
+    assert browser.request("POST", url, form).status_code == 303
+    # The browser that holds its session just goes on; without the session it is refused.
+    assert browser.request("POST", url, form).status_code == 303
+    browser.client.cookies.delete("session")
+    again = browser.request("POST", url, form)
+    assert again.status_code == 400
+    assert service.code_of(again) == "signin.used"
+
+
+def test_a_response_of_an_older_sign_in_is_refused(service: Service, browser: Browser) -> None:
+    url, old = acs_hop(service, browser, "alice")
+    with Browser() as another:
+        url, new = acs_hop(service, another, "bob")
+        answer = another.request("POST", url, {**new, "SAMLResponse": old["SAMLResponse"]})
+        assert answer.status_code == 403
+        assert service.is_nobody(another)
+        assert service.code_of(answer) == "saml.response_in_response_to"
+
+
+def test_a_response_in_another_browser_is_refused(service: Service, browser: Browser) -> None:
+    url, form = acs_hop(service, browser, "alice")
+    with Browser() as another:
+        acs_hop(service, another, "bob")  # it has a binder of its own
+        answer = another.request("POST", url, form)
+        assert answer.status_code == 400
+        assert service.is_nobody(another)
+        assert service.code_of(answer) == "signin.browser"
+
+
+def test_a_changed_response_is_refused(service: Service, browser: Browser) -> None:
+    url, form = acs_hop(service, browser, "alice")
+    xml = base64.b64decode(form["SAMLResponse"]).replace(b"alice@acme.example", b"admin@acme.example")
+    answer = browser.request("POST", url, {**form, "SAMLResponse": base64.b64encode(xml).decode()})
+    assert answer.status_code == 403
+    assert service.is_nobody(browser)
+    assert service.code_of(answer) == "saml.digest"
