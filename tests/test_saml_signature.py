@@ -55,6 +55,7 @@ def trusting(*keys: SigningKey) -> IdentityProvider:
         {},
         {"prefix": "default"},
         {"pretty": True},
+        {"pretty": True, "response_issuer": None},  # the Signature stands first, with text behind it
         {"prefixes": "xs", "namespaces": XS},
         {"prefixes": "xs saml #default", "namespaces": XS},
         {"prefixes": "unknown"},
@@ -341,6 +342,18 @@ def test_one_element_by_sha1_for_who_excepts_it() -> None:
 def test_the_scope_at_a_signature_is_looked_at_before_libxml2_is() -> None:
     with pytest.raises(AssertionRefused, match=r"^saml\.namespace: "):
         xml.require_plain_namespaces(etree.fromstring('<r xmlns:x="relative"><a/></r>')[0])
+
+
+@pytest.mark.parametrize("octets", [b"<x/>", b'<x ID="_1"/>'])
+def test_what_is_read_again_is_what_was_signed(octets: bytes) -> None:
+    root = logout()
+    found = root.find(xml.SIGNATURE)
+    assert found is not None
+    claim = enveloped.read(root, found, frozenset())
+    assert enveloped.reparse(etree.tostring(root), claim).tag == root.tag
+    for other in (octets, etree.tostring(root).replace(b'ID="_1"', b'ID="_2"')):
+        with pytest.raises(AssertionRefused, match=r"^saml\.digest: "):
+            enveloped.reparse(other, claim)
 
 
 def test_signed_xml_is_made_by_verify_only() -> None:
