@@ -113,6 +113,14 @@ async def test_an_unknown_key_reads_it_once_a_minute(store: Store, file: Path) -
     assert await key_of(source) == ANOTHER
 
 
+async def test_the_schedule_does_not_keep_an_unknown_key_waiting(store: Store, file: Path) -> None:
+    source = written(store, metadata={"file": file})
+    await source.refresh(NOW, because="schedule")
+    put(file, ROLLED)
+    await source.refresh(NOW + SECOND, because=UNKNOWN)
+    assert await key_of(source) == ANOTHER
+
+
 @pytest.mark.parametrize(
     ("document", "code"),
     [

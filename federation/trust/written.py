@@ -60,9 +60,10 @@ class Written:
         Raises:
             ConfigurationError: As ``get``; ``unknown_key``: only where nothing is known.
         """
-        if because == "unknown_key" and within(ASK_AFTER, self._asked, now):
-            return await self.get(now)
-        self._asked = now
+        if because == "unknown_key":
+            if within(ASK_AFTER, self._asked, now):
+                return await self.get(now)  # anybody can send a message that nobody signed
+            self._asked = now  # the schedule's own look counts for nothing: the file may change after it
         async with self._lock:
             try:
                 return await self._load(now)
