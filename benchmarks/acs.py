@@ -56,7 +56,7 @@ class Target:
     """A running server: ``prepare`` makes that many POSTs, each of which opens a session."""
 
     port: int
-    pids: tuple[int, ...]
+    pids: tuple[int, ...]  # the server's, then the database server's
     cookie: str  # how the name of its session cookie begins
     prepare: Callable[[int], list[bytes]]
 
@@ -66,6 +66,7 @@ class Figures:
     """One round of one target."""
 
     cpu: float  # ms per sign-in at concurrency 8
+    database: float  # how much of it is the database server's
     p50: float  # ms at concurrency 32
     p99: float
     rate: float  # sign-ins a second at concurrency 32
@@ -151,11 +152,14 @@ def peer(name: str, home: Path, keys: Path) -> Iterator[Target | None]:
         time.sleep(1)
 
 
-def sign_in(target: Target, posts: Sequence[bytes], concurrency: int) -> tuple[float, list[float], float]:
-    """Send every POST; return CPU ms per sign-in, the latencies in ms, and sign-ins a second."""
-    used, begun = servers.cpu(target.pids), time.perf_counter()
+def sign_in(
+    target: Target, posts: Sequence[bytes], concurrency: int
+) -> tuple[list[float], list[float], float]:
+    """Send every POST; return CPU ms per sign-in of each pid, latencies in ms, and sign-ins a second."""
+    before, begun = [servers.cpu([pid]) for pid in target.pids], time.perf_counter()
     answers = driver.send(target.port, posts, concurrency=concurrency)
-    took, used = time.perf_counter() - begun, servers.cpu(target.pids) - used
+    took = time.perf_counter() - begun
+    used = [servers.cpu([pid]) - start for pid, start in zip(target.pids, before, strict=True)]
     opened = set()
     for answer in answers:
         session = [value for name, value in answer.cookies().items() if name.startswith(target.cookie)]
@@ -164,14 +168,15 @@ def sign_in(target: Target, posts: Sequence[bytes], concurrency: int) -> tuple[f
         opened.update(session)
     assert len(opened) == len(posts), f"{len(opened)} sessions of {len(posts)} sign-ins"
     latencies = sorted(answer.seconds * 1000 for answer in answers)
-    return used / len(posts) * 1000, latencies, len(posts) / took
+    return [one / len(posts) * 1000 for one in used], latencies, len(posts) / took
 
 
 def measure(target: Target, count: int) -> Figures:
-    cpu, _, _ = sign_in(target, target.prepare(count), 8)
+    used, _, _ = sign_in(target, target.prepare(count), 8)
     _, latencies, rate = sign_in(target, target.prepare(count), 32)
     return Figures(
-        cpu=cpu,
+        cpu=sum(used),
+        database=sum(used[1:]) if target.cookie == "session" else 0.0,
         p50=statistics.median(latencies),
         p99=latencies[int(len(latencies) * 0.99)],
         rate=rate,
@@ -182,13 +187,14 @@ def measure(target: Target, count: int) -> Figures:
 def show(figures: dict[str, list[Figures]]) -> None:
     """Print the table: the least of the rounds, which is the least disturbed one."""
     base = min(one.cpu for one in next(iter(figures.values())))
-    print("CPU ms/sign-in (median)    ratio   p50 ms   p99 ms   sign-ins/s     MB")
+    print("CPU ms/sign-in (median)    ratio  database   p50 ms   p99 ms   sign-ins/s     MB")
     for name, each in figures.items():
         least, middle = min(one.cpu for one in each), statistics.median(one.cpu for one in each)
         p50, p99 = min(one.p50 for one in each), min(one.p99 for one in each)
+        database = min(one.database for one in each)
         rate, memory = max(one.rate for one in each), max(one.memory for one in each)
         print(
-            f"{least:14.3f} ({middle:6.3f}) {least / base:7.2f}x {p50:8.1f} {p99:8.1f} {rate:12.0f} "
+            f"{least:14.3f} ({middle:6.3f}) {least / base:7.2f}x {database:8.3f}  {p50:8.1f} {p99:8.1f} {rate:12.0f} "
             f"{memory:6.0f}  {NAMES[name]}"
         )
 

@@ -50,7 +50,7 @@ def main() -> None:
         figures: dict[int, list[float]] = {}
         for turn in range(options.rounds + 1):  # the first is a rehearsal
             for number, target in targets.items():
-                cpu, _, _ = acs.sign_in(target, target.prepare(options.count), 8)
+                (cpu,), _, _ = acs.sign_in(target, target.prepare(options.count), 8)
                 if turn:
                     figures.setdefault(number, []).append(cpu)
         base = min(figures[1])
