@@ -142,20 +142,18 @@ class SignOut:
         return await logout.answer(request, relay_state=callback.handle, done=done, now=now)
 
     async def _end(self, request: ProviderLogout, connection: str, now: datetime) -> bool:
-        """End what is named, once; False where the store did not let us."""
-        ended = 0
+        """End what is named, once; False where the store did not let us, and they may ask again."""
         try:
-            # No identifier holds a space: an assertion of the same id is another one.
-            await self._store.claim_assertion(request.issuer, f"logout {request.id}", request.until, now)
-            for name in request.names:
-                ended += await self._store.end_provider_sessions(
-                    connection,
-                    name,
-                    request.indexes,
-                    issued_at=request.issued_at,
-                    until=request.until,
-                    now=now,
-                )
+            ended = await self._store.end_provider_sessions(
+                connection,
+                request.names,
+                request.indexes,
+                # No identifier holds a space: an assertion of the same id is another one.
+                claim=(request.issuer, f"logout {request.id}"),
+                issued_at=request.issued_at,
+                until=request.until,
+                now=now,
+            )
         except StoreUnavailable as outage:
             log.warning("not ended", extra={"connection": connection, "code": outage.code})
             return False

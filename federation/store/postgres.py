@@ -43,10 +43,10 @@ _CONNECTING = 5.0  # seconds, each
 _WAITING_FOR_POOL = 5.0
 _STATEMENT = 10.0
 _POOL = 10  # connections of one worker
-# Taken with the row, held to the end of the transaction: see ``provider_sessions``.
+# Locks, held to the end of the transaction: see ``provider_sessions``.
 GATES = {
-    sql.ADD_PROVIDER_SESSION: "pg_advisory_xact_lock_shared",
-    sql.REMEMBER_LOGOUT: "pg_advisory_xact_lock",
+    sql.ADD_PROVIDER_SESSION: f"{sql.ADD_PROVIDER_SESSION}RETURNING pg_advisory_xact_lock_shared(:gate)",
+    sql.LOCK_NAME: "SELECT pg_advisory_xact_lock(:gate)",
 }
 CACHE_LIFE = timedelta(seconds=1)
 _CACHED = 10_000  # sessions
@@ -113,13 +113,11 @@ def _where(url: str) -> str:
 def numbered(statement: str) -> tuple[str, tuple[str, ...]]:
     """Return a statement of ``sql`` with ``$1``, ``$2`` for its names, and the names in that order."""
     names: dict[str, int] = {}
-    if gate := GATES.get(statement):
-        statement += f"RETURNING {gate}(:gate)"
 
     def number(match: re.Match[str]) -> str:
         return f"${names.setdefault(match[1], len(names) + 1)}"
 
-    return re.sub(r":([a-z_]+)", number, statement), tuple(names)
+    return re.sub(r":([a-z_]+)", number, GATES.get(statement, statement)), tuple(names)
 
 
 def _outage(error: Exception) -> StoreUnavailable:

@@ -1,18 +1,18 @@
 """Sessions under the names of an identity provider: kept, looked up, and ended from there.
 
 A name is stored as its hash alone. A logout and a sign-in of one name follow one another: on
-SQLite there is one writer; on PostgreSQL the first statement of each takes a lock of that name
-until its transaction ends (``postgres.GATES``), and only then does the next one look. So each
-session is either seen by the logout or sees it, and none slips between.
+SQLite there is one writer; on PostgreSQL each takes a lock of that name until its transaction
+ends (``postgres.GATES``), and only then looks. So each session is either seen by the logout or
+sees it, and none slips between.
 """
 
 from datetime import datetime
 
-from federation.errors import Check, SignInExpired
+from federation.errors import AssertionRefused, Check, SignInExpired
 from federation.identity import Decision, Session
 from federation.store import rows, sql
 from federation.store.rows import Steps, micros
-from federation.store.values import PROVIDER_INDEXES
+from federation.store.values import PROVIDER_INDEXES, PROVIDER_NAMES
 
 
 def keep(session: Session, decision: Decision, sealed: str, now: datetime) -> Steps[None]:
@@ -59,29 +59,43 @@ def find(token_hash: bytes, now: datetime) -> Steps[tuple[str, str] | None]:
 
 def end(
     connection: str,
-    name: str,
+    names: tuple[str, ...],
     indexes: tuple[str, ...],
     *,
+    claim: tuple[str, str],
     issued_at: datetime,
     until: datetime,
     now: datetime,
 ) -> Steps[tuple[bytes, ...]]:
-    """Remember the logout, then end what it names; return the token hashes of the live ones."""
-    if len(indexes) > PROVIDER_INDEXES:
-        raise ValueError("a logout names more sessions than it may")
-    name_hash = rows.digest(connection, name)
-    # In one order everywhere, so that two logouts at one moment do not wait for each other.
-    index_hashes = sorted({rows.digest(connection, name, index) for index in indexes})
-    times = {"issued_at": micros(issued_at), "kept_until": micros(until)}
-    for logout_hash in index_hashes or [name_hash]:
-        yield sql.REMEMBER_LOGOUT, {**times, "logout_hash": logout_hash, "gate": _gate(name_hash)}
-    whose = {"name_hash": name_hash, "now": micros(now)}
-    if not index_hashes:
-        return tuple(token_hash for (token_hash,) in (yield sql.END_PROVIDER_SESSIONS, whose))
+    """Claim the message, remember the logout, end what it names; return the live ones' token hashes.
+
+    Raises:
+        AssertionRefused: ``signin.replayed``.
+    """
+    # One text is a sequence of texts too, and would name nobody: its letters.
+    if isinstance(names, str) or isinstance(indexes, str):
+        raise ValueError("names and indexes are tuples of texts")  # noqa: TRY004  as every value that cannot be
+    if not 0 < len(names) <= PROVIDER_NAMES or len(indexes) > PROVIDER_INDEXES:
+        raise ValueError("a logout names nobody, or more than it may")
+    if not (yield sql.CLAIM_ASSERTION, {"claim_hash": rows.digest(*claim), "kept_until": micros(until)}):
+        raise AssertionRefused("signin.replayed", "this logout request has been accepted before")
+    # In one order everywhere, so that two logouts at one moment do not wait for each other: every
+    # lock before any row, and names and indexes sorted.
+    named = {rows.digest(connection, name): name for name in names}
+    for name_hash in sorted(named):
+        yield sql.LOCK_NAME, {"gate": _gate(name_hash)}
     ended: list[bytes] = []
-    for index_hash in index_hashes:
-        found = yield sql.END_PROVIDER_SESSION, {**whose, "index_hash": index_hash}
-        ended += (token_hash for (token_hash,) in found)
+    times = {"issued_at": micros(issued_at), "kept_until": micros(until)}
+    for name_hash, name in sorted(named.items()):
+        index_hashes = sorted({rows.digest(connection, name, index) for index in indexes})
+        for logout_hash in index_hashes or [name_hash]:
+            yield sql.REMEMBER_LOGOUT, {**times, "logout_hash": logout_hash}
+        whose = {"name_hash": name_hash, "now": micros(now)}
+        if not index_hashes:
+            ended += (token_hash for (token_hash,) in (yield sql.END_PROVIDER_SESSIONS, whose))
+        for index_hash in index_hashes:
+            found = yield sql.END_PROVIDER_SESSION, {**whose, "index_hash": index_hash}
+            ended += (token_hash for (token_hash,) in found)
     return tuple(ended)
 
 

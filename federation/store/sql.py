@@ -155,6 +155,9 @@ WHERE session.token_hash = :token_hash
   AND session.ended_at IS NULL AND session.idle_at > :now AND session.expires_at > :now
 """
 
+# Likewise; where there is one writer, there is nothing to lock.
+LOCK_NAME = "SELECT :gate"
+
 # Not IN: that would cost twice as much on SQLite.
 FIND_LOGOUT = """
 SELECT issued_at FROM provider_logout WHERE logout_hash = :name_hash AND kept_until > :now
@@ -162,7 +165,7 @@ UNION ALL
 SELECT issued_at FROM provider_logout WHERE logout_hash = :index_hash AND kept_until > :now
 """
 
-# Likewise. Of two that name the same, the later of each moment counts.
+# Of two that name the same, the later of each moment counts.
 REMEMBER_LOGOUT = """
 INSERT INTO provider_logout (logout_hash, issued_at, kept_until)
 VALUES (:logout_hash, :issued_at, :kept_until)

@@ -76,29 +76,35 @@ class Store(Protocol):
     async def end_provider_sessions(
         self,
         connection: str,
-        name: str,
+        names: tuple[str, ...],
         indexes: tuple[str, ...],
         *,
+        claim: tuple[str, str],
         issued_at: datetime,
         until: datetime,
         now: datetime,
     ) -> int:
-        """End the sessions that a provider's logout names, on every node within a second.
+        """End the sessions that a provider's logout names, on every node within a second; once.
 
         Remembered until ``until``, for those of its sessions that are opened later: see
-        ``open_session``.
+        ``open_session``. All of it is one transaction: a message that failed may come again.
 
         Args:
             connection: Through which the message came; sessions of others stay.
-            name: As in ``identity.ProviderSession``.
+            names: As in ``identity.ProviderSession``: the ways to write the one that is meant,
+                at least one, at most ``values.PROVIDER_NAMES``.
             indexes: Likewise; at most ``values.PROVIDER_INDEXES``. None at all means every
-                session of this name.
+                session of these names.
+            claim: Issuer and id of the message, as ``claim_assertion`` remembers them.
             issued_at: When the provider said so; a later authentication is not meant.
             until: Until when its assertions of before may arrive; the caller bounds it.
             now: UTC.
 
         Returns:
             How many were alive.
+
+        Raises:
+            AssertionRefused: ``signin.replayed``; nothing is ended.
         """
 
     async def find_metadata(self, connection: str) -> Metadata | None:

@@ -83,16 +83,17 @@ class Twin(ABC):
     async def end_provider_sessions(
         self,
         connection: str,
-        name: str,
+        names: tuple[str, ...],
         indexes: tuple[str, ...],
         *,
+        claim: tuple[str, str],
         issued_at: datetime,
         until: datetime,
         now: datetime,
     ) -> int:
         ended = await self._transact(
             lambda: provider_sessions.end(
-                connection, name, indexes, issued_at=issued_at, until=until, now=now
+                connection, names, indexes, claim=claim, issued_at=issued_at, until=until, now=now
             )
         )
         for token_hash in ended:

@@ -8,6 +8,7 @@ from typing import Literal
 RECORD_OCTETS = 16 * 1024  # of a record's sealed checks
 RECORD_DETAIL = 300  # characters
 PROVIDER_INDEXES = 100  # sessions that one logout message may name
+PROVIDER_NAMES = 8  # ways to write the one name in it
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,134 @@
+"""A provider's logout message: whom it names, that it counts once, and in which order rows are taken."""
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from databases import ask
+from test_store import MINUTE, NOW, SECOND, refusal
+from test_store_provider_sessions import ISSUED, NAME, SPELLINGS, UNTIL, living, message, sign_in, there
+
+from federation.errors import AssertionRefused
+from federation.identity import Authentication
+from federation.store import provider_sessions, sql
+from federation.store.store import Store, open_store
+from federation.store.values import PROVIDER_NAMES
+
+# Whom it names
+
+
+async def test_every_way_to_write_the_name_is_meant(store: Store) -> None:
+    for number, name in enumerate(SPELLINGS):
+        await sign_in(store, number, there(name=name, index=f"_s{number % 2}"))
+    await sign_in(store, 9, there(name=NAME + "9", index="_s1"))
+    assert await store.end_provider_sessions("adfs", SPELLINGS, ("_s1",), **message()) == 2
+    assert await living(store, 0, 1, 2, 3, 9) == [0, 2, 9]
+    assert await store.end_provider_sessions("adfs", (*SPELLINGS, NAME), (), **message()) == 2
+    assert await living(store, 0, 1, 2, 3, 9) == [9]
+    for name in SPELLINGS:
+        attempt = sign_in(store, 10, there(name=name, index="_s5"))
+        assert await refusal(attempt) == "signin.logged_out"
+
+
+NO_NAMES: list[tuple[Any, Any]] = [
+    # names                                          indexes
+    ((),                                             ()),
+    ("n",                                            ()),
+    (NAME,                                           ()),
+    ((NAME,),                                        "_s1"),
+    (tuple(map(str, range(PROVIDER_NAMES + 1))),     ()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("names", "indexes"), NO_NAMES)
+async def test_what_names_nobody_is_no_logout(store: Store, store_url: str, names: Any, indexes: Any) -> None:
+    await sign_in(store, 1, there())
+    with pytest.raises(ValueError, match="names"):
+        await store.end_provider_sessions("adfs", names, indexes, **message())
+    assert await living(store, 1) == [1]
+    for table in ("provider_logout", "claimed_assertion"):
+        assert await ask(store_url, f"SELECT count(*) FROM {table}") == [(0,)]  # noqa: S608
+
+
+# Once
+
+
+async def test_a_message_counts_once(store: Store, store_url: str) -> None:
+    one = message(until=NOW + MINUTE)
+    assert await store.end_provider_sessions("adfs", (NAME,), (), **one) == 0
+    await sign_in(store, 1, there(authentication=Authentication(instant=ISSUED + SECOND)))
+    before = await ask(store_url, "SELECT * FROM provider_logout")
+    for differs in ({}, {"issued_at": ISSUED + MINUTE, "until": UNTIL}):
+        again = store.end_provider_sessions("adfs", (NAME + "2", NAME), ("_s1",), **{**one, **differs})
+        with pytest.raises(AssertionRefused, match=r"^signin\.replayed: "):
+            await again
+    assert await ask(store_url, "SELECT * FROM provider_logout") == before
+    assert await living(store, 1) == [1]
+    await store.purge(NOW + MINUTE)
+    assert await ask(store_url, "SELECT * FROM claimed_assertion") == []
+
+
+async def test_of_twenty_of_one_message_one_counts(store: Store, store_url: str) -> None:
+    await sign_in(store, 1, there())
+    elsewhere = await open_store(store_url)
+    one = message()
+    answers = await asyncio.gather(
+        *(node.end_provider_sessions("adfs", SPELLINGS, (), **one) for node in [store, elsewhere] * 10),
+        return_exceptions=True,
+    )
+    assert answers.count(1) == 1
+    assert [one.code for one in answers if isinstance(one, AssertionRefused)] == ["signin.replayed"] * 19
+    await elsewhere.close()
+
+
+async def test_another_message_is_another_claim(store: Store) -> None:
+    one = message()
+    issuer, identifier = one["claim"]
+    await store.end_provider_sessions("adfs", (NAME,), (), **one)
+    for claim in ((issuer, identifier + " "), (issuer + "2", identifier), (identifier, issuer)):
+        assert await store.end_provider_sessions("adfs", (NAME,), (), **message(claim=claim)) == 0
+    await store.claim_assertion(issuer, "_1", UNTIL, NOW)
+
+
+# In one order
+
+
+def statements(names: tuple[str, ...], indexes: tuple[str, ...]) -> list[tuple[str, Any]]:
+    """Every statement of a logout, in order; none but the claim is answered by a row."""
+    steps, asked = provider_sessions.end("adfs", names, indexes, **message()), []
+    with suppress(StopIteration):
+        asked.append(next(steps))
+        while True:
+            asked.append(steps.send([(b"",)] if len(asked) == 1 else []))
+    return asked
+
+
+def test_logouts_at_one_moment_take_their_rows_in_one_order() -> None:
+    indexes = tuple(f"_s{number}" for number in range(50))
+    asked = statements(SPELLINGS, indexes)
+    assert [one[0] for one in asked[1:6]] == [*[sql.LOCK_NAME] * 4, sql.REMEMBER_LOGOUT]
+    hashes = [values["logout_hash"] for statement, values in asked if statement == sql.REMEMBER_LOGOUT]
+    assert len(hashes) == 4 * 50
+    for name in range(4):
+        assert hashes[name * 50 : name * 50 + 50] == sorted(hashes[name * 50 : name * 50 + 50])
+    assert statements(SPELLINGS[::-1], indexes[::-1])[1:] == asked[1:]
+
+
+async def test_logouts_of_one_name_at_one_moment_never_wait_for_each_other(postgres_url: str) -> None:
+    store = await open_store(postgres_url)
+    for number in range(10):
+        await sign_in(store, number, there(index=f"_s{number}"))
+    named = [tuple(f"_s{number}" for number in range(start, 10)) for start in range(10)]
+    for _ in range(5):
+        await asyncio.gather(
+            *(
+                store.end_provider_sessions("adfs", SPELLINGS[::turn], one, **message())
+                for one in named
+                for turn in (1, -1)
+            )
+        )
+    await store.close()
+    assert await ask(
+        postgres_url, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+    ) == [(0,)]
