@@ -194,8 +194,8 @@ def show(figures: dict[str, list[Figures]]) -> None:
         database = min(one.database for one in each)
         rate, memory = max(one.rate for one in each), max(one.memory for one in each)
         print(
-            f"{least:14.3f} ({middle:6.3f}) {least / base:7.2f}x {database:8.3f}  {p50:8.1f} {p99:8.1f} {rate:12.0f} "
-            f"{memory:6.0f}  {NAMES[name]}"
+            f"{least:14.3f} ({middle:6.3f}) {least / base:7.2f}x {database:8.3f}  {p50:8.1f} "
+            f"{p99:8.1f} {rate:12.0f} {memory:6.0f}  {NAMES[name]}"
         )
 
 
