@@ -31,8 +31,10 @@ _FEW_ATTRIBUTES = 512  # in all: too few to cost anything wherever they stand
 _NAMESPACES = 32  # in scope at a signed element: canonicalization copies them, at quadratic cost
 _SMALL = 16 * 1024  # octets in which namespaces cannot cost much
 _DECLARATIONS = 800  # times the tags allowed: canonicalization looks through what is in scope at every tag
+_FEW_DECLARATIONS = 100  # times the tags allowed: below it they may stand wherever they like
+_NESTED = 64  # declarations in scope, where there are more
 _MANY = 4_000  # tags: from there on they stand at few levels, because every tag is looked up through all
-_TOO_DEEP = etree.XPath(f"boolean({'/*' * 33})")
+_TOO_DEEP = etree.XPath(f"boolean({'/*' * 25})")
 # Canonicalization writes a name again at every element that uses it: 100 kB of it become gigabytes. Also
 # read from the octets, where a declaration has one spelling.
 _LONG_NAMESPACE = re.compile(rb"""xmlns(?::[^\s:="'<>]*)?\s*=\s*(?:"[^"]{257}|'[^']{257})""")
@@ -123,10 +125,12 @@ def parse(document: bytes, *, octets: int, elements: int) -> Element:
     """
     if len(document) > octets:
         refuse("saml.too_large")
-    _read_octets(document, elements)
+    tags, declarations = _read_octets(document, elements)
     root = reparse(document)
-    if len(document) > _SMALL and document.count(b"<") > _MANY and _TOO_DEEP(root):
+    if tags > _MANY and _TOO_DEEP(root):
         refuse("saml.limits")
+    if tags * declarations > _FEW_DECLARATIONS * elements:
+        _require_flat_namespaces(root)
     _require_plain_ids(root, document)
     return root
 
@@ -143,7 +147,8 @@ def reparse(document: bytes) -> Element:
         refuse("saml.not_xml")
 
 
-def _read_octets(document: bytes, elements: int) -> None:
+def _read_octets(document: bytes, elements: int) -> tuple[int, int]:
+    """Return how many tags and declarations there are; of a small document, which is not counted, 0."""
     body = document.removeprefix(b"\xef\xbb\xbf")
     declaration = _DECLARATION.match(body)
     try:
@@ -160,20 +165,28 @@ def _read_octets(document: bytes, elements: int) -> None:
         refuse("saml.processing_instruction")
     if len(body) > 4 * elements and body.count(b"<") > elements:  # the shortest one has four octets
         refuse("saml.limits")
-    if len(body) > _SMALL:
-        _require_cheap_namespaces(body, elements)
+    return _count(body, elements) if len(body) > _SMALL else (0, 0)
 
 
-def _require_cheap_namespaces(body: bytes, elements: int) -> None:
+def _count(body: bytes, elements: int) -> tuple[int, int]:
     """Bound what canonicalization would cost before a digest tells that the content is not theirs.
 
     A signature that holds proves nothing here: it may be taken from any message of theirs, even
     from signed metadata, and stand over content of an attacker's.
     """
-    if body.count(b"<") * body.count(b"xmlns") > _DECLARATIONS * elements:
+    tags, declarations = body.count(b"<"), body.count(b"xmlns")
+    if tags * declarations > _DECLARATIONS * elements or _LONG_NAMESPACE.search(body):
         refuse("saml.limits")
-    if _LONG_NAMESPACE.search(body):
-        refuse("saml.limits")
+    return tags, declarations
+
+
+def _require_flat_namespaces(root: Element) -> None:
+    """Declarations may be many side by side, as at each AttributeValue, but not inside each other."""
+    scope = 0
+    for event, _ in etree.iterwalk(root, events=("start-ns", "end-ns")):
+        scope += 1 if event == "start-ns" else -1
+        if scope > _NESTED:
+            refuse("saml.limits")
 
 
 def _require_plain_ids(root: Element, document: bytes) -> None:
