@@ -50,7 +50,7 @@ _DIGEST: Final = DS + "DigestMethod"
 _MGF: Final = f"{{{_ENC11}}}MGF"
 # What may say whose key it is. Our own keys are tried, whatever it says.
 _HINTS: Final = frozenset({DS + "X509Data", DS + "KeyName", DS + "KeyValue"})
-_BEHIND_KEY: Final = (
+_BEHIND_KEY: Final[tuple[list[str], ...]] = (
     [],
     [_REFERENCE_LIST],
     [XENC + "CarriedKeyName"],
