@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest_plugins = ["databases", "providers", "strictness"]
+pytest_plugins = ["chromium", "databases", "providers", "strictness"]
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,8 @@
 $path = urldecode(parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH));
 $base = '/simplesaml/';
 $root = '/usr/share/simplesamlphp/www/';
-if (strncmp($path, $base, strlen($base)) === 0) {
+$types = ['css' => 'text/css', 'js' => 'text/javascript', 'png' => 'image/png', 'svg' => 'image/svg+xml'];
+if (strncmp($path, $base, strlen($base)) === 0 && strpos($path, '..') === false) {
     $inside = substr($path, strlen($base)) ?: 'index.php';
     if (preg_match('#^(.*?\.php)(/.*)?$#', $inside, $parts) && is_file($root . $parts[1])) {
         $_SERVER['SCRIPT_NAME'] = $base . $parts[1];
@@ -14,7 +15,13 @@ if (strncmp($path, $base, strlen($base)) === 0) {
         require $root . $parts[1];
         return true;
     }
+    $type = $types[pathinfo($inside, PATHINFO_EXTENSION)] ?? '';
+    if ($type && is_file($root . $inside)) { // its scripts post forms by themselves
+        header("Content-Type: $type");
+        readfile($root . $inside);
+        return true;
+    }
 }
-http_response_code(404); // style sheets and scripts too: the login form works without them
+http_response_code(404);
 echo "not found\n";
 return true;
