@@ -63,7 +63,7 @@ async def test_any_document_comes_back(store: Store, document: str) -> None:
 async def test_what_a_server_says_in_its_headers_does_no_harm(store: Store) -> None:
     odd = replace(FIRST, etag="a\0b\ud800", last_modified="\0")
     assert await store.keep_metadata(odd, ("a\0\ud800",), NOW, previous="")
-    await store.note_checked("adfs", "a\0b\ud800", "\0", NOW)
+    await store.note_checked("adfs", "a\0b\ud800", "\0", NOW, digest=odd.digest)
     found = await store.find_metadata("adfs")
     assert found == replace(FIRST, etag="a\ufffdb\ufffd", last_modified="\ufffd")
     assert (await store.metadata_changes("adfs", 1))[0].changes == ("a\0\ud800",)
@@ -89,7 +89,8 @@ async def test_compared_with_another_document_it_is_not_kept(kept: Store, previo
 async def test_what_nobody_keeps_is_not_replaced_or_held(store: Store, previous: str) -> None:
     assert not await store.hold_metadata(SECOND_ONE, NEW_KEY, LATER, previous=previous)
     assert not await store.keep_metadata(SECOND_ONE, NEW_KEY, LATER, previous="d1")
-    await store.note_checked("adfs", "e", "m", NOW)
+    assert await store.may_fetch("adfs", NOW, PAUSE)
+    await store.note_checked("adfs", "e", "m", NOW, digest=previous)
     assert await store.find_metadata("adfs") is None
     assert await store.metadata_changes(None, 100) == ()
 
@@ -111,9 +112,16 @@ async def test_of_twenty_that_fetched_at_once_one_records_it(store: Store, previ
 
 async def test_a_check_is_noted_of_its_connection_alone(kept: Store) -> None:
     await kept.keep_metadata(replace(FIRST, connection="okta"), (), NOW, previous="")
-    await kept.note_checked("adfs", '"e9"', "", LATER)
+    await kept.note_checked("adfs", '"e9"', "", LATER, digest=FIRST.digest)
     assert await kept.find_metadata("adfs") == replace(FIRST, etag='"e9"', last_modified="", checked_at=LATER)
     assert await kept.find_metadata("okta") == replace(FIRST, connection="okta")
+
+
+@pytest.mark.parametrize("digest", ["d1", "", "D2", "d2 "])
+async def test_a_check_of_another_document_is_not_noted(kept: Store, digest: str) -> None:
+    await kept.keep_metadata(SECOND_ONE, NEW_KEY, LATER, previous="d1")  # by another node, meanwhile
+    await kept.note_checked("adfs", '"of the first"', "", LATER + MINUTE, digest=digest)
+    assert await kept.find_metadata("adfs") == SECOND_ONE
 
 
 @pytest.mark.parametrize("differs", [{"connection": ""}, {"document": ""}, {"digest": ""}])

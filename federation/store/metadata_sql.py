@@ -54,7 +54,7 @@ RETURNING connection
 
 NOTE_CHECKED = """
 UPDATE provider_metadata SET etag = :etag, last_modified = :last_modified, checked_at = :checked_at
-WHERE connection = :connection AND digest <> ''
+WHERE connection = :connection AND digest = :digest AND digest <> ''
 """
 
 # Who asked in the far future had a wrong clock; it may not keep the others from asking.

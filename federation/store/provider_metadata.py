@@ -30,9 +30,11 @@ def may_fetch(connection: str, now: datetime, pause: timedelta) -> Steps[bool]:
     return bool((yield sql.MAY_FETCH, {"connection": connection, **asked}))
 
 
-def note_checked(connection: str, etag: str, last_modified: str, now: datetime) -> Steps[None]:
-    """Note when it was asked, and what to ask with next."""
-    yield sql.NOTE_CHECKED, _checked(connection, etag, last_modified, now)
+def note_checked(
+    connection: str, etag: str, last_modified: str, now: datetime, *, digest: str
+) -> Steps[None]:
+    """Note when it was asked, and what to ask with next: of this document, and of no other."""
+    yield sql.NOTE_CHECKED, _checked(connection, etag, last_modified, now) | {"digest": digest}
 
 
 def keep(metadata: Metadata, changes: tuple[str, ...], now: datetime, *, previous: str) -> Steps[bool]:
@@ -63,8 +65,8 @@ def hold(metadata: Metadata, changes: tuple[str, ...], now: datetime, *, previou
         return False
     seen, seen_changes, held_at, rejected = found[0]
     if metadata.digest in {seen, rejected, previous}:
-        checked = _checked(metadata.connection, metadata.etag, metadata.last_modified, now)
-        yield sql.NOTE_CHECKED, checked
+        checked = metadata.connection, metadata.etag, metadata.last_modified, now
+        yield from note_checked(*checked, digest=previous)
         return False
     lines = _lines(changes)
     known = bool(seen) and lines == seen_changes

@@ -197,7 +197,11 @@ class Published:
         answer = await self._request(known)
         if known is not None and answer.status == _NOT_MODIFIED:
             await self._store.note_checked(
-                self._name, answer.etag or known.etag, answer.last_modified or known.last_modified, now
+                self._name,
+                answer.etag or known.etag,
+                answer.last_modified or known.last_modified,
+                now,
+                digest=known.digest,
             )
             return await self._settle(now, Outcome("same", ()))
         if answer.status != _OK:
@@ -260,7 +264,9 @@ class Published:
             again = replace(known, etag=answer.etag, last_modified=answer.last_modified, checked_at=now)
             await self._store.keep_metadata(again, (), now, previous=known.digest)
         else:
-            await self._store.note_checked(self._name, answer.etag, answer.last_modified, now)
+            await self._store.note_checked(
+                self._name, answer.etag, answer.last_modified, now, digest=known.digest
+            )
 
     async def _settle(self, now: datetime, outcome: Outcome) -> Outcome:
         """Take what is in force now, whoever put it there."""
