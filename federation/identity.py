@@ -45,6 +45,18 @@ class Subject:
         return hashlib.sha256(self.key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class StableId:
+    """What an IdP calls a person for good. Ids of two kinds say nothing about each other."""
+
+    kind: str  # the names of the attributes that hold it, injective
+    value: str = field(repr=False)  # likewise
+
+    def __post_init__(self) -> None:
+        if not self.kind or not self.value:
+            raise ValueError("a StableId has a kind and a value; what is absent is None")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authentication:
     """How and when the person proved themselves at the IdP."""
@@ -96,9 +108,7 @@ class VerifiedAssertion:
     subject_email: str = ""  # the subject where its format says it is an e-mail address
     email_verified: bool | None = None  # None: the IdP did not say, which is not "yes"
     authentication: Authentication
-    stable_id: str = field(
-        default="", repr=False
-    )  # of the person at the IdP, beside a subject that may not be
+    stable_id: StableId | None = None  # of the person at the IdP, beside a subject that may not be
     provider_session: ProviderSession | None = None
     checks: tuple[Check, ...]
     seal: InitVar[_Seal]
@@ -139,9 +149,7 @@ class Identity:
     groups: Groups
     attributes: Mapping[str, tuple[str, ...]]  # the connection's map applied; the rest by its own name
     authentication: Authentication
-    stable_id: str = field(
-        default="", repr=False
-    )  # "" where none was sent; the same person keeps it for good
+    stable_id: StableId | None = None  # None where none was sent; the same person keeps it for good
     provider_session: ProviderSession | None = None  # what ends it there
 
 

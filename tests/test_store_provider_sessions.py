@@ -19,7 +19,7 @@ from test_store import (
     someone,
 )
 
-from federation.identity import Decision, ProviderSession, Session
+from federation.identity import Decision, ProviderSession, Session, StableId
 from federation.store import provider_sessions, verbs
 from federation.store.rows import Steps, micros
 from federation.store.store import Store, open_store
@@ -81,7 +81,7 @@ async def test_the_sealed_words_come_back_with_a_live_session_alone(store: Store
 
 
 async def test_no_name_is_kept_in_clear(store: Store, store_url: str) -> None:
-    await sign_in(store, 1, there(stable_id="object-guid"))
+    await sign_in(store, 1, there(stable_id=StableId("kind", "object-guid")))
     await log_out(store, "_s2")
     await log_out(store)
     for table in ("provider_session", "provider_logout", "session", "account", "role_grant"):
@@ -185,7 +185,9 @@ async def test_a_logout_may_name_so_many_and_no_more(store: Store, store_url: st
 async def test_a_failure_half_way_keeps_no_name(store: Store, store_url: str) -> None:
     await store.keep_record(NEW.record)
     with pytest.raises(Exception, match=r"(?i)unique|duplicate"):  # the record's reference is taken
-        await store.open_session(there(stable_id="a"), replace(NEW, provider_sealed=SEALED), NOW)
+        await store.open_session(
+            there(stable_id=StableId("kind", "a")), replace(NEW, provider_sealed=SEALED), NOW
+        )
     assert await ask(store_url, "SELECT count(*) FROM provider_session") == [(0,)]
     assert await ask(store_url, "SELECT count(*) FROM account") == [(0,)]
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from json.encoder import encode_basestring
 from typing import Final, NamedTuple
 
-from federation.identity import Subject, parse_email
+from federation.identity import StableId, Subject, parse_email
 from federation.saml.expected import Expected
 from federation.saml.messages import TARGETED_IDS, Message, NameId
 from federation.saml.xml import EMAIL_ADDRESS
@@ -200,23 +200,23 @@ def _write(parts: Sequence[str]) -> str:
     return f"[{','.join(map(encode_basestring, parts))}]"
 
 
-def stable_id(message: Message, want: Expected) -> str:
+def stable_id(message: Message, want: Expected) -> StableId | None:
     """Return what the IdP calls the person for good, beside a NameID that may be given to another.
 
-    The first set of attributes that is sent whole, with its names; "" where there is none, or
-    where attributes are what keys the person.
+    The first set of attributes that is sent whole; None where there is none, or where
+    attributes are what keys the person.
     """
     sent = message.assertion.attributes
     if not want.terms.stable_attributes or isinstance(_keyed_by_attributes(message, want), Subject):
-        return ""
+        return None
     for names in want.terms.stable_attributes:
         if not all(map(sent.get, names)):
             continue
         values = [_one_value(name, message, want) for name in names]
         whole = [one.text for one in values if isinstance(one, _Value)]
         if len(whole) == len(names):
-            return _write([*names, *whole])
-    return ""
+            return StableId(_write(names), _write(whole))
+    return None
 
 
 def provider_name(name: NameId, issuer: str) -> str:

@@ -52,13 +52,14 @@ FIND_PERSON_KEYS = """
 SELECT wrapped FROM person_key WHERE person = :person ORDER BY created_at DESC, ring_key
 """
 
-# Locks the account of a known person first, so that their sign-ins follow one another.
+# Locks the account of a known person first, so that their sign-ins follow one another. A stable
+# id is added where there is none of its kind; whether it is the one that stands, the row tells.
 UPDATE_ACCOUNT = """
 UPDATE account SET subject_key = :subject_key, connection = :connection, email = :email,
   given_name = :given_name, family_name = :family_name, display_name = :display_name, signed_in_at = :now,
-  stable_hash = CASE WHEN length(stable_hash) = 0 THEN :stable_hash ELSE stable_hash END
+  stable_ids = CASE WHEN stable_ids LIKE :any_of_kind THEN stable_ids ELSE stable_ids || :stable_id END
 WHERE organization_id = :organization_id AND person = :person
-RETURNING user_id, stable_hash
+RETURNING user_id, stable_ids
 """
 
 ADD_USER = """
@@ -67,14 +68,37 @@ INSERT INTO "user" (id, created_at) VALUES (:user_id, :now)
 
 # Two sign-ins of one new person at one moment: the second waits, and is told the first one's user.
 ADD_ACCOUNT = """
-INSERT INTO account (organization_id, person, subject_key, stable_hash, user_id, connection, email,
-  given_name, family_name, display_name, created_at, signed_in_at)
-VALUES (:organization_id, :person, :subject_key, :stable_hash, :user_id, :connection, :email,
-  :given_name, :family_name, :display_name, :now, :now)
+INSERT INTO account (organization_id, person, subject_key, stable_ids, user_id, connection, email,
+  given_name, family_name, display_name, created_at, signed_in_at, released_at)
+VALUES (:organization_id, :person, :subject_key, :stable_id, :user_id, :connection, :email,
+  :given_name, :family_name, :display_name, :now, :now, 0)
 ON CONFLICT (organization_id, person) DO UPDATE SET signed_in_at = excluded.signed_in_at,
-  stable_hash = CASE WHEN length(account.stable_hash) = 0 THEN excluded.stable_hash
-    ELSE account.stable_hash END
-RETURNING user_id, stable_hash
+  stable_ids = CASE WHEN account.stable_ids LIKE :any_of_kind THEN account.stable_ids
+    ELSE account.stable_ids || excluded.stable_ids END
+RETURNING user_id, stable_ids
+"""
+
+# Of the account that the refused sign-in met: not one that came into being or was released since.
+FORGET_STABLE_IDS = """
+UPDATE account SET stable_ids = '', released_at = :now
+WHERE organization_id = :organization_id AND person = :person
+  AND created_at <= :refused_at AND released_at <= :refused_at
+RETURNING user_id, email
+"""
+
+# Likewise.
+DETACH_ACCOUNT = """
+UPDATE account SET person = :detached, released_at = :now
+WHERE organization_id = :organization_id AND person = :person
+  AND created_at <= :refused_at AND released_at <= :refused_at
+RETURNING user_id, email
+"""
+
+END_SESSIONS_OF = """
+UPDATE session SET ended_at = :now, idle_at = :now
+WHERE organization_id = :organization_id AND user_id = :user_id
+  AND ended_at IS NULL AND idle_at > :now AND expires_at > :now
+RETURNING token_hash
 """
 
 DROP_USER = """

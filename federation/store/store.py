@@ -9,7 +9,7 @@ from typing import Protocol
 
 from federation.errors import ConfigurationError
 from federation.identity import Decision, Session
-from federation.store.values import Metadata, MetadataChange, NewSession, Pending, Record
+from federation.store.values import Metadata, MetadataChange, NewSession, Pending, Record, Released
 
 
 class Store(Protocol):
@@ -52,10 +52,36 @@ class Store(Protocol):
         sign-ins of the same new person at one moment make one user.
 
         Raises:
-            PolicyRefused: ``identity.subject_recycled``: this Subject came with another stable
-                id before. One that says none is let through, and the one seen first stays.
+            PolicyRefused: ``identity.subject_recycled``: this Subject came with another stable id
+                of this kind before. One that says none, or none of a kind seen before, is let
+                through; of each kind the one seen first stays, however long it is not sent.
             SignInExpired: ``signin.logged_out``: the provider has ended this session of theirs
                 since the authentication, or since we know not when.
+        """
+
+    async def forget_stable_ids(
+        self, organization: str, person: str, *, refused_at: datetime, now: datetime
+    ) -> Released | None:
+        """Forget every stable id of a Subject's account: those that come next are kept.
+
+        Args:
+            organization: In which the account is.
+            person: ``Subject.person``.
+            refused_at: When the sign-in was refused that is the reason.
+            now: UTC.
+
+        Returns:
+            None where there is no account of this Subject, or only one that has come into
+            being or was released since: the refusal says nothing about it.
+        """
+
+    async def detach_account(
+        self, organization: str, person: str, *, refused_at: datetime, now: datetime
+    ) -> Released | None:
+        """Part a Subject from its account and end the sessions: its next sign-in makes a new user.
+
+        User, grants and profile stay, reachable by no sign-in. Arguments and None as
+        ``forget_stable_ids``.
         """
 
     async def find_session(self, token_hash: bytes, now: datetime) -> Session | None:
@@ -113,8 +139,13 @@ class Store(Protocol):
     async def may_fetch(self, connection: str, now: datetime, pause: timedelta) -> bool:
         """Tell whether to fetch it now: one caller on any node, at most once in each pause."""
 
-    async def note_checked(self, connection: str, etag: str, last_modified: str, now: datetime) -> None:
-        """Note that the provider still publishes what it did."""
+    async def note_checked(
+        self, connection: str, etag: str, last_modified: str, now: datetime, *, digest: str
+    ) -> None:
+        """Note that the provider still publishes the document of this digest, if that is still in force.
+
+        Otherwise the headers belong to a document that another node has put aside meanwhile.
+        """
 
     async def keep_metadata(
         self, metadata: Metadata, changes: tuple[str, ...], now: datetime, *, previous: str

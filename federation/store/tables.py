@@ -85,9 +85,11 @@ class Account(Row, table=True):
     __table_args__ = (Index(None, "organization_id", "email"), ForeignKeyConstraint(["user_id"], ["user.id"]))
 
     organization_id: str = Field(primary_key=True, sa_type=Text)
-    person: str = Field(primary_key=True, sa_type=Text)  # Subject.person: fits any index
+    person: str = Field(
+        primary_key=True, sa_type=Text
+    )  # Subject.person: fits any index; of none, once detached
     subject_key: str = Field(sa_type=Text)  # Subject.key
-    stable_hash: bytes = Field(sa_type=LargeBinary)  # of the stable id seen first, empty if none was
+    stable_ids: str = Field(sa_type=Text)  # of each kind the one seen first, as hashes
     user_id: str = Field(sa_type=Text, index=True)
     connection: str = Field(sa_type=Text)  # through which they came last
     email: str = Field(sa_type=Text)  # indexed, never unique: an attribute, not a key
@@ -96,6 +98,7 @@ class Account(Row, table=True):
     display_name: str = Field(sa_type=Text)
     created_at: int = Field(sa_type=BigInteger)
     signed_in_at: int = Field(sa_type=BigInteger)
+    released_at: int = Field(sa_type=BigInteger)  # when it was detached, or its stable ids forgotten; else 0
 
 
 class RoleGrant(Row, table=True):

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 
 from federation.errors import StoreUnavailable
 from federation.identity import Decision, Session
-from federation.store import migration, provider_metadata, provider_sessions, verbs
+from federation.store import accounts, migration, provider_metadata, provider_sessions, verbs
 from federation.store.rows import Result, Steps
-from federation.store.values import Metadata, MetadataChange, NewSession, Pending, Record
+from federation.store.values import Metadata, MetadataChange, NewSession, Pending, Record, Released
 
 Verb = Callable[[], Steps[Result]]  # made anew for every attempt
 
@@ -63,6 +63,26 @@ class Twin(ABC):
         self._ended(new.ended_token_hash)
         return session
 
+    async def forget_stable_ids(
+        self, organization: str, person: str, *, refused_at: datetime, now: datetime
+    ) -> Released | None:
+        return await self._decide(
+            lambda: accounts.forget_stable_ids(organization, person, refused_at=refused_at, now=now)
+        )
+
+    async def detach_account(
+        self, organization: str, person: str, *, refused_at: datetime, now: datetime
+    ) -> Released | None:
+        done = await self._transact(
+            lambda: accounts.detach(organization, person, refused_at=refused_at, now=now)
+        )
+        if done is None:
+            return None
+        released, ended = done
+        for token_hash in ended:
+            self._ended(token_hash)
+        return released
+
     async def sessions_of(self, user_id: str, organization: str, now: datetime) -> tuple[Session, ...]:
         return await self._read(lambda: verbs.sessions_of(user_id, organization, now))
 
@@ -109,8 +129,12 @@ class Twin(ABC):
     async def may_fetch(self, connection: str, now: datetime, pause: timedelta) -> bool:
         return await self._decide(lambda: provider_metadata.may_fetch(connection, now, pause))
 
-    async def note_checked(self, connection: str, etag: str, last_modified: str, now: datetime) -> None:
-        await self._decide(lambda: provider_metadata.note_checked(connection, etag, last_modified, now))
+    async def note_checked(
+        self, connection: str, etag: str, last_modified: str, now: datetime, *, digest: str
+    ) -> None:
+        await self._decide(
+            lambda: provider_metadata.note_checked(connection, etag, last_modified, now, digest=digest)
+        )
 
     async def keep_metadata(
         self, metadata: Metadata, changes: tuple[str, ...], now: datetime, *, previous: str

@@ -66,6 +66,15 @@ class NewSession:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Released:
+    """The account that an operator let go of a Subject, or of its stable ids."""
+
+    user_id: str
+    email: str  # as their provider sent it last
+    sessions: int = 0  # live ones that ended
+
+
+@dataclass(frozen=True, kw_only=True)
 class Metadata:
     """What one identity provider publishes: the document in force, and one that waits for approval.
 

@@ -9,9 +9,9 @@ driver makes it so.
 import json
 from datetime import datetime, timedelta
 
-from federation.errors import AssertionRefused, Check, PolicyRefused, SignInExpired
+from federation.errors import AssertionRefused, SignInExpired
 from federation.identity import Decision, Session, User
-from federation.store import provider_sessions, rows, sql
+from federation.store import accounts, provider_sessions, rows, sql
 from federation.store.rows import Steps, micros, new_id, storable
 from federation.store.values import NewSession, Pending, Record
 
@@ -115,7 +115,7 @@ def open_session(decision: Decision, new: NewSession, now: datetime) -> Steps[Se
         SignInExpired: ``signin.logged_out``.
     """
     who = decision.identity
-    user_id = yield from _enter(decision, now)
+    user_id = yield from accounts.enter(decision, now)
     place = {"organization_id": who.organization, "user_id": user_id, "connection": who.connection}
     yield sql.DROP_GRANTS, place
     for grant in dict.fromkeys(decision.grants):
@@ -144,46 +144,6 @@ def open_session(decision: Decision, new: NewSession, now: datetime) -> Steps[Se
     yield sql.FINISH_PENDING, {"handle_hash": rows.digest(new.handle), "session_id": session.id}
     yield from keep_record(new.record)
     return session
-
-
-def _enter(decision: Decision, now: datetime) -> Steps[str]:
-    """Return the user of this Subject in this organization, made if they are new.
-
-    The stable id seen first stays with the account. Another one under the same Subject is
-    another person, whom a recycled address or name has come to.
-    """
-    who = decision.identity
-    key = who.subject.key
-    stable_hash = rows.digest(who.organization, key, who.stable_id) if who.stable_id else b""
-    account = {
-        "organization_id": who.organization,
-        "person": who.subject.person,
-        "subject_key": storable(key),
-        "stable_hash": stable_hash,
-        "connection": who.connection,
-        "email": storable(who.email),
-        "given_name": storable(who.given_name),
-        "family_name": storable(who.family_name),
-        "display_name": storable(who.display_name),
-        "now": micros(now),
-    }
-    for known, kept_hash in (yield sql.UPDATE_ACCOUNT, account):
-        _same_person(decision, stable_hash, kept_hash)
-        return str(known)
-    fresh = {"user_id": new_id(now), "now": micros(now)}
-    yield sql.ADD_USER, fresh
-    ((user_id, kept_hash),) = yield sql.ADD_ACCOUNT, account | fresh
-    _same_person(decision, stable_hash, kept_hash)
-    if user_id != fresh["user_id"]:  # another sign-in of theirs was first
-        yield sql.DROP_USER, fresh
-    return str(user_id)
-
-
-def _same_person(decision: Decision, stable_hash: bytes, kept_hash: bytes) -> None:
-    if stable_hash and stable_hash != kept_hash:
-        said = "this subject came with another stable id before: its address or name was given to another"
-        check = Check("identity.subject_recycled", said)
-        raise PolicyRefused("identity.subject_recycled", said, (*decision.checks, check))
 
 
 def _session(user_id: str, decision: Decision, new: NewSession, now: datetime) -> Session:

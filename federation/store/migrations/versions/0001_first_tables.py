@@ -133,7 +133,7 @@ def upgrade() -> None:
         sa.Column("organization_id", sa.Text(), nullable=False),
         sa.Column("person", sa.Text(), nullable=False),
         sa.Column("subject_key", sa.Text(), nullable=False),
-        sa.Column("stable_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("stable_ids", sa.Text(), nullable=False),
         sa.Column("user_id", sa.Text(), nullable=False),
         sa.Column("connection", sa.Text(), nullable=False),
         sa.Column("email", sa.Text(), nullable=False),
@@ -142,6 +142,7 @@ def upgrade() -> None:
         sa.Column("display_name", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("signed_in_at", sa.BigInteger(), nullable=False),
+        sa.Column("released_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_account_user_id")),
         sa.PrimaryKeyConstraint("organization_id", "person", name=op.f("pk_account")),
     )
