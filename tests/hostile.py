@@ -183,22 +183,37 @@ def _borrowed() -> Iterator[tuple[str, str, str]]:
             yield f"{name}, {place}", "saml.digest saml.limits", genuine.replace(before, inner + before)
         genuine = response(sign=sign, namespaces=XS, prefixes="xs").decode()
         room = MESSAGE_OCTETS - len(genuine.encode()) - 8_000
-        for each, use in product((1, 4, 8, 30), (False, True)):
-            levels = _levels(each, use=use)
+        for (depth, each), use in product(_DEPTHS, (False, True)):
+            levels = _levels(depth, each, use=use)
             for leaf in ("<a/>", "<a xs:b=''/>", "<xs:a/>"):
-                inner = levels.replace(HERE, fill(leaf, room - len(levels), most=19_000))
-                name = f"{each} {'used' if use else 'declared'} at each of 230 levels, then {leaf}, {place}"
+                inner = levels.replace(
+                    HERE, fill(leaf, room - len(levels), most=19_000 if depth < 33 else 3_200)
+                )
+                name = (
+                    f"{each} {'used' if use else 'declared'} at each of {depth} levels, then {leaf}, {place}"
+                )
                 yield name, "saml.digest saml.limits", genuine.replace(before, inner + before)
 
 
-def _levels(each: int, *, use: bool) -> str:
-    """Declare that many namespaces at each of many levels; where ``use`` is, a name of each."""
+_DEPTHS = (
+    (20, 2),
+    (20, 30),
+    (60, 60),
+    (100, 30),
+    (230, 1),
+    (230, 4),
+    (230, 16),
+)  # levels, namespaces of each
+
+
+def _levels(depth: int, each: int, *, use: bool) -> str:
+    """Declare that many namespaces at each level; where ``use`` is, a name of each stands there too."""
 
     def opening(level: int) -> str:
         numbers = range(level * each, (level + 1) * each)
         return "<a" + "".join(f" xmlns:d{n}='u:{n}'" + f" d{n}:b=''" * use for n in numbers) + ">"
 
-    return nested(opening, "</a>", 230, HERE)
+    return nested(opening, "</a>", depth, HERE)
 
 
 def _encrypted() -> Iterator[tuple[str, str, str]]:
