@@ -1,0 +1,60 @@
+"""`federation keys`: which of our key pairs are there, and the exchange of them."""
+
+from typing import Annotated
+
+import typer
+
+from federation.commands.terminal import (
+    FOUND,
+    ConfigOption,
+    JsonOption,
+    group,
+    harmless,
+    loaded,
+    plain_errors,
+    show,
+)
+
+commands = group("The key pair that signs and decrypts.")
+
+
+@commands.command("status", epilog="Examples:  federation keys status   ·   federation keys status --json")
+def keys_status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Tell which of our key pairs are there and what comes next; exit 1 if a step was cut off."""
+    with plain_errors():
+        from federation.operator import keys
+
+        stands = keys.status(loaded(config))
+    if as_json:
+        show(stands.as_json())
+    else:
+        print(harmless("\n".join(stands.lines())))
+    raise typer.Exit(FOUND if stands.unfinished else 0)
+
+
+@commands.command(
+    "rotate", epilog="Examples:  federation keys rotate   ·   federation keys rotate --step use --yes --json"
+)
+def keys_rotate(
+    config: ConfigOption = None,
+    step: Annotated[str, typer.Option(help="publish, use or retire [default: the one that is due]")] = "",
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Even if identity providers may not know it yet.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Exchange our key pair, one step at a time: publish, use, retire. Cut off, it goes on where it was."""
+    with plain_errors():
+        from federation import clock
+        from federation.operator import keys, rollover
+
+        read, done = loaded(config), []
+        for sentence in rollover.rotate(read, rollover.read_step(step), now=clock.now(), early=yes):
+            done.append(sentence)
+            if not as_json:
+                print(harmless(sentence))
+        stands = keys.status(read)
+    if as_json:
+        show({"done": done, **stands.as_json()})
+    else:
+        print(harmless("\n".join(["", *stands.lines()])))
