@@ -111,3 +111,16 @@ def test_out_from_there(
     page.goto(idp.sign_out_url(service.url("/healthz")))
     go_on(page, service.url("/healthz"), script=script)
     assert is_nobody(page)
+
+
+@pytest.mark.parametrize("script", [True], ids=["script"])  # theirs asks for a click in each frame else
+@pytest.mark.parametrize("connection", ["redirects", "posts"])
+def test_out_from_there_in_a_frame_of_theirs(
+    page: Page, service: Service, idp: SimpleSamlPhp, connection: str, *, script: bool
+) -> None:
+    idp.hosted(logouttype="iframe")
+    sign_in(page, service, connection, script=script)
+    page.goto(idp.sign_out_url(service.url("/healthz")))
+    page.get_by_role("button", name="Yes, all services").click()
+    page.wait_for_url(service.url("/healthz"))  # they go on by themselves once every service has answered
+    assert is_nobody(page)

@@ -77,6 +77,16 @@ def test_a_form_that_posts_elsewhere_may_go_on_from_there(url: str, allowed: str
     assert 'value="PD94&#34;"' in body
     assert 'value="&lt;h&gt;"' in body
     assert 'type="submit"' in body  # without JavaScript
+    assert "frame-ancestors 'none'" in policy
+
+
+def test_only_who_is_posted_to_may_frame_a_page() -> None:
+    house: Any = SimpleNamespace(name="Acme")
+    url = "https://idp.example/slo?a=1"
+    policy = pages.post(house, url, {}, sentence="Told.", framed=True).headers["content-security-policy"]
+    assert re.findall(r"frame-ancestors ([^;]*)", policy) == ["https://idp.example"]
+    with pytest.raises(ValueError, match="origin"):
+        pages.post(house, "https://idp.example *", {}, sentence="Told.", framed=True)
 
 
 WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0"

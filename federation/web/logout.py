@@ -107,7 +107,8 @@ async def _requested(house: House, callback: Callback, key: tuple[str, str]) -> 
         response = _afterwards(LogoutOutcome.FULL.value)
     elif answer.fields:
         sentence = "You are signed out here, as your identity provider asked. It is told so now."
-        response = pages.post(house, answer.url, answer.fields, sentence=sentence)
+        # Providers ask all their services at once, each in a frame of their own page.
+        response = pages.post(house, answer.url, answer.fields, sentence=sentence, framed=True)
     else:
         response = RedirectResponse(answer.url, 303)
     if callback.session_token and not await _stands(house, callback.session_token):

@@ -94,6 +94,7 @@ def page(
     script: bool = False,
     referrer: str = "same-origin",
     form_action: str = "",
+    framed_by: str = "",
     **context: Any,
 ) -> Response:
     """Render a template.
@@ -106,28 +107,42 @@ def page(
         referrer: Referrer-Policy; with ``no-referrer`` a form's POST has ``Origin: null``.
         form_action: URL elsewhere that its form posts to; "" is ours. Browsers judge by this policy
             where the answer of a form redirects to as well: on to the IdP's login host, or to us.
+        framed_by: URL of who may show the page in a frame; "" is nobody.
         context: What the template names.
 
     Raises:
-        ValueError: ``form_action`` is no URL whose origin a policy can name.
+        ValueError: ``form_action`` or ``framed_by`` is no URL whose origin a policy can name.
     """
     body = _TEMPLATES[template].render(house_name=house.name, script=script, **context)
     policy = _PAGE_WITH_SCRIPT if script else _PAGE
     if form_action:
         policy = policy.replace("form-action 'self'", f"form-action {origin(form_action)} https: 'self'")
+    if framed_by:
+        policy = policy.replace("frame-ancestors 'none'", f"frame-ancestors {origin(framed_by)}")
     return HTMLResponse(
         body, status, headers={"content-security-policy": policy, "referrer-policy": referrer}
     )
 
 
-def post(house: House, url: str, fields: Mapping[str, str], *, sentence: str) -> Response:
-    """Answer a page that posts fields elsewhere: by our module, without scripts by its button."""
+def post(
+    house: House, url: str, fields: Mapping[str, str], *, sentence: str, framed: bool = False
+) -> Response:
+    """Answer a page that posts fields elsewhere: by our module, without scripts by its button.
+
+    Args:
+        house: Whose page.
+        url: Where the fields go.
+        fields: Name → value.
+        sentence: What the person reads.
+        framed: Let who is posted to show the page in a frame.
+    """
     return page(
         house,
         "post.html",
         script=True,
         referrer="no-referrer",
         form_action=url,
+        framed_by=url if framed else "",
         title="One moment",
         sentence=sentence,
         action=url,
