@@ -15,7 +15,7 @@ from federation.connectors.saml_logout import SamlLogout
 from federation.errors import AssertionRefused
 from federation.identity import VerifiedAssertion
 from federation.saml import bindings, metadata, profile, second_opinion, service_provider
-from federation.trust.contract import Source
+from federation.trust.contract import Source, renew_after
 
 THREAD_ABOVE = 32 * 1024  # octets; below it a thread hop costs more than it frees
 
@@ -84,12 +84,7 @@ class SamlConnector:
         try:
             return await self._judged(document, expected)
         except AssertionRefused as refusal:
-            if refusal.code != "saml.signature":
-                raise
-            # Perhaps they have a new key: asked for once a minute, whoever sends what.
-            renewed = await self._source.refresh(now, because="unknown_key")
-            if renewed.keys == expected.idp.keys:
-                raise
+            renewed = await renew_after(refusal, expected.idp, self._source, now)
         return await self._judged(document, replace(expected, idp=renewed))
 
     async def _judged(self, document: bytes, expected: profile.Expected) -> VerifiedAssertion:

@@ -19,7 +19,7 @@ from federation.saml.messages import NameId
 from federation.saml.metadata import IdentityProvider
 from federation.saml.signing import SigningKey
 from federation.saml.xml import SUCCESS
-from federation.trust.contract import Source
+from federation.trust.contract import Source, renew_after
 
 QUERY = "query"  # the parameter of a Callback that holds a redirect's raw query
 _RESPONDER = "urn:oasis:names:tc:SAML:2.0:status:Responder"
@@ -127,11 +127,7 @@ class SamlLogout:
         try:
             return verify(idp)
         except AssertionRefused as refusal:
-            if refusal.code != "saml.signature":
-                raise
-            renewed = await self._source.refresh(now, because="unknown_key")
-            if renewed.keys == idp.keys:
-                raise
+            renewed = await renew_after(refusal, idp, self._source, now)
         return verify(renewed)
 
     def _want(self, idp: IdentityProvider, now: datetime) -> logout.Expected:

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
+from federation.errors import AssertionRefused
 from federation.saml.metadata import IdentityProvider
 
 ASK_AFTER = timedelta(minutes=1)  # an unknown key, or a failure, asks again
@@ -35,6 +36,23 @@ class Source(Protocol):
             ProviderUnavailable: It could not be had; what is known stays in force.
             ConfigurationError: As ``get``.
         """
+
+
+async def renew_after(
+    refusal: AssertionRefused, idp: IdentityProvider, source: Source, now: datetime
+) -> IdentityProvider:
+    """Return trust material with other keys, where a message was signed by none that we knew.
+
+    Raises:
+        AssertionRefused: The refusal itself: it says something else, or no other key came.
+        ProviderUnavailable: As ``Source.refresh``.
+        ConfigurationError: As ``Source.refresh``.
+    """
+    if refusal.code == "saml.signature":
+        renewed = await source.refresh(now, because="unknown_key")
+        if renewed.keys != idp.keys:
+            return renewed
+    raise refusal
 
 
 def within(span: timedelta, moment: datetime | None, now: datetime) -> bool:
