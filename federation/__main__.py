@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from federation.commands import inquiry, keys, metadata
+from federation.commands import inquiry, keys, metadata, person
 from federation.commands.terminal import ConfigOption, JsonOption, group, loaded, plain_errors, show
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.add_typer(inquiry.commands)
 app.add_typer(metadata.commands, name="metadata")
 app.add_typer(config, name="config")
 app.add_typer(keys.commands, name="keys")
+app.add_typer(person.commands, name="person")
 
 
 @app.command(epilog="Examples:  federation serve   ·   federation serve --port 8080 --workers 4")

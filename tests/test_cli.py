@@ -44,6 +44,7 @@ COMMANDS = [
     "explain",
     "metadata",
     "metadata show",
+    "person release",
     "config",
     "config check",
 ]

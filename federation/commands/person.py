@@ -18,11 +18,6 @@ from federation.commands.terminal import (
 commands = group("Those who sign in.")
 
 
-@commands.callback()
-def person() -> None:
-    """Those who sign in."""
-
-
 @commands.command(
     "release",
     epilog="Examples:  federation person release 7QK2M4XW3A --same   ·   "
@@ -46,7 +41,9 @@ def release_person(
     next sign-in makes a new one.
     """
     if same is new:
-        raise typer.BadParameter("say one of --same and --new: which human it is decides who gets the account")
+        raise typer.BadParameter(
+            "say one of --same and --new: which human it is decides who gets the account"
+        )
     with plain_errors():
         from federation import clock
         from federation.operator import person
