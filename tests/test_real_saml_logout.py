@@ -81,6 +81,11 @@ def sign_out_there(service: Service, browser: Browser, idp: SimpleSamlPhp, **how
     return browser.go(idp.sign_out_url(service.url("/healthz")), **how)
 
 
+def test_whoever_asks_to_leave_is_told_how_far_it_goes(service: Service, browser: Browser) -> None:
+    service.sign_in(browser, "one", PEOPLE["alice"])
+    assert "everything else" in browser.request("GET", service.url("/logout")).text
+
+
 def told(page: httpx2.Response) -> str:
     """Return which outcome the page tells of."""
     assert (page.status_code, page.url.path) == (200, "/logout")
@@ -190,6 +195,7 @@ def test_who_could_not_be_signed_out_everywhere_is_told(
 
 def test_local_logout_asks_nobody(service: Service, browser: Browser) -> None:
     service.sign_in(browser, "local", PEOPLE["alice"])
+    assert "may keep you signed in" in browser.request("GET", service.url("/logout")).text
     assert told(service.sign_out(browser)) == UNTOLD
     assert logout_messages(browser) == []
     assert service.is_nobody(browser)

@@ -30,7 +30,9 @@ async def ask_logout(request: Request) -> Response:
     if session is None:
         # Anybody may write this word into a link; all it does is choose between three true sentences.
         return pages.page(house, "signed_out.html", outcome=request.query_params.get("outcome", ""))
-    return pages.page(house, "logout.html", session=session, csrf=csrf_token(token))
+    # Not every protocol can end a session elsewhere, and not every connection wants it.
+    there = getattr(house.connections.get(session.connection), "logout", "local") == "single"
+    return pages.page(house, "logout.html", session=session, csrf=csrf_token(token), there=there)
 
 
 async def logout(request: Request) -> Response:
