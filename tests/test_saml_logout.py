@@ -21,7 +21,7 @@ from federation.saml import bindings, logout, metadata, subject
 from federation.saml.bindings import Redirected
 from federation.saml.encryption import DecryptionKey
 from federation.saml.logout import MAX_AGE, Expected, LogoutOutcome, LogoutRequest
-from federation.saml.messages import NameId
+from federation.saml.parts import NameId
 from federation.saml.xml import DS, EMAIL_ADDRESS, SAML
 
 SLO = "https://sp.example/saml/acme/slo"

@@ -7,7 +7,8 @@ import saml_peer
 from saml_peer import IDP, NOW, SECOND, SP, refusal, response
 
 from federation.saml import layout, messages, signature, xml
-from federation.saml.messages import Message, NameId
+from federation.saml.messages import Message
+from federation.saml.parts import NameId
 
 TARGETED_ID = "urn:oid:1.3.6.1.4.1.5923.1.1.1.10"
 PERSISTENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"

@@ -21,8 +21,9 @@ from lxml import etree
 from federation.demo.saml_signing import SigningKey as PeerKey
 from federation.demo.saml_signing import make_key
 from federation.errors import ConfigurationError
-from federation.saml import messages, outgoing, signing
+from federation.saml import algorithms, enveloped, outgoing, signing
 from federation.saml.outgoing import AuthnAsks
+from federation.saml.parts import NameId
 from federation.saml.xml import DS, SAML, SAMLP, SIGNATURE, Element
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
@@ -147,13 +148,13 @@ def test_everything_at_once_keeps_the_order_of_the_schema() -> None:
 
 
 NAMES = [
-    messages.NameId("zoe@acme.example", EMAIL, "", ""),
-    messages.NameId("a b\r\n<&>\"'", PERSISTENT, 'https://idp.example/"', SP),
-    messages.NameId("bare", "", "", ""),
+    NameId("zoe@acme.example", EMAIL, "", ""),
+    NameId("a b\r\n<&>\"'", PERSISTENT, 'https://idp.example/"', SP),
+    NameId("bare", "", "", ""),
 ]
 
 
-def logout_request(name: messages.NameId = NAMES[0], session_index: str = "_s1") -> bytes:
+def logout_request(name: NameId = NAMES[0], session_index: str = "_s1") -> bytes:
     return outgoing.build_logout_request(
         request_id="_2",
         destination=IDP,
@@ -166,7 +167,7 @@ def logout_request(name: messages.NameId = NAMES[0], session_index: str = "_s1")
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_logout_names_the_person_exactly_as_issued(name: messages.NameId) -> None:
+def test_a_logout_names_the_person_exactly_as_issued(name: NameId) -> None:
     root = valid(logout_request(name))
     found = root.find(SAML + "NameID")
     assert found is not None
@@ -222,7 +223,7 @@ def our_key(kind: str = "RSA") -> signing.SigningKey:
     return signing.read_signing_key(pem(peer_key(kind)), peer_key(kind).certificate)
 
 
-def public(kind: str = "RSA") -> signing.PublicKey:
+def public(kind: str = "RSA") -> algorithms.PublicKey:
     return peer_key(kind).private.public_key()
 
 
@@ -282,7 +283,7 @@ def test_a_reference_to_a_file_is_not_opened(tmp_path: Path) -> None:
     template = (
         signing._template("_1", signing.RSA_SHA256)
         .replace(b'"#_1"', f'"{(tmp_path / "x.xml").as_uri()}"'.encode())
-        .replace(f'<ds:Transform Algorithm="{signing._ENVELOPED}"/>'.encode(), b"")
+        .replace(f'<ds:Transform Algorithm="{enveloped.ENVELOPED}"/>'.encode(), b"")
     )
     context = xmlsec.SignatureContext()
     context.key = our_key().xmlsec_key
@@ -334,7 +335,7 @@ XML_TEXT = st.text(
 
 @given(XML_TEXT, XML_TEXT, XML_TEXT)
 def test_whatever_name_xml_can_say_comes_out_as_it_went_in(value: str, qualifier: str, index: str) -> None:
-    name = messages.NameId(value, PERSISTENT, qualifier, qualifier)
+    name = NameId(value, PERSISTENT, qualifier, qualifier)
     root = etree.fromstring(logout_request(name, index))
     found = root.find(SAML + "NameID")
     assert found is not None

@@ -18,9 +18,9 @@ from federation.saml.messages import (
     Conditions,
     Confirmation,
     Message,
-    NameId,
     Response,
 )
+from federation.saml.parts import NameId
 from federation.saml.scopes import Scope
 
 MINUTE = timedelta(minutes=1)

@@ -14,7 +14,7 @@ from federation.connection import NameIdFormat
 from federation.errors import AssertionRefused
 from federation.identity import Subject, VerifiedAssertion
 from federation.saml import profile, subject
-from federation.saml.messages import NameId
+from federation.saml.parts import NameId
 
 TARGETED_ID = "urn:oid:1.3.6.1.4.1.5923.1.1.1.10"
 OBJECT_ID = "http://schemas.microsoft.com/identity/claims/objectidentifier"

@@ -15,8 +15,8 @@ from federation.registry import Saml
 from federation.saml import bindings, logout, outgoing, subject
 from federation.saml.bindings import Redirected
 from federation.saml.delivery import Binding, deliver
-from federation.saml.messages import NameId
 from federation.saml.metadata import IdentityProvider
+from federation.saml.parts import NameId
 from federation.saml.signing import SigningKey
 from federation.saml.xml import SUCCESS
 from federation.trust.contract import Source, renew_after

@@ -12,11 +12,11 @@ from enum import Enum
 from typing import NamedTuple, TypeVar
 
 from federation.errors import AssertionRefused, Check
-from federation.saml import encryption, messages, signature, subject, xml
+from federation.saml import encryption, parts, signature, subject, xml
 from federation.saml.bindings import Redirected
 from federation.saml.encryption import DecryptionKey
-from federation.saml.messages import ENTITY, NameId
 from federation.saml.metadata import IdentityProvider
+from federation.saml.parts import NameId
 from federation.saml.xml import SAML, SAMLP, SIGNATURE, SUCCESS, Element, refuse
 
 REQUEST = SAMLP + "LogoutRequest"
@@ -96,12 +96,7 @@ def version(message: Message, _want: Expected) -> str | None:
 def issuer(message: Message, want: Expected) -> str | None:
     """Profiles §4.4.4.1, §4.4.4.2: present, and the IdP of this connection."""
     found = message.issuer
-    if found is None:
-        return "there is no Issuer"
-    if found.format not in ("", ENTITY):
-        return f"Issuer has format {found.format!r}"
-    expected = want.idp.entity_id
-    return None if found.value == expected else f"Issuer is {found.value!r}, not {expected!r}"
+    return "there is no Issuer" if found is None else parts.not_the_issuer(found, want.idp.entity_id)
 
 
 def destination(message: Message, want: Expected) -> str | None:
@@ -258,24 +253,24 @@ def _parse(document: bytes, kind: str) -> Element:
 def _read(root: Element, keys: tuple[DecryptionKey, ...], legacy: frozenset[str]) -> Message:
     faults: list[str] = []
     indexes = list(root.iterchildren(_SESSION_INDEX))
-    parts = messages.sort(root, faults)
-    names = [parts[_NAME_ID]] if _NAME_ID in parts else []
-    if _ENCRYPTED_ID in parts:
+    found = parts.sort(root, faults)
+    names = [found[_NAME_ID]] if _NAME_ID in found else []
+    if _ENCRYPTED_ID in found:
         # The signature that held covers the ciphertext too.
         plain = encryption.decrypt_element(
-            parts[_ENCRYPTED_ID], keys, tag=_NAME_ID, covered=True, legacy=legacy
+            found[_ENCRYPTED_ID], keys, tag=_NAME_ID, covered=True, legacy=legacy
         )
         names.append(plain)
-    top = parts.get(SAMLP + "Status")
+    top = found.get(SAMLP + "Status")
     codes = () if top is None else top.iter(SAMLP + "StatusCode")
     return Message(
         version=root.get("Version", ""),
-        issue_instant=messages.read_time(root, "IssueInstant", faults),
+        issue_instant=parts.read_time(root, "IssueInstant", faults),
         destination=root.get("Destination"),
-        issuer=messages.read_name(parts.get(SAML + "Issuer"), faults),
-        not_on_or_after=messages.read_time(root, "NotOnOrAfter", faults),
-        names=tuple(one for name in names if (one := messages.read_name(name, faults)) is not None),
-        session_indexes=tuple(messages.read_text(one, faults) for one in indexes),
+        issuer=parts.read_name(found.get(SAML + "Issuer"), faults),
+        not_on_or_after=parts.read_time(root, "NotOnOrAfter", faults),
+        names=tuple(one for name in names if (one := parts.read_name(name, faults)) is not None),
+        session_indexes=tuple(parts.read_text(one, faults) for one in indexes),
         in_response_to=root.get("InResponseTo"),
         statuses=tuple(code.get("Value", "") for code in codes),
         faults=tuple(faults),

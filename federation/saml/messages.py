@@ -1,27 +1,23 @@
 """SignedXml → typed messages.
 
-SAML Core §2 and §3. What cannot be read one way only (a part given twice, text with elements
-in it, a time that is not UTC) becomes a fault of the Message, which a rule then refuses, so
-that the record still tells all of the rest.
+SAML Core §2 and §3. What cannot be read one way only (see ``parts``) becomes a fault of the
+Message, which a rule then refuses, so that the record still tells all of the rest.
 """
 
-import re
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import InitVar, dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from federation.saml.parts import NameId, every, read_name, read_text, read_time, sort
 from federation.saml.signature import SignedMessage
 from federation.saml.xml import SAML, SAMLP, Element
 
-ENTITY = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity"
 # eduPersonTargetedID: the one attribute whose values are NameIDs (eduPerson §2.2.12).
 TARGETED_IDS = frozenset(
     {"urn:oid:1.3.6.1.4.1.5923.1.1.1.10", "urn:mace:dir:attribute-def:eduPersonTargetedID"}
 )
 BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z", re.ASCII)
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _ISSUER = SAML + "Issuer"
 _SUBJECT = SAML + "Subject"
@@ -39,17 +35,6 @@ _ATTRIBUTE_STATEMENT = SAML + "AttributeStatement"
 _ATTRIBUTE = SAML + "Attribute"
 # Kept by everyone here (an assertion is claimed once), and of concern to those who issue others.
 _HARMLESS_CONDITIONS = frozenset({SAML + "OneTimeUse", SAML + "ProxyRestriction"})
-_REPEATABLE = frozenset(
-    {
-        _SUBJECT_CONFIRMATION,
-        _AUTHN_STATEMENT,
-        _ATTRIBUTE_STATEMENT,
-        SAML + "AuthzDecisionStatement",
-        SAML + "Statement",
-        _AUTHORITY,
-        SAMLP + "SessionIndex",
-    }
-)
 
 
 class _Seal:
@@ -57,16 +42,6 @@ class _Seal:
 
 
 SEAL = _Seal()
-
-
-class NameId(NamedTuple):
-    """A NameID or an Issuer, which is of the same type (Core §2.2.2)."""
-
-    value: str
-    format: str
-    name_qualifier: str
-    sp_name_qualifier: str
-    sp_provided_id: str = ""
 
 
 class Confirmation(NamedTuple):
@@ -173,7 +148,7 @@ def _read_assertion(root: Element, faults: list[str]) -> Assertion:
     subject = parts.get(_SUBJECT)
     name, confirmations = (None, ()) if subject is None else _read_subject(subject, faults)
     conditions = parts.get(_CONDITIONS)
-    attributes, targeted_ids = _read_attributes(_every(_ATTRIBUTE_STATEMENT, root, parts), faults)
+    attributes, targeted_ids = _read_attributes(every(_ATTRIBUTE_STATEMENT, root, parts), faults)
     return Assertion(
         id=root.get("ID", ""),
         version=root.get("Version", ""),
@@ -182,7 +157,7 @@ def _read_assertion(root: Element, faults: list[str]) -> Assertion:
         name_id=read_name(name, faults),
         confirmations=confirmations,
         conditions=None if conditions is None else _read_conditions(conditions, faults),
-        authn_statements=tuple([_authn(one, faults) for one in _every(_AUTHN_STATEMENT, root, parts)]),
+        authn_statements=tuple([_authn(one, faults) for one in every(_AUTHN_STATEMENT, root, parts)]),
         attributes=attributes,
         targeted_ids=targeted_ids,
     )
@@ -190,7 +165,7 @@ def _read_assertion(root: Element, faults: list[str]) -> Assertion:
 
 def _read_subject(root: Element, faults: list[str]) -> tuple[Element | None, tuple[Confirmation, ...]]:
     parts = sort(root, faults)
-    confirmations = [_confirmation(one, faults) for one in _every(_SUBJECT_CONFIRMATION, root, parts)]
+    confirmations = [_confirmation(one, faults) for one in every(_SUBJECT_CONFIRMATION, root, parts)]
     return parts.get(_NAME_ID), tuple(confirmations)
 
 
@@ -234,7 +209,7 @@ def _authn(root: Element, faults: list[str]) -> AuthnStatement:
     context = sort(root, faults).get(_AUTHN_CONTEXT)
     parts = {} if context is None else sort(context, faults)
     named = parts.get(_CLASS_REF)
-    others = () if context is None else _every(_AUTHORITY, context, parts)
+    others = () if context is None else every(_AUTHORITY, context, parts)
     return AuthnStatement(
         instant=read_time(root, "AuthnInstant", faults),
         session_index=root.get("SessionIndex", ""),
@@ -284,55 +259,3 @@ def _value(element: Element) -> str | None:
     if text is None:
         return None if element.get(_NIL, "false").strip() in {"true", "1"} else ""
     return text
-
-
-def sort(root: Element, faults: list[str]) -> dict[str, Element]:
-    """Return the children by name; one that stands twice and may not is a fault."""
-    parts: dict[str, Element] = {child.tag: child for child in root}
-    if len(parts) != len(root):
-        tags = Counter(str(child.tag) for child in root)  # of an unsigned Response: as many as they like
-        twice = {tag for tag, times in tags.items() if times > 1} - _REPEATABLE
-        faults.extend(f"{tag.rpartition('}')[2]} is given {tags[tag]} times" for tag in sorted(twice))
-    return parts
-
-
-def _every(tag: str, root: Element, parts: dict[str, Element]) -> Iterable[Element]:
-    """Return all the children of one name, in order. Most often there is one, which ``sort`` found."""
-    if tag not in parts:
-        return ()
-    return (parts[tag],) if len(parts) == len(root) else root.iterchildren(tag)
-
-
-def read_text(element: Element, faults: list[str]) -> str:
-    """Return an element's text; elements in it are a fault."""
-    if len(element):
-        faults.append(f"{str(element.tag).rpartition('}')[2]} holds elements in place of text")
-        return ""
-    return element.text or ""
-
-
-def read_name(element: Element | None, faults: list[str]) -> NameId | None:
-    """Read a NameID or an Issuer; None where there is none."""
-    if element is None:
-        return None
-    return NameId(
-        value=read_text(element, faults),
-        format=element.get("Format", ""),
-        name_qualifier=element.get("NameQualifier", ""),
-        sp_name_qualifier=element.get("SPNameQualifier", ""),
-        sp_provided_id=element.get("SPProvidedID", ""),
-    )
-
-
-def read_time(element: Element, name: str, faults: list[str]) -> datetime | None:
-    """Core §1.3.3: UTC, written with Z. None where absent; a fault where unreadable."""
-    written = element.get(name)
-    if written is None:
-        return None
-    if _TIME.fullmatch(written):
-        try:
-            return datetime.fromisoformat(written)
-        except ValueError:
-            pass
-    faults.append(f"{str(element.tag).rpartition('}')[2]} {name} is not a time in UTC")
-    return None

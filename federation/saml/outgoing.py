@@ -7,13 +7,13 @@ people who signed in by a stronger way. Nothing here is signed; ``signing`` and 
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal
 from xml.sax.saxutils import escape, quoteattr
 
 from federation.saml.bindings import HTTP_POST
+from federation.saml.parts import TRANSIENT, NameId
 from federation.saml.xml import EMAIL_ADDRESS, SAML, SAMLP
 
-TRANSIENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
 _NAMESPACES = f'xmlns:samlp="{SAMLP[1:-1]}" xmlns:saml="{SAML[1:-1]}"'
 
 
@@ -31,19 +31,6 @@ class AuthnAsks:
     comparison: Literal["exact", "minimum", "maximum", "better"]
     acs_index: int | None  # in place of the URL, where the IdP has our metadata
     hint_in_subject: bool  # the login hint goes into Subject
-
-
-class Name(Protocol):
-    """A NameID with its qualifiers, exactly as it was issued (``messages.NameId``)."""
-
-    @property
-    def value(self) -> str: ...
-    @property
-    def format(self) -> str: ...
-    @property
-    def name_qualifier(self) -> str: ...
-    @property
-    def sp_name_qualifier(self) -> str: ...
 
 
 def build_authn_request(
@@ -108,7 +95,7 @@ def build_logout_request(
     request_id: str,
     destination: str,
     sp_entity_id: str,
-    name_id: Name,
+    name_id: NameId,
     session_index: str,
     now: datetime,
     not_on_or_after: datetime,

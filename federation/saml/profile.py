@@ -11,9 +11,9 @@ from datetime import datetime
 
 from federation.errors import AssertionRefused, Check
 from federation.identity import SEAL, ProviderSession, VerifiedAssertion
-from federation.saml import authentication, scoped, subject
+from federation.saml import authentication, parts, scoped, subject
 from federation.saml.expected import Expected, Terms, Unsolicited
-from federation.saml.messages import BEARER, ENTITY, Confirmation, Message, NameId
+from federation.saml.messages import BEARER, Confirmation, Message
 from federation.saml.xml import EMAIL_ADDRESS, SUCCESS
 
 __all__ = ["CONFIRMATION_RULES", "RULES", "Expected", "Terms", "Unsolicited", "check", "verify"]
@@ -61,7 +61,7 @@ def destination(message: Message, want: Expected) -> str | None:
 def response_issuer(message: Message, want: Expected) -> str | None:
     """Profiles §4.1.4.2: may be absent; names the IdP where it is present."""
     found = message.response.issuer
-    return None if found is None else _not_the_issuer(found, want)
+    return None if found is None else parts.not_the_issuer(found, want.idp.entity_id)
 
 
 def response_in_response_to(message: Message, want: Expected) -> str | None:
@@ -80,17 +80,7 @@ def _wanted(want: Expected) -> str:
 def issuer(message: Message, want: Expected) -> str | None:
     """Core §2.3.3: present, and the IdP of this connection."""
     found = message.assertion.issuer
-    return "the Assertion has no Issuer" if found is None else _not_the_issuer(found, want)
-
-
-def _not_the_issuer(found: NameId, want: Expected) -> str | None:
-    if found.format not in ("", ENTITY):
-        return f"Issuer has format {found.format!r}"
-    return (
-        None
-        if found.value == want.idp.entity_id
-        else f"Issuer is {found.value!r}, not {want.idp.entity_id!r}"
-    )
+    return "the Assertion has no Issuer" if found is None else parts.not_the_issuer(found, want.idp.entity_id)
 
 
 def issue_instant(message: Message, want: Expected) -> str | None:

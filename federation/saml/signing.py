@@ -21,19 +21,18 @@ from lxml import etree
 
 from federation.errors import AssertionRefused, ConfigurationError
 from federation.saml import xml
+from federation.saml.algorithms import PublicKey
+from federation.saml.enveloped import ENVELOPED, EXC_C14N
 from federation.saml.xml import DS, SAML, SIGNATURE, Element
 
 if TYPE_CHECKING:
     import xmlsec
 
 PrivateKey: TypeAlias = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
-PublicKey: TypeAlias = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 
 RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 ECDSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"
 _SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
-_EXC_C14N = "http://www.w3.org/2001/10/xml-exc-c14n#"
-_ENVELOPED = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
 _OCTETS = 32 * 1024 * 1024  # our own documents: the metadata of some thousand connections
 _ELEMENTS = 1_000_000
 
@@ -134,9 +133,9 @@ def _template(name: str, algorithm: str) -> bytes:
     # The name is an identifier that we made and the gate has read: nothing in it needs escaping.
     return (
         f'<ds:Signature xmlns:ds="{DS[1:-1]}"><ds:SignedInfo>'
-        f'<ds:CanonicalizationMethod Algorithm="{_EXC_C14N}"/><ds:SignatureMethod Algorithm="{algorithm}"/>'
-        f'<ds:Reference URI="#{name}"><ds:Transforms><ds:Transform Algorithm="{_ENVELOPED}"/>'
-        f'<ds:Transform Algorithm="{_EXC_C14N}"/></ds:Transforms><ds:DigestMethod Algorithm="{_SHA256}"/>'
+        f'<ds:CanonicalizationMethod Algorithm="{EXC_C14N}"/><ds:SignatureMethod Algorithm="{algorithm}"/>'
+        f'<ds:Reference URI="#{name}"><ds:Transforms><ds:Transform Algorithm="{ENVELOPED}"/>'
+        f'<ds:Transform Algorithm="{EXC_C14N}"/></ds:Transforms><ds:DigestMethod Algorithm="{_SHA256}"/>'
         "<ds:DigestValue/></ds:Reference></ds:SignedInfo><ds:SignatureValue/></ds:Signature>"
     ).encode()
 

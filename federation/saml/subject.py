@@ -13,12 +13,12 @@ from typing import Final, NamedTuple
 
 from federation.identity import StableId, Subject, parse_email
 from federation.saml.expected import Expected
-from federation.saml.messages import TARGETED_IDS, Message, NameId
+from federation.saml.messages import TARGETED_IDS, Message
+from federation.saml.parts import TRANSIENT, NameId
 from federation.saml.xml import EMAIL_ADDRESS
 
 UNSPECIFIED: Final = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
 PERSISTENT: Final = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
-TRANSIENT: Final = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
 # As the settings name them.
 FORMATS: Final[Mapping[str, str]] = {
     "emailAddress": EMAIL_ADDRESS,
