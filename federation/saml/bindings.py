@@ -4,11 +4,12 @@ SAML Bindings §3.4 and §3.5. Strict base64, bounded inflate; a parameter sent 
 """
 
 import base64
-import binascii
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote_plus, unquote_to_bytes, urlencode
+
+import pybase64
 
 from federation.errors import AssertionRefused, RequestRefused
 from federation.saml.xml import MESSAGE_OCTETS
@@ -151,7 +152,7 @@ def _decode_base64(text: str) -> bytes:
         octets = text.encode("ascii")
         if "\n" in text or " " in text or "\t" in text or "\r" in text:
             octets = octets.translate(None, _WHITE_SPACE)
-        return binascii.a2b_base64(octets, strict_mode=True)
+        return pybase64.b64decode(octets, validate=True)
     except ValueError:  # binascii.Error and UnicodeEncodeError are both
         raise AssertionRefused("saml.not_base64", "the message is not base64") from None
 

@@ -6,12 +6,12 @@ whatever goes wrong is one refusal with one text, behind the same work: where no
 an EncryptedKey, a random one is tried in its place (RFC 8017 §7.2.2 tells why).
 """
 
-import binascii
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+import pybase64
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives import hashes, serialization
@@ -330,6 +330,6 @@ def _read_value(cipher_data: Element) -> bytes:
     if [one.tag for one in cipher_data] != [_CIPHER_VALUE] or len(cipher_data[0]):
         refuse("saml.encrypted")
     try:
-        return binascii.a2b_base64("".join((cipher_data[0].text or "").split()), strict_mode=True)
+        return pybase64.b64decode("".join((cipher_data[0].text or "").split()), validate=True)
     except ValueError:
         refuse("saml.encrypted")

@@ -5,9 +5,9 @@ exactly [enveloped-signature, exclusive C14N]; KeyInfo ignored. No reference is 
 looked up and no transform run for anyone: the octets are ours.
 """
 
-import binascii
 from typing import Final, NamedTuple
 
+import pybase64
 from lxml import etree
 
 from federation.saml import algorithms, xml
@@ -110,7 +110,7 @@ def _read_prefixes(method: Element, step: str) -> list[str]:
 
 def _decode(element: Element) -> bytes:
     try:
-        return binascii.a2b_base64("".join((element.text or "").split()), strict_mode=True)
+        return pybase64.b64decode("".join((element.text or "").split()), validate=True)
     except ValueError:
         refuse("saml.signed_info")
 
