@@ -27,9 +27,9 @@ from test_saml_logout import want as logout_wants
 from federation.demo.saml_signing import SignatureKnobs, sign
 from federation.errors import FederationError
 from federation.saml import bindings, logout, metadata, service_provider
+from federation.saml.certificates import read_key
 from federation.saml.encryption import DecryptionKey, read_decryption_key
 from federation.saml.metadata import IdentityProvider
-from federation.saml.signature import read_key
 from federation.saml.xml import ASSERTION, SIGNATURE, Element
 
 SLOW = 1.0  # seconds of CPU that no input may take

@@ -22,7 +22,7 @@ from federation import app, keys, settings
 from federation.demo.saml_idp import SamlIdp
 from federation.demo.saml_requests import ServiceProvider, Session
 from federation.demo.users import USERS
-from federation.saml import signature
+from federation.saml import certificates
 from federation.web.house import House
 from federation.web.routes import build, routes
 from federation.web.verify import Verify
@@ -71,7 +71,7 @@ def key_place(place: Path) -> Path:
 def providers(place: Path) -> dict[str, SamlIdp]:
     """Make both identity providers, once a run; our service is registered at each."""
     pair = keys.load_key_pair(key_place(place) / "sp.key", place / "sp.crt")
-    key = signature.read_key(pair.certificate_der)
+    key = certificates.read_key(pair.certificate_der)
 
     def registered(connection: str) -> ServiceProvider:
         here = f"{BASE}/saml/{connection}"

@@ -5,7 +5,7 @@ from typing import Any
 
 from saml_peer import peer
 
-from federation.saml.signature import read_key
+from federation.saml.certificates import read_key
 
 GOOD = peer().metadata().decode()
 ROLLED = GOOD.replace(peer().key.text, peer().another_key.text)

@@ -15,7 +15,7 @@ from saml_peer import NOW
 
 from federation.demo.saml_signing import SigningKey, algorithm, make_key, make_value
 from federation.errors import AssertionRefused, FederationError, RequestRefused
-from federation.saml import bindings, signature
+from federation.saml import bindings, certificates, signature
 from federation.saml.xml import MESSAGE_OCTETS
 
 
@@ -194,7 +194,7 @@ def key(kind: str) -> SigningKey:
 
 def judge(query: str, *kinds: str, legacy: frozenset[str] = frozenset()) -> str:
     """Return "" where one of these keys made the query's signature, else the refusal's code."""
-    keys = tuple(signature.read_key(key(kind).certificate) for kind in kinds)
+    keys = tuple(certificates.read_key(key(kind).certificate) for kind in kinds)
     try:
         signature.verify_query(bindings.decode_redirect(query), keys, legacy=legacy)
     except AssertionRefused as refusal:

@@ -7,10 +7,10 @@ import pytest
 from saml_peer import IDP, NOW, SECOND, peer
 
 from federation.saml import changes
+from federation.saml.certificates import read_key
 from federation.saml.changes import Change
 from federation.saml.metadata import IdentityProvider
 from federation.saml.scopes import Scope
-from federation.saml.signature import read_key
 
 KEY, ANOTHER = read_key(peer().key.certificate), read_key(peer().another_key.certificate)
 ACME = Scope(value="acme.example", regexp=False, pattern=None)
@@ -64,3 +64,9 @@ def test_order_is_no_change() -> None:
 def test_a_change_reads_as_a_line() -> None:
     both = [Change("key", "", "b"), Change("key", "a", ""), Change("key", "a", "b")]
     assert [str(one) for one in both] == ["key added: b", "key removed: a", "key: a → b"]
+
+
+def test_a_change_is_one_line() -> None:
+    """An entity ID may hold line ends, and so seemed to be a change of nothing but a key."""
+    forged = Change("entity_id", IDP, "urn:x\n  key added: SHA-256 00\u2028\x9b2J\u202e")
+    assert str(forged) == rf"entity_id: {IDP} → urn:x\n  key added: SHA-256 00\u2028\x9b2J\u202e"

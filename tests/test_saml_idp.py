@@ -29,7 +29,7 @@ from federation.demo.saml_signing import (
 )
 from federation.demo.users import USERS
 from federation.errors import AssertionRefused
-from federation.saml import bindings, metadata, outgoing, service_provider, signature
+from federation.saml import bindings, certificates, metadata, outgoing, service_provider
 from federation.saml.xml import DS, EMAIL_ADDRESS, SAML, SAMLP
 
 
@@ -85,7 +85,7 @@ def our_key() -> SigningKey:
 
 
 def signing_sp() -> ServiceProvider:
-    key = signature.read_key(our_key().certificate)
+    key = certificates.read_key(our_key().certificate)
     return ServiceProvider(acs_urls=(ACS, f"{ACS}/2"), slo_url="https://sp.example/saml/acme/slo", key=key)
 
 

@@ -10,9 +10,9 @@ from saml_peer import IDP, NOW, SECOND, peer
 
 from federation.demo.saml_signing import SignatureKnobs, SigningKey, make_key, sign
 from federation.errors import ConfigurationError
-from federation.saml import metadata
+from federation.saml import certificates, metadata
+from federation.saml.certificates import VerificationKey, read_key
 from federation.saml.metadata import MD, IdentityProvider
-from federation.saml.signature import VerificationKey, read_key
 from federation.saml.xml import DS
 
 # As small as metadata can be; what the development IdP says besides is tested with it.
@@ -426,7 +426,7 @@ def test_without_signers_a_signature_is_not_asked() -> None:
 
 
 def test_certificates_are_read() -> None:
-    assert metadata.read_certificates(()) == ()
-    assert metadata.read_certificates([SIGNER.text]) == SIGNERS[1:]
+    assert certificates.read_signers(()) == ()
+    assert certificates.read_signers([SIGNER.text]) == SIGNERS[1:]
     with pytest.raises(ConfigurationError, match=r"^saml\.certificate: "):
-        metadata.read_certificates([""])
+        certificates.read_signers([""])

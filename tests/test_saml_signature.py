@@ -18,7 +18,7 @@ from saml_peer import NOW, USER, accept, expected, peer, refusal, response
 
 from federation.demo.saml_signing import SignatureKnobs, SigningKey, canonicalize, make_key, sign
 from federation.errors import AssertionRefused, ConfigurationError
-from federation.saml import algorithms, enveloped, layout, metadata, signature, xml
+from federation.saml import algorithms, certificates, enveloped, layout, metadata, signature, xml
 from federation.saml.layout import Layout
 from federation.saml.metadata import IdentityProvider
 from federation.saml.signature import SignedXml
@@ -117,7 +117,7 @@ def test_a_der_signature_is_not_one() -> None:
     document = response(key=key("p256"))
     raw = re.search(rb"<ds:SignatureValue>([^<]+)<", document)
     assert raw
-    value = signature.read_base64(raw[1].decode())
+    value = certificates.read_base64(raw[1].decode())
     der = encode_dss_signature(int.from_bytes(value[:32]), int.from_bytes(value[32:]))
     changed = document.replace(raw[1], base64.b64encode(der))
     assert refusal(changed, idp=trusting(key("p256"))).code == "saml.signature"
@@ -384,7 +384,7 @@ def test_many_namespaces_in_scope_are_refused() -> None:
 @pytest.mark.parametrize("kind", ["rsa1024", "k256"])
 def test_weak_keys_are_refused(kind: str) -> None:
     with pytest.raises(ConfigurationError, match=r"^saml\.weak_key: "):
-        signature.read_key(key(kind).certificate)
+        certificates.read_key(key(kind).certificate)
 
 
 def test_dsa_keys_are_refused() -> None:
@@ -404,16 +404,16 @@ def test_dsa_keys_are_refused() -> None:
         .sign(private, hashes.SHA256())
     )
     with pytest.raises(ConfigurationError, match=r"^saml\.weak_key: "):
-        signature.read_key(certificate.public_bytes(Encoding.DER))
+        certificates.read_key(certificate.public_bytes(Encoding.DER))
 
 
 @pytest.mark.parametrize("octets", [b"", b"x", b"0" * 500])
 def test_what_is_no_certificate_is_refused(octets: bytes) -> None:
     with pytest.raises(ConfigurationError, match=r"^saml\.certificate: "):
-        signature.read_key(octets)
+        certificates.read_key(octets)
 
 
 def test_a_key_knows_its_certificate() -> None:
-    read = signature.read_key(peer().key.certificate)
+    read = certificates.read_key(peer().key.certificate)
     assert len(read.fingerprint) == 64
     assert read.not_after.tzinfo is not None

@@ -11,7 +11,7 @@ from saml_peer import ACS, NOW, REQUEST, SP, trusted
 
 from federation.demo.saml_signing import make_key
 from federation.errors import ProviderUnavailable
-from federation.saml import bindings, service_provider, signature, xml
+from federation.saml import bindings, certificates, service_provider, signature, xml
 from federation.saml.delivery import Sent
 from federation.saml.metadata import IdentityProvider
 from federation.saml.outgoing import AuthnAsks
@@ -126,7 +126,7 @@ SIGNED = [
 @pytest.mark.parametrize(("wants", "sign", "signed"), SIGNED)
 def test_the_signature(binding: str, wants: bool, sign: str, signed: bool) -> None:  # noqa: FBT001
     sent = start(idp(wants_signed_requests=wants), requests(binding=binding, sign=sign))
-    key = signature.read_key(signature.read_base64(our_key().certificate))
+    key = certificates.read_key(certificates.read_base64(our_key().certificate))
     if binding == "redirect":
         received = bindings.decode_redirect(urlsplit(sent.url).query)
         assert bool(received.signature) is signed

@@ -26,7 +26,7 @@ from federation.demo.saml_idp import SamlIdp
 from federation.demo.saml_requests import ServiceProvider
 from federation.demo.users import USERS
 from federation.errors import ConfigurationError
-from federation.saml import signature
+from federation.saml import certificates
 
 SERVICE_HOST = "localhost"
 PROVIDER_HOST = "127.0.0.1"  # another site than localhost, as in real life: the ACS POST is cross-site
@@ -90,7 +90,7 @@ def prepare(
     service = ServiceProvider(
         acs_urls=(f"{here}/acs",),
         slo_url=f"{here}/slo",
-        key=signature.read_key(ours.current.certificate_der),
+        key=certificates.read_key(ours.current.certificate_der),
     )
     saml = SamlIdp(
         entity_id=f"http://{PROVIDER_HOST}:{saml_port}/metadata",

@@ -13,7 +13,7 @@ from federation.demo.users import DemoUser
 from federation.errors import FederationError
 from federation.saml import signature, xml
 from federation.saml.bindings import Redirected
-from federation.saml.signature import VerificationKey
+from federation.saml.certificates import VerificationKey
 from federation.saml.xml import EMAIL_ADDRESS, SAML, SAMLP, SIGNATURE, Element
 
 _FORMATS = "urn:oasis:names:tc:SAML:2.0:nameid-format:"

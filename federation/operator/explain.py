@@ -26,7 +26,7 @@ from federation.errors import (
 from federation.fetch import Declared, Fetch
 from federation.oidc import provider, relying_party
 from federation.registry import Oidc, Own, Saml
-from federation.saml import bindings, metadata, service_provider
+from federation.saml import bindings, certificates, metadata, service_provider
 from federation.saml.service_provider import Said
 from federation.settings import Settings
 from federation.store.store import Store, open_store
@@ -245,7 +245,7 @@ async def _response(entry: Saml, document: bytes, fetch: Fetch, now: datetime) -
             entity_id=entry.connection.entity_id,
             development=entry.development,
             now=now,
-            signers=metadata.read_certificates(source.certificates) if source else (),
+            signers=certificates.read_signers(source.certificates) if source else (),
         )
     return service_provider.explain(
         document,

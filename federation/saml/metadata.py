@@ -1,10 +1,9 @@
 """Their EntityDescriptor or EntitiesDescriptor in.
 
-SAML Metadata §2. Keys are parsed here, once; a sign-in never parses a certificate. What is
+SAML Metadata §2. What is
 wrong with a document is said with what mends it. Pure: fetching and files are the shell's.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 from federation.errors import AssertionRefused, ConfigurationError
 from federation.saml import scopes, signature, validity, xml
 from federation.saml.bindings import HTTP_POST, HTTP_REDIRECT
+from federation.saml.certificates import VerificationKey, read_keys, read_written
 from federation.saml.scopes import Scope
 from federation.saml.xml import DS, SAMLP, Element
 
@@ -24,10 +24,8 @@ _WORDS = {"SingleSignOnService": "single sign-on", "SingleLogoutService": "singl
 _ENTITY_ID = 1024  # characters; Metadata §2.2.1
 _OCTETS = 2 * 1024 * 1024
 _ELEMENTS = 200_000
-_KEYS = 8  # each costs a verification where a signature is forged
 _PROTOCOL = SAMLP[1:-1]
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-_PEM = re.compile(r"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +39,7 @@ class IdentityProvider:
     slo_redirect_response_url: str = ""  # ResponseLocation: where a LogoutResponse goes
     slo_post_url: str = ""
     slo_post_response_url: str = ""
-    keys: tuple[signature.VerificationKey, ...]
+    keys: tuple[VerificationKey, ...]
     wants_signed_requests: bool = False
     scopes: tuple[Scope, ...] = ()  # () says nothing: it limits nobody
     valid_until: datetime | None = None  # the earliest of the role, the entity and all around it
@@ -59,7 +57,7 @@ def read_metadata(
     entity_id: str | None,
     development: bool,
     now: datetime,
-    signers: tuple[signature.VerificationKey, ...],
+    signers: tuple[VerificationKey, ...],
 ) -> IdentityProvider:
     """Read the identity provider that a metadata document describes.
 
@@ -114,19 +112,6 @@ def read_metadata(
     )
 
 
-def read_certificates(texts: Sequence[bytes | str]) -> tuple[signature.VerificationKey, ...]:
-    """Read the certificates that were written down, at least one; () becomes ().
-
-    Args:
-        texts: PEM text (several in one are fine) or bare base64 of DER.
-
-    Raises:
-        ConfigurationError: ``saml.metadata_no_key``, ``saml.certificate``, ``saml.weak_key``.
-    """
-    found = [body for text in texts for body in _bodies(text)]
-    return _read_keys(found, "certificates is empty") if texts else ()
-
-
 def from_fields(
     *,
     entity_id: str,
@@ -140,7 +125,7 @@ def from_fields(
     Args:
         entity_id: The IdP's, exactly as it names itself.
         sso_url: Its SingleSignOnService, whichever binding is used.
-        certificates: As for ``read_certificates``.
+        certificates: As for ``certificates.read_written``.
         development: Let it sign in over http on loopback.
         slo_url: Its SingleLogoutService, for requests and responses; "" where it has none.
 
@@ -162,7 +147,7 @@ def from_fields(
         slo_redirect_response_url=slo,
         slo_post_url=slo,
         slo_post_response_url=slo,
-        keys=_read_keys([body for text in certificates for body in _bodies(text)], "certificates is empty"),
+        keys=read_written(certificates),
     )
 
 
@@ -225,7 +210,7 @@ def _roles(entity: Element) -> Iterator[Element]:
             yield role
 
 
-def _verify(entity: Element, signers: tuple[signature.VerificationKey, ...]) -> tuple[Element, Element]:
+def _verify(entity: Element, signers: tuple[VerificationKey, ...]) -> tuple[Element, Element]:
     """Return the entity and its role anew, from the octets that a signer signed (§3.1).
 
     Signed is the outermost element that carries a signature: whoever publishes a list signs that.
@@ -284,7 +269,7 @@ def _require_url(url: str, what: str, *, development: bool) -> str:
     return url
 
 
-def _keys(role: Element) -> tuple[signature.VerificationKey, ...]:
+def _keys(role: Element) -> tuple[VerificationKey, ...]:
     bodies = []
     for descriptor in role.findall(MD + "KeyDescriptor"):
         if descriptor.get("use", "signing") != "signing":
@@ -294,25 +279,4 @@ def _keys(role: Element) -> tuple[signature.VerificationKey, ...]:
         first = descriptor.find(f"{DS}KeyInfo/{DS}X509Data/{DS}X509Certificate")
         if first is not None:
             bodies.append(first.text or "")
-    return _read_keys(bodies, "no KeyDescriptor for signing holds an X509Certificate")
-
-
-def _read_keys(bodies: list[str], empty: str) -> tuple[signature.VerificationKey, ...]:
-    unique = {
-        key.fingerprint: key for key in (signature.read_key(signature.read_base64(one)) for one in bodies)
-    }
-    if not unique:
-        raise ConfigurationError("saml.metadata_no_key", f"{empty}; without a key nothing can be verified")
-    if len(unique) > _KEYS:
-        raise ConfigurationError("saml.metadata_no_key", f"{len(unique)} signing keys; keep at most {_KEYS}")
-    return tuple(unique.values())
-
-
-def _bodies(text: bytes | str) -> list[str]:
-    try:
-        read = text.decode("ascii") if isinstance(text, bytes) else text
-    except UnicodeDecodeError:
-        raise ConfigurationError(
-            "saml.certificate", "a certificate is neither PEM text nor base64; convert it from DER"
-        ) from None
-    return _PEM.findall(read) or [read]
+    return read_keys(bodies, "no KeyDescriptor for signing holds an X509Certificate")

@@ -5,36 +5,19 @@ that the connection knows beforehand. The SignedXml that leaves here is parsed a
 the octets that were digested.
 """
 
-import base64
-import hashlib
-from dataclasses import InitVar, dataclass, field
-from datetime import datetime
+from dataclasses import InitVar, dataclass
 from typing import NamedTuple, Protocol
 
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from federation.errors import ConfigurationError
 from federation.saml import algorithms, enveloped, layout, xml
 from federation.saml.algorithms import PublicKey
 from federation.saml.bindings import Redirected
+from federation.saml.certificates import VerificationKey
 from federation.saml.enveloped import Claim
 from federation.saml.layout import AssertionLayout, EncryptedLayout, Layout
 from federation.saml.xml import Element, refuse
-
-_RSA_BITS = 2048
-_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerificationKey:
-    """A public key of an identity provider, parsed once; its certificate's dates only warn."""
-
-    public_key: PublicKey
-    fingerprint: str  # SHA-256 of the certificate, hex
-    not_after: datetime  # UTC
-    certificate: bytes = field(repr=False)  # DER, as it was published
 
 
 class _Seal:
@@ -79,35 +62,6 @@ class Decrypt(Protocol):
 
     def __call__(self, encrypted: Element, *, covered: bool) -> Element:
         """Decrypt; ``covered`` where a signature that held covers the ciphertext."""
-
-
-def read_key(certificate: bytes) -> VerificationKey:
-    """Read an X.509 certificate (DER) into a key that verifies.
-
-    Raises:
-        ConfigurationError: ``saml.certificate``, ``saml.weak_key``.
-    """
-    try:
-        read = x509.load_der_x509_certificate(certificate)
-        public_key = read.public_key()
-    except (ValueError, TypeError, x509.InvalidVersion):
-        raise ConfigurationError("saml.certificate", "a signing certificate cannot be read") from None
-    match public_key:
-        case rsa.RSAPublicKey(key_size=bits) if bits >= _RSA_BITS:
-            pass
-        case ec.EllipticCurvePublicKey(curve=curve) if isinstance(curve, _CURVES):
-            pass
-        case _:
-            raise ConfigurationError(
-                "saml.weak_key",
-                "a signing certificate holds neither RSA of 2048 bits or more, nor P-256, P-384 or P-521",
-            )
-    return VerificationKey(
-        public_key=public_key,
-        fingerprint=hashlib.sha256(certificate).hexdigest(),
-        not_after=read.not_valid_after_utc,
-        certificate=certificate,
-    )
 
 
 def verify(found: Layout, keys: tuple[VerificationKey, ...], *, legacy: frozenset[str]) -> SignedMessage:
@@ -284,15 +238,3 @@ def _plain(value: bytes, key: PublicKey) -> bytes:
         return b"".join(part.to_bytes(size) for part in decode_dss_signature(value))
     except (ValueError, OverflowError):
         return b""
-
-
-def read_base64(text: str) -> bytes:
-    """Decode the text of an ``X509Certificate``, white space allowed.
-
-    Raises:
-        ConfigurationError: ``saml.certificate``.
-    """
-    try:
-        return base64.b64decode("".join(text.split()), validate=True)
-    except ValueError:
-        raise ConfigurationError("saml.certificate", "a signing certificate is not base64") from None

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from federation.connection import SamlConnection
 from federation.errors import ConfigurationError
-from federation.saml import metadata
+from federation.saml import certificates, metadata
 from federation.saml.metadata import IdentityProvider
 
 _THREAD_ABOVE = 32 * 1024  # octets, as in the connectors
@@ -29,8 +29,8 @@ class Reader:
             ConfigurationError: ``saml.metadata_no_key``, ``saml.certificate``, ``saml.weak_key``:
                 of ``metadata.certificates``.
         """
-        certificates = connection.metadata.certificates if connection.metadata else ()
-        self._signers = metadata.read_certificates(certificates)
+        signers = connection.metadata.certificates if connection.metadata else ()
+        self._signers = certificates.read_signers(signers)
         self._entity_id = connection.entity_id
         self._development = development
 
