@@ -105,9 +105,10 @@ async def _saml(entry: Saml, topic: str, fetch: Fetch, now: datetime) -> AsyncIt
 
 
 def _their_keys(topic: str, idp: IdentityProvider, now: datetime) -> Iterator[Finding]:
+    mend = "it still verifies; ask the provider for its new metadata before it changes the key"
     for key in idp.keys:
-        mend = "it still verifies; ask the provider for its new metadata before it changes the key"
-        yield expiry(topic, key.not_after, now, mend)
+        what = f"the provider's certificate {key.fingerprint[:16]}…"
+        yield expiry(topic, key.not_after, now, mend, what=what)
 
 
 async def _oidc(entry: Oidc, topic: str, fetch: Fetch, now: datetime) -> AsyncIterator[Finding]:

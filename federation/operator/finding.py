@@ -51,11 +51,11 @@ def failed(topic: str, said: str, mend: str = "") -> Finding:
     return Finding(topic=topic, state=State.FAILED, said=said, mend=mend)
 
 
-def expiry(topic: str, not_after: datetime, now: datetime, mend: str) -> Finding:
+def expiry(topic: str, not_after: datetime, now: datetime, mend: str, *, what: str = "") -> Finding:
     """Certificate dates never decide a sign-in here; some providers hold ours against the clock."""
-    day = f"{not_after:%Y-%m-%d}"
+    day, what = f"{not_after:%Y-%m-%d}", f"{what} " if what else ""
     if not_after <= now:
-        return warning(topic, f"expired on {day}", mend)
+        return warning(topic, f"{what}expired on {day}", mend)
     if not_after - now < EXPIRES_SOON:
-        return warning(topic, f"expires on {day}, in {(not_after - now).days} days", mend)
-    return ok(topic, f"valid until {day}")
+        return warning(topic, f"{what}expires on {day}, in {(not_after - now).days} days", mend)
+    return ok(topic, f"{what}valid until {day}")

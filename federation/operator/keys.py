@@ -102,14 +102,16 @@ def _advice(places: Places, config: Settings) -> Iterator[str]:
     ]
     nodes = "restart every node; on nodes with files of their own, copy these first"
     send = f"give identity providers that do not fetch it our metadata anew: {', '.join(urls) or 'none yet'}"
+    ripe = ripe_at(places, config)
+    later = f", from {ripe:%Y-%m-%d %H:%M} UTC on" if ripe else ""
     match places.due:
         case Step.USE:
             yield f"{nodes}: all must be able to read what is encrypted to the new key"
             yield send
-            yield "when all have it: federation keys rotate --step use"
+            yield f"when all have it{later}: federation keys rotate --step use"
         case Step.RETIRE:
             yield f"{nodes}: from then on the new key signs"
             yield f"{send}; one that holds a single certificate of ours takes the new one now"
-            yield "when none encrypts to the old one any more: federation keys rotate --step retire"
+            yield f"when none encrypts to the old one any more{later}: federation keys rotate --step retire"
         case Step.PUBLISH:
             yield "in order; to exchange the key: federation keys rotate --step publish"
