@@ -128,7 +128,7 @@ def _snapshot(files: Sequence[Path]) -> dict[Path, bytes | None]:
     """Read files that may be exchanged meanwhile: until two readings are the same."""
     held: dict[Path, bytes | None] = {}
     for _ in range(_READINGS):
-        before, held = held, {file: _read(file) if file.exists() else None for file in files}
+        before, held = held, {file: _read_if_there(file) for file in files}
         if held == before:
             break
     return held
@@ -259,6 +259,20 @@ def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise ConfigurationError(
-            "keys.file", f"{file} cannot be read ({error.strerror}); `federation init` makes our own keys"
-        ) from None
+        raise _unreadable(file, error) from None
+
+
+def _read_if_there(file: Path) -> bytes | None:
+    """Read a file without asking first whether it is there: it may go between the two."""
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _unreadable(file, error) from None
+
+
+def _unreadable(file: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        "keys.file", f"{file} cannot be read ({error.strerror}); `federation init` makes our own keys"
+    )
