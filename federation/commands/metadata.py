@@ -72,7 +72,7 @@ def fetch_metadata(
         return
     print(harmless("\n".join([fetched.said, *(f"  {line}" for line in fetched.changes)])))
     if fetched.digest:
-        print(f"waiting: document {fetched.digest}\n{theirs.decide(connection)}")
+        print(f"waiting: document {fetched.digest}\n{theirs.decide(connection, fetched.digest)}")
 
 
 @commands.command(
@@ -93,7 +93,7 @@ def metadata_changes(
         return
     print(harmless("\n".join(theirs.tell(found)) or "no change is recorded"))
     if connection and waiting:
-        print(f"waiting: document {waiting}\n{theirs.decide(connection)}")
+        print(f"waiting: document {waiting}\n{theirs.decide(connection, waiting)}")
 
 
 @commands.command(

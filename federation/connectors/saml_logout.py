@@ -185,4 +185,6 @@ def _read(
     redirected = bindings.decode_redirect(callback.params[QUERY])
     if redirected.name != name:
         raise RequestRefused("saml.missing", f"there is no {name} in the query")
+    if redirected.relay_state != callback.handle:  # a name with escapes in it is not what was signed
+        raise RequestRefused("saml.relay_state", "the RelayState is not the one that is signed")
     return redirected, "redirect"

@@ -20,6 +20,7 @@ from federation.trust.published import Published
 from federation.trust.reading import Reader
 
 SHOWN = 50  # changes, newest first
+_DIGITS = 16  # of a digest: more than anybody finds a second document for
 _SAID = {
     "same": "nothing changed",
     "first": "fetched for the first time, and in force",
@@ -143,11 +144,10 @@ def tell(found: tuple[MetadataChange, ...]) -> list[str]:
     return lines
 
 
-def decide(connection: str) -> str:
-    """Say how what waits is decided."""
-    return (
-        f"to decide: federation metadata approve {connection}   ·   federation metadata reject {connection}"
-    )
+def decide(connection: str, digest: str) -> str:
+    """Say how what waits is decided: this very document, whatever is published meanwhile."""
+    which = f"{connection} --digest {digest[:_DIGITS]}"
+    return f"to decide: federation metadata approve {which}   ·   federation metadata reject {which}"
 
 
 def change_as_json(change: MetadataChange) -> dict[str, Any]:

@@ -29,11 +29,19 @@ class Change(NamedTuple):
 
     def __str__(self) -> str:
         """Say it in a line; its values are the provider's."""
-        if not self.before:
-            return f"{self.kind} added: {self.after}"
-        if not self.after:
-            return f"{self.kind} removed: {self.before}"
-        return f"{self.kind}: {self.before} → {self.after}"
+        before, after = _plain(self.before), _plain(self.after)
+        if not before:
+            return f"{self.kind} added: {after}"
+        if not after:
+            return f"{self.kind} removed: {before}"
+        return f"{self.kind}: {before} → {after}"
+
+
+def _plain(value: str) -> str:
+    """Return a value without what would begin a line of its own: somebody approves what they read."""
+    if value.isprintable():
+        return value
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in value)
 
 
 def compare(old: IdentityProvider, new: IdentityProvider) -> tuple[Change, ...]:

@@ -23,6 +23,8 @@ REQUEST = SAMLP + "LogoutRequest"
 RESPONSE = SAMLP + "LogoutResponse"
 PARTIAL = "urn:oasis:names:tc:SAML:2.0:status:PartialLogout"
 MAX_AGE = timedelta(minutes=5)  # of a message, since it was made
+# An answer that was made before it may still come: its sign-in waits that long (``signin.PENDING_LIFE``).
+REMEMBERED = timedelta(minutes=10)
 _LONGEST = timedelta(days=1)  # that a NotOnOrAfter makes us remember a request
 _ELEMENTS = 2000  # tags
 _INDEXES = 100  # sessions of one person that one request may name; the store takes no more
@@ -290,10 +292,8 @@ def _until(made: datetime, ends: datetime | None, skew: timedelta) -> datetime:
 
     Core §3.7.3.1 lets its NotOnOrAfter say so; nobody makes us remember it for years.
     """
-    fresh = made + MAX_AGE + skew
-    if ends is None or ends <= fresh - skew:
-        return fresh
-    return min(ends, made + _LONGEST) + skew
+    least = made + REMEMBERED
+    return (least if ends is None else max(least, min(ends, made + _LONGEST))) + skew
 
 
 T = TypeVar("T")

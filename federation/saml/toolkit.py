@@ -44,31 +44,31 @@ def second_opinion(  # noqa: PLR0913 (each is one value of the sign-in)
         private_key: PEM, where something is encrypted to us; "" otherwise.
     """
     url = urlsplit(acs_url)
-    settings = OneLogin_Saml2_Settings(
-        {
-            "strict": True,
-            "debug": False,
-            "sp": {
-                "entityId": sp_entity_id,
-                "assertionConsumerService": {"url": acs_url, "binding": f"{_BINDINGS}HTTP-POST"},
-                "NameIDFormat": name_id_format,
-                "privateKey": private_key,
-            },
-            "idp": {
-                "entityId": idp_entity_id,
-                "singleSignOnService": {"url": sso_url, "binding": f"{_BINDINGS}HTTP-Redirect"},
-                "x509certMulti": {"signing": list(certificates)},
-            },
-            "security": _security(signed_response=signed_response),
-        }
-    )
+    settings = {
+        "strict": True,
+        "debug": False,
+        "sp": {
+            "entityId": sp_entity_id,
+            "assertionConsumerService": {"url": acs_url, "binding": f"{_BINDINGS}HTTP-POST"},
+            "NameIDFormat": name_id_format,
+            "privateKey": private_key,
+        },
+        "idp": {
+            "entityId": idp_entity_id,
+            "singleSignOnService": {"url": sso_url, "binding": f"{_BINDINGS}HTTP-Redirect"},
+            "x509certMulti": {"signing": list(certificates)},
+        },
+        "security": _security(signed_response=signed_response),
+    }
     request = {
         "https": "on" if url.scheme == "https" else "off",
         "http_host": url.netloc,
         "script_name": url.path,
     }
     try:
-        response = OneLogin_Saml2_Response(settings, base64.b64encode(document).decode())
+        response = OneLogin_Saml2_Response(
+            OneLogin_Saml2_Settings(settings), base64.b64encode(document).decode()
+        )
         if response.is_valid(request, request_id):
             return None
     except Exception as error:  # noqa: BLE001 (its own, xmlsec's and lxml's: what it trips over is a no)

@@ -238,7 +238,10 @@ class Published:
         )
         differences = changes.compare(old, new) if old is not None else ()
         lines, previous = tuple(map(str, differences)), row.digest if row else ""
-        if self._approve and known is not None and differences:
+        # Another name is another provider, whose people would be taken for those of whoever bears it
+        # already: somebody says so, or the settings do (``entity_id``).
+        approve = self._approve or (old is not None and new.entity_id != old.entity_id)
+        if approve and known is not None and differences:
             # What is known to be unchanged next time is what is in force, not what waits.
             waiting = replace(found, etag="", last_modified="")
             done = await self._store.hold_metadata(waiting, lines, now, previous=previous)
