@@ -90,7 +90,7 @@ def tell(story: "Story", *, decode: bool) -> None:
         print(harmless(f"{name:<13} {fact}"))
     if story.checks:
         print()
-    width = max((len(one.code) for one in story.checks), default=0)
+    width = max((len(one.code) for one in story.checks if one.said), default=0)
     for one in story.checks:
         print(harmless(f"{outcome(one):<8}  {one.code:<{width}}  {one.said or ''}".rstrip()))
     if decode and story.message:

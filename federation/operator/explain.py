@@ -204,7 +204,9 @@ async def by_message(config: Settings, text: str, connection: str | None, *, now
     broken = next((one for one in checks if outcome(one) == "BROKEN"), None)
     return Story(
         code=broken.code if broken else "",
-        detail=broken.said or "" if broken else "no rule is broken that a file can tell of",
+        detail=broken.said or ""
+        if broken
+        else "no rule of the message is broken; who may enter was not asked",
         checks=checks,
         facts={"connection": entry.connection.id, "at": now.isoformat(timespec="seconds")},
         message=message,
