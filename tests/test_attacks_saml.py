@@ -6,20 +6,23 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from leaving import BASE, CLOCK, IDP, Scene, leaving, message
 from loopback import serving
 from publisher import GOOD, Publisher
 from saml_peer import IDP as PEER
-from saml_peer import NOW, accept, expected, response, trusted
+from saml_peer import NOW, accept, expected, peer, response, trusted
 
 from federation import signin
 from federation.connection import SamlConnection
-from federation.errors import AssertionRefused
+from federation.errors import AssertionRefused, ConfigurationError
 from federation.fetch import Fetch
 from federation.identity import VerifiedAssertion
-from federation.saml import logout, second_opinion
+from federation.saml import logout, metadata, second_opinion
 from federation.store.store import Store
 from federation.trust.published import Published
+from federation.web import pages
 
 MINUTE = timedelta(minutes=1)
 SLO = f"{BASE}/saml/acme/slo"
@@ -111,3 +114,18 @@ async def test_metadata_does_not_become_that_of_another_provider_by_itself(store
         assert await store.approve_metadata("partner", NOW, digest=row.held_digest)
         assert (await source.get(NOW + 2 * MINUTE)).entity_id != PEER
     await fetch.close()
+
+
+@given(st.text("aZ0_-.:[]@%;,'\"*\\<", max_size=12), st.sampled_from(["", "/sso", "?a=1", "/a;b'"]))
+@example("idp_1.example", "/sso")
+@example("[2001:db8::1]:8443", "/sso")
+@example("a;script-src 'unsafe-inline'", "")
+@example("idp.example:", "/sso")
+def test_where_metadata_lets_a_form_go_a_page_can_say(host: str, rest: str) -> None:
+    """Some hosts were taken, and then were an error of ours at every sign-in by POST."""
+    url, key = f"https://{host}{rest}", peer().key.text
+    try:
+        idp = metadata.from_fields(entity_id=PEER, sso_url=url, certificates=[key], development=False)
+    except ConfigurationError:
+        return
+    assert pages.origin(idp.sso_post_url) + rest == url

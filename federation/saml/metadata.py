@@ -4,6 +4,7 @@ SAML Metadata §2. What is
 wrong with a document is said with what mends it. Pure: fetching and files are the shell's.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,6 +26,7 @@ _ENTITY_ID = 1024  # characters; Metadata §2.2.1
 _OCTETS = 2 * 1024 * 1024
 _ELEMENTS = 200_000
 _PROTOCOL = SAMLP[1:-1]
+_ORIGIN = re.compile(r"[A-Za-z]+://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?(?=[/?]|$)")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -262,7 +264,8 @@ def _require_url(url: str, what: str, *, development: bool) -> str:
         _ = parts.port
     except ValueError:
         host, plain = "", False
-    if not plain or not host or "#" in url or "@" in parts.netloc:
+    # A browser would read some other hosts otherwise, and no policy of a page could name them.
+    if not plain or not host or "#" in url or _ORIGIN.match(url) is None:
         raise ConfigurationError("saml.metadata_url", f"the {what} URL is not an absolute URL")
     if parts.scheme != "https" and not (development and parts.scheme == "http" and host in _LOOPBACK):
         raise ConfigurationError("saml.metadata_url", f"the {what} URL is not https")

@@ -156,7 +156,7 @@ def origin(url: str) -> str:
     Raises:
         ValueError: It is none, or holds what a policy would read as its own words.
     """
-    found = re.match(r"https?://[A-Za-z0-9.-]+(:\d+)?(?=[/?]|$)", url)
+    found = re.match(r"(?i:https?)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?(?=[/?]|$)", url)
     if found is None:
         raise ValueError("not a URL whose origin a policy can name")
     return found[0]
