@@ -1,7 +1,7 @@
 """Their EntityDescriptor or EntitiesDescriptor in.
 
-SAML Metadata §2. What is
-wrong with a document is said with what mends it. Pure: fetching and files are the shell's.
+SAML Metadata §2. What is wrong with a document is said with what mends it. Pure: fetching and
+files are the shell's.
 """
 
 import re
