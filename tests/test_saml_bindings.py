@@ -3,17 +3,15 @@
 import base64
 import contextlib
 import zlib
-from functools import cache
 from urllib.parse import quote
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from hypothesis import given
 from hypothesis import strategies as st
-from saml_peer import NOW
+from saml_keys import key
 
-from federation.demo.saml_signing import SigningKey, algorithm, make_key, make_value
+from federation.demo.saml_signing import algorithm, make_value
 from federation.errors import AssertionRefused, FederationError, RequestRefused
 from federation.saml import bindings, certificates, signature
 from federation.saml.xml import MESSAGE_OCTETS
@@ -184,12 +182,6 @@ def test_what_is_signed_and_what_stands_beside_it() -> None:
 @given(st.binary(min_size=1, max_size=2000))
 def test_post_there_and_back(message: bytes) -> None:
     assert bindings.decode_post(bindings.encode_post(message), name="SAMLRequest") == message
-
-
-@cache
-def key(kind: str) -> SigningKey:
-    curves = {"p256": ec.SECP256R1(), "p521": ec.SECP521R1()}
-    return make_key(now=NOW, curve=curves.get(kind.partition("-")[0]))
 
 
 def judge(query: str, *kinds: str, legacy: frozenset[str] = frozenset()) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from lxml import etree
 from providers import IDPS, SIMPLESAMLPHP
-from test_saml_outgoing import NOW, SCHEMAS, our_key, peer_key, public
+from saml_keys import key, our_key, public
+from test_saml_outgoing import NOW, SCHEMAS
 
 from federation.about import About
 from federation.errors import ConfigurationError
@@ -77,8 +78,8 @@ def entity(**other: Any) -> Description:
 
 def publisher(about: dict[str, Any] | None = None, **other: Any) -> Publisher:
     values: dict[str, Any] = {
-        "signing": (peer_key("RSA").certificate,),
-        "encryption": (peer_key("RSA").certificate,),
+        "signing": (key("rsa").certificate,),
+        "encryption": (key("rsa").certificate,),
         "about": About.model_validate(about or {}),
         "valid_until": None,
         "key": None,
@@ -137,10 +138,10 @@ def test_a_role_says_what_its_connection_does(told: dict[str, Any], place: str, 
 
 
 def test_keys_stand_in_their_order_and_name_the_ciphers_that_we_read() -> None:
-    current, upcoming, old = (peer_key(kind).certificate for kind in ("RSA", "P-256", "P-384"))
+    current, upcoming, old = (key(kind).certificate for kind in ("rsa", "p256", "p384"))
     keys = publisher(signing=(current, upcoming, old), encryption=(current, upcoming))
     root = valid(description.describe(entity(), publisher=keys))
-    text = [peer_key(kind).text for kind in ("RSA", "P-256", "P-384")]
+    text = [key(kind).text for kind in ("rsa", "p256", "p384")]
     assert found(root, "//md:KeyDescriptor[@use='signing']//ds:X509Certificate/text()") == text
     assert found(root, "//md:KeyDescriptor[@use='encryption']//ds:X509Certificate/text()") == text[:2]
     assert found(root, "//md:KeyDescriptor[@use='signing']/md:EncryptionMethod") == []
@@ -305,7 +306,7 @@ def test_a_life_ends_at_the_same_hour_on_every_node() -> None:
     assert one().get("validUntil") is None
 
 
-@pytest.mark.parametrize("kind", ["RSA", "P-256"])
+@pytest.mark.parametrize("kind", ["rsa", "p256"])
 def test_a_signed_document_is_signed_at_its_root(kind: str) -> None:
     for entities in ((entity(),), (entity(), entity(sp_entity_id="https://other.example"))):
         document = description.describe_all(entities, publisher=publisher(EVERYTHING, key=our_key(kind)))
@@ -313,7 +314,7 @@ def test_a_signed_document_is_signed_at_its_root(kind: str) -> None:
         assert root[0].tag == SIGNATURE
         assert signing.verify_again(document, signing.read_judge([public(kind)])) is None
         again = description.describe_all(entities, publisher=publisher(EVERYTHING, key=our_key(kind)))
-        assert (again == document) is (kind == "RSA")  # ECDSA draws a number each time
+        assert (again == document) is (kind == "rsa")  # ECDSA draws a number each time
 
 
 @pytest.mark.parametrize("word", ["\x00", "\x1f", "\ufffe", "\ud800"])
@@ -348,7 +349,7 @@ def test_simplesamlphp_reads_it() -> None:
         Requested(name=MAIL, friendly_name="email", required=True),
         Requested(name="groups", friendly_name="", required=False),
     )
-    current, upcoming = peer_key("RSA").certificate, peer_key("P-256").certificate
+    current, upcoming = key("rsa").certificate, key("p256").certificate
     document = description.describe_all(
         (
             entity(acs_urls=(OTHER, ACS), acs_index=7, requested=wanted, requests_signed=True),

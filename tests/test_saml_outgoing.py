@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, unquote
 
 import onelogin.saml2
 import pytest
+import saml_keys
 import xmlsec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -18,10 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from federation.demo.saml_signing import SigningKey as PeerKey
-from federation.demo.saml_signing import make_key
 from federation.errors import ConfigurationError
-from federation.saml import algorithms, enveloped, outgoing, signing
+from federation.saml import enveloped, outgoing, signing
 from federation.saml.outgoing import AuthnAsks
 from federation.saml.parts import NameId
 from federation.saml.xml import DS, SAML, SAMLP, SIGNATURE, Element
@@ -206,38 +205,17 @@ def test_an_answer_to_a_logout_names_its_request_and_how_it_went() -> None:
     assert [one.get("Value") for one in partial.iter(SAMLP + "StatusCode")] == [SUCCESS, PARTIAL]
 
 
-@cache
-def peer_key(kind: str) -> PeerKey:
-    curves = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1(), "P-521": ec.SECP521R1()}
-    return make_key(now=NOW, curve=curves.get(kind))
-
-
-def pem(key: PeerKey) -> bytes:
-    return key.private.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-
-
-@cache
-def our_key(kind: str = "RSA") -> signing.SigningKey:
-    return signing.read_signing_key(pem(peer_key(kind)), peer_key(kind).certificate)
-
-
-def public(kind: str = "RSA") -> algorithms.PublicKey:
-    return peer_key(kind).private.public_key()
-
-
-KINDS = pytest.mark.parametrize("kind", ["RSA", "P-256", "P-384", "P-521"])
+KINDS = pytest.mark.parametrize("kind", ["rsa", "p256", "p384", "p521"])
 
 
 @KINDS
 def test_a_query_is_signed_over_its_exact_octets(kind: str) -> None:
     query = "SAMLRequest=fZ%2bA%3D%3d&RelayState=a%20b+c"  # as spelled, not as somebody else would spell it
-    signed = signing.sign_query(query, our_key(kind))
+    signed = signing.sign_query(query, saml_keys.our_key(kind))
     octets, _, value = signed.partition("&Signature=")
     assert octets.startswith(query + "&SigAlg=http%3A%2F%2Fwww.w3.org%2F2001%2F04%2Fxmldsig-more%23")
     assert len(parse_qs(signed, strict_parsing=True)["Signature"]) == 1
-    signature, key = base64.b64decode(unquote(value), validate=True), public(kind)
+    signature, key = base64.b64decode(unquote(value), validate=True), saml_keys.public(kind)
     if isinstance(key, rsa.RSAPublicKey):
         assert unquote(octets).endswith("rsa-sha256")
         key.verify(signature, octets.encode(), padding.PKCS1v15(), hashes.SHA256())
@@ -254,24 +232,24 @@ DOCUMENTS = {"request": request(), "logout": logout_request(), "answer": logout_
 @KINDS
 @pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
 def test_a_signed_document_is_valid_and_xmlsec_verifies_it(kind: str, document: bytes) -> None:
-    signed = signing.sign_document(document, our_key(kind))
+    signed = signing.sign_document(document, saml_keys.our_key(kind))
     root = valid(signed)
     assert [child.tag for child in root][:2] == [SAML + "Issuer", SIGNATURE]
     reference = root.find(f".//{DS}Reference")
     assert reference is not None
     assert reference.get("URI") == f"#{root.get('ID')}"
-    assert root.findtext(f".//{DS}X509Certificate") == peer_key(kind).text
-    assert signing.verify_again(signed, signing.read_judge([public(kind)])) is None
+    assert root.findtext(f".//{DS}X509Certificate") == saml_keys.key(kind).text
+    assert signing.verify_again(signed, signing.read_judge([saml_keys.public(kind)])) is None
 
 
 def test_a_changed_document_has_no_good_signature() -> None:
-    signed = signing.sign_document(request(), our_key())
-    judge = signing.read_judge([public("P-256"), public()])
+    signed = signing.sign_document(request(), saml_keys.our_key())
+    judge = signing.read_judge([saml_keys.public("p256"), saml_keys.public()])
     assert signing.verify_again(signed, judge) is None
     said = "xmlsec finds a signature that no key of this identity provider made"
     assert signing.verify_again(signed.replace(b'ID="_1"', b'ID="_9"'), judge) == said
     assert signing.verify_again(signed.replace(ACS.encode(), ACS.encode() + b"x"), judge) == said
-    assert signing.verify_again(signed, signing.read_judge([public("P-256")])) == said
+    assert signing.verify_again(signed, signing.read_judge([saml_keys.public("p256")])) == said
     assert signing.verify_again(signed, signing.read_judge([])) == said
     assert signing.verify_again(request(), judge) == "xmlsec finds no signature"
     assert signing.verify_again(b"<!DOCTYPE x>" + signed, judge) is not None
@@ -286,21 +264,21 @@ def test_a_reference_to_a_file_is_not_opened(tmp_path: Path) -> None:
         .replace(f'<ds:Transform Algorithm="{enveloped.ENVELOPED}"/>'.encode(), b"")
     )
     context = xmlsec.SignatureContext()
-    context.key = our_key().xmlsec_key
+    context.key = saml_keys.our_key().xmlsec_key
     with pytest.raises(xmlsec.Error):  # it would be read and digested, were the callbacks still there
         context.sign(etree.fromstring(template))
 
 
 def test_what_has_no_id_is_not_signed() -> None:
     with pytest.raises(ValueError, match="ID"):
-        signing.sign_document(b"<x/>", our_key())
+        signing.sign_document(b"<x/>", saml_keys.our_key())
 
 
 FAULTS = [
-    ("keys.private_key", b"nothing", peer_key("RSA").certificate),
-    ("keys.private_key", peer_key("RSA").certificate, peer_key("RSA").certificate),
-    ("keys.certificate", pem(peer_key("RSA")), b"nothing"),
-    ("keys.pair", pem(peer_key("RSA")), peer_key("P-256").certificate),
+    ("keys.private_key", b"nothing", saml_keys.key("rsa").certificate),
+    ("keys.private_key", saml_keys.key("rsa").certificate, saml_keys.key("rsa").certificate),
+    ("keys.certificate", saml_keys.pem(saml_keys.key("rsa")), b"nothing"),
+    ("keys.pair", saml_keys.pem(saml_keys.key("rsa")), saml_keys.key("p256").certificate),
 ]
 
 
@@ -308,7 +286,7 @@ FAULTS = [
 def test_a_key_that_cannot_sign_is_refused(code: str, key: bytes, certificate: bytes) -> None:
     with pytest.raises(ConfigurationError, match=f"^{code}: "):
         signing.read_signing_key(key, certificate)
-    assert x509.load_der_x509_certificate(peer_key("RSA").certificate)
+    assert x509.load_der_x509_certificate(saml_keys.key("rsa").certificate)
 
 
 def test_a_key_of_another_kind_is_refused() -> None:
@@ -318,12 +296,12 @@ def test_a_key_of_another_kind_is_refused() -> None:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     with pytest.raises(ConfigurationError, match=r"^keys\.private_key: "):
-        signing.read_signing_key(key, peer_key("RSA").certificate)
+        signing.read_signing_key(key, saml_keys.key("rsa").certificate)
 
 
 def test_no_key_shows_in_a_representation() -> None:
-    assert repr(our_key()) == "SigningKey()"
-    assert "Key" not in repr(signing.read_judge([public()]))
+    assert repr(saml_keys.our_key()) == "SigningKey()"
+    assert "Key" not in repr(signing.read_judge([saml_keys.public()]))
 
 
 XML_TEXT = st.text(

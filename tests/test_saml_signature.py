@@ -6,17 +6,17 @@ import re
 from collections.abc import Callable
 from copy import deepcopy
 from datetime import timedelta
-from functools import cache
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import dsa, ec
+from cryptography.hazmat.primitives.asymmetric import dsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
+from saml_keys import key
 from saml_peer import NOW, USER, accept, expected, peer, refusal, response
 
-from federation.demo.saml_signing import SignatureKnobs, SigningKey, canonicalize, make_key, sign
+from federation.demo.saml_signing import SignatureKnobs, SigningKey, canonicalize, sign
 from federation.errors import AssertionRefused, ConfigurationError
 from federation.saml import algorithms, certificates, enveloped, layout, metadata, signature, xml
 from federation.saml.layout import Layout
@@ -24,19 +24,6 @@ from federation.saml.metadata import IdentityProvider
 from federation.saml.signature import SignedXml
 
 XS = ' xmlns:xs="http://www.w3.org/2001/XMLSchema"'
-
-
-@cache
-def key(kind: str) -> SigningKey:
-    curves: dict[str, ec.EllipticCurve] = {
-        "p256": ec.SECP256R1(),
-        "p384": ec.SECP384R1(),
-        "p521": ec.SECP521R1(),
-        "k256": ec.SECP256K1(),
-    }
-    if kind in curves:
-        return make_key(now=NOW, curve=curves[kind])
-    return make_key(now=NOW, bits=int(kind.removeprefix("rsa")))
 
 
 def trusting(*keys: SigningKey) -> IdentityProvider:

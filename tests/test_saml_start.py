@@ -1,34 +1,22 @@
 """How a sign-in is asked for: by which binding, signed or not, with which additions."""
 
 from dataclasses import replace
-from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from cryptography.hazmat.primitives import serialization
+from saml_keys import our_key
 from saml_peer import ACS, NOW, REQUEST, SP, trusted
 
-from federation.demo.saml_signing import make_key
 from federation.errors import ProviderUnavailable
 from federation.saml import bindings, certificates, service_provider, signature, xml
 from federation.saml.delivery import Sent
 from federation.saml.metadata import IdentityProvider
 from federation.saml.outgoing import AuthnAsks
 from federation.saml.service_provider import Requests
-from federation.saml.signing import SigningKey, read_signing_key
 
 REDIRECT = "https://idp.example/sso"
 POST = "https://idp.example/sso/post"
-
-
-@cache
-def our_key() -> SigningKey:
-    key = make_key(now=NOW)
-    pem = key.private.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return read_signing_key(pem, key.certificate)
 
 
 def requests(**other: Any) -> Requests:
