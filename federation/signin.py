@@ -10,7 +10,6 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from urllib.parse import unquote
 
 from federation import identity, records
 from federation.clock import Clock
@@ -26,6 +25,7 @@ from federation.errors import (
 )
 from federation.identity import Decision, Identity, Session, VerifiedAssertion
 from federation.policy import domains, roles
+from federation.return_to import local_path
 from federation.store.store import Store
 from federation.store.values import RECORD_DETAIL, NewSession, Pending, Record
 from federation.vault import Vault
@@ -33,7 +33,6 @@ from federation.vault import Vault
 log = logging.getLogger(__name__)
 
 PENDING_LIFE = timedelta(minutes=10)
-_RETURN_TO_LENGTH = 2048
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -300,7 +299,7 @@ class SignIn:
         Each key of the ring wraps its own: a ring whose first key was changed, or lost, seals on.
         """
         place, vault = f"person:{person}", self._vault
-        wrapped = await self.store.person_key(person, vault.first, vault.new_key(place), now)
+        wrapped = await self.store.person_key(person, vault.first, lambda: vault.new_key(place), now)
         return vault.seal_under(wrapped, place, records.encode_checks(checks), f"record:{reference}")
 
 
@@ -319,43 +318,6 @@ def decide(
         refusal.checks = (*checks, *refusal.checks)
         raise
     return Decision(identity=who, grants=grants, checks=(*checks, *entered, *asked))
-
-
-def local_path(value: str) -> str:
-    """Return ``value`` if it is a path of ours, "/" for an empty one.
-
-    Refused: anything with a scheme or host, ``//``, backslashes, controls, dot segments,
-    and each of these percent-encoded, however often.
-
-    Raises:
-        RequestRefused: ``return_to.not_local``.
-    """
-    refusal = RequestRefused("return_to.not_local", "return_to is not a path of this service")
-    if not value:
-        return "/"
-    if len(value) > _RETURN_TO_LENGTH or not value.isascii():
-        raise refusal
-    path = value.partition("?")[0].partition("#")[0]
-    for _ in range(5):
-        segments = path.split("/")
-        if (
-            not path.startswith("/")
-            or "\\" in path
-            or not path.isprintable()
-            or "" in segments[1:-1]
-            or path.startswith("//")
-            or {".", ".."} & set(segments)
-        ):
-            raise refusal
-        decoded = unquote(path)
-        if decoded == path:
-            break
-        path = decoded
-    else:
-        raise refusal
-    if "\\" in value or not value.isprintable() or " " in value:
-        raise refusal
-    return value
 
 
 def hash_token(token: str) -> bytes:

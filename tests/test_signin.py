@@ -10,7 +10,7 @@ import stair
 from hypothesis import given
 from hypothesis import strategies as st
 
-from federation import records, signin
+from federation import records, return_to
 from federation.connectors.contract import Callback
 from federation.errors import Check, RequestRefused, SignInExpired
 from federation.store.store import Store
@@ -47,11 +47,11 @@ def test_a_record_that_was_cut_says_so() -> None:
     ["/", "/a", "/a/b?x=1&y=%2F%2Fz", "/a#part", "/a%20b", "/%C3%A9", "/a?next=//x", "/session", "/a/"],
 )
 def test_paths_of_ours_are_gone_on_to(path: str) -> None:
-    assert signin.local_path(path) == path
+    assert return_to.local_path(path) == path
 
 
 def test_no_path_is_the_start_page() -> None:
-    assert signin.local_path("") == "/"
+    assert return_to.local_path("") == "/"
 
 
 @pytest.mark.parametrize(
@@ -104,13 +104,13 @@ def test_no_path_is_the_start_page() -> None:
 )
 def test_everything_else_is_refused(value: str) -> None:
     with pytest.raises(RequestRefused, match=r"^return_to\.not_local: "):
-        signin.local_path(value)
+        return_to.local_path(value)
 
 
 @given(st.text(max_size=200))
 def test_no_text_leads_to_another_host(value: str) -> None:
     try:
-        path = signin.local_path(value)
+        path = return_to.local_path(value)
     except RequestRefused:
         return
     assert path.startswith("/")

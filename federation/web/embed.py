@@ -21,7 +21,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from federation.errors import RequestRefused
 from federation.identity import Session
-from federation.signin import hash_token, local_path
+from federation.return_to import local_path
+from federation.signin import hash_token
 from federation.web import cookies, errors
 from federation.web.house import House
 from federation.web.routes import build, sign_in_routes

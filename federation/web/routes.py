@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute, Route
 
 from federation.identity import parse_email
 from federation.policy import domains
-from federation.signin import local_path
+from federation.return_to import local_path
 from federation.web import account, cookies, errors, fields, logout, pages
 from federation.web.callbacks import known, oidc_callback, rate_key, saml_acs, send_away
 from federation.web.house import House
