@@ -304,7 +304,7 @@ async def keep(config: Path, **differs: Any) -> None:
         "connection": "acme-saml", "organization": "acme", "size": 1234, "digest": "ab" * 32,
     }  # fmt: skip
     if differs.pop("sealed", False):
-        wrapped = await store.person_key(PERSON, vault.first, vault.new_key(f"person:{PERSON}"), NOW)
+        wrapped = await store.person_key(PERSON, vault.first, lambda: vault.new_key(f"person:{PERSON}"), NOW)
         sealed = vault.seal_under(
             wrapped, f"person:{PERSON}", records.encode_checks(CHECKS), f"record:{REFERENCE}"
         )

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -188,19 +189,21 @@ async def test_a_claim_is_kept_to_its_last_moment(store: Store) -> None:
 
 async def test_a_person_has_one_key_of_each_ring_key(store: Store) -> None:
     offers = [f"key-{number}" for number in range(20)]
-    answers = await asyncio.gather(*(store.person_key("p", "ring", fresh, NOW) for fresh in offers))
+    answers = await asyncio.gather(
+        *(store.person_key("p", "ring", partial(str, fresh), NOW) for fresh in offers)
+    )
     assert len(set(answers)) == 1
     assert answers[0] in offers
-    assert await store.person_key("p", "ring", "later", NOW) == answers[0]
-    assert await store.person_key("another", "ring", "later", NOW) == "later"
-    assert await store.person_key("p", "next", "fresh", NOW + SECOND) == "fresh"
+    assert await store.person_key("p", "ring", lambda: "later", NOW) == answers[0]
+    assert await store.person_key("another", "ring", lambda: "later", NOW) == "later"
+    assert await store.person_key("p", "next", lambda: "fresh", NOW + SECOND) == "fresh"
     assert await store.person_keys("p") == ("fresh", answers[0])
     assert await store.person_keys("nobody") == ()
 
 
 async def test_a_key_goes_with_the_last_record_of_its_person(store: Store) -> None:
     for person in (RECORD.person, "nobody"):
-        await store.person_key(person, "ring", "key", NOW)
+        await store.person_key(person, "ring", lambda: "key", NOW)
     await store.keep_record(replace(RECORD, at=NOW + MINUTE))
     await store.purge(NOW + verbs.RECORD_LIFE - SECOND)
     assert await store.person_keys("nobody") == ("key",)

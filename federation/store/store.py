@@ -4,6 +4,7 @@ Two twins keep them: ``sqlite.SqliteStore`` and ``postgres.PostgresStore``, held
 Values in, values out; each change of state is one awaited verb and one transaction.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -39,8 +40,8 @@ class Store(Protocol):
             AssertionRefused: ``signin.replayed``.
         """
 
-    async def person_key(self, person: str, ring_key: str, fresh: str, now: datetime) -> str:
-        """Return the person's record key that ``ring_key`` wrapped; ``fresh`` becomes it if there is none."""
+    async def person_key(self, person: str, ring_key: str, fresh: Callable[[], str], now: datetime) -> str:
+        """Return the person's record key that ``ring_key`` wrapped; ``fresh`` makes it if there is none."""
 
     async def person_keys(self, person: str) -> tuple[str, ...]:
         """Return every wrapped record key of this person, newest first."""

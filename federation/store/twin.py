@@ -49,11 +49,12 @@ class Twin(ABC):
     ) -> None:  # fmt: skip
         await self._decide(lambda: verbs.claim_assertion(issuer, assertion_id, until))
 
-    async def person_key(self, person: str, ring_key: str, fresh: str, now: datetime) -> str:
+    async def person_key(self, person: str, ring_key: str, fresh: Callable[[], str], now: datetime) -> str:
         known = await self._read(lambda: verbs.find_person_key(person, ring_key))
         if known is not None:
             return known
-        return await self._decide(lambda: verbs.keep_person_key(person, ring_key, fresh, now))
+        made = fresh()
+        return await self._decide(lambda: verbs.keep_person_key(person, ring_key, made, now))
 
     async def person_keys(self, person: str) -> tuple[str, ...]:
         return await self._read(lambda: verbs.person_keys(person))
