@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -218,7 +219,7 @@ def _self_signed(key: rsa.RSAPrivateKey, name: str, now: datetime) -> bytes:
 def _private_key(pem: bytes, file: Path) -> rsa.RSAPrivateKey:
     try:
         key = serialization.load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         raise ConfigurationError(
             "keys.private_key", f"{file} is not an unencrypted PEM private key"
         ) from None

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from federation.errors import ConfigurationError
@@ -83,9 +84,11 @@ def read_key(certificate: bytes) -> VerificationKey:
     """
     try:
         read = x509.load_der_x509_certificate(certificate)
-        public_key = read.public_key()
+        public_key: object = read.public_key()
     except (ValueError, TypeError, x509.InvalidVersion):
         raise ConfigurationError("saml.certificate", "a signing certificate cannot be read") from None
+    except UnsupportedAlgorithm:
+        public_key = None
     match public_key:
         case rsa.RSAPublicKey(key_size=bits) if bits >= _RSA_BITS:
             pass
