@@ -374,6 +374,13 @@ def test_weak_keys_are_refused(kind: str) -> None:
         certificates.read_key(key(kind).certificate)
 
 
+def test_a_key_of_a_kind_that_nobody_knows_is_refused() -> None:
+    rsa_encryption = bytes.fromhex("06092a864886f70d010101")  # its identifier, within the certificate
+    unknown = peer().key.certificate.replace(rsa_encryption, rsa_encryption[:-1] + b"\x63")
+    with pytest.raises(ConfigurationError, match=r"^saml\.weak_key: "):
+        certificates.read_key(unknown)
+
+
 def test_dsa_keys_are_refused() -> None:
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
