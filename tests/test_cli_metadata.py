@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -144,6 +146,24 @@ async def test_what_cannot_be_used_is_said(operator: Operator) -> None:
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert "the document is not SAML metadata" in refused.stderr
     assert (await operator.types("changes")).stdout == "no change is recorded\n"
+
+
+async def test_a_command_prints_no_line_of_the_services_log(operator: Operator) -> None:
+    await operator.types("fetch", "adfs")
+    operator.publisher.publish(ROLLED)
+    command = (
+        sys.executable,
+        "-m",
+        "federation",
+        "metadata",
+        "fetch",
+        "adfs",
+        "--config",
+        str(operator.file),
+    )
+    typed = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
+    told, beside = await typed.communicate()
+    assert (KEY_ROLLED[0] in told.decode(), beside) == (True, b"")
 
 
 @pytest.mark.parametrize("verb", ["fetch", "changes", "approve", "reject"])

@@ -46,8 +46,12 @@ def plain_errors() -> Iterator[None]:
 
 def loaded(file: Path | None) -> "Settings":
     """Load the settings that a command was given."""
+    import logging
+
     from federation import settings
 
+    # A command says itself what it did; without a handler, Python would print the service's warnings too.
+    logging.getLogger("federation").addHandler(logging.NullHandler())
     return settings.load(file or settings.file_of_worker())
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from federation.connection import SamlConnection
-from federation.errors import ConfigurationError
+from federation.errors import ConfigurationError, ProviderUnavailable
 from federation.fetch import Fetch
 from federation.settings import Settings
 from federation.store.store import Store, open_store
@@ -72,6 +72,9 @@ async def fetch(config: Settings, connection: str, *, now: datetime) -> Fetched:
             source = Published(declared, url, door, store, development=config.development)
             outcome = await source.fetch_now(now)
             row = await store.find_metadata(connection)
+    except ProviderUnavailable as fault:
+        said = f"{url} gives nothing to use: {fault.detail}; what was known before stays in force"
+        raise ProviderUnavailable(fault.code, said) from None
     finally:
         await door.close()
     return Fetched(
