@@ -92,12 +92,13 @@ def send(port: int, posts: list[bytes], concurrency: int) -> list[driver.Answer]
 async def serve(place: Path, options: argparse.Namespace) -> None:
     """Run the service on this loop while it is measured."""
     from federation import app, settings  # noqa: PLC0415 (not in the clients' process)
+from federation.web.routes import service
 
     responses.make_keys(place)
     port = servers.free_port()
     text = servers.SETTINGS.format(port=port, home=place, database=f"sqlite:///{place}/federation.db")
     (place / "federation.yaml").write_text(text + acs.CONNECTION.format(idp=responses.IDP, keys=place))
-    application = app.create_app(settings.load(place / "federation.yaml"))
+    application = service(lambda: app.settled(settings.load(place / "federation.yaml")))
     config = uvicorn.Config(
         application, host="127.0.0.1", port=port, log_level="error", access_log=False, loop="asyncio"
     )

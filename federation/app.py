@@ -5,6 +5,7 @@ Everything expensive is made here, once: keys, trust material, the store, the ou
 
 import asyncio
 import contextlib
+import gc
 import hashlib
 import logging
 import os
@@ -54,7 +55,20 @@ def create_app(config: Settings, *, now: Clock = clock.now) -> Verify:
 def from_environment() -> Verify:
     """Return the service for a uvicorn worker process."""
     logs.configure(as_json=not sys.stderr.isatty())
-    return create_app(settings.load(settings.file_of_worker()))
+    config = settings.load(settings.file_of_worker())
+    return service(lambda: settled(config))
+
+
+@contextlib.asynccontextmanager
+async def settled(config: Settings) -> AsyncIterator[House]:
+    """Open everything, and let the garbage collector never look at it again.
+
+    What is made at start stays. Walking all of it takes 40 ms, in which nobody is signed in.
+    """
+    async with open_house(config) as house:
+        gc.collect()
+        gc.freeze()
+        yield house
 
 
 class Federation(Embedded):
