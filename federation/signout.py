@@ -53,6 +53,7 @@ class SignOut:
         clock: Clock,
     ) -> None:
         self._connectors = connectors
+        self._parties = _parties(connectors)
         self._store = store
         self._vault = vault
         self._signin = signin  # keeps the records
@@ -143,17 +144,20 @@ class SignOut:
 
     async def _end(self, request: ProviderLogout, connection: str, now: datetime) -> bool:
         """End what is named, once; False where the store did not let us, and they may ask again."""
+        others = [one for one in self._parties[connection] if one != connection]
+        ended = 0
         try:
-            ended = await self._store.end_provider_sessions(
-                connection,
-                request.names,
-                request.indexes,
-                # No identifier holds a space: an assertion of the same id is another one.
-                claim=(request.issuer, f"logout {request.id}"),
-                issued_at=request.issued_at,
-                until=request.until,
-                now=now,
-            )
+            for one in (connection, *others):  # its own first: a replay is told there
+                ended += await self._store.end_provider_sessions(
+                    one,
+                    request.names,
+                    request.indexes,
+                    # No identifier holds a space: an assertion of the same id is another one.
+                    claim=(request.issuer, f"logout {request.id}" + (f" {one}" if one in others else "")),
+                    issued_at=request.issued_at,
+                    until=request.until,
+                    now=now,
+                )
         except StoreUnavailable as outage:
             log.warning("not ended", extra={"connection": connection, "code": outage.code})
             return False
@@ -170,6 +174,17 @@ class SignOut:
         """Record a refusal that the person is not shown: they are signed out here, as they wanted."""
         reference = await self._signin.record_refusal(refusal, callback)
         log.warning("logout refused", extra={"ref": reference, "code": refusal.code})
+
+
+def _parties(connectors: Mapping[str, Connector]) -> Mapping[str, list[str]]:
+    """Return with which of its organization each connection shares our name to the provider."""
+    sharing: dict[tuple[str, str], list[str]] = {}
+    parties = {}
+    for name, one in connectors.items():
+        if one.logout is not None:
+            parties[name] = sharing.setdefault((one.connection.organization, one.logout.party), [])
+            parties[name].append(name)
+    return parties
 
 
 def waiting_as(connection: str) -> str:

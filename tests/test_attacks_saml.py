@@ -1,6 +1,7 @@
 """Attacks on the SAML side found by a reviewer: each with what did it, and what it gets now."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from leaving import BASE, CLOCK, IDP, Scene, leaving, message
+from leaving import BASE, CLOCK, IDP, SETTINGS, Scene, leaving, message
 from loopback import serving
 from publisher import GOOD, Publisher
 from saml_peer import IDP as PEER
@@ -28,6 +29,9 @@ MINUTE = timedelta(minutes=1)
 SLO = f"{BASE}/saml/acme/slo"
 
 
+SHARED = f"{BASE}/sp"
+
+
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     place = tmp_path / "scene"
@@ -42,6 +46,29 @@ def logout_url(scene: Scene) -> str:
     (place,) = [one.places[f"{BASE}/saml/acme/metadata"] for one in slo.sessions.values()]
     document = slo.request(place, SLO, post=False, not_on_or_after=None)
     return slo.redirect_url(SLO, name="SAMLRequest", document=document, relay_state="")
+
+
+@pytest.mark.parametrize(("connection", "stays"), [("acme", False), ("acme-too", False), ("umbrella", True)])
+async def test_a_logout_ends_all_that_is_one_to_its_provider(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, connection: str, *, stays: bool
+) -> None:
+    """Under one entity ID we are one: it tells one of our URLs, and was told that all was done."""
+    first = "acme: &one {{protocol: saml"
+    monkeypatch.setattr("leaving.SETTINGS", SETTINGS.replace(first, f"{first}, sp_entity_id: '{SHARED}'"))
+    async with leaving(tmp_path, f"sqlite:///{tmp_path}/federation.db") as scene:
+        idp = scene.idps[IDP]
+        one = idp.service_providers[f"{BASE}/saml/acme/metadata"]
+        urls = tuple(f"{BASE}/saml/{name}/acs" for name in ("acme", "acme-too", "umbrella"))
+        monkeypatch.setitem(idp.service_providers, SHARED, replace(one, acs_urls=urls))
+        person = scene.person()
+        await person.sign_in(connection)
+        place = scene.session(person).places[SHARED]
+        document = idp.slo.request(place, SLO, post=False)
+        url = idp.slo.redirect_url(SLO, name="SAMLRequest", document=document, relay_state="")
+        assert (await scene.person().client.get(url)).status_code == 303
+        assert await person.signed_in() is stays  # another organization's is not this provider's to end
+        again = await scene.person().client.get(url)
+        assert (again.status_code, await scene.code(again)) == (403, "signin.replayed")
 
 
 ESCAPED = ["&Relay%53tate=theirs", "&%52elayState=https://evil.example/", "&RelayState%00=x&Relay%53tate=y"]

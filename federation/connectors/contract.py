@@ -77,6 +77,8 @@ class ProviderLogout:
 class Logout(Protocol):
     """How sessions end at one identity provider, and by its word here."""
 
+    party: str  # our name to the provider: connections that share it are one to it, and it tells one of them
+
     async def begin(self, session: ProviderSession, *, handle: str, now: datetime) -> Challenge | None:
         """Ask the provider to end its session; None where it offers no way, or none is wanted.
 

@@ -44,6 +44,7 @@ class SamlLogout:
             key: Ours; every logout message is signed (Profiles §4.4.3.1).
             source: Its trust material.
         """
+        self.party = entry.sp_entity_id
         self._entry, self._key, self._source = entry, key, source
 
     async def begin(self, session: ProviderSession, *, handle: str, now: datetime) -> Challenge | None:
