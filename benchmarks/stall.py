@@ -92,7 +92,7 @@ def send(port: int, posts: list[bytes], concurrency: int) -> list[driver.Answer]
 async def serve(place: Path, options: argparse.Namespace) -> None:
     """Run the service on this loop while it is measured."""
     from federation import app, settings  # noqa: PLC0415 (not in the clients' process)
-from federation.web.routes import service
+    from federation.web.routes import service  # noqa: PLC0415
 
     responses.make_keys(place)
     port = servers.free_port()
