@@ -5,7 +5,7 @@ alone), the identity provider's trust material, our client registration. Every c
 cannot be compiled is named at once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -111,12 +111,31 @@ def compile_connections(settings: Settings, *, own: Own, now: datetime) -> dict[
             )
         except FederationError as fault:
             faults.append(f"  connections.{name}: {fault.detail} ({fault.code})")
+    faults += [f"  connections.{name}: {said} (registry.entity_id)" for name, said in _impostors(entries)]
     if faults:
         count = f"{len(faults)} faults" if len(faults) > 1 else "one fault"
         raise ConfigurationError(
             "registry.invalid", "\n".join([f"the connections cannot be used, {count}:", *faults])
         )
     return entries
+
+
+def _impostors(entries: Mapping[str, Saml | Oidc]) -> Iterator[tuple[str, str]]:
+    """Tell which identity providers of one organization have one name and no key in common.
+
+    People are keyed by the name of their provider: whoever has another's name speaks for its people.
+    """
+    known: dict[tuple[str, str], Saml] = {}
+    for name, entry in entries.items():
+        if not isinstance(entry, Saml) or entry.idp is None:
+            continue
+        first = known.setdefault((entry.connection.organization, entry.idp.entity_id), entry)
+        if first.idp is None or {key.fingerprint for key in first.idp.keys} & {
+            key.fingerprint for key in entry.idp.keys
+        }:
+            continue
+        other = first.connection.id
+        yield name, f"it has the entity ID of connections.{other} and none of its keys: one is an impostor"
 
 
 def compile_one(

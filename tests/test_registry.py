@@ -200,3 +200,13 @@ def test_expired_metadata_is_refused_at_start(directory: Path) -> None:
     (directory / "metadata/idp/adfs.xml").write_text(document)
     with pytest.raises(ConfigurationError, match=r"saml.metadata_expired"):
         compiled(directory)
+
+
+def test_two_providers_of_one_name_share_a_key_or_one_is_not_who_it_says(directory: Path) -> None:
+    impostor = SamlIdp(entity_id=IDP, base_url="https://evil.example", service_providers={})
+    (directory / "metadata/idp/second.xml").write_bytes(idp().metadata())
+    second = with_values({})["connections"]["adfs"] | {"metadata": {"file": "metadata/idp/second.xml"}}
+    compiled(directory, {"connections.second": second})  # the same provider, twice
+    (directory / "metadata/idp/second.xml").write_bytes(impostor.metadata())
+    with pytest.raises(ConfigurationError, match=r"connections\.second: .*\(registry\.entity_id\)"):
+        compiled(directory, {"connections.second": second})
