@@ -26,6 +26,9 @@ from federation.settings import Settings
 from federation.trust import reading
 
 
+_SAME_NAME = "registry.entity_id"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Own:
     """Our own keys, as the SAML room uses them; loaded once."""
@@ -111,7 +114,7 @@ def compile_connections(settings: Settings, *, own: Own, now: datetime) -> dict[
             )
         except FederationError as fault:
             faults.append(f"  connections.{name}: {fault.detail} ({fault.code})")
-    faults += [f"  connections.{name}: {said} (registry.entity_id)" for name, said in _impostors(entries)]
+    faults += [f"  connections.{name}: {said} ({_SAME_NAME})" for name, said in _impostors(entries)]
     if faults:
         count = f"{len(faults)} faults" if len(faults) > 1 else "one fault"
         raise ConfigurationError(
