@@ -1,4 +1,4 @@
-"""The one thread that writes to SQLite: what shares a commit, and what a failure undoes."""
+"""The one connection that writes to SQLite: what shares a commit, what a failure undoes, who waits."""
 
 import asyncio
 import sqlite3
@@ -13,11 +13,17 @@ from federation.errors import StoreUnavailable
 from federation.store.writer import Writer
 
 
-def _writer(path: Path) -> Writer:
+def _writer(path: Path, *, patience: float = 0, said: list[str] | None = None) -> Writer:
     db = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
     db.execute("PRAGMA journal_mode=WAL")
     db.execute("CREATE TABLE IF NOT EXISTS told (what TEXT)")
-    return Writer(db)
+    if said is not None:
+        db.set_trace_callback(said.append)
+    return Writer(db, patience=patience)
+
+
+def _where(_db: sqlite3.Connection) -> int:
+    return threading.get_ident()
 
 
 def _tell(what: str, fault: Exception | None = None) -> Any:
@@ -40,6 +46,17 @@ async def test_a_refused_job_undoes_itself_alone(tmp_path: Path) -> None:
 
 
 async def test_all_that_wait_are_one_commit(tmp_path: Path) -> None:
+    said: list[str] = []
+    writer = _writer(tmp_path / "w.db", said=said)
+    await asyncio.gather(*(writer.submit(_tell("x")) for _ in range(10)))
+    assert said.count("COMMIT") == 1
+    await asyncio.gather(*(writer.submit(_tell("x")) for _ in range(40)))
+    assert 3 <= said.count("COMMIT") <= 4  # at most 16 each, for the loop goes on meanwhile
+    await writer.close()
+    assert await ask(f"sqlite:///{tmp_path}/w.db", "SELECT count(*) FROM told") == [(50,)]
+
+
+async def test_those_that_come_during_a_commit_wait_for_the_next(tmp_path: Path) -> None:
     writer = _writer(tmp_path / "w.db")
     begun, go_on = threading.Event(), threading.Event()
 
@@ -48,7 +65,7 @@ async def test_all_that_wait_are_one_commit(tmp_path: Path) -> None:
         go_on.wait(10)
         return db.in_transaction
 
-    first = writer.submit(hold)
+    first = writer.submit(hold, long=True)
     await asyncio.to_thread(begun.wait, 10)
     rest = [writer.submit(_tell("x")) for _ in range(20)]
     assert await ask(f"sqlite:///{tmp_path}/w.db", "SELECT * FROM told") == []
@@ -57,6 +74,69 @@ async def test_all_that_wait_are_one_commit(tmp_path: Path) -> None:
     await asyncio.gather(*rest)
     await writer.close()
     assert await ask(f"sqlite:///{tmp_path}/w.db", "SELECT count(*) FROM told") == [(20,)]
+
+
+async def test_the_loop_does_what_is_short_and_a_thread_what_is_long(tmp_path: Path) -> None:
+    writer = _writer(tmp_path / "w.db")
+    here = threading.get_ident()
+    jobs = [writer.submit(_where), writer.submit(_where, long=True), writer.submit(_where)]
+    first, second, _third = await asyncio.gather(*jobs)
+    assert (first == here, second == here) == (True, False)
+    assert await writer.submit(_where) == here
+    await writer.close()
+
+
+async def test_the_loop_does_not_wait_for_another_process(tmp_path: Path) -> None:
+    writer = _writer(tmp_path / "w.db", patience=10)
+    with closing(sqlite3.connect(tmp_path / "w.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        job = writer.submit(_where)
+        assert (await asyncio.wait({job}, timeout=0.05))[0] == set()
+        later = writer.submit(_tell("a"))
+        other.execute("COMMIT")
+    assert await job != threading.get_ident()
+    assert await later == "a"
+    assert await writer.submit(_where) == threading.get_ident()
+    await writer.close()
+
+
+async def test_a_transaction_that_is_lost_is_told_to_all_and_the_next_succeeds(tmp_path: Path) -> None:
+    writer = _writer(tmp_path / "w.db")
+
+    def lose(db: sqlite3.Connection) -> None:
+        db.execute("ROLLBACK")  # as SQLite does by itself where the disk is full
+
+    jobs = [writer.submit(_tell("a")), writer.submit(lose), writer.submit(_tell("b"))]
+    answers = await asyncio.gather(*jobs, return_exceptions=True)
+    assert {type(answer) for answer in answers} == {StoreUnavailable}
+    assert await writer.submit(_tell("c")) == "c"
+    await writer.close()
+    assert await ask(f"sqlite:///{tmp_path}/w.db", "SELECT what FROM told") == [("c",)]
+
+
+async def test_closing_finishes_what_waits(tmp_path: Path) -> None:
+    writer = _writer(tmp_path / "w.db")
+    jobs = [writer.submit(_tell("x"), long=number == 5) for number in range(40)]
+    await writer.close()
+    assert await asyncio.gather(*jobs) == ["x"] * 40
+    assert await ask(f"sqlite:///{tmp_path}/w.db", "SELECT count(*) FROM told") == [(40,)]
+
+
+async def test_loops_share_a_writer_and_one_that_ends_does_not_stop_it(tmp_path: Path) -> None:
+    writer = _writer(tmp_path / "w.db")
+
+    async def elsewhere() -> None:
+        for number in range(50):
+            await writer.submit(_tell("there"), long=number % 7 == 0)
+        writer.submit(_tell("left"))
+
+    there = asyncio.create_task(asyncio.to_thread(asyncio.run, elsewhere()))
+    for _ in range(50):
+        await writer.submit(_tell("here"))
+    await there
+    await writer.close()
+    counts = "SELECT what, count(*) FROM told GROUP BY what ORDER BY what"
+    assert await ask(f"sqlite:///{tmp_path}/w.db", counts) == [("here", 50), ("left", 1), ("there", 50)]
 
 
 async def test_a_commit_that_fails_is_told_to_all_who_wait(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The store in one SQLite file: one writer thread, reads by key inline on the loop.
+"""The store in one SQLite file: one writer, reads by key inline on the loop.
 
 WAL lets readers and the writer pass each other, in one process or several on one machine. A
 read by primary key costs some 10 µs, less than handing it to a thread and back. No cache: an
@@ -24,6 +24,8 @@ from federation.store.writer import Writer, outage
 _BUSY = 5.0  # seconds to wait for another process's commit
 _BUSY_READING = 0.5  # seconds; a reader waits for recovery only, and the loop waits with it
 _PAGES = "PRAGMA cache_size=-16384"  # at most 16 MiB a connection: the pages of some thousand busy sessions
+_LOG = "PRAGMA wal_autocheckpoint=4000"  # pages, one block of its index: hot ones are copied back less often
+_SAVEPOINTS = "PRAGMA temp_store=MEMORY"  # not in a temporary file: what a savepoint keeps to undo its job
 _PREFIX = "sqlite:///"
 
 
@@ -72,6 +74,8 @@ def _prepare(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
             raise
     write.execute("PRAGMA synchronous=FULL")  # affordable: see writer
     write.execute("PRAGMA foreign_keys=ON")
+    write.execute(_LOG)
+    write.execute(_SAVEPOINTS)
     write.execute(_PAGES)  # keys are hashes, so that a sign-in touches pages from all over its tables
     read = _connect(path, _BUSY_READING)
     read.execute("PRAGMA query_only=ON")
@@ -115,7 +119,7 @@ class SqliteStore(Twin):
 
     def __init__(self, write: sqlite3.Connection, read: sqlite3.Connection) -> None:
         """Take over two connections to a database at head."""
-        self._writer = Writer(write)
+        self._writer = Writer(write, patience=_BUSY)
         self._reader = read
         self._touched: set[bytes] = set()  # a note of their use is on its way
 
@@ -159,6 +163,9 @@ class SqliteStore(Twin):
                 future.exception()  # an outage is told to the next who waits for an answer
 
         noted.add_done_callback(done)
+
+    async def purge(self, now: datetime, batch: int = 1000) -> int:
+        return await self._writer.submit(lambda db: _drive(db, verbs.purge(now, batch)), long=True)
 
     async def close(self) -> None:
         await self._writer.close()

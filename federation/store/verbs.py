@@ -1,8 +1,7 @@
 """What each verb does, written once: which statements, in which order, and what they mean.
 
 A verb is a generator that yields a statement with its parameters and is sent the rows. It
-touches no database itself: ``sqlite`` drives it on its writer thread, ``postgres`` over the
-network, so that the two cannot keep different promises. Where a verb is one transaction, its
+touches no database itself: ``sqlite`` drives it in its writer, ``postgres`` over the network, so that the two cannot keep different promises. Where a verb is one transaction, its
 driver makes it so.
 """
 
