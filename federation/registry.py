@@ -26,9 +26,6 @@ from federation.settings import Settings
 from federation.trust import reading
 
 
-_SAME_NAME = "registry.entity_id"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Own:
     """Our own keys, as the SAML room uses them; loaded once."""
@@ -114,7 +111,7 @@ def compile_connections(settings: Settings, *, own: Own, now: datetime) -> dict[
             )
         except FederationError as fault:
             faults.append(f"  connections.{name}: {fault.detail} ({fault.code})")
-    faults += [f"  connections.{name}: {said} ({_SAME_NAME})" for name, said in _impostors(entries)]
+    faults += [f"  connections.{name}: {one.detail} ({one.code})" for name, one in _impostors(entries)]
     if faults:
         count = f"{len(faults)} faults" if len(faults) > 1 else "one fault"
         raise ConfigurationError(
@@ -123,7 +120,7 @@ def compile_connections(settings: Settings, *, own: Own, now: datetime) -> dict[
     return entries
 
 
-def _impostors(entries: Mapping[str, Saml | Oidc]) -> Iterator[tuple[str, str]]:
+def _impostors(entries: Mapping[str, Saml | Oidc]) -> Iterator[tuple[str, ConfigurationError]]:
     """Tell which identity providers of one organization have one name and no key in common.
 
     People are keyed by the name of their provider: whoever has another's name speaks for its people.
@@ -138,7 +135,13 @@ def _impostors(entries: Mapping[str, Saml | Oidc]) -> Iterator[tuple[str, str]]:
         }:
             continue
         other = first.connection.id
-        yield name, f"it has the entity ID of connections.{other} and none of its keys: one is an impostor"
+        yield (
+            name,
+            ConfigurationError(
+                "registry.entity_id",
+                f"it has the entity ID of connections.{other} and none of its keys: one is an impostor",
+            ),
+        )
 
 
 def compile_one(
