@@ -127,7 +127,7 @@ END_OLD_SESSIONS = """
 UPDATE session SET ended_at = :now, idle_at = :now WHERE token_hash IN
   (SELECT token_hash FROM session
    WHERE organization_id = :organization_id AND user_id = :user_id AND ended_at IS NULL
-   ORDER BY created_at DESC, id DESC LIMIT 10 OFFSET :kept)
+   ORDER BY created_at DESC, id DESC LIMIT 1000 OFFSET :kept)
 """
 
 FINISH_PENDING = """
@@ -233,7 +233,7 @@ ON CONFLICT (ring) DO UPDATE SET reference = excluded.reference, recorded_at = e
 TRIM_RECORDS = """
 DELETE FROM decision_record WHERE reference IN
   (SELECT reference FROM decision_record WHERE person = :person AND organization_id = :organization_id
-   ORDER BY recorded_at DESC, reference LIMIT 10 OFFSET :kept)
+   ORDER BY recorded_at DESC, reference LIMIT 1000 OFFSET :kept)
 """
 
 FIND_RECORD = """
