@@ -25,7 +25,7 @@ from test_store import ADMITTED, BINDER, NEW, NOW, RECORD, TOKEN, WAITING, refus
 
 from federation.errors import ConfigurationError, StoreUnavailable
 from federation.store import metadata_sql, migration, sql, tables
-from federation.store.postgres import PostgresStore, numbered
+from federation.store.postgres import PostgresStore, numbered, numbered_together
 from federation.store.rows import Steps
 from federation.store.store import Store, open_store
 
@@ -128,6 +128,12 @@ async def test_postgresql_can_prepare_every_statement_on_the_tables(postgres_url
 
 def test_a_statement_is_numbered_once_for_each_name() -> None:
     assert numbered("a = :now AND b = :it AND c < :now") == ("a = $1 AND b = $2 AND c < $1", ("now", "it"))
+
+
+def test_statements_of_one_round_trip_are_numbered_through() -> None:
+    text, named = numbered_together(("a :x :y :x", "b", "c :y :z"))
+    assert text == "WITH part0 AS (a $1 $2 $1), part1 AS (b) c $3 $4"
+    assert named == (("x", "y"), (), ("y", "z"))
 
 
 OPEN = """

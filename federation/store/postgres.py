@@ -19,7 +19,7 @@ import asyncpg
 from federation.errors import ConfigurationError, StoreUnavailable
 from federation.identity import Session
 from federation.store import migration, rows, sql, verbs
-from federation.store.rows import Result, Steps
+from federation.store.rows import Result, Steps, Together
 from federation.store.twin import Twin, Verb
 
 _ATTEMPTS = 4
@@ -110,14 +110,35 @@ def _where(url: str) -> str:
 
 
 @cache
-def numbered(statement: str) -> tuple[str, tuple[str, ...]]:
-    """Return a statement of ``sql`` with ``$1``, ``$2`` for its names, and the names in that order."""
+def numbered(statement: str, *, above: int = 0) -> tuple[str, tuple[str, ...]]:
+    """Return a statement of ``sql`` with ``$1``, ``$2`` for its names, and the names in that order.
+
+    Args:
+        statement: As it stands there.
+        above: How many numbers are taken already.
+    """
     names: dict[str, int] = {}
 
     def number(match: re.Match[str]) -> str:
-        return f"${names.setdefault(match[1], len(names) + 1)}"
+        return f"${names.setdefault(match[1], above + len(names) + 1)}"
 
     return re.sub(r":([a-z_]+)", number, GATES.get(statement, statement)), tuple(names)
+
+
+@cache
+def numbered_together(statements: tuple[str, ...]) -> tuple[str, tuple[tuple[str, ...], ...]]:
+    """Return several statements as one, numbered through, and the names of each: one round trip.
+
+    The last one is the query, the others stand in its WITH.
+    """
+    texts: list[str] = []
+    named: list[tuple[str, ...]] = []
+    for statement in statements:
+        text, names = numbered(statement, above=sum(map(len, named)))
+        texts.append(text)
+        named.append(names)
+    *parts, query = texts
+    return f"WITH {', '.join(f'part{at} AS ({text})' for at, text in enumerate(parts))} {query}", tuple(named)
 
 
 def _outage(error: Exception) -> StoreUnavailable:
@@ -126,14 +147,24 @@ def _outage(error: Exception) -> StoreUnavailable:
 
 async def _drive(db: Any, steps: Steps[Result]) -> Result:
     try:
-        statement, values = next(steps)
+        asked = next(steps)
         while True:
-            text, names = numbered(statement)
-            found = await db.fetch(text, *[values[name] for name in names])
-            statement, values = steps.send(found)
+            if isinstance(asked[0], str):
+                statement, values = asked
+                text, names = numbered(statement)
+                found = await db.fetch(text, *[values[name] for name in names])
+            else:
+                found = await _fetch_together(db, asked)
+            asked = steps.send(found)
     except StopIteration as end:
         result: Result = end.value
         return result
+
+
+async def _fetch_together(db: Any, asked: Together) -> Any:
+    text, named = numbered_together(tuple(statement for statement, _ in asked))
+    told = [values[name] for (_, values), names in zip(asked, named, strict=True) for name in names]
+    return await db.fetch(text, *told)
 
 
 class PostgresStore(Twin):

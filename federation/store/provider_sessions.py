@@ -9,30 +9,16 @@ sees it, and none slips between.
 from datetime import datetime
 
 from federation.errors import AssertionRefused, Check, SignInExpired
-from federation.identity import Decision, Session
+from federation.identity import Decision, ProviderSession, Session
 from federation.store import rows, sql
-from federation.store.rows import Steps, micros
+from federation.store.rows import Ask, Steps, micros
 from federation.store.values import PROVIDER_INDEXES, PROVIDER_NAMES
 
 
-def keep(session: Session, decision: Decision, sealed: str, now: datetime) -> Steps[None]:
-    """Note under which names the provider ends this session, unless it has done so already.
-
-    Raises:
-        SignInExpired: ``signin.logged_out``.
-
-    Source:
-        SAML Core §3.7.3.1: a logout request is applied to an assertion that arrives after it.
-        Not to one of a later authentication, or nobody could sign in again.
-    """
-    theirs = decision.identity.provider_session
-    if theirs is None:
-        raise ValueError("the decision names no session of the provider")
-    names = {
-        "name_hash": rows.digest(session.connection, theirs.name),
-        "index_hash": rows.digest(session.connection, theirs.name, theirs.index),
-    }
-    yield (
+def named(session: Session, theirs: ProviderSession, sealed: str) -> Ask:
+    """Return the statement that notes under which names the provider ends this session."""
+    names = _hashes(session, theirs)
+    return (
         sql.ADD_PROVIDER_SESSION,
         {
             **names,
@@ -43,6 +29,21 @@ def keep(session: Session, decision: Decision, sealed: str, now: datetime) -> St
             "sealed": sealed,
         },
     )
+
+
+def not_logged_out(
+    session: Session, theirs: ProviderSession, decision: Decision, now: datetime
+) -> Steps[None]:
+    """Refuse a session, named already, that the provider has ended already.
+
+    Raises:
+        SignInExpired: ``signin.logged_out``.
+
+    Source:
+        SAML Core §3.7.3.1: a logout request is applied to an assertion that arrives after it.
+        Not to one of a later authentication, or nobody could sign in again.
+    """
+    names = _hashes(session, theirs)
     instant = decision.identity.authentication.instant
     for (issued_at,) in (yield sql.FIND_LOGOUT, {**names, "now": micros(now)}):
         if instant is None or micros(instant) <= issued_at:
@@ -97,6 +98,13 @@ def end(
             found = yield sql.END_PROVIDER_SESSION, {**whose, "index_hash": index_hash}
             ended += (token_hash for (token_hash,) in found)
     return tuple(ended)
+
+
+def _hashes(session: Session, theirs: ProviderSession) -> dict[str, bytes]:
+    return {
+        "name_hash": rows.digest(session.connection, theirs.name),
+        "index_hash": rows.digest(session.connection, theirs.name, theirs.index),
+    }
 
 
 def _gate(name_hash: bytes) -> int:

@@ -18,7 +18,8 @@ from federation.store.values import Record
 Row = Sequence[Any]  # the columns in the order of the statement
 Result = TypeVar("Result")
 Ask = tuple[str, Mapping[str, object]]
-Steps = Generator[Ask, Sequence[Row], Result]  # see ``verbs``
+Together = tuple[Ask, ...]  # of which none sees what another does, nor answers with rows
+Steps = Generator[Ask | Together, Sequence[Row], Result]  # see ``verbs``
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _encode = json.JSONEncoder(separators=(",", ":")).encode

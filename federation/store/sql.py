@@ -105,6 +105,11 @@ DROP_USER = """
 DELETE FROM "user" WHERE id = :user_id
 """
 
+FIND_GRANTS = """
+SELECT role, source FROM role_grant
+WHERE organization_id = :organization_id AND user_id = :user_id AND connection = :connection
+"""
+
 DROP_GRANTS = """
 DELETE FROM role_grant
 WHERE organization_id = :organization_id AND user_id = :user_id AND connection = :connection

@@ -106,9 +106,16 @@ def _connect(path: Path, timeout: float) -> sqlite3.Connection:
 
 def _drive(db: sqlite3.Connection, steps: Steps[Result]) -> Result:
     try:
-        statement, values = next(steps)
+        asked = next(steps)
         while True:
-            statement, values = steps.send(db.execute(statement, values).fetchall())
+            if isinstance(asked[0], str):
+                statement, values = asked
+                found = db.execute(statement, values).fetchall()
+            else:
+                found = []
+                for statement, values in asked:
+                    db.execute(statement, values)
+            asked = steps.send(found)
     except StopIteration as end:
         result: Result = end.value
         return result

@@ -7,6 +7,7 @@ makes it so.
 """
 
 import json
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from federation.errors import AssertionRefused, SignInExpired
@@ -118,11 +119,41 @@ def open_session(decision: Decision, new: NewSession, now: datetime) -> Steps[Se
     who = decision.identity
     user_id = yield from accounts.enter(decision, now)
     place = {"organization_id": who.organization, "user_id": user_id, "connection": who.connection}
-    yield sql.DROP_GRANTS, place
-    for grant in dict.fromkeys(decision.grants):
-        yield sql.ADD_GRANT, {**place, "role": grant.role, "source": grant.source, "now": micros(now)}
+    yield from _grant(decision, place, now)
     session = _session(user_id, decision, new, now)
-    yield (
+    ring = yield from _place(new.record)
+    asked = [
+        _added(session, place, new),
+        (sql.FINISH_PENDING, {"handle_hash": rows.digest(new.handle), "session_id": session.id}),
+        (sql.KEEP_RECORD, rows.record_values(new.record, ring)),
+    ]
+    # Before any other session is touched: a logout that waits for this one touches them too.
+    if theirs := who.provider_session:
+        yield (*asked, provider_sessions.named(session, theirs, new.provider_sealed))
+        yield from provider_sessions.not_logged_out(session, theirs, decision, now)
+    else:
+        yield tuple(asked)
+    if new.ended_token_hash:
+        yield sql.END_SESSION, {"token_hash": new.ended_token_hash, "now": micros(now)}
+    if _trims(new.record):
+        yield sql.END_OLD_SESSIONS, {**place, "now": micros(now), "kept": SESSIONS_OF_USER}
+    yield from _trim(new.record)
+    return session
+
+
+def _grant(decision: Decision, place: Mapping[str, object], now: datetime) -> Steps[None]:
+    """Replace what this connection granted; mostly it grants the same again."""
+    grants = tuple(dict.fromkeys(decision.grants))
+    standing = yield sql.FIND_GRANTS, place
+    if {(role, source) for role, source in standing} == {(grant.role, grant.source) for grant in grants}:
+        return
+    yield sql.DROP_GRANTS, place
+    for grant in grants:
+        yield sql.ADD_GRANT, {**place, "role": grant.role, "source": grant.source, "now": micros(now)}
+
+
+def _added(session: Session, place: Mapping[str, object], new: NewSession) -> rows.Ask:
+    return (
         sql.ADD_SESSION,
         {
             **place,
@@ -136,16 +167,6 @@ def open_session(decision: Decision, new: NewSession, now: datetime) -> Steps[Se
             "idle_at": micros(session.idle_at),
         },
     )
-    # Before any other session is touched: a logout that waits for this one touches them too.
-    if who.provider_session is not None:
-        yield from provider_sessions.keep(session, decision, new.provider_sealed, now)
-    if new.ended_token_hash:
-        yield sql.END_SESSION, {"token_hash": new.ended_token_hash, "now": micros(now)}
-    if _trims(new.record.reference):
-        yield sql.END_OLD_SESSIONS, {**place, "now": micros(now), "kept": SESSIONS_OF_USER}
-    yield sql.FINISH_PENDING, {"handle_hash": rows.digest(new.handle), "session_id": session.id}
-    yield from keep_record(new.record)
-    return session
 
 
 def _session(user_id: str, decision: Decision, new: NewSession, now: datetime) -> Session:
@@ -212,18 +233,27 @@ def end_session_by_id(user_id: str, session_id: str, now: datetime) -> Steps[byt
 
 def keep_record(record: Record) -> Steps[None]:
     """Give a record without a person its place in the ring; one with a person has a row of its own."""
-    place = None
-    if not record.person:
-        ((place,),) = yield sql.NEXT_PLACE, {"name": "decision_record", "size": RING}
-    yield sql.KEEP_RECORD, rows.record_values(record, place)
-    if record.person and _trims(record.reference):
+    ring = yield from _place(record)
+    yield sql.KEEP_RECORD, rows.record_values(record, ring)
+    yield from _trim(record)
+
+
+def _place(record: Record) -> Steps[int | None]:
+    if record.person:
+        return None
+    ((place,),) = yield sql.NEXT_PLACE, {"name": "decision_record", "size": RING}
+    return int(place)
+
+
+def _trim(record: Record) -> Steps[None]:
+    if record.person and _trims(record):
         whose = {"person": record.person, "organization_id": record.organization}
         yield sql.TRIM_RECORDS, {**whose, "kept": RECORDS_OF_PERSON}
 
 
-def _trims(reference: str) -> bool:
+def _trims(record: Record) -> bool:
     """Tell whether this attempt pays for sixteen; its reference is ours, drawn at random."""
-    return rows.digest(reference)[0] < 16  # noqa: PLR2004  of 256
+    return rows.digest(record.reference)[0] < 16  # noqa: PLR2004  of 256
 
 
 def find_record(reference: str) -> Steps[Record | None]:
