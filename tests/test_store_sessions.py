@@ -107,6 +107,17 @@ async def test_grants_are_replaced_by_their_own_connection_alone(store: Store, s
     assert session.roles == ("member",)
 
 
+async def test_a_grant_that_stands_keeps_its_time(store: Store, store_url: str) -> None:
+    granted_at = "SELECT role, source, granted_at FROM role_grant ORDER BY role, source"
+    await store.open_session(ADMITTED, NEW, NOW)
+    granted = await ask(store_url, granted_at)
+    again = replace(ADMITTED, grants=(*reversed(ADMITTED.grants), *ADMITTED.grants))
+    await store.open_session(again, another(2), NOW + MINUTE)
+    assert await ask(store_url, granted_at) == granted
+    await store.open_session(replace(ADMITTED, grants=()), another(3), NOW + MINUTE)
+    assert await ask(store_url, granted_at) == []
+
+
 async def test_another_organizations_grants_stay_there(store: Store) -> None:
     await store.open_session(ADMITTED, NEW, NOW)
     elsewhere = replace(someone(organization="other", connection="okta"), grants=(Grant("guest", "default"),))
