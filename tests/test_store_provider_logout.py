@@ -94,7 +94,7 @@ async def test_another_message_is_another_claim(store: Store) -> None:
 # In one order
 
 
-def statements(names: tuple[str, ...], indexes: tuple[str, ...]) -> list[tuple[str, Any]]:
+def statements(names: tuple[str, ...], indexes: tuple[str, ...]) -> list[Any]:
     """Every statement of a logout, in order; none but the claim is answered by a row."""
     steps, asked = provider_sessions.end("adfs", names, indexes, **message()), []
     with suppress(StopIteration):
