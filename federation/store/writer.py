@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 from federation.errors import StoreUnavailable
 
 Result = TypeVar("Result")
-_MOST = 16  # jobs of one commit: as many as the loop may do at one go, some milliseconds
+_MOST = 8  # jobs of one commit: as many as the loop may do at one go, some milliseconds
 
 
 class _Job:
