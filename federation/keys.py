@@ -54,7 +54,7 @@ class PairFiles:
 class KeySet:
     """Our pairs: the one in use, and while keys are exchanged the next or the previous one.
 
-    As Shibboleth's documented rollover has it: a new key is published before it is used, and an
+    A new key is published before it is used, so that whoever verifies knows it by then, and an
     old one decrypts until nobody can have its certificate any more.
     """
 
