@@ -29,7 +29,6 @@ from federation.saml import xml
 from federation.settings import Settings
 from federation.signout import SignOut
 from federation.store.store import Store, open_store
-from federation.trust.names import Names
 from federation.vault import Vault
 from federation.web.embed import Embedded
 from federation.web.house import House, ReadyCheck
@@ -108,8 +107,7 @@ async def open_house(config: Settings, *, now: Clock = clock.now) -> AsyncIterat
         open_things.push_async_callback(fetch.close)
         store = await open_store(config.database_url.get_secret_value())
         open_things.push_async_callback(store.close)
-        names = Names()
-        connected = {name: connect(entry, fetch, store, names) for name, entry in entries.items()}
+        connected = {name: connect(entry, fetch, store) for name, entry in entries.items()}
         watching = upkeep.watch_job(
             store,
             [entry.connection for entry in saml.values()],
