@@ -139,7 +139,8 @@ def _impostors(entries: Mapping[str, Saml | Oidc]) -> Iterator[tuple[str, Config
             name,
             ConfigurationError(
                 "registry.entity_id",
-                f"it has the entity ID of connections.{other} and none of its keys: one of the two is out of date, or an impostor",
+                f"it has the entity ID of connections.{other} and none of its keys: one of the two is out of"
+                " date, or an impostor",
             ),
         )
 
