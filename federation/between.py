@@ -6,7 +6,7 @@ Each names both sides. Asked once, when the settings are read.
 import re
 from collections.abc import Iterator, Mapping
 
-from federation.connection import AnyConnection, OidcConnection, SamlConnection
+from federation.connection import AnyConnection, OAuth2Connection, OidcConnection, SamlConnection
 from federation.faults import Fault, Steps
 from federation.scalars import require_https
 
@@ -16,6 +16,12 @@ _OURS = re.compile(
     r"|/(login|oidc|sessions|account|static)/.+"
     r"|/saml/metadata|/saml/[^/]+/(acs|metadata|slo)(/.*)?"
 )
+
+_RELYING_URLS = frozenset({
+    "issuer", "discovery_url", "server", "authorization_endpoint", "token_endpoint", "userinfo_endpoint",
+    "jwks_uri", "end_session_endpoint", "pushed_authorization_request_endpoint", "emails_endpoint",
+    "organizations_endpoint", "teams_endpoint",
+})  # fmt: skip
 
 
 def find_faults(
@@ -34,7 +40,7 @@ def find_faults(
     yield from _domains(connections, organizations)
     yield from _plain_http(connections, development=development)
     saml = {name: one for name, one in connections.items() if isinstance(one, SamlConnection)}
-    yield from _acs_paths(saml)
+    yield from _paths(connections)
     yield from _acs_indexes(saml)
 
 
@@ -63,30 +69,55 @@ def _plain_http(connections: Mapping[str, AnyConnection], *, development: bool |
 
 
 def _urls(one: AnyConnection) -> Iterator[tuple[Steps, str]]:
-    if isinstance(one, OidcConnection):
-        told: dict[Steps, str | None] = {("issuer",): one.issuer, ("discovery_url",): one.discovery_url}
-    else:
+    told: dict[Steps, str | None]
+    if isinstance(one, SamlConnection):
         source = one.metadata
         told = {
             ("sso_url",): one.sso_url,
             ("slo_url",): one.slo_url,
             ("metadata", "url"): source.url if source else None,
         }
+    else:
+        told = {(key,): getattr(one, key) for key in type(one).model_fields if key in _RELYING_URLS}
     return ((key, url) for key, url in told.items() if url)
 
 
-def _acs_paths(connections: Mapping[str, SamlConnection]) -> Iterator[Fault]:
-    """An answer's path says whose it is: each belongs to one connection, once."""
-    owners: dict[str, str] = {}
+def _paths(connections: Mapping[str, AnyConnection]) -> Iterator[Fault]:
+    """An answer's path says whose it is: each belongs to one connection and one purpose, once."""
+    owners: dict[str, tuple[str, str]] = {}
     for name, one in connections.items():
-        for path in one.acs_paths:
-            if _OURS.fullmatch(path):
-                yield (name, "acs_paths"), f"{path} is a path of this service; choose another one"
-            elif path in owners:
-                whose = "twice here" if owners[path] == name else f"one of connections.{owners[path]} too"
-                yield (name, "acs_paths"), f"{path} is {whose}; an answer's path says whose it is"
-            else:
-                owners[path] = name
+        for key in ("acs_paths", "callback_paths", "initiate_paths", "post_logout_paths"):
+            for path in getattr(one, key, ()):
+                owner, purpose = owners.setdefault(path, (name, key))
+                if _OURS.fullmatch(path):
+                    yield (name, key), f"{path} is a path of this service; choose another one"
+                elif purpose != key:
+                    yield (
+                        (name, key),
+                        f"{path} is among connections.{owner}.{purpose} too; it has one purpose",
+                    )
+                elif owner != name and key == "callback_paths":
+                    yield from _shared(path, connections[owner], one)
+                elif owner != name and key == "acs_paths":
+                    said = f"{path} is one of connections.{owner} too; an answer's path says whose it is"
+                    yield (name, key), said
+        for key in ("acs_paths", "callback_paths", "initiate_paths", "post_logout_paths"):
+            told = getattr(one, key, ())
+            for path in sorted({path for path in told if told.count(path) > 1}):
+                yield (name, key), f"{path} is twice here; an answer's path says whose it is"
+
+
+def _shared(path: str, first: AnyConnection, one: AnyConnection) -> Iterator[Fault]:
+    """One callback for several providers: only where each answer says whose it is (RFC 9207 §1)."""
+    place = (one.id, "callback_paths")
+    if first.organization != one.organization:
+        yield place, f"{path} is one of connections.{first.id} too, of another organization"
+    for each in (first, one):
+        if not isinstance(each, OidcConnection | OAuth2Connection):
+            continue
+        if not each.require_iss and each.shared_callback is None:
+            said = f"{path} is one of connections.{first.id} too; then each needs require_iss: true"
+            yield place, f"{said}, or shared_callback: accepted, which {each.id} has not"
 
 
 def _acs_indexes(connections: Mapping[str, SamlConnection]) -> Iterator[Fault]:

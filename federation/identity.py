@@ -77,16 +77,32 @@ class ProviderSession:
 
     name: str = field(repr=False)  # the NameID with every part, or sub, exactly as issued
     index: str = field(default="", repr=False)  # SessionIndex or sid; "" where there is none
+    hint: str = field(default="", repr=False)  # the ID Token, as id_token_hint; "" where there is none
 
     def encode(self) -> bytes:
         """Return it as it is sealed for keeping."""
-        return json.dumps([self.name, self.index]).encode()
+        return json.dumps([self.name, self.index, self.hint]).encode()
 
     @classmethod
     def decode(cls, encoded: bytes) -> "ProviderSession":
         """Read what ``encode`` wrote."""
-        name, index = json.loads(encoded)
-        return cls(name=name, index=index)
+        name, index, *hint = json.loads(encoded)
+        return cls(name=name, index=index, hint="".join(hint))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptTokens:
+    """What a provider gave us to act for the person, where the connection wants it kept; sealed at rest."""
+
+    access: str = field(default="", repr=False)  # "" where it is not kept, here and below
+    refresh: str = field(default="", repr=False)
+    id: str = field(default="", repr=False)
+    access_until: datetime | None = None  # UTC; None where the provider did not say
+    scopes: tuple[str, ...] = ()  # of the access token
+
+    def __post_init__(self) -> None:
+        if not (self.access or self.refresh or self.id):
+            raise ValueError("there is no token to keep; what is absent is None")
 
 
 class _Seal:
@@ -110,6 +126,7 @@ class VerifiedAssertion:
     authentication: Authentication
     stable_id: StableId | None = None  # of the person at the IdP, beside a subject that may not be
     provider_session: ProviderSession | None = None
+    tokens: KeptTokens | None = None
     checks: tuple[Check, ...]
     seal: InitVar[_Seal]
 
@@ -151,6 +168,7 @@ class Identity:
     authentication: Authentication
     stable_id: StableId | None = None  # None where none was sent; the same person keeps it for good
     provider_session: ProviderSession | None = None  # what ends it there
+    tokens: KeptTokens | None = None  # what it gave us to act for the person
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +278,7 @@ def normalize(
         authentication=assertion.authentication,
         stable_id=assertion.stable_id,
         provider_session=assertion.provider_session,
+        tokens=assertion.tokens,
     )
 
 

@@ -25,6 +25,12 @@ class Dialect:
 
     attributes: Names = field(default_factory=dict)  # ours → theirs
     # OpenID Connect
+    authorization_params: Mapping[str, str] = field(default_factory=dict)
+    answered: Mapping[str, str] = field(default_factory=dict)  # what is asked → the claim that must say it
+    subject_claims: tuple[str, ...] = ()  # together they name a person for good; (): sub
+    code_only: bool = False  # no answer of its authorization endpoint brings an ID Token
+    end_session: str = ""  # how it wants to be asked to end a session, where that is its own way
+    groups_api: str = ""  # where groups are asked for that the ID Token only names
     scopes: tuple[str, ...] = ()
     fetch_userinfo: Literal["auto", "always", "never"] | None = None
     # SAML
@@ -39,6 +45,7 @@ class Dialect:
         """Return what it fills in besides attributes, as keys of the settings file."""
         told = {
             "scopes": self.scopes or None,
+            "authorization_params": dict(self.authorization_params) or None,
             "fetch_userinfo": self.fetch_userinfo,
             "name_id_policy": self.name_id_policy,
             "login_hint": self.login_hint,
@@ -54,9 +61,11 @@ class Preset:
     title: str
     saml: Dialect | None = None
     oidc: Dialect | None = None
+    oauth2: Dialect | None = None
     notes: str = ""
 
 
+PROTOCOLS: Final = ("saml", "oidc", "oauth2")
 _PLAIN: Final = Dialect()
 
 PRESETS: Final[Mapping[str, Preset]] = {
@@ -86,7 +95,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
     ),
     "cognito": Preset(
         title="Amazon Cognito",
-        oidc=Dialect(attributes={"groups": ("cognito:groups",)}),
+        oidc=Dialect(attributes={"groups": ("cognito:groups",)}, code_only=True),
         notes="a user pool is an OpenID Provider only; it signs in elsewhere by SAML, it does not offer it",
     ),
     "entra": Preset(
@@ -113,7 +122,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
         oidc=Dialect(attributes={"groups": ("groups", "roles")}, fetch_userinfo="never"),
         notes="groups are object ids; above 200 (SAML: 150) they are named, not sent, and grant nothing",
     ),
-    "generic": Preset(title="any identity provider", saml=_PLAIN, oidc=_PLAIN),
+    "generic": Preset(title="any identity provider", saml=_PLAIN, oidc=_PLAIN, oauth2=_PLAIN),
     "github": Preset(
         title="GitHub",
         notes="GitHub speaks OAuth 2.0 without OpenID Connect, which this version does not do yet",
@@ -197,11 +206,21 @@ def fault(preset: str, protocol: str) -> str | None:
     row = PRESETS.get(preset)
     if row is None:
         return f"expected one of {', '.join(PRESETS)}"
-    if protocol not in {"saml", "oidc"} or getattr(row, protocol) is not None:
+    if protocol not in PROTOCOLS or getattr(row, protocol) is not None:
         return None  # an unknown protocol is named by its own key
-    spoken = [name for name in ("saml", "oidc") if getattr(row, name) is not None]
+    spoken = [name for name in PROTOCOLS if getattr(row, name) is not None]
     instead = f"; use protocol: {spoken[0]}" if spoken else ""
     return f"{preset} cannot be used with protocol {protocol}: {row.notes}{instead}"
+
+
+def oidc(preset: str) -> Dialect:
+    """Return how a vendor speaks OpenID Connect."""
+    return PRESETS[preset].oidc or _PLAIN
+
+
+def code_only(preset: str) -> bool:
+    """Tell whether this vendor brings an ID Token by the code alone."""
+    return oidc(preset).code_only
 
 
 def stable(preset: str) -> tuple[tuple[str, ...], ...]:

@@ -5,16 +5,19 @@ alone), the identity provider's trust material, our client registration. Every c
 cannot be compiled is named at once.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from federation import presets
-from federation.connection import AnyConnection, OidcConnection, SamlConnection
+from federation.connection import AnyConnection, OAuth2Connection, OidcConnection, SamlConnection
 from federation.errors import ConfigurationError, FederationError
 from federation.keys import KeySet
 from federation.oidc import provider
-from federation.oidc.relying_party import Client
+from federation.oidc.client import ResponseType
+from federation.oidc.provider import Discovery
+from federation.oidc.relying_party import Client, Demands
 from federation.saml import description, profile, subject
 from federation.saml.description import Description
 from federation.saml.encryption import DecryptionKey, read_decryption_key
@@ -24,6 +27,11 @@ from federation.saml.service_provider import Requests
 from federation.saml.signing import SigningKey, read_signing_key
 from federation.settings import Settings
 from federation.trust import reading
+
+_ENDPOINTS = (
+    "authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri", "end_session_endpoint",
+    "pushed_authorization_request_endpoint",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,9 +75,11 @@ class Oidc:
 
     connection: OidcConnection
     client: Client
-    discovery_url: str
-    issuer: str | None  # None: the discovery document's own, held against its URL
+    discovery: Discovery
+    callback_urls: Mapping[str, str]  # path → URL; the first is the one that is asked for
+    post_logout_url: str  # where the provider sends people once they are signed out there
     development: bool  # what is fetched may name http on loopback
+    notices: tuple[str, ...] = ()  # what to tell the operator at start: it works, but not as it is written
 
 
 def own_keys(held: KeySet) -> Own:
@@ -168,6 +178,8 @@ def compile_one(
     if isinstance(connection, SamlConnection):
         idp = reading.at_hand(connection, development=development, now=now)
         return _saml(connection, base_url, idp, own, development=development)
+    if isinstance(connection, OAuth2Connection):
+        raise ConfigurationError("registry.protocol", "OAuth 2.0 connections are not built yet")
     return _oidc(connection, base_url, development=development)
 
 
@@ -270,21 +282,80 @@ def _terms(connection: SamlConnection, sp_entity_id: str) -> profile.Terms:
 
 
 def _oidc(connection: OidcConnection, base_url: str, *, development: bool) -> Oidc:
-    secret = connection.client_secret
+    callback_urls = _callback_urls(connection, base_url)
+    known = {name: getattr(connection, name) for name in _ENDPOINTS}
+    found = provider.discovery_url(issuer=connection.issuer, discovery_url=connection.discovery_url)
+    flow, notices = _flow(connection)
     return Oidc(
         connection=connection,
-        client=Client(
-            client_id=connection.client_id,
-            client_secret=secret.get_secret_value() if secret else "",
-            token_endpoint_auth_method=connection.token_endpoint_auth_method,
-            redirect_uri=f"{base_url}/oidc/{connection.id}/callback",
-            scopes=connection.scopes,
-            id_token_signed_response_alg=connection.id_token_signed_response_alg,
-            fetch_userinfo=connection.fetch_userinfo,
+        client=_client(connection, flow, next(iter(callback_urls.values()))),
+        discovery=Discovery(
+            url="" if connection.skip_discovery else found,
+            issuer=connection.issuer,
+            endpoints={name: url for name, url in known.items() if url},
         ),
-        discovery_url=provider.discovery_url(
-            issuer=connection.issuer, discovery_url=connection.discovery_url
-        ),
-        issuer=connection.issuer,
+        callback_urls=callback_urls,
+        post_logout_url=base_url + next(iter(connection.post_logout_paths), "/logout"),
         development=development,
+        notices=notices,
+    )
+
+
+def _callback_urls(connection: OidcConnection | OAuth2Connection, base_url: str) -> dict[str, str]:
+    """A provider where another product was registered knows the old paths only: these go first."""
+    paths = (*connection.callback_paths, f"/oidc/{connection.id}/callback")
+    return {path: f"{base_url}{path}" for path in paths}
+
+
+def _flow(connection: OidcConnection) -> tuple[ResponseType, tuple[str, ...]]:
+    """Return the response type that serves a flow, and what has to be said about it.
+
+    An access token that went through the browser is not asked for (RFC 9700 §2.1.2), and
+    some providers have no response type that brings an ID Token that way.
+    """
+    served = {"code": "code", "implicit": "id_token", "hybrid": "code id_token", "token": "code"}
+    wanted: ResponseType = served[connection.flow]  # type: ignore[assignment]
+    if wanted != "code" and presets.code_only(connection.preset):
+        wanted = "code"
+    if wanted == "code" and connection.flow != "code":
+        notice = (
+            f"flow: {connection.flow} is served as code with PKCE; register {connection.id}'s callback URL"
+            " for the authorization code grant at the provider, then write flow: code"
+        )
+        return wanted, (notice,)
+    return wanted, ()
+
+
+def _client(connection: OidcConnection, response_type: ResponseType, redirect_uri: str) -> Client:
+    """Return how this connection asks, and what it demands of every answer."""
+    secret = connection.client_secret
+    dialect = presets.oidc(connection.preset)
+    asked = connection.authorization_params
+    return Client(
+        client_id=connection.client_id,
+        client_secret=secret.get_secret_value() if secret else "",
+        token_endpoint_auth_method=connection.token_endpoint_auth_method,
+        assertion_audience=connection.client_assertion_audience,
+        redirect_uri=redirect_uri,
+        response_type=response_type,
+        response_mode=connection.response_mode or ("query" if response_type == "code" else "form_post"),
+        pkce=connection.pkce,
+        scopes=connection.scopes,
+        parameters=asked,
+        claims=json.dumps(connection.claims) if connection.claims else "",
+        acr_values=connection.acr_values,
+        max_age=connection.max_age,
+        login_hint=connection.login_hint,
+        require_iss=connection.require_iss,
+        push=connection.pushed_authorization,
+        demands=Demands(
+            acrs=frozenset(connection.require.acr),
+            max_age=connection.life,
+            claims={claim: asked[name] for name, claim in dialect.answered.items() if asked.get(name)},
+            tenants=frozenset(connection.tenants),
+            subject_claims=dialect.subject_claims,
+        ),
+        id_token_signed_response_alg=connection.id_token_signed_response_alg,
+        userinfo_signed_response_alg=connection.userinfo_signed_response_alg or "",
+        fetch_userinfo=connection.fetch_userinfo,
     )

@@ -228,6 +228,15 @@ def _local_path(value: str) -> str:
     return value
 
 
+def _alias_path(value: str) -> str:
+    """Accept a path that another product had, exactly: where it ended in a slash, this one does."""
+    try:
+        _local_path(value.removesuffix("/"))
+    except ValueError:
+        raise ValueError("expected a path such as /v1/oauth/callback/: letters, digits, . _ ~ -") from None
+    return value
+
+
 def _day(value: object) -> object:
     if isinstance(value, date):  # how YAML reads it
         return value
@@ -245,6 +254,7 @@ Skew = Annotated[Duration, AfterValidator(_skew)]
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Day = Annotated[date, BeforeValidator(_day)]
 LocalPath = Annotated[str, Field(max_length=255), AfterValidator(_local_path)]
+AliasPath = Annotated[str, Field(max_length=255), AfterValidator(_alias_path)]
 EntityId = Annotated[Text, Field(max_length=1024)]  # SAML Core §8.3.6
 Url = Annotated[str, AfterValidator(_url)]
 FilePath = Annotated[Path, AfterValidator(_from_here)]  # relative ones start where the settings file is

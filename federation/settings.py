@@ -25,6 +25,7 @@ from federation import about, between, faults, presets
 from federation.connection import (
     AnyConnection,
     Connection,
+    OAuth2Connection,
     OidcConnection,
     Organization,
     SamlConnection,
@@ -157,7 +158,16 @@ class Settings(Model):
 
 
 def _keys() -> set[str]:
-    ours = (Settings, SamlConnection, OidcConnection, RateLimits, SessionLimits, Outbound, Organization)
+    ours = (
+        Settings,
+        SamlConnection,
+        OidcConnection,
+        OAuth2Connection,
+        RateLimits,
+        SessionLimits,
+        Outbound,
+        Organization,
+    )
     models = (*ours, about.About, about.PublicOrganization, about.Contact, about.Presentation, about.Logo)
     return {key for model in models for key in model.model_fields}
 
@@ -166,7 +176,7 @@ _CONNECTION: TypeAdapter[AnyConnection] = TypeAdapter(Connection)
 
 
 def _read_connection(name: str, told: object, info: ValidationInfo) -> AnyConnection:
-    if isinstance(told, SamlConnection | OidcConnection):
+    if isinstance(told, AnyConnection):
         return told.model_copy(update={"id": name})
     if not isinstance(told, Mapping):
         raise faults.as_error([((), "expected keys with values, such as protocol: saml")])
@@ -196,7 +206,7 @@ def _named(read: AnyConnection, ours: about.About | None) -> AnyConnection:
 def _protocol(told: Mapping[str, object]) -> str:
     """Return the protocol, or the likelier one where none is said, so that the rest can be named too."""
     said = told.get("protocol")
-    if said in ("saml", "oidc"):  # a list is not hashable
+    if said in presets.PROTOCOLS:  # a list is not hashable
         return str(said)
     return (
         "saml" if told.keys() & (SamlConnection.model_fields.keys() - OidcConnection.model_fields) else "oidc"

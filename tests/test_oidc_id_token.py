@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oidc_peer import client
 
 from federation.demo.openid_faults import GONE, Knobs
 from federation.demo.openid_tokens import Signer, subject
@@ -17,7 +18,7 @@ from federation.demo.users import USERS
 from federation.errors import AssertionRefused, FederationError
 from federation.identity import Subject
 from federation.oidc import id_token, provider, relying_party, signature
-from federation.oidc.authorization import Client, Tokens
+from federation.oidc.authorization import Tokens
 from federation.oidc.id_token import Expected, SignedClaims
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -26,15 +27,7 @@ SKEW = timedelta(seconds=60)
 ISSUER = "https://op.example"
 SIGNER = Signer(ISSUER, "RS256")
 JWKS = provider.read_jwks(SIGNER.jwks())
-CLIENT = Client(
-    client_id="us",
-    client_secret="secret",
-    token_endpoint_auth_method="client_secret_basic",
-    redirect_uri="https://sp.example/oidc/acme/callback",
-    scopes=("openid", "profile", "email", "groups"),
-    id_token_signed_response_alg="RS256",
-    fetch_userinfo="auto",
-)
+CLIENT = client()
 WANT = Expected(issuer=ISSUER, client_id="us", nonce="n-0S6", now=NOW, skew=SKEW)
 TOKEN = "an-access-token"
 
@@ -251,11 +244,11 @@ def test_every_registered_algorithm(alg: str) -> None:
     signer = Signer(ISSUER, alg)
     jwks = provider.read_jwks(signer.jwks())
     registered = "EdDSA" if alg == "Ed448" else alg
-    client = replace(CLIENT, id_token_signed_response_alg=registered)
+    ours = replace(CLIENT, id_token_signed_response_alg=registered)
     crv = jwks.keys[0].crv
     at_hash = id_token.left_half(TOKEN, alg=alg, crv=crv)
     claims = relying_party.verify_id_token(
-        good({"at_hash": at_hash}, signer=signer), jwks=jwks, client=client, expected=WANT
+        good({"at_hash": at_hash}, signer=signer), jwks=jwks, client=ours, expected=WANT
     )
     assert claims.claims["at_hash"] == at_hash
     with pytest.raises(AssertionRefused, match=r"^oidc\.alg: "):  # the connection's, not the token's choice
@@ -263,14 +256,14 @@ def test_every_registered_algorithm(alg: str) -> None:
     with pytest.raises(AssertionRefused, match=r"^oidc\.(key_unknown|signature|at_hash): "):
         relying_party.verify_id_token(
             good(header={"alg": registered}, sign="other_key", signer=signer),
-            jwks=jwks, client=client, expected=WANT,
+            jwks=jwks, client=ours, expected=WANT,
         )  # fmt: skip
 
 
 def test_a_client_registered_for_edwards_curves_takes_no_other() -> None:
-    client = replace(CLIENT, id_token_signed_response_alg="EdDSA")
+    ours = replace(CLIENT, id_token_signed_response_alg="EdDSA")
     with pytest.raises(AssertionRefused, match=r"^oidc\.alg: "):
-        relying_party.verify_id_token(good(), jwks=JWKS, client=client, expected=WANT)
+        relying_party.verify_id_token(good(), jwks=JWKS, client=ours, expected=WANT)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from oidc_peer import client
 
 from federation.demo.openid_faults import GONE, Knobs
 from federation.demo.openid_tokens import Signer, subject
@@ -13,7 +14,7 @@ from federation.demo.users import USERS
 from federation.errors import AssertionRefused, ProviderUnavailable
 from federation.identity import Subject, VerifiedAssertion
 from federation.oidc import id_token, provider, relying_party, signature
-from federation.oidc.authorization import Client, Tokens
+from federation.oidc.authorization import Tokens
 from federation.oidc.id_token import Expected, SignedClaims
 from federation.oidc.provider import ProviderMetadata
 
@@ -24,15 +25,7 @@ ISSUER = "https://op.example"
 SIGNER = Signer(ISSUER, "ES256")
 JWKS = provider.read_jwks(SIGNER.jwks())
 ADA = subject(USERS["ada"])
-CLIENT = Client(
-    client_id="us",
-    client_secret="secret",
-    token_endpoint_auth_method="client_secret_basic",
-    redirect_uri="https://sp.example/oidc/acme/callback",
-    scopes=("openid", "profile", "email", "groups"),
-    id_token_signed_response_alg="ES256",
-    fetch_userinfo="auto",
-)
+CLIENT = client(id_token_signed_response_alg="ES256")
 WANT = Expected(issuer=ISSUER, client_id="us", nonce="n-0S6", now=NOW, skew=SKEW)
 PROVIDER = ProviderMetadata(
     issuer=ISSUER,
@@ -176,8 +169,8 @@ def test_groups_that_were_named_but_not_sent(claims: dict[str, Any], unobtainabl
 def test_userinfo_is_asked_where_the_id_token_is_thin(
     fetch: str, scopes: tuple[str, ...], claims: dict[str, Any], *, asked: bool
 ) -> None:
-    client = replace(CLIENT, fetch_userinfo=fetch, scopes=scopes)
-    assert relying_party.wants_userinfo(client, PROVIDER, signed(**claims)) is asked
+    ours = client(fetch_userinfo=fetch, scopes=scopes)
+    assert relying_party.wants_userinfo(ours, PROVIDER, signed(**claims)) is asked
 
 
 @pytest.mark.parametrize(
@@ -192,7 +185,7 @@ def test_userinfo_that_cannot_be_asked(where: ProviderMetadata, access_token: st
 
 def test_an_unknown_way_of_fetching_is_not_never() -> None:
     with pytest.raises(ValueError, match="fetch_userinfo"):
-        relying_party.wants_userinfo(replace(CLIENT, fetch_userinfo="Always"), PROVIDER, signed())
+        relying_party.wants_userinfo(client(fetch_userinfo="Always"), PROVIDER, signed())
 
 
 USERINFO_FAULTS: list[tuple[str, int, str, bytes]] = [

@@ -146,16 +146,16 @@ def test_an_oidc_connection_has_our_registration(directory: Path) -> None:
     assert entry.client.scopes == ("openid", "profile", "email", "groups")
     assert entry.client.token_endpoint_auth_method == "client_secret_basic"
     assert entry.client.id_token_signed_response_alg == "RS256"
-    assert entry.discovery_url == "https://acme.okta.example/.well-known/openid-configuration"
-    assert entry.issuer == "https://acme.okta.example"
+    assert entry.discovery.url == "https://acme.okta.example/.well-known/openid-configuration"
+    assert entry.discovery.issuer == "https://acme.okta.example"
     assert SECRET not in repr(entry)
 
 
 def test_a_public_client_by_its_discovery_url(directory: Path) -> None:
     entry = oidc(compiled(directory), "okta-eu")
     assert (entry.client.client_secret, entry.client.token_endpoint_auth_method) == ("", "none")
-    assert entry.discovery_url == "https://eu.okta.example/.well-known/openid-configuration"
-    assert entry.issuer is None
+    assert entry.discovery.url == "https://eu.okta.example/.well-known/openid-configuration"
+    assert entry.discovery.issuer is None
 
 
 def test_a_preset_reaches_the_client(directory: Path) -> None:

@@ -10,19 +10,27 @@ from pydantic import TypeAdapter
 
 from federation import settings
 from federation.about import About
-from federation.connection import OidcConnection, SamlConnection
+from federation.connection import (
+    Configured,
+    OAuth2Connection,
+    OidcConnection,
+    RelyingConnection,
+    SamlConnection,
+)
 from federation.rules import Model
 from federation.settings import Settings
 
 DOCS = Path(__file__).parent.parent / "docs"
 SAID_ELSEWHERE = {"id", "protocol", "anyone"}  # anyone: with domains
-BOTH = SamlConnection.model_fields.keys() & OidcConnection.model_fields.keys()
+EVERY, RELYING = set(Configured.model_fields), set(RelyingConnection.model_fields)
 SECTIONS: list[tuple[str, type[Model], set[str]]] = [
     ("## The keys", Settings, set(Settings.model_fields)),
     ("### `saml`", About, set(About.model_fields)),
-    ("### Every connection", SamlConnection, BOTH - SAID_ELSEWHERE | {"protocol"}),
-    ("### `protocol: saml`", SamlConnection, set(SamlConnection.model_fields) - BOTH),
-    ("### `protocol: oidc`", OidcConnection, set(OidcConnection.model_fields) - BOTH),
+    ("### Every connection", SamlConnection, EVERY - SAID_ELSEWHERE | {"protocol"}),
+    ("### `protocol: saml`", SamlConnection, set(SamlConnection.model_fields) - EVERY - {"protocol"}),
+    ("### `protocol: oidc` and `protocol: oauth2`", OidcConnection, RELYING - EVERY),
+    ("### `protocol: oidc`", OidcConnection, set(OidcConnection.model_fields) - RELYING - {"protocol"}),
+    ("### `protocol: oauth2`", OAuth2Connection, set(OAuth2Connection.model_fields) - RELYING - {"protocol"}),
 ]
 each_section = pytest.mark.parametrize(("heading", "model", "keys"), SECTIONS, ids=lambda one: str(one)[:24])
 

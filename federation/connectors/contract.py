@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Literal, Protocol
 
 from federation.connection import AnyConnection
-from federation.identity import ProviderSession, VerifiedAssertion
+from federation.identity import KeptTokens, ProviderSession, VerifiedAssertion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,12 +110,31 @@ class Logout(Protocol):
         """Tell the provider whether it was done; None where it takes no answer."""
 
 
+class Renewal(Protocol):
+    """How tokens that were kept are renewed (RFC 6749 §6)."""
+
+    async def renew(self, tokens: KeptTokens, *, person: str, now: datetime) -> KeptTokens:
+        """Ask for new tokens with the refresh token; what comes takes the place of all of it.
+
+        Args:
+            tokens: With a refresh token.
+            person: ``Subject.person`` of whom they are; an ID Token that comes must name them.
+            now: UTC.
+
+        Raises:
+            AssertionRefused: ``oidc.refresh_refused``: the provider has ended the grant; or the
+                rule that the new ID Token broke.
+            ProviderUnavailable: It failed; the tokens may still be good.
+        """
+
+
 class Connector(Protocol):
     """One configured identity provider, ready to use."""
 
     connection: AnyConnection
     uninvited: Uninvited
     logout: Logout | None  # None: it is not told, and cannot tell us
+    renewal: Renewal | None  # None: no token is kept that could be renewed
 
     async def begin(self, *, handle: str, login_hint: str, now: datetime) -> Challenge:
         """Start a sign-in.

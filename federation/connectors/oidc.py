@@ -6,7 +6,7 @@ from datetime import datetime
 
 from federation import registry
 from federation.connection import AnyConnection
-from federation.connectors.contract import REFUSED, Callback, Challenge, Logout
+from federation.connectors.contract import REFUSED, Callback, Challenge, Logout, Renewal
 from federation.connectors.kept import Kept
 from federation.errors import AssertionRefused, ProviderUnavailable
 from federation.fetch import Declared, Fetch
@@ -21,6 +21,7 @@ class OidcConnector:
     connection: AnyConnection
     uninvited = REFUSED
     logout: Logout | None = None
+    renewal: Renewal | None = None
 
     def __init__(self, entry: registry.Oidc, fetch: Fetch) -> None:
         self.connection = entry.connection
@@ -30,11 +31,11 @@ class OidcConnector:
         self._jwks = Kept(self._load_jwks)
 
     async def _load_provider(self, _now: datetime) -> openid_provider.ProviderMetadata:
-        body = await self._document(self._entry.discovery_url, "oidc.discovery_unavailable")
+        body = await self._document(self._entry.discovery.url, "oidc.discovery_unavailable")
         return openid_provider.read_metadata(
             body,
-            issuer=self._entry.issuer,
-            discovery_url=self._entry.discovery_url,
+            issuer=self._entry.discovery.issuer,
+            discovery_url=self._entry.discovery.url,
             development=self._entry.development,
         )
 

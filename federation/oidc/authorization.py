@@ -14,6 +14,7 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from federation.errors import AssertionRefused, ProviderUnavailable
 from federation.oidc import documents
+from federation.oidc.client import Client
 from federation.oidc.provider import ProviderMetadata
 
 JSON = "application/json"
@@ -29,19 +30,6 @@ ERRORS = frozenset({
     "temporarily_unavailable", "unauthorized_client", "unmet_authentication_requirements",
     "unsupported_grant_type", "unsupported_response_type",
 })  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Client:
-    """Ourselves, as registered with one provider."""
-
-    client_id: str
-    client_secret: str = field(repr=False)  # "" with token_endpoint_auth_method "none"
-    token_endpoint_auth_method: str  # client_secret_basic, client_secret_post, none
-    redirect_uri: str
-    scopes: tuple[str, ...]
-    id_token_signed_response_alg: str  # the one algorithm that we accept
-    fetch_userinfo: str  # always, never, auto: where the ID Token lacks what the scopes ask for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

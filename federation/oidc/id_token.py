@@ -16,7 +16,8 @@ from typing import Any
 from federation.errors import AssertionRefused, Check
 from federation.identity import Subject
 from federation.oidc import documents, signature
-from federation.oidc.authorization import Client, Tokens
+from federation.oidc.authorization import Tokens
+from federation.oidc.client import Client
 from federation.oidc.provider import Jwks
 
 SUBJECT_LENGTH = 255  # Core §2

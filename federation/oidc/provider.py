@@ -55,6 +55,19 @@ class ProviderMetadata:
     scopes_supported: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discovery:
+    """How to know a provider: from its document, from the settings, or from both."""
+
+    url: str  # of the document; "" where it is not asked for
+    issuer: str | None  # as configured; None: the document's own, held against its URL
+    endpoints: Mapping[str, str]  # by their names in the document, and before it
+
+    def __post_init__(self) -> None:
+        if not self.url and not self.issuer:
+            raise ValueError("a provider is known by its document or by its issuer")
+
+
 def discovery_url(*, issuer: str | None, discovery_url: str | None) -> str:
     """Return where the discovery document is, however the operator wrote it.
 

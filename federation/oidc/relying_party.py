@@ -14,7 +14,6 @@ from federation.oidc import documents, id_token, signature
 from federation.oidc.authorization import (
     JSON,
     OK,
-    Client,
     TokenRequest,
     Tokens,
     media_type,
@@ -23,11 +22,12 @@ from federation.oidc.authorization import (
     start,
     token_request,
 )
+from federation.oidc.client import Client, Demands
 from federation.oidc.id_token import Expected, SignedClaims, read_time, verify_id_token
 from federation.oidc.provider import Jwks, ProviderMetadata
 
 __all__ = [  # what connectors may ask of this room
-    "Client", "Expected", "SignedClaims", "TokenRequest", "Tokens",
+    "Client", "Demands", "Expected", "SignedClaims", "TokenRequest", "Tokens",
     "accept", "explain", "needs_new_keys", "read_answer", "read_tokens", "read_userinfo", "start",
     "token_request", "verify_id_token", "wants_userinfo",
 ]  # fmt: skip

@@ -113,17 +113,17 @@ def _their_keys(topic: str, idp: IdentityProvider, now: datetime) -> Iterator[Fi
 
 async def _oidc(entry: Oidc, topic: str, fetch: Fetch, now: datetime) -> AsyncIterator[Finding]:
     yield note(topic, f"register with the provider: redirect URI {entry.client.redirect_uri}")
-    answer = await fetch.get(entry.discovery_url, declared=Declared.FILE, accept="application/json")
+    answer = await fetch.get(entry.discovery.url, declared=Declared.FILE, accept="application/json")
     if answer.status != _OK:
-        yield failed(topic, f"{entry.discovery_url} answers {answer.status}", "see issuer or discovery_url")
+        yield failed(topic, f"{entry.discovery.url} answers {answer.status}", "see issuer or discovery_url")
         return
     told = provider.read_metadata(
         answer.body,
-        issuer=entry.issuer,
-        discovery_url=entry.discovery_url,
+        issuer=entry.discovery.issuer,
+        discovery_url=entry.discovery.url,
         development=entry.development,
     )
-    yield ok(topic, f"{entry.discovery_url} answers; issuer {told.issuer}")
+    yield ok(topic, f"{entry.discovery.url} answers; issuer {told.issuer}")
     yield clock(topic, answer, entry.connection.clock_skew, now)
     answer = await fetch.get(told.jwks_uri, declared=Declared.FILE, accept="application/json")
     provider.read_jwks(answer.body)

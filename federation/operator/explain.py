@@ -262,13 +262,13 @@ async def _response(entry: Saml, document: bytes, fetch: Fetch, now: datetime) -
 
 
 async def _token(entry: Oidc, text: str, fetch: Fetch, now: datetime) -> tuple[Check, ...]:
-    issuer, jwks = entry.issuer or "", None
+    issuer, jwks = entry.discovery.issuer or "", None
     try:
-        answer = await fetch.get(entry.discovery_url, declared=Declared.FILE, accept="application/json")
+        answer = await fetch.get(entry.discovery.url, declared=Declared.FILE, accept="application/json")
         told = provider.read_metadata(
             answer.body,
-            issuer=entry.issuer,
-            discovery_url=entry.discovery_url,
+            issuer=entry.discovery.issuer,
+            discovery_url=entry.discovery.url,
             development=entry.development,
         )
         issuer = told.issuer

@@ -1,78 +1,13 @@
-"""What is configured: connections, organizations and rules, in the shape of the settings file.
+"""A connection by SAML 2.0, in the keys of the settings file."""
 
-The keys are the contract with whoever writes the file: add, never rename. Frozen, an unknown
-key is an error, and an empty list never means "anyone". A rule about several keys is asked at
-the last of them, so that every fault of a connection is named in one go.
-"""
+from datetime import date
+from typing import Literal, Self
 
-import re
-from datetime import date, timedelta
-from typing import Annotated, Any, Literal, Self
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
-
-from federation.rules import Model, RoleRule
-from federation.scalars import (
-    ID_PATTERN,
-    Certificate,
-    Day,
-    Domain,
-    Duration,
-    EntityId,
-    FilePath,
-    Id,
-    LocalPath,
-    Name,
-    Names,
-    Secret,
-    Skew,
-    Text,
-    Url,
-)
-
-
-class Organization(Model):
-    """A tenant: connections belong to it, sessions are for it."""
-
-    name: Name
-    default_roles: tuple[Name, ...] = ()
-
-
-class _Connection(Model):
-    id: Id = ""  # set from the key in the file; never change it
-    preset: Id = "generic"
-    organization: Id
-    display_name: str = Field(default="", max_length=200)
-    visible: bool = True  # false: no button on the sign-in page; links and e-mail still lead to it
-    anyone: bool = False  # true: no domain rule; said aloud, because an empty list never allows
-    domains: tuple[Domain, ...] = Field(default=(), validate_default=True)
-    email_trust: Literal["none", "verified", "domains"] = "none"
-    attributes: dict[Name, Names] = Field(default_factory=dict)  # ours → theirs
-    role_rules: tuple[RoleRule, ...] = ()
-    default_roles: tuple[Name, ...] = ()
-    clock_skew: Skew = timedelta(seconds=60)
-
-    @field_validator("domains")
-    @classmethod
-    def _bounded(cls, domains: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        if info.data.get("anyone") is False and not domains:
-            raise ValueError("expected the e-mail domains that may enter, or anyone: true")
-        if info.data.get("anyone") and domains:
-            raise ValueError("contradicts anyone: true; keep one of the two")
-        return domains
-
-    @field_validator("role_rules")
-    @classmethod
-    def _told_apart(cls, rules: tuple[RoleRule, ...]) -> tuple[RoleRule, ...]:
-        names = [rule.name for rule in rules]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"two rules have the same name: {', '.join(twice)}")
-        return rules
-
-    @property
-    def title(self) -> str:
-        """What the button says."""
-        return self.display_name or self.id
+from federation.connection.common import Configured, Required
+from federation.rules import Model
+from federation.scalars import Certificate, Day, EntityId, FilePath, LocalPath, Name, Text, Url
 
 
 class MetadataSource(Model):
@@ -102,18 +37,11 @@ class AlgorithmException(Model):
     enforce_end: bool = False  # true: refused from the day after; else doctor and the log say so
 
 
-class Required(Model):
-    """What the sign-in at the IdP must have been, whatever was asked for."""
-
-    acr: tuple[Name, ...] = ()  # AuthnContextClassRef: one of these; () asks nothing
-    max_age: Duration | None = None  # since the person proved themselves
-
-
 NameIdFormat = Literal["emailAddress", "persistent", "transient", "unspecified"]
 _RESERVED = frozenset({"SAMLRequest", "SAMLResponse", "RelayState", "SAMLEncoding", "SigAlg", "Signature"})
 
 
-class SamlConnection(_Connection):
+class SamlConnection(Configured):
     """A SAML 2.0 identity provider."""
 
     protocol: Literal["saml"]
@@ -212,79 +140,3 @@ class SamlConnection(_Connection):
     def excepted(self, today: date) -> frozenset[Legacy]:
         """Return the weak algorithms that are allowed on this day (UTC)."""
         return frozenset(one.allow for one in self.exceptions if today <= one.until or not one.enforce_end)
-
-
-AuthMethod = Literal["client_secret_basic", "client_secret_post", "none"]
-Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
-
-
-class OidcConnection(_Connection):
-    """An OpenID Provider."""
-
-    protocol: Literal["oidc"]
-    discovery_url: Url | None = None
-    issuer: Url | None = Field(default=None, validate_default=True)
-    client_id: Name
-    token_endpoint_auth_method: AuthMethod = "client_secret_basic"  # noqa: S105  a method's name
-    client_secret: Secret | None = Field(default=None, validate_default=True)
-    scopes: tuple[Name, ...] = ("openid", "profile", "email")
-    id_token_signed_response_alg: Algorithm = "RS256"  # noqa: S105  an algorithm's name
-    fetch_userinfo: Literal["auto", "always", "never"] = "auto"
-
-    @field_validator("issuer")
-    @classmethod
-    def _found(cls, issuer: str | None, info: ValidationInfo) -> str | None:
-        if issuer is None and info.data.get("discovery_url", "") is None:
-            raise ValueError("expected the provider's issuer URL (or discovery_url)")
-        return issuer
-
-    @field_validator("client_secret")
-    @classmethod
-    def _authenticated(cls, secret: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-        method = info.data.get("token_endpoint_auth_method")
-        if secret is None and method != "none":
-            raise ValueError("expected {env: …} or {file: …}, or token_endpoint_auth_method: none")
-        if secret is not None and method == "none":
-            raise ValueError("contradicts token_endpoint_auth_method: none; keep one of the two")
-        return secret
-
-    @field_validator("scopes")
-    @classmethod
-    def _openid(cls, scopes: tuple[str, ...]) -> tuple[str, ...]:
-        if "openid" not in scopes:
-            raise ValueError("expected openid among them")
-        return scopes
-
-
-Connection = Annotated[SamlConnection | OidcConnection, Field(discriminator="protocol")]
-AnyConnection = SamlConnection | OidcConnection
-
-
-def environment_name(connection_id: str) -> str:
-    """Return the id as an environment variable spells it: ``-`` and ``_`` look the same there."""
-    return connection_id.replace("-", "_").upper()
-
-
-def name_fault(connection_id: str, others: tuple[str, ...]) -> str | None:
-    """Say why an id cannot stand beside the others, or None."""
-    if not re.fullmatch(ID_PATTERN, connection_id):
-        return (
-            f"{connection_id!r} is not an id: lower-case letters, digits, _ and -, a letter first, at most 63"
-        )
-    if "__" in connection_id:
-        return f"{connection_id!r} holds __, which separates levels in environment names"
-    twins = [
-        other
-        for other in others
-        if other != connection_id and environment_name(other) == environment_name(connection_id)
-    ]
-    return (
-        f"{connection_id!r} and {twins[0]!r} differ only in - and _, the environment cannot tell them apart"
-        if twins
-        else None
-    )
-
-
-def show(model: Model) -> dict[str, Any]:
-    """Return a model as plain data, in the file's own keys, with every secret hidden."""
-    return model.model_dump(mode="json", by_alias=True, exclude_none=True)

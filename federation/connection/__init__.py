@@ -1,0 +1,38 @@
+"""What is configured: connections, organizations and rules, in the shape of the settings file.
+
+The keys are the contract with whoever writes the file: add, never rename. Frozen, an unknown
+key is an error, and an empty list never means "anyone". A rule about several keys is asked at
+the last of them, so that every fault of a connection is named in one go.
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from federation.connection.common import (
+    Configured,
+    Organization,
+    Required,
+    environment_name,
+    name_fault,
+    show,
+)
+from federation.connection.oauth2 import OAuth2Connection
+from federation.connection.oidc import Algorithm, OidcConnection
+from federation.connection.relying import AuthMethod, RelyingConnection
+from federation.connection.saml import (
+    AlgorithmException,
+    Legacy,
+    MetadataSource,
+    NameIdFormat,
+    SamlConnection,
+)
+
+__all__ = [
+    "Algorithm", "AlgorithmException", "AnyConnection", "AuthMethod", "Configured", "Connection", "Legacy",
+    "MetadataSource", "NameIdFormat", "OAuth2Connection", "OidcConnection", "Organization",
+    "RelyingConnection", "Required", "SamlConnection", "environment_name", "name_fault", "show",
+]  # fmt: skip
+
+AnyConnection = SamlConnection | OidcConnection | OAuth2Connection
+Connection = Annotated[AnyConnection, Field(discriminator="protocol")]

@@ -1,0 +1,44 @@
+"""A connection by OAuth 2.0 without OpenID Connect: who somebody is, an API says (GitHub)."""
+
+from typing import Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from federation.connection.relying import RelyingConnection
+from federation.scalars import Name, Url
+
+
+class OAuth2Connection(RelyingConnection):
+    """A provider that has no ID Token: the person's profile is fetched with the access token."""
+
+    protocol: Literal["oauth2"]
+    # who they are
+    server: Url | None = None  # of a preset that knows the paths (GitHub Enterprise Server)
+    issuer: Url | None = Field(default=None, validate_default=True)  # names the provider in every subject
+    emails_endpoint: Url | None = None  # GitHub's list of addresses, where that is the API
+    organizations_endpoint: Url | None = None
+    teams_endpoint: Url | None = None
+    # what we ask
+    scopes: tuple[Name, ...] = ()
+    # what we accept
+    subject_claim: Name | None = Field(default=None, validate_default=True)  # a member that never changes
+
+    @field_validator("issuer")
+    @classmethod
+    def _named(cls, issuer: str | None, info: ValidationInfo) -> str | None:
+        needed = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint")
+        missing = [name for name in needed if info.data.get(name, "") is None]
+        if missing and info.data.get("server", "") is None:
+            raise ValueError(f"expected {' and '.join(missing)}, and issuer, a URL that names the provider")
+        if not missing and issuer is None and info.data.get("server") is None:
+            raise ValueError(
+                "expected a URL that names the provider for good, such as https://id.acme.example"
+            )
+        return issuer
+
+    @field_validator("subject_claim")
+    @classmethod
+    def _keyed(cls, claim: str | None, info: ValidationInfo) -> str | None:
+        if claim is None and info.data.get("preset", "generic") == "generic":
+            raise ValueError("expected the member of the profile that names a person for good, such as id")
+        return claim

@@ -1,0 +1,108 @@
+"""A connection by OpenID Connect, in the keys of the settings file."""
+
+from datetime import timedelta
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, SecretStr, StringConstraints, ValidationInfo, field_validator
+
+from federation.connection.common import Required
+from federation.connection.relying import RelyingConnection
+from federation.scalars import AliasPath, Duration, Name, Url
+
+Algorithm = Literal[
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
+    "HS256", "HS384", "HS512",
+]  # fmt: skip
+Flow = Literal["code", "implicit", "hybrid", "token"]
+Tenant = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+_HMAC = {"HS256": 32, "HS384": 48, "HS512": 64}  # octets that the secret needs: RFC 7518 §3.2
+
+
+class OidcConnection(RelyingConnection):
+    """An OpenID Provider."""
+
+    methods: ClassVar[frozenset[str]] = RelyingConnection.methods | {"private_key_jwt"}
+
+    protocol: Literal["oidc"]
+    # who they are
+    discovery_url: Url | None = None
+    skip_discovery: bool = False  # true: every endpoint is told here
+    issuer: Url | None = Field(default=None, validate_default=True)
+    jwks_uri: Url | None = None  # these beat the discovery document's
+    end_session_endpoint: Url | None = None
+    pushed_authorization_request_endpoint: Url | None = Field(default=None, validate_default=True)
+    tenants: tuple[Tenant, ...] = ()  # of an issuer that stands for many (Entra): who may sign in
+    # who we are to them
+    client_assertion_audience: Literal["issuer", "token_endpoint"] = "issuer"  # of private_key_jwt
+    post_logout_paths: tuple[AliasPath, ...] = ()  # the first stands in for /logout
+    # what we ask
+    scopes: tuple[Name, ...] = ("openid", "profile", "email")
+    flow: Flow = "code"
+    response_mode: Literal["query", "form_post"] | None = Field(default=None, validate_default=True)
+    pushed_authorization: Literal["auto", "always", "never"] = "auto"  # auto: where the provider requires it
+    claims: dict[Literal["id_token", "userinfo"], dict[Name, Any]] = Field(default_factory=dict)
+    acr_values: tuple[Name, ...] = ()
+    max_age: Duration | None = None
+    login_hint: bool = True  # false: what the person typed is not passed on
+    # what we accept
+    id_token_signed_response_alg: Algorithm = Field(default="RS256", validate_default=True)
+    userinfo_signed_response_alg: Algorithm | None = None  # none: UserInfo is plain JSON
+    fetch_userinfo: Literal["auto", "always", "never"] = "auto"
+    fetch_groups: Literal["auto", "never"] = "auto"  # auto: from the vendor's API where they are only named
+    require: Required = Field(default=Required(), validate_default=True)
+    # how it ends
+    logout: Literal["single", "local"] = "single"  # single: at the provider too, where it offers it
+
+    @field_validator("issuer")
+    @classmethod
+    def _found(cls, issuer: str | None, info: ValidationInfo) -> str | None:
+        if issuer is None and info.data.get("skip_discovery"):
+            raise ValueError("expected the provider's issuer URL: skip_discovery asks nobody for it")
+        if issuer is None and info.data.get("discovery_url", "") is None:
+            raise ValueError("expected the provider's issuer URL (or discovery_url)")
+        return issuer
+
+    @field_validator("pushed_authorization_request_endpoint")
+    @classmethod
+    def _told(cls, endpoint: str | None, info: ValidationInfo) -> str | None:
+        needed = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+        missing = [name for name in needed if info.data.get(name, "") is None]
+        if info.data.get("skip_discovery") and missing:
+            raise ValueError(f"expected {' and '.join(missing)} too: skip_discovery asks nobody for them")
+        return endpoint
+
+    @field_validator("scopes")
+    @classmethod
+    def _openid(cls, scopes: tuple[str, ...]) -> tuple[str, ...]:
+        if "openid" not in scopes:
+            raise ValueError("expected openid among them")
+        return scopes
+
+    @field_validator("response_mode")
+    @classmethod
+    def _hidden(cls, mode: str | None, info: ValidationInfo) -> str | None:
+        if mode == "query" and info.data.get("flow") in ("implicit", "hybrid"):
+            raise ValueError("a token may not stand in a URL; expected form_post, or leave it out")
+        return mode
+
+    @field_validator("id_token_signed_response_alg")
+    @classmethod
+    def _keyed(cls, alg: str, info: ValidationInfo) -> str:
+        secret = info.data.get("client_secret")
+        octets = len(secret.get_secret_value().encode()) if isinstance(secret, SecretStr) else 0
+        if alg in _HMAC and octets < _HMAC[alg]:
+            raise ValueError(f"{alg} needs a client_secret of at least {_HMAC[alg]} octets (RFC 7518 §3.2)")
+        return alg
+
+    @field_validator("require")
+    @classmethod
+    def _asked(cls, required: Required, info: ValidationInfo) -> Required:
+        asked = info.data.get("max_age")
+        if required.max_age is not None and asked is not None and required.max_age < asked:
+            raise ValueError("max_age is shorter than the max_age that is asked for: many would be refused")
+        return required
+
+    @property
+    def life(self) -> timedelta | None:
+        """How old an authentication may be: what is required, else what was asked for."""
+        return self.require.max_age if self.require.max_age is not None else self.max_age
