@@ -65,6 +65,7 @@ class Answer:
     date: str = ""  # the provider's clock, for `federation doctor`
     etag: str = ""  # what to ask with next: see ``conditional``
     last_modified: str = ""  # likewise
+    link: str = field(default="", repr=False)  # RFC 8288, as it came; who follows one judges it
 
 
 def conditional(*, etag: str, last_modified: str) -> dict[str, str]:
@@ -279,6 +280,7 @@ class Fetch:
                 date=response.headers.get("Date", ""),
                 etag=_plain_header(response, "ETag"),
                 last_modified=_plain_header(response, "Last-Modified"),
+                link=", ".join(response.headers.getall("Link", ())),
             )
 
     def _check(self, url: str, declared: Declared) -> URL:

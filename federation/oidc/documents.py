@@ -22,14 +22,27 @@ def read_object(document: bytes) -> dict[str, Any]:
 
     Source: RFC 8259 §4, §8.1; RFC 7515 §5.2 step 4.
     """
+    parsed = _read(document)
+    if not isinstance(parsed, dict):
+        raise ValueError("not a JSON object")  # noqa: TRY004  one kind of refusal for its callers
+    return parsed
+
+
+def read_objects(document: bytes) -> list[dict[str, Any]]:
+    """Parse a JSON list of objects. Arguments and errors are those of ``read_object``."""
+    parsed = _read(document)
+    if not isinstance(parsed, list) or not all(isinstance(one, dict) for one in parsed):
+        raise ValueError("not a JSON list of objects")
+    return parsed
+
+
+def _read(document: bytes) -> Any:
     try:
         parsed = json.loads(
             document.decode("utf-8"), object_pairs_hook=_once, parse_constant=_constant, parse_float=_finite
         )
     except (RecursionError, UnicodeDecodeError, json.JSONDecodeError):
         raise ValueError("not JSON") from None
-    if not isinstance(parsed, dict):
-        raise ValueError("not a JSON object")  # noqa: TRY004  one kind of refusal for its callers
     _sound(parsed, DEPTH)
     return parsed
 
