@@ -8,6 +8,7 @@ row leaves out is the connection's own default.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
 _MICROSOFT: Final = "http://schemas.microsoft.com/"
 _CLAIMS: Final = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
@@ -33,6 +34,14 @@ class Dialect:
     groups_api: str = ""  # where groups are asked for that the ID Token only names
     scopes: tuple[str, ...] = ()
     fetch_userinfo: Literal["auto", "always", "never"] | None = None
+    # OAuth 2.0
+    server: str = ""  # where it is, unless the connection names another one
+    endpoints: Mapping[str, str] = field(default_factory=dict)  # key → URL; {server}, and {api} for its API
+    api_hosts: Mapping[str, str] = field(default_factory=dict)  # a host, or how it ends → where {api} is
+    api_headers: Mapping[str, str] = field(default_factory=dict)
+    subject_claim: str = ""
+    profile: tuple[str, ...] = ()  # members that are of use; (): all
+    token_endpoint_auth_method: str = ""
     # SAML
     name_id_policy: bool | None = None
     login_hint: str | None = None
@@ -47,6 +56,9 @@ class Dialect:
             "scopes": self.scopes or None,
             "authorization_params": dict(self.authorization_params) or None,
             "fetch_userinfo": self.fetch_userinfo,
+            "server": self.server or None,
+            "subject_claim": self.subject_claim or None,
+            "token_endpoint_auth_method": self.token_endpoint_auth_method or None,
             "name_id_policy": self.name_id_policy,
             "login_hint": self.login_hint,
             "advertise_encryption": self.advertise_encryption,
@@ -125,7 +137,31 @@ PRESETS: Final[Mapping[str, Preset]] = {
     "generic": Preset(title="any identity provider", saml=_PLAIN, oidc=_PLAIN, oauth2=_PLAIN),
     "github": Preset(
         title="GitHub",
-        notes="GitHub speaks OAuth 2.0 without OpenID Connect, which this version does not do yet",
+        oauth2=Dialect(
+            attributes={"display_name": ("name", "login")},  # a name is optional there
+            scopes=("read:user", "user:email", "read:org"),
+            server="https://github.com",
+            endpoints={
+                "issuer": "{server}/login/oauth",  # what it says in iss
+                "authorization_endpoint": "{server}/login/oauth/authorize",
+                "token_endpoint": "{server}/login/oauth/access_token",
+                "userinfo_endpoint": "{api}/user",
+                "emails_endpoint": "{api}/user/emails",
+                "organizations_endpoint": "{api}/user/orgs",
+                "teams_endpoint": "{api}/user/teams",
+            },
+            # github.com and data residency have a host for the API, an Enterprise Server a path.
+            api_hosts={
+                "github.com": "{scheme}://api.{host}",
+                ".ghe.com": "{scheme}://api.{host}",
+                "": "{server}/api/v3",
+            },
+            api_headers={"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"},
+            subject_claim="id",  # a login may be given up, and taken by somebody else
+            profile=("id", "login", "name", "company", "location", "type"),
+            token_endpoint_auth_method="client_secret_post",  # noqa: S106  a method's name
+        ),
+        notes="GitHub speaks OAuth 2.0 without OpenID Connect; groups are organizations and their teams",
     ),
     "gitlab": Preset(
         title="GitLab",
@@ -216,6 +252,31 @@ def fault(preset: str, protocol: str) -> str | None:
 def oidc(preset: str) -> Dialect:
     """Return how a vendor speaks OpenID Connect."""
     return PRESETS[preset].oidc or _PLAIN
+
+
+def oauth2(preset: str) -> Dialect:
+    """Return how a vendor speaks OAuth 2.0."""
+    return PRESETS[preset].oauth2 or _PLAIN
+
+
+def endpoints(preset: str, server: str | None) -> dict[str, str]:
+    """Return the URLs of one server of a vendor, by their keys in the settings file.
+
+    Args:
+        preset: The vendor's.
+        server: Origin, and path if it has one; None where each endpoint is named by itself.
+    """
+    dialect = oauth2(preset)
+    if server is None:
+        return {}
+    plain, parts = server.rstrip("/"), urlsplit(server)
+    told = {"server": plain, "scheme": parts.scheme, "host": parts.netloc}
+    host = parts.hostname or ""
+    for end, api in dialect.api_hosts.items():
+        if host == end or (end.startswith(".") and host.endswith(end)) or not end:
+            told["api"] = api.format(**told)
+            break
+    return {key: url.format(**told) for key, url in dialect.endpoints.items()}
 
 
 def code_only(preset: str) -> bool:

@@ -311,7 +311,7 @@ FAULTS: list[tuple[dict[str, Any], str, str]] = [
     ({"adfs.protocol": ABSENT},      "adfs.protocol",                "saml, oidc or oauth2"),
     ({"okta.id": "okta"},            "okta.id",                      "the key above"),
     ({"okta.preset": "oktaa"},       "okta.preset",                  "expected one of adfs, auth0"),
-    ({"okta.preset": "github"},      "okta.preset",                  "does not do yet"),
+    ({"okta.preset": "github"},      "okta.preset",                  "use protocol: oauth2"),
     ({"adfs.preset": "gitlab"},      "adfs.preset",                  "use protocol: oidc"),
     ({"okta.organization": ABSENT},  "okta.organization",            "id of one of organizations"),
     ({"okta.organization": "gamma"}, "okta.organization",            "known: acme, beta"),

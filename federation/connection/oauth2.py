@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from federation.connection.relying import RelyingConnection
+from federation.connection.relying import Kept, RelyingConnection
 from federation.scalars import Name, Url
 
 
@@ -23,11 +23,20 @@ class OAuth2Connection(RelyingConnection):
     # what we accept
     subject_claim: Name | None = Field(default=None, validate_default=True)  # a member that never changes
 
+    @field_validator("server")
+    @classmethod
+    def _mapped(cls, server: str | None, info: ValidationInfo) -> str | None:
+        if server is not None and info.data.get("preset", "generic") == "generic":
+            raise ValueError("a preset knows a server's paths (preset: github); else name each endpoint")
+        return server
+
     @field_validator("issuer")
     @classmethod
     def _named(cls, issuer: str | None, info: ValidationInfo) -> str | None:
         needed = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint")
         missing = [name for name in needed if info.data.get(name, "") is None]
+        if "server" not in info.data:
+            return issuer  # that was the fault
         if missing and info.data.get("server", "") is None:
             raise ValueError(f"expected {' and '.join(missing)}, and issuer, a URL that names the provider")
         if not missing and issuer is None and info.data.get("server") is None:
@@ -42,3 +51,10 @@ class OAuth2Connection(RelyingConnection):
         if claim is None and info.data.get("preset", "generic") == "generic":
             raise ValueError("expected the member of the profile that names a person for good, such as id")
         return claim
+
+    @field_validator("keep_tokens")
+    @classmethod
+    def _given(cls, kept: tuple[Kept, ...]) -> tuple[Kept, ...]:
+        if "id" in kept:
+            raise ValueError("OAuth 2.0 has no ID Token; expected access, refresh or both")
+        return kept
