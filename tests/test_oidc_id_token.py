@@ -26,7 +26,7 @@ AT = int(NOW.timestamp())
 SKEW = timedelta(seconds=60)
 ISSUER = "https://op.example"
 SIGNER = Signer(ISSUER, "RS256")
-JWKS = provider.read_jwks(SIGNER.jwks())
+JWKS = provider.read_jwks(SIGNER.jwks(), "application/json")
 CLIENT = client()
 WANT = Expected(issuer=ISSUER, client_id="us", nonce="n-0S6", now=NOW, skew=SKEW)
 TOKEN = "an-access-token"
@@ -242,7 +242,7 @@ def test_at_hash_needs_the_token_it_hashes() -> None:
 @pytest.mark.parametrize("alg", ["RS384", "PS256", "ES256", "ES384", "ES512", "EdDSA", "Ed448"])
 def test_every_registered_algorithm(alg: str) -> None:
     signer = Signer(ISSUER, alg)
-    jwks = provider.read_jwks(signer.jwks())
+    jwks = provider.read_jwks(signer.jwks(), "application/json")
     registered = "EdDSA" if alg == "Ed448" else alg
     ours = replace(CLIENT, id_token_signed_response_alg=registered)
     crv = jwks.keys[0].crv

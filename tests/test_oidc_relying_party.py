@@ -23,7 +23,7 @@ AT = int(NOW.timestamp())
 SKEW = timedelta(seconds=60)
 ISSUER = "https://op.example"
 SIGNER = Signer(ISSUER, "ES256")
-JWKS = provider.read_jwks(SIGNER.jwks())
+JWKS = provider.read_jwks(SIGNER.jwks(), "application/json")
 ADA = subject(USERS["ada"])
 CLIENT = client(id_token_signed_response_alg="ES256")
 WANT = Expected(issuer=ISSUER, client_id="us", nonce="n-0S6", now=NOW, skew=SKEW)
@@ -252,7 +252,7 @@ def test_explaining_without_keys_says_that_the_signature_was_not_asked() -> None
 def test_explaining_a_token_whose_signature_does_not_hold() -> None:
     told = explain(token({})[:-4] + "AAAA", JWKS)
     assert told["oidc.signature"] == "the ID Token's signature does not hold"
-    assert explain(token({}), provider.read_jwks(Signer(ISSUER, "ES256").jwks()))["oidc.signature"]
+    assert explain(token({}), provider.read_jwks(Signer(ISSUER, "ES256").jwks(), "application/json"))["oidc.signature"]
 
 
 @pytest.mark.parametrize("text", ["", "a.b.c", "e30.A.c", "e30.AAAA.c"])

@@ -6,9 +6,10 @@ from datetime import datetime
 
 from federation import registry
 from federation.connection import AnyConnection
+from federation.connectors import openid_documents
 from federation.connectors.contract import REFUSED, Callback, Challenge, Logout, Renewal
 from federation.connectors.kept import Kept
-from federation.errors import AssertionRefused, ProviderUnavailable
+from federation.errors import AssertionRefused
 from federation.fetch import Declared, Fetch
 from federation.identity import VerifiedAssertion
 from federation.oidc import provider as openid_provider
@@ -31,23 +32,11 @@ class OidcConnector:
         self._jwks = Kept(self._load_jwks)
 
     async def _load_provider(self, _now: datetime) -> openid_provider.ProviderMetadata:
-        body = await self._document(self._entry.discovery.url, "oidc.discovery_unavailable")
-        return openid_provider.read_metadata(
-            body,
-            issuer=self._entry.discovery.issuer,
-            discovery_url=self._entry.discovery.url,
-            development=self._entry.development,
-        )
+        return await openid_documents.fetch_provider(self._entry, self._fetch)
 
     async def _load_jwks(self, now: datetime) -> openid_provider.Jwks:
-        provider = await self._provider.get(now)
-        return openid_provider.read_jwks(await self._document(provider.jwks_uri, "oidc.jwks_unavailable"))
-
-    async def _document(self, url: str, code: str) -> bytes:
-        answer = await self._fetch.get(url, declared=Declared.FILE, accept="application/json")
-        if answer.status != 200:  # noqa: PLR2004  HTTP's own number
-            raise ProviderUnavailable(code, f"the provider answered {answer.status}, not 200")
-        return answer.body
+        told = await self._provider.get(now)
+        return await openid_documents.fetch_jwks(self._entry, told, self._fetch)
 
     async def begin(self, *, handle: str, login_hint: str, now: datetime) -> Challenge:
         """Send an authorization request (OIDC Core §3.1.2.1, RFC 7636)."""

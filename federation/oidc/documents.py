@@ -11,6 +11,17 @@ from typing import Any, NoReturn
 DEPTH = 20  # levels; what providers send needs fewer than six
 
 
+def media_type(content_type: str) -> str:
+    """Return a Content-Type without its parameters, lower-cased."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def is_json(content_type: str) -> bool:
+    """Tell whether a published document says that it is JSON: itself, or a kind of it (RFC 6839 §3.1)."""
+    said = media_type(content_type)
+    return said == "application/json" or (said.startswith("application/") and said.endswith("+json"))
+
+
 def read_object(document: bytes) -> dict[str, Any]:
     """Parse a JSON object.
 

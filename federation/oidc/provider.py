@@ -1,58 +1,62 @@
 """The provider: where its endpoints are, and with which of its keys a token was signed.
 
 Discovery §3, §4.3 and Core §10.1.1, RFC 7517. The document's issuer is compared as it stands;
-only the address to fetch it from is forgiving. A key that we cannot use is skipped, one by
-one, so that a new kind of key beside the old one locks nobody out. Pure.
+only the address to fetch it from is forgiving. What the settings say of an endpoint beats the
+document. A key that we cannot use is skipped, one by one. Pure.
 """
 
-import base64
 import ipaddress
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from joserfc.errors import JoseError
-from joserfc.jwk import JWKRegistry, Key
-
 from federation.errors import AssertionRefused, ProviderUnavailable
-from federation.oidc import documents
+from federation.oidc import documents, signing_key
+from federation.oidc.signing_key import SigningKey
 
 WELL_KNOWN = "/.well-known/openid-configuration"
-RSA_BITS = range(2048, 8193)  # below: NIST SP 800-131A; above: one verification becomes work for an attacker
+TENANT = "{tenantid}"  # how Entra writes the issuer of documents and keys that many tenants share
 MAXIMUM_KEYS = 100
+_MANY = frozenset({"common", "organizations", "consumers"})  # what stands there in the URL of such a document
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _URL_LENGTH = 2048
 _HTTPS, _HTTP = "https", "http"
-# What a key needs to verify each algorithm (RFC 7518 §3.1, RFC 8037, RFC 9864). No HMAC, no "none".
-FITTING: Mapping[str, tuple[str, frozenset[str]]] = {
-    **{alg: ("RSA", frozenset({""})) for alg in ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")},
-    "ES256": ("EC", frozenset({"P-256"})),
-    "ES384": ("EC", frozenset({"P-384"})),
-    "ES512": ("EC", frozenset({"P-521"})),
-    "EdDSA": ("OKP", frozenset({"Ed25519", "Ed448"})),
-    "Ed25519": ("OKP", frozenset({"Ed25519"})),
-    "Ed448": ("OKP", frozenset({"Ed448"})),
-}
-_MEMBERS = {"RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
-_CURVES = frozenset({"P-256", "P-384", "P-521", "Ed25519", "Ed448"})
-_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderMetadata:
     """What we use of a discovery document; every URL is https, or http on loopback."""
 
-    issuer: str
+    issuer: str  # holds TENANT where many tenants share it: see ``issuer_of``
     authorization_endpoint: str
     token_endpoint: str
     jwks_uri: str
     userinfo_endpoint: str = ""
     end_session_endpoint: str = ""
+    revocation_endpoint: str = ""  # RFC 7009
+    pushed_authorization_request_endpoint: str = ""  # RFC 9126 §5
+    require_pushed_authorization_requests: bool = False
     iss_parameter_supported: bool = False  # authorization_response_iss_parameter_supported, RFC 9207 §3
+    backchannel_logout_supported: bool = False
+    backchannel_logout_session_supported: bool = False  # its logout tokens name the session: sid
+    frontchannel_logout_supported: bool = False
+    frontchannel_logout_session_supported: bool = False
     token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)  # Discovery §3: default
     id_token_signing_alg_values_supported: tuple[str, ...] = ()
     code_challenge_methods_supported: tuple[str, ...] = ()
     scopes_supported: tuple[str, ...] = ()
+    response_types_supported: tuple[str, ...] = ()
+    response_modes_supported: tuple[str, ...] = ()
+
+    def issuer_of(self, tid: str) -> str:
+        """Return the issuer of one tenant's tokens; whether that tenant may sign in is another question.
+
+        Args:
+            tid: The token's claim; of no meaning where the issuer stands for one tenant alone.
+        """
+        return self.issuer.replace(TENANT, tid)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,68 +75,110 @@ class Discovery:
 def discovery_url(*, issuer: str | None, discovery_url: str | None) -> str:
     """Return where the discovery document is, however the operator wrote it.
 
-    With or without the well-known suffix, with or without a slash at the end; a query
+    With or without the well-known suffix, with or without slashes at the end; a query
     (Entra's ``?appid=``) stays.
 
     Source: Discovery §4.1.
     """
     parts = urlsplit(discovery_url or issuer or "")
-    path = parts.path.rstrip("/")
-    if not path.endswith(WELL_KNOWN):
-        path += WELL_KNOWN
+    path = parts.path.rstrip("/").removesuffix(WELL_KNOWN).rstrip("/") + WELL_KNOWN
     return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
 
 
 def read_metadata(
-    document: bytes, *, issuer: str | None, discovery_url: str, development: bool
+    document: bytes, content_type: str, *, discovery: Discovery, templated: bool, development: bool
 ) -> ProviderMetadata:
     """Read a discovery document and hold its issuer against the configured one.
 
     Args:
-        document: As fetched.
-        issuer: As configured, compared octet for octet; None where only a discovery URL is.
-        discovery_url: Where the document came from. Without ``issuer`` the document must
-            name this URL less its suffix, one slash at the end more or less (Auth0).
+        document: As fetched, length already bounded.
+        content_type: As it came.
+        discovery: Its ``issuer`` is compared octet for octet; where there is none, the document must
+            name ``url`` less its suffix, one slash at the end more or less (Auth0). Its
+            ``endpoints`` beat the document's, which are then not even looked at.
+        templated: The connection names the tenants that may sign in, so that the document may
+            name the issuer of them all (Entra: ``{tenantid}`` in place of ``common`` or ``organizations``).
         development: Let its endpoints be http on loopback.
 
     Raises:
-        ProviderUnavailable: ``oidc.discovery_malformed``, ``oidc.discovery_issuer``,
-            ``oidc.discovery_endpoint``.
+        ProviderUnavailable: ``oidc.discovery_content_type``, ``oidc.discovery_malformed``,
+            ``oidc.discovery_issuer``, ``oidc.discovery_endpoint``.
 
-    Source: Discovery §3, §4.3; RFC 8414 §3.3.
+    Source: Discovery §3, §4.2, §4.3; RFC 8414 §3.3.
     """
+    if not documents.is_json(content_type):
+        raise ProviderUnavailable("oidc.discovery_content_type", "the discovery document is not JSON")
     found = _object(document, "oidc.discovery_malformed", "the discovery document")
     named = found.get("issuer")
-    if not isinstance(named, str) or named not in _issuers(issuer, discovery_url):
+    if not isinstance(named, str) or named not in _issuers(discovery, templated=templated):
         raise ProviderUnavailable(
             "oidc.discovery_issuer", "the discovery document names another issuer than the configured one"
         )
+    return _metadata({**found, **discovery.endpoints}, named, development=development)
 
-    def endpoint(name: str, *, required: bool) -> str:
-        return _endpoint(found, name, required=required, development=development)
+
+def from_settings(discovery: Discovery, *, templated: bool, development: bool) -> ProviderMetadata:
+    """Return what the settings alone say of a provider whose document is not asked for.
+
+    Raises:
+        ProviderUnavailable: ``oidc.discovery_endpoint``.
+    """
+    issuer = discovery.issuer or ""
+    shared = next(_templates(issuer), issuer) if templated else issuer
+    return _metadata(discovery.endpoints, shared, development=development)
+
+
+def _metadata(found: Mapping[str, Any], issuer: str, *, development: bool) -> ProviderMetadata:
+    def required(name: str) -> str:
+        return _endpoint(found, name, development=development)
+
+    def optional(name: str) -> str:
+        return "" if found.get(name) is None else required(name)
 
     return ProviderMetadata(
-        issuer=named,
-        authorization_endpoint=endpoint("authorization_endpoint", required=True),
-        token_endpoint=endpoint("token_endpoint", required=True),
-        jwks_uri=endpoint("jwks_uri", required=True),
-        userinfo_endpoint=endpoint("userinfo_endpoint", required=False),
-        end_session_endpoint=endpoint("end_session_endpoint", required=False),
+        issuer=issuer,
+        authorization_endpoint=required("authorization_endpoint"),
+        token_endpoint=required("token_endpoint"),
+        jwks_uri=required("jwks_uri"),
+        userinfo_endpoint=optional("userinfo_endpoint"),
+        end_session_endpoint=optional("end_session_endpoint"),
+        revocation_endpoint=optional("revocation_endpoint"),
+        pushed_authorization_request_endpoint=optional("pushed_authorization_request_endpoint"),
+        require_pushed_authorization_requests=_flag(found, "require_pushed_authorization_requests"),
         iss_parameter_supported=_flag(found, "authorization_response_iss_parameter_supported"),
+        backchannel_logout_supported=found.get("backchannel_logout_supported") is True,
+        backchannel_logout_session_supported=found.get("backchannel_logout_session_supported") is True,
+        frontchannel_logout_supported=found.get("frontchannel_logout_supported") is True,
+        frontchannel_logout_session_supported=found.get("frontchannel_logout_session_supported") is True,
         token_endpoint_auth_methods_supported=_names(found, "token_endpoint_auth_methods_supported")
         or ("client_secret_basic",),
         id_token_signing_alg_values_supported=_names(found, "id_token_signing_alg_values_supported"),
         code_challenge_methods_supported=_names(found, "code_challenge_methods_supported"),
         scopes_supported=_names(found, "scopes_supported"),
+        response_types_supported=_names(found, "response_types_supported"),
+        response_modes_supported=_names(found, "response_modes_supported"),
     )
 
 
-def _issuers(issuer: str | None, discovery_url: str) -> tuple[str, ...]:
-    if issuer is not None:
-        return (issuer,) if issuer else ()
-    parts = urlsplit(discovery_url)
-    base = urlunsplit((parts.scheme, parts.netloc, parts.path.removesuffix(WELL_KNOWN), "", ""))
-    return (base, base + "/")
+def _issuers(discovery: Discovery, *, templated: bool) -> Iterator[str]:
+    """Yield every issuer that the document may name."""
+    bases: tuple[str, ...] = (discovery.issuer or "",)
+    if discovery.issuer is None:
+        parts = urlsplit(discovery.url)
+        base = urlunsplit((parts.scheme, parts.netloc, parts.path.removesuffix(WELL_KNOWN), "", ""))
+        bases = (base, base + "/")
+    for base in filter(None, bases):
+        yield base
+        if templated:
+            yield from _templates(base)
+
+
+def _templates(issuer: str) -> Iterator[str]:
+    """Yield the issuer with TENANT in place of the segment that stands for many tenants."""
+    segments = issuer.split("/")
+    for place, segment in enumerate(segments):
+        if segment in _MANY:
+            yield "/".join([*segments[:place], TENANT, *segments[place + 1 :]])
 
 
 def _object(document: bytes, code: str, what: str) -> dict[str, Any]:
@@ -142,13 +188,11 @@ def _object(document: bytes, code: str, what: str) -> dict[str, Any]:
         raise ProviderUnavailable(code, f"{what} is unreadable: {fault}") from None
 
 
-def _endpoint(found: Mapping[str, Any], name: str, *, required: bool, development: bool) -> str:
+def _endpoint(found: Mapping[str, Any], name: str, *, development: bool) -> str:
     value = found.get(name)
-    if value is None and not required:
-        return ""
     if not isinstance(value, str) or not is_safe_url(value, development=development):
         raise ProviderUnavailable(
-            "oidc.discovery_endpoint", f"the discovery document has no usable {name}: https is expected"
+            "oidc.discovery_endpoint", f"the provider has no usable {name}: https is expected"
         )
     return value
 
@@ -189,101 +233,84 @@ def _names(found: Mapping[str, Any], name: str) -> tuple[str, ...]:
     return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SigningKey:
-    """One public key, parsed once."""
-
-    kid: str | None
-    alg: str | None
-    kty: str
-    crv: str  # "" for RSA
-    key: Key
-
-    def fits(self, alg: str) -> bool:
-        """Tell whether this key can have signed with ``alg``."""
-        kty, curves = FITTING.get(alg, ("", frozenset()))
-        if self.kty != kty or self.crv not in curves:
-            return False
-        return self.alg in (None, alg) or (kty == "OKP" and self.alg in ("EdDSA", self.crv))
-
-
 @dataclass(frozen=True, slots=True)
 class Jwks:
-    """A provider's signing keys; never empty."""
+    """The keys that a provider's tokens may be signed with; never empty."""
 
     keys: tuple[SigningKey, ...]
 
-    def choose(self, *, kid: str | None, alg: str) -> SigningKey:
+    def __post_init__(self) -> None:
+        if not self.keys:
+            raise ValueError("without a key nothing can be verified")
+
+    @property
+    def names_issuers(self) -> bool:
+        """Tell whether some key is one issuer's alone, so that ``choose`` needs the token's."""
+        return any(one.issuer for one in self.keys)
+
+    def choose(self, *, kid: str | None, alg: str, issuer: str) -> SigningKey:
         """Return the one key that a header names; without ``kid`` only if one alone fits.
+
+        Args:
+            kid: As the header says; None where it does not.
+            alg: The registered algorithm.
+            issuer: As the token says, unverified still: it picks the key, and is a rule afterwards.
 
         Raises:
             AssertionRefused: ``oidc.key_unknown``, ``oidc.key_ambiguous``.
 
         Source: Core §10.1; RFC 7515 §6.
         """
-        fitting = [one for one in self.keys if one.fits(alg) and kid in (None, one.kid)]
+        fitting = [
+            one
+            for one in self.keys
+            if one.fits(alg) and one.is_named(kid) and _speaks_for(one.issuer, issuer)
+        ]
         if not fitting:
             raise AssertionRefused(
                 "oidc.key_unknown", "the provider publishes no such key for this algorithm"
             )
-        if len(fitting) > 1:
+        if len({one.thumbprint for one in fitting}) > 1:
             raise AssertionRefused("oidc.key_ambiguous", "several of the provider's keys fit the ID Token")
         return fitting[0]
 
 
-def read_jwks(document: bytes) -> Jwks:
+def _speaks_for(named: str, issuer: str) -> bool:
+    """Tell whether a key whose entry names an issuer verifies this one's tokens; TENANT is any tenant."""
+    before, template, after = named.partition(TENANT)
+    if not template:
+        return named in ("", issuer)
+    tenant = issuer[len(before) : len(issuer) - len(after)]
+    return issuer == before + tenant + after and _GUID.fullmatch(tenant) is not None
+
+
+def read_jwks(document: bytes, content_type: str) -> Jwks:
     """Read a JWK Set; keys that we cannot use are skipped one by one.
 
     Raises:
-        ProviderUnavailable: ``oidc.jwks_malformed``, ``oidc.jwks_no_key``.
+        ProviderUnavailable: ``oidc.jwks_content_type``, ``oidc.jwks_malformed``, ``oidc.jwks_no_key``.
 
     Source: RFC 7517 §5; Core §10.1.
     """
+    if not documents.is_json(content_type):
+        raise ProviderUnavailable("oidc.jwks_content_type", "the JWK Set is not JSON")
     entries = _object(document, "oidc.jwks_malformed", "the JWK Set").get("keys")
     if not isinstance(entries, list) or len(entries) > MAXIMUM_KEYS:
         raise ProviderUnavailable(
             "oidc.jwks_malformed", f"the JWK Set is not a list of at most {MAXIMUM_KEYS}"
         )
-    keys = tuple(key for entry in entries if (key := _key(entry)) is not None)
+    keys = tuple(key for entry in entries if (key := signing_key.read_key(entry)) is not None)
     if not keys:
         raise ProviderUnavailable("oidc.jwks_no_key", "the JWK Set holds no key that can verify a signature")
     return Jwks(keys)
 
 
-def _key(entry: Any) -> SigningKey | None:
-    if not isinstance(entry, dict) or _is_unusable(entry):
-        return None
-    kty, crv = entry["kty"], entry.get("crv", "")
-    members: dict[str, str | list[str]] = {name: entry[name] for name in ("kty", *_MEMBERS[kty])}
-    try:
-        key = JWKRegistry.import_key(members)
-    except (JoseError, ValueError, TypeError, KeyError):
-        return None
-    return SigningKey(
-        kid=entry.get("kid"), alg=entry.get("alg"), kty=kty, crv="" if kty == "RSA" else crv, key=key
-    )
+def secret_key(client_secret: str, *, alg: str) -> Jwks:
+    """Return the client_secret as the one key of a client registered with an HMAC algorithm.
 
+    Raises:
+        ValueError: As ``signing_key.from_secret``.
 
-def _is_unusable(entry: Mapping[str, Any]) -> bool:
-    kty = entry.get("kty")
-    operations = entry.get("key_ops", ["verify"])
-    return (
-        kty not in ("RSA", "EC", "OKP")  # "oct" too: a published secret verifies nothing
-        or (kty != "RSA" and str(entry.get("crv")) not in _CURVES)
-        or entry.get("use", "sig") != "sig"
-        or not (isinstance(operations, list) and "verify" in operations)
-        or not _PRIVATE.isdisjoint(entry)  # its private half is public: anybody can sign with it
-        or not isinstance(entry.get("kid", ""), str)
-        or not isinstance(entry.get("alg", ""), str)
-        or not all(isinstance(entry.get(name), str) for name in _MEMBERS[kty])
-        or (kty == "RSA" and _bits(entry["n"]) not in RSA_BITS)
-    )
-
-
-def _bits(number: str) -> int:
-    """Return the size of an RSA modulus; 0 where it is none: unreadable, or even."""
-    try:
-        modulus = int.from_bytes(base64.urlsafe_b64decode(number + "=" * (-len(number) % 4)), "big")
-    except ValueError:
-        return 0
-    return modulus.bit_length() if modulus % 2 else 0
+    Source: Core §3.1.3.7 (8), §10.1.
+    """
+    return Jwks((signing_key.from_secret(client_secret, alg=alg),))

@@ -18,7 +18,8 @@ from joserfc.registry import HeaderParameter
 
 from federation.errors import AssertionRefused
 from federation.oidc import documents
-from federation.oidc.provider import FITTING, Jwks
+from federation.oidc.provider import Jwks
+from federation.oidc.signing_key import FITTING
 
 HEADER_LENGTH, PAYLOAD_LENGTH, SIGNATURE_LENGTH = 16 * 1024, 256 * 1024, 2048  # octets of base64url
 _SEGMENT = re.compile(r"[A-Za-z0-9_-]+")
@@ -92,7 +93,7 @@ def verify(id_token: str, *, jwks: Jwks, registered: str) -> Signed:
         if (broken := rule(header, registered)) is not None:
             raise AssertionRefused(code, broken)
     alg: str = header["alg"]
-    key = jwks.choose(kid=header.get("kid"), alg=alg)
+    key = jwks.choose(kid=header.get("kid"), alg=alg, issuer=_unverified_issuer(id_token, jwks))
     try:
         payload = jws.deserialize_compact(id_token, key.key, registry=_REGISTRIES[alg]).payload
     except (JoseError, ValueError, TypeError):
@@ -101,7 +102,9 @@ def verify(id_token: str, *, jwks: Jwks, registered: str) -> Signed:
 
 
 def needs_new_keys(id_token: str, *, jwks: Jwks, registered: str) -> bool:
-    """Tell whether fetching the keys again may help: the token is in order, its key unknown.
+    """Tell whether fetching the keys again may help: the token is in order, its key is not known.
+
+    Where the header names no key, one that was replaced shows only in a signature that does not hold.
 
     Source: Core §10.1.1.
     """
@@ -109,10 +112,25 @@ def needs_new_keys(id_token: str, *, jwks: Jwks, registered: str) -> bool:
         header = read_header(id_token)
         if any(rule(header, registered) for rule in HEADER_RULES.values()):
             return False
-        jwks.choose(kid=header.get("kid"), alg=header["alg"])
+        if "kid" not in header:
+            verify(id_token, jwks=jwks, registered=registered)
+        else:
+            issuer = _unverified_issuer(id_token, jwks)
+            jwks.choose(kid=header["kid"], alg=header["alg"], issuer=issuer)
     except AssertionRefused as refused:
-        return refused.code == "oidc.key_unknown"
+        return refused.code in ("oidc.key_unknown", "oidc.signature")
     return False
+
+
+def _unverified_issuer(id_token: str, jwks: Jwks) -> str:
+    """Return ``iss`` where some key is one issuer's alone, else "": the second reading is not free."""
+    if not jwks.names_issuers:
+        return ""
+    try:
+        said = documents.read_object(read_payload(id_token)).get("iss")
+    except ValueError:
+        return ""
+    return said if isinstance(said, str) else ""
 
 
 def read_header(id_token: str) -> dict[str, Any]:
@@ -136,7 +154,7 @@ def read_header(id_token: str) -> dict[str, Any]:
 
 
 def read_payload(id_token: str) -> bytes:
-    """Return the payload of a compact JWS, unverified: for ``explain`` alone.
+    """Return the payload of a compact JWS, unverified: for ``explain``, and to choose among keys.
 
     Raises:
         AssertionRefused: ``oidc.id_token_malformed``.

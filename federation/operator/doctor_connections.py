@@ -9,9 +9,9 @@ from typing import Final
 
 from federation import registry
 from federation.connection import SamlConnection
+from federation.connectors import openid_documents
 from federation.errors import FederationError, ProviderUnavailable
 from federation.fetch import Answer, Declared, Fetch
-from federation.oidc import provider
 from federation.operator.finding import Finding, expiry, failed, note, ok, warning
 from federation.registry import Oidc, Saml
 from federation.saml.metadata import IdentityProvider
@@ -113,20 +113,19 @@ def _their_keys(topic: str, idp: IdentityProvider, now: datetime) -> Iterator[Fi
 
 async def _oidc(entry: Oidc, topic: str, fetch: Fetch, now: datetime) -> AsyncIterator[Finding]:
     yield note(topic, f"register with the provider: redirect URI {entry.client.redirect_uri}")
-    answer = await fetch.get(entry.discovery.url, declared=Declared.FILE, accept="application/json")
-    if answer.status != _OK:
-        yield failed(topic, f"{entry.discovery.url} answers {answer.status}", "see issuer or discovery_url")
-        return
-    told = provider.read_metadata(
-        answer.body,
-        issuer=entry.discovery.issuer,
-        discovery_url=entry.discovery.url,
-        development=entry.development,
-    )
-    yield ok(topic, f"{entry.discovery.url} answers; issuer {told.issuer}")
-    yield clock(topic, answer, entry.connection.clock_skew, now)
-    answer = await fetch.get(told.jwks_uri, declared=Declared.FILE, accept="application/json")
-    provider.read_jwks(answer.body)
+    url = entry.discovery.url
+    if url:
+        answer = await fetch.get(url, declared=Declared.FILE, accept="application/json")
+        if answer.status != _OK:
+            yield failed(topic, f"{url} answers {answer.status}", "see issuer or discovery_url")
+            return
+        told = openid_documents.read_provider(entry, answer)
+        yield ok(topic, f"{url} answers; issuer {told.issuer}")
+        yield clock(topic, answer, entry.connection.clock_skew, now)
+    else:
+        told = await openid_documents.fetch_provider(entry, fetch)
+        yield note(topic, f"skip_discovery: issuer {told.issuer}, endpoints as the settings say")
+    await openid_documents.fetch_jwks(entry, told, fetch)
     yield ok(topic, f"{told.jwks_uri} answers with keys")
 
 

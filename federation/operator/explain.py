@@ -12,6 +12,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs
 
 from federation import keys, records, registry
+from federation.connectors import openid_documents
 from federation.errors import (
     AssertionRefused,
     Check,
@@ -24,7 +25,7 @@ from federation.errors import (
     TooManyRequests,
 )
 from federation.fetch import Declared, Fetch
-from federation.oidc import provider, relying_party
+from federation.oidc import relying_party
 from federation.registry import Oidc, Own, Saml
 from federation.saml import bindings, certificates, metadata, service_provider
 from federation.saml.service_provider import Said
@@ -264,16 +265,9 @@ async def _response(entry: Saml, document: bytes, fetch: Fetch, now: datetime) -
 async def _token(entry: Oidc, text: str, fetch: Fetch, now: datetime) -> tuple[Check, ...]:
     issuer, jwks = entry.discovery.issuer or "", None
     try:
-        answer = await fetch.get(entry.discovery.url, declared=Declared.FILE, accept="application/json")
-        told = provider.read_metadata(
-            answer.body,
-            issuer=entry.discovery.issuer,
-            discovery_url=entry.discovery.url,
-            development=entry.development,
-        )
+        told = await openid_documents.fetch_provider(entry, fetch)
         issuer = told.issuer
-        answer = await fetch.get(told.jwks_uri, declared=Declared.FILE, accept="application/json")
-        jwks = provider.read_jwks(answer.body)
+        jwks = await openid_documents.fetch_jwks(entry, told, fetch)
     except FederationError:
         jwks = None  # explain says that the signature was not asked
     return relying_party.explain(
