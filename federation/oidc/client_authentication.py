@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha1, sha256
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 from urllib.parse import quote_plus
 
 from joserfc import jwt
@@ -19,6 +19,7 @@ from joserfc.jwk import RSAKey
 
 from federation.oidc.client import Client
 
+SecretMethod = Literal["client_secret_basic", "client_secret_post", "none"]
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"  # RFC 7523 §2.2
 ASSERTION_LIFE: Final = timedelta(seconds=60)
 _ALG: Final = "RS256"  # one key, one algorithm; OIDC Core §9 asks every provider to have it
@@ -85,24 +86,33 @@ def authenticate(
 
     Source: Core §9; RFC 6749 §2.3.1.
     """
-    match client.token_endpoint_auth_method:
+    method = client.token_endpoint_auth_method
+    if method != "private_key_jwt":
+        return by_secret(method, client_id=client.client_id, client_secret=client.client_secret)
+    if key is None:
+        raise ValueError("private_key_jwt needs our key")
+    audience = issuer if client.assertion_audience == "issuer" else url
+    form = {
+        "client_id": client.client_id,
+        "client_assertion_type": ASSERTION_TYPE,
+        "client_assertion": _assertion(client.client_id, audience, key, jti, now),
+    }
+    return Proof(form, {})
+
+
+def by_secret(method: SecretMethod, *, client_id: str, client_secret: str) -> Proof:
+    """Return what proves who we are by a shared secret, or names us where there is none.
+
+    Source: RFC 6749 §2.3.1.
+    """
+    match method:
         case "client_secret_basic":
-            pair = f"{quote_plus(client.client_id)}:{quote_plus(client.client_secret)}"
+            pair = f"{quote_plus(client_id)}:{quote_plus(client_secret)}"
             return Proof({}, {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"})
         case "client_secret_post":
-            return Proof({"client_id": client.client_id, "client_secret": client.client_secret}, {})
-        case "private_key_jwt":
-            if key is None:
-                raise ValueError("private_key_jwt needs our key")
-            audience = issuer if client.assertion_audience == "issuer" else url
-            form = {
-                "client_id": client.client_id,
-                "client_assertion_type": ASSERTION_TYPE,
-                "client_assertion": _assertion(client.client_id, audience, key, jti, now),
-            }
-            return Proof(form, {})
+            return Proof({"client_id": client_id, "client_secret": client_secret}, {})
         case "none":
-            return Proof({"client_id": client.client_id}, {})
+            return Proof({"client_id": client_id}, {})
 
 
 def _assertion(client_id: str, audience: str, key: AssertionKey, jti: str, now: datetime) -> str:
