@@ -16,6 +16,7 @@ from federation.errors import ConfigurationError, FederationError
 from federation.keys import KeySet
 from federation.oidc import provider
 from federation.oidc.client import ResponseType
+from federation.oidc.client_authentication import AssertionKey, public_jwks, read_assertion_key
 from federation.oidc.provider import Discovery
 from federation.oidc.relying_party import Client, Demands
 from federation.saml import description, profile, subject
@@ -36,12 +37,14 @@ _ENDPOINTS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Own:
-    """Our own keys, as the SAML room uses them; loaded once."""
+    """Our own keys, as the protocol rooms use them; loaded once."""
 
     signing: SigningKey
     decryption: tuple[DecryptionKey, ...]  # current, next, previous
     published: tuple[bytes, ...]  # certificates, DER, of the keys that sign, or will
     opening: tuple[bytes, ...]  # certificates, DER, of the keys that others may encrypt to
+    assertion: AssertionKey  # the same key, as private_key_jwt uses it
+    jwks: bytes  # what providers verify our client assertions with: current, next, previous
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +78,7 @@ class Oidc:
 
     connection: OidcConnection
     client: Client
+    assertion_key: AssertionKey | None  # None: the method is not private_key_jwt, or our keys are not at hand
     discovery: Discovery
     callback_urls: Mapping[str, str]  # path → URL; the first is the one that is asked for
     post_logout_url: str  # where the provider sends people once they are signed out there
@@ -83,17 +87,20 @@ class Oidc:
 
 
 def own_keys(held: KeySet) -> Own:
-    """Load our keys for the SAML room, once.
+    """Load our keys for the protocol rooms, once.
 
     Raises:
         ConfigurationError: ``keys.*``.
     """
     current = held.current
+    assertions = [read_assertion_key(one.private_key_pem, one.certificate_der) for one in held.all]
     return Own(
         signing=read_signing_key(current.private_key_pem, current.certificate_der),
         decryption=tuple(read_decryption_key(one.private_key_pem) for one in held.all),
         published=held.signing_certificates,
         opening=held.encryption_certificates,
+        assertion=assertions[0],
+        jwks=public_jwks(assertions),
     )
 
 
@@ -180,7 +187,7 @@ def compile_one(
         return _saml(connection, base_url, idp, own, development=development)
     if isinstance(connection, OAuth2Connection):
         raise ConfigurationError("registry.protocol", "OAuth 2.0 connections are not built yet")
-    return _oidc(connection, base_url, development=development)
+    return _oidc(connection, base_url, own, development=development)
 
 
 def _saml(
@@ -281,14 +288,16 @@ def _terms(connection: SamlConnection, sp_entity_id: str) -> profile.Terms:
     )
 
 
-def _oidc(connection: OidcConnection, base_url: str, *, development: bool) -> Oidc:
+def _oidc(connection: OidcConnection, base_url: str, own: Own | None, *, development: bool) -> Oidc:
     callback_urls = _callback_urls(connection, base_url)
     known = {name: getattr(connection, name) for name in _ENDPOINTS}
     found = provider.discovery_url(issuer=connection.issuer, discovery_url=connection.discovery_url)
     flow, notices = _flow(connection)
+    asserts = connection.token_endpoint_auth_method == "private_key_jwt"  # noqa: S105  a method
     return Oidc(
         connection=connection,
         client=_client(connection, flow, next(iter(callback_urls.values()))),
+        assertion_key=own.assertion if own and asserts else None,
         discovery=Discovery(
             url="" if connection.skip_discovery else found,
             issuer=connection.issuer,

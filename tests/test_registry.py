@@ -15,6 +15,7 @@ from federation.about import About
 from federation.demo.saml_idp import SamlIdp
 from federation.demo.saml_signing import make_key
 from federation.errors import ConfigurationError
+from federation.oidc.client_authentication import public_jwks, read_assertion_key
 from federation.publishing import Publishing
 from federation.registry import Oidc, Own, Saml
 from federation.saml.encryption import read_decryption_key
@@ -41,6 +42,8 @@ def own() -> Own:
         decryption=(read_decryption_key(pem),),
         published=(key.certificate,),
         opening=(key.certificate,),
+        assertion=(assertion := read_assertion_key(pem, key.certificate)),
+        jwks=public_jwks([assertion]),
     )
 
 
