@@ -30,10 +30,16 @@ class Dialect:
     answered: Mapping[str, str] = field(default_factory=dict)  # what is asked → the claim that must say it
     subject_claims: tuple[str, ...] = ()  # together they name a person for good; (): sub
     code_only: bool = False  # no answer of its authorization endpoint brings an ID Token
-    end_session: str = ""  # how it wants to be asked to end a session, where that is its own way
+    # Its own way to end a session: the parameter that says where people go afterwards, beside client_id
+    # and in place of post_logout_redirect_uri and id_token_hint. With a path, which starts at the issuer,
+    # only where the provider publishes no end_session_endpoint.
+    end_session: str = ""
+    end_session_path: str = ""
     groups_api: str = ""  # where groups are asked for that the ID Token only names
     scopes: tuple[str, ...] = ()
     fetch_userinfo: Literal["auto", "always", "never"] | None = None
+    response_mode: Literal["query", "form_post"] | None = None
+    verified_by: Literal["email_verified", "xms_edov", "hd"] = "email_verified"  # that an address is theirs
     # OAuth 2.0
     server: str = ""  # where it is, unless the connection names another one
     endpoints: Mapping[str, str] = field(default_factory=dict)  # key → URL; {server}, and {api} for its API
@@ -56,6 +62,7 @@ class Dialect:
             "scopes": self.scopes or None,
             "authorization_params": dict(self.authorization_params) or None,
             "fetch_userinfo": self.fetch_userinfo,
+            "response_mode": self.response_mode,
             "server": self.server or None,
             "subject_claim": self.subject_claim or None,
             "token_endpoint_auth_method": self.token_endpoint_auth_method or None,
@@ -96,18 +103,27 @@ PRESETS: Final[Mapping[str, Preset]] = {
             logout="takes signed messages only, by Redirect and POST; escapes in lower case (%2f)",
         ),
         # The userinfo endpoint of AD FS returns sub alone; e-mail comes where a claim rule sends it.
-        oidc=Dialect(attributes={"email": ("email", "upn")}, fetch_userinfo="never"),
+        # Claim rules reach the ID Token with allatclaims, and by form_post alone (KB4019472).
+        oidc=Dialect(
+            attributes={"email": ("email", "upn"), "display_name": ("name", "unique_name", "upn")},
+            scopes=("openid", "profile", "email", "allatclaims"),
+            response_mode="form_post",
+            fetch_userinfo="never",
+        ),
         notes="without a claim rule for e-mail the UPN is the address: its suffix must be in domains",
     ),
     "auth0": Preset(
         title="Auth0",
         saml=_PLAIN,
-        oidc=_PLAIN,
+        # A tenant without "RP-Initiated Logout End Session Endpoint Discovery" knows its older way alone.
+        oidc=Dialect(
+            answered={"organization": "org_id"}, end_session="returnTo", end_session_path="v2/logout"
+        ),
         notes="groups come from an Action, under a namespaced name: attributes: {groups: …}",
     ),
     "cognito": Preset(
         title="Amazon Cognito",
-        oidc=Dialect(attributes={"groups": ("cognito:groups",)}, code_only=True),
+        oidc=Dialect(attributes={"groups": ("cognito:groups",)}, code_only=True, end_session="logout_uri"),
         notes="a user pool is an OpenID Provider only; it signs in elsewhere by SAML, it does not offer it",
     ),
     "entra": Preset(
@@ -130,9 +146,22 @@ PRESETS: Final[Mapping[str, Preset]] = {
             signs=("assertion", "response", "both"),
             logout="by Redirect only",
         ),
-        # Everything that userinfo tells is in the ID Token; groups are there alone.
-        oidc=Dialect(attributes={"groups": ("groups", "roles")}, fetch_userinfo="never"),
-        notes="groups are object ids; above 200 (SAML: 150) they are named, not sent, and grant nothing",
+        # Everything that userinfo tells is in the ID Token; groups are there alone. sub is another one
+        # for each application. User.Read lets Graph tell the groups of people who are in very many.
+        oidc=Dialect(
+            attributes={
+                "email": ("email", "preferred_username"),
+                "display_name": ("name", "preferred_username"),
+                "groups": ("groups", "roles"),
+            },
+            scopes=("openid", "profile", "email", "User.Read"),
+            fetch_userinfo="never",
+            subject_claims=("tid", "oid"),
+            verified_by="xms_edov",
+            groups_api="graph",
+        ),
+        notes="groups are object ids; above 200 they are asked for at Microsoft Graph (SAML: above 150 they"
+        " are named, not sent, and grant nothing)",
     ),
     "generic": Preset(title="any identity provider", saml=_PLAIN, oidc=_PLAIN, oauth2=_PLAIN),
     "github": Preset(
@@ -172,7 +201,8 @@ PRESETS: Final[Mapping[str, Preset]] = {
     "google": Preset(
         title="Google Workspace",
         saml=Dialect(signs=("assertion", "response"), logout="none: only our own session ends"),
-        oidc=_PLAIN,
+        # hd in the request only steers the choice of an account; the claim is what tells.
+        oidc=Dialect(answered={"hd": "hd"}, verified_by="hd"),
         notes="groups are sent by SAML only, under the name given in the Admin console",
     ),
     "keycloak": Preset(

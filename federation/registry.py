@@ -13,8 +13,10 @@ from datetime import datetime
 from federation import presets
 from federation.connection import AnyConnection, OAuth2Connection, OidcConnection, SamlConnection
 from federation.errors import ConfigurationError, FederationError
+from federation.identity import ALIASES
 from federation.keys import KeySet
 from federation.oidc import provider
+from federation.oidc.claims import Path, parse_path
 from federation.oidc.client import ResponseType
 from federation.oidc.client_authentication import AssertionKey, public_jwks, read_assertion_key
 from federation.oidc.provider import Discovery
@@ -366,5 +368,16 @@ def _client(connection: OidcConnection, response_type: ResponseType, redirect_ur
         ),
         id_token_signed_response_alg=connection.id_token_signed_response_alg,
         userinfo_signed_response_alg=connection.userinfo_signed_response_alg or "",
+        paths=_paths(connection),
+        verified_by=dialect.verified_by,
         fetch_userinfo=connection.fetch_userinfo,
     )
+
+
+def _paths(connection: OidcConnection) -> tuple[Path, ...]:
+    """Return every claim that the connection's attributes name, and groups' usual names else."""
+    named = {"groups": ALIASES["groups"]} | connection.attributes
+    try:
+        return tuple(dict.fromkeys(parse_path(one) for names in named.values() for one in names))
+    except ValueError as fault:
+        raise ConfigurationError("registry.claim_path", f"attributes: {fault}") from None

@@ -26,6 +26,8 @@ CLIENT = Client(
     demands=NO_DEMANDS,
     id_token_signed_response_alg="RS256",
     userinfo_signed_response_alg="",
+    paths=(),
+    verified_by="email_verified",
     fetch_userinfo="auto",
 )
 

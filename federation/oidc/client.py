@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
+from federation.oidc.address import VerifiedBy
+from federation.oidc.claims import Path
+
 ResponseType = Literal["code", "id_token", "code id_token"]
 
 
@@ -50,4 +53,6 @@ class Client:
     demands: Demands
     id_token_signed_response_alg: str  # the one algorithm that we accept
     userinfo_signed_response_alg: str  # "": UserInfo is plain JSON
+    paths: tuple[Path, ...]  # of the connection's attributes, and where groups stand if it names none
+    verified_by: VerifiedBy  # the claim that says whether the address is theirs
     fetch_userinfo: Literal["always", "never", "auto"]  # auto: where the ID Token lacks what scopes ask for
