@@ -28,13 +28,24 @@ class Knobs:
     claims: Mapping[str, Any] = field(default_factory=dict)  # of the ID Token; GONE, Later, BESIDE
     header: Mapping[str, Any] = field(default_factory=dict)  # of the ID Token; GONE
     sign: str = "right"  # right, none, public_key (HS256 with our public key), other_key
+    bends: str = "every"  # which ID Token of a hybrid answer is bent: every, front, back
     answer: Mapping[str, Any] = field(default_factory=dict)  # authorization answer; GONE, TWICE
-    token: str = "right"  # right, slow, drip, huge, malformed, error, text, redirect, compressed, refused
     token_members: Mapping[str, Any] = field(default_factory=dict)  # GONE
     userinfo: Mapping[str, Any] = field(default_factory=dict)  # claims of UserInfo; GONE
-    userinfo_status: int = 200
-    jwks: bytes | None = None  # sent in place of the JWK Set; concerns everybody
-    discovery: Mapping[str, Any] = field(default_factory=dict)  # concerns everybody; GONE
+    userinfo_header: Mapping[str, Any] = field(default_factory=dict)  # where it is signed; GONE
+    userinfo_sign: str = "right"  # as sign
+    repeats: bool = False  # the ID Token of the sign-in before, whoever's that was
+    rotates: bool = False  # signs with a key that was made this moment, and publishes it
+    fails: Mapping[str, str] = field(default_factory=dict)  # token, userinfo, pushed → openid_failures.HOW
+    ended: Mapping[str, Any] = field(default_factory=dict)  # answer of end_session; GONE, TWICE
+    logout: Mapping[str, Any] = field(default_factory=dict)  # claims of the logout token; GONE, Later, BESIDE
+    logout_header: Mapping[str, Any] = field(default_factory=dict)  # GONE
+    logout_sign: str = "right"  # as sign
+    # what concerns everybody
+    pushed: Mapping[str, Any] = field(default_factory=dict)  # answer to a pushed request; GONE
+    jwks: bytes | None = None  # sent in place of the JWK Set
+    discovery: Mapping[str, Any] = field(default_factory=dict)  # GONE
+    publishes: Mapping[str, str] = field(default_factory=dict)  # discovery, jwks → openid_failures.HOW
 
 
 RIGHT = Knobs()
@@ -66,8 +77,8 @@ def _answer(says: str, code: str, /, **answer: Any) -> Fault:
     return Fault(code=code, says=f"answer: {says}", knobs=Knobs(answer=answer))
 
 
-def _endpoint(says: str, code: str, token: str) -> Fault:
-    return Fault(code=code, says=f"token endpoint: {says}", knobs=Knobs(token=token))
+def _endpoint(says: str, code: str, how: str) -> Fault:
+    return Fault(code=code, says=f"token endpoint: {says}", knobs=Knobs(fails={"token": how}))
 
 
 OTHER = "https://other.example"
@@ -114,6 +125,7 @@ FAULTS: Mapping[str, Fault] = {
     "token-text": _endpoint("not JSON", "oidc.token_content_type", "text"),
     "token-redirect": _endpoint("redirects", "fetch.redirect", "redirect"),
     "token-compressed": _endpoint("compressed", "fetch.encoded", "compressed"),
+    "token-dropped": _endpoint("breaks off", "fetch.connection", "dropped"),
     "token-client": _endpoint("refuses our secret", "oidc.token_client_refused", "refused"),
     "token-type": Fault(
         code="oidc.token_type", says="token endpoint: another kind of token",
@@ -127,7 +139,35 @@ FAULTS: Mapping[str, Fault] = {
         code="oidc.userinfo_sub", says="UserInfo: another subject", knobs=Knobs(userinfo={"sub": "mallory"})
     ),
     "userinfo-500": Fault(
-        code="oidc.userinfo_status", says="UserInfo: status 500", knobs=Knobs(userinfo_status=500)
+        code="oidc.userinfo_status", says="UserInfo: status 500", knobs=Knobs(fails={"userinfo": "error"})
+    ),
+}  # fmt: skip
+# Where an ID Token comes through the browser; the login page offers them for such a request.
+FRONT_FAULTS: Mapping[str, Fault] = {
+    "front-nonce": Fault(
+        code="oidc.nonce", says="ID Token in front: another nonce",
+        knobs=Knobs(claims={"nonce": "another"}, bends="front"),
+    ),
+    "front-alg-none": Fault(
+        code="oidc.alg", says="ID Token in front: unsigned",
+        knobs=Knobs(header={"alg": "none"}, sign="none", bends="front"),
+    ),
+    "front-missing": _answer("no ID Token", "oidc.answer_no_id_token", id_token=GONE),
+    "front-twice": _answer("ID Token twice", "form.repeated", id_token=TWICE),
+    "access-token": _answer("an access token", "oidc.answer_token", access_token="of-somebody"),
+}  # fmt: skip
+HYBRID_FAULTS: Mapping[str, Fault] = {
+    "c_hash": Fault(
+        code="oidc.c_hash", says="ID Token in front: hash of another code",
+        knobs=Knobs(claims={"c_hash": "AAAAAAAAAAAAAAAAAAAAAA"}, bends="front"),
+    ),
+    "c_hash-missing": Fault(
+        code="oidc.c_hash", says="ID Token in front: no hash of the code",
+        knobs=Knobs(claims={"c_hash": GONE}, bends="front"),
+    ),
+    "back-sub": Fault(
+        code="oidc.subject_changed", says="the two ID Tokens name two people",
+        knobs=Knobs(claims={"sub": "mallory"}, bends="back"),
     ),
 }  # fmt: skip
 # These concern everybody and stand in documents that are kept, so the login page does not offer them.
