@@ -1,105 +1,224 @@
-"""OpenID Connect, authorization code with PKCE: each fetch stands between two pure calls."""
+"""OpenID Connect: each fetch stands between two pure calls.
+
+Authorization code with PKCE; where a connection asks for it, an ID Token by form_post, alone or
+beside a code.
+"""
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from federation import registry
 from federation.connection import AnyConnection
 from federation.connectors import openid_documents
 from federation.connectors.contract import REFUSED, Callback, Challenge, Logout, Renewal
+from federation.connectors.groups import open_groups
 from federation.connectors.kept import Kept
 from federation.errors import AssertionRefused
-from federation.fetch import Declared, Fetch
-from federation.identity import VerifiedAssertion
-from federation.oidc import provider as openid_provider
-from federation.oidc import relying_party
+from federation.fetch import Answer, Declared, Fetch
+from federation.identity import KeptTokens, VerifiedAssertion
+from federation.oidc import client_authentication, pushed, relying_party, signature, userinfo
+from federation.oidc.client_authentication import Proof
+from federation.oidc.provider import Jwks, ProviderMetadata
+from federation.oidc.relying_party import Expected, SignedClaims, TokenRequest, Tokens
 
 
 class OidcConnector:
-    """OpenID Connect, authorization code with PKCE: each fetch stands between two pure calls."""
+    """One OpenID Provider."""
 
     connection: AnyConnection
     uninvited = REFUSED
     logout: Logout | None = None
-    renewal: Renewal | None = None
+    renewal: Renewal | None
 
     def __init__(self, entry: registry.Oidc, fetch: Fetch) -> None:
         self.connection = entry.connection
         self._entry = entry
+        self._client = entry.client
         self._fetch = fetch
+        self._groups = open_groups(entry, fetch)
         self._provider = Kept(self._load_provider)
-        self._jwks = Kept(self._load_jwks)
+        algs = {self._client.id_token_signed_response_alg, self._client.userinfo_signed_response_alg} - {""}
+        self._keys = {_kind(alg): Kept(partial(self._load_keys, alg)) for alg in algs}
+        kept = entry.connection.keep_tokens
+        self._keeping: relying_party.Keeping = frozenset(
+            {*kept, "hint"} if entry.connection.logout == "single" else kept
+        )
+        self.renewal = self if "refresh" in kept else None
 
-    async def _load_provider(self, _now: datetime) -> openid_provider.ProviderMetadata:
+    async def _load_provider(self, _now: datetime) -> ProviderMetadata:
         return await openid_documents.fetch_provider(self._entry, self._fetch)
 
-    async def _load_jwks(self, now: datetime) -> openid_provider.Jwks:
+    async def _load_keys(self, alg: str, now: datetime) -> Jwks:
         told = await self._provider.get(now)
-        return await openid_documents.fetch_jwks(self._entry, told, self._fetch)
+        return await openid_documents.fetch_keys(self._entry, told, self._fetch, alg=alg)
 
     async def begin(self, *, handle: str, login_hint: str, now: datetime) -> Challenge:
-        """Send an authorization request (OIDC Core §3.1.2.1, RFC 7636)."""
-        expects = {"nonce": secrets.token_urlsafe(32), "code_verifier": secrets.token_urlsafe(48)}
-        url = relying_party.start(
-            self._entry.client,
-            await self._provider.get(now),
+        """Send an authorization request (OIDC Core §3.1.2.1, RFC 7636), through the browser or pushed."""
+        provider = await self._provider.get(now)
+        expects = {
+            "nonce": secrets.token_urlsafe(32),
+            "code_verifier": secrets.token_urlsafe(48),
+            "redirect_uri": self._client.redirect_uri,
+        }
+        asked = relying_party.parameters(
+            self._client,
             state=handle,
             nonce=expects["nonce"],
             code_verifier=expects["code_verifier"],
             login_hint=login_hint,
         )
-        return Challenge(url=url, expects=expects)
+        if pushed.pushes(self._client, provider):
+            asked = await self._push(asked, provider, now)
+        return Challenge(url=relying_party.request_url(provider, asked), expects=expects)
+
+    async def _push(
+        self, asked: Mapping[str, str], provider: ProviderMetadata, now: datetime
+    ) -> dict[str, str]:
+        """Hand the request over, and return what is left for the browser to bring (RFC 9126 §4)."""
+        proof = self._proof(provider, now)
+        answer = await self._post(pushed.pushed_request(asked, provider=provider, proof=proof))
+        request_uri = pushed.read_pushed(answer.status, answer.content_type, answer.body)
+        return {"client_id": self._client.client_id, "request_uri": request_uri}
 
     async def complete(
         self, callback: Callback, expects: Mapping[str, str], now: datetime
     ) -> VerifiedAssertion:
-        """Redeem the code and verify what comes back (OIDC Core §3.1.3)."""
-        client, provider = self._entry.client, await self._provider.get(now)
-        expected = relying_party.Expected(
+        """Verify the answer, redeem its code, and verify what comes for it (OIDC Core §3.1.3, §3.3.3)."""
+        redirect_uri = expects.get("redirect_uri", "")
+        if not redirect_uri or self._entry.callback_urls.get(callback.path) != redirect_uri:
+            raise AssertionRefused(
+                "oidc.redirect_uri", "the answer came to another address than the one that was asked for"
+            )
+        provider = await self._provider.get(now)
+        answer = relying_party.read_answer(callback.params, client=self._client, provider=provider)
+        expected = Expected(
             issuer=provider.issuer,
-            client_id=client.client_id,
+            client_id=self._client.client_id,
             nonce=expects["nonce"],
+            code=answer.code,
+            front_channel=bool(answer.id_token),
+            demands=self._client.demands,
             now=now,
             skew=self._entry.connection.clock_skew,
         )
-        code = relying_party.read_answer(callback.params, provider=provider)
-        request = relying_party.token_request(
-            client, provider, code=code, code_verifier=expects["code_verifier"]
+        if not answer.id_token:
+            tokens = await self._redeem(answer.code, expects, provider, now)
+            claims = await self._verify(tokens, expected)
+        elif not answer.code:
+            tokens = Tokens(id_token=answer.id_token, access_token="")
+            claims = await self._verify(tokens, expected)
+        else:  # the one beside the code vouches for it, before it is shown to anybody
+            front = await self._verify(Tokens(id_token=answer.id_token, access_token=""), expected)
+            tokens = await self._redeem(answer.code, expects, provider, now)
+            claims = await self._verify(tokens, replace(expected, front_channel=False))
+            relying_party.same_person(front, claims)
+        return relying_party.accept(
+            claims,
+            await self._userinfo(provider, tokens, claims),
+            tokens=tokens,
+            asked=await self._groups.ask(claims.claims, tokens.access_token) if self._groups else None,
+            keeping=self._keeping,
+            client=self._client,
         )
-        answer = await self._fetch.post_form(
-            request.url, request.form, request.headers, declared=Declared.FILE
-        )
-        tokens = relying_party.read_tokens(answer.status, answer.content_type, answer.body)
-        jwks = await self._jwks.get(now)
-        if relying_party.needs_new_keys(tokens, jwks=jwks, client=client):
-            jwks = await self._jwks.renew(now)
-        claims = relying_party.verify_id_token(tokens, jwks=jwks, client=client, expected=expected)
-        userinfo = await self._userinfo(provider, tokens, claims)
-        return relying_party.accept(claims, userinfo, client=client, expected=expected)
 
     async def complete_uninvited(self, callback: Callback, now: datetime) -> VerifiedAssertion:  # noqa: ARG002
         """Refuse: an authorization code without our state, nonce and verifier is anybody's."""
         raise AssertionRefused("oidc.unsolicited", "the answer belongs to no sign-in that was started here")
 
+    async def _redeem(
+        self, code: str, expects: Mapping[str, str], provider: ProviderMetadata, now: datetime
+    ) -> Tokens:
+        """Exchange a code for tokens (OIDC Core §3.1.3.1)."""
+        answer = await self._post(
+            relying_party.token_request(
+                self._client,
+                provider,
+                code=code,
+                code_verifier=expects["code_verifier"],
+                redirect_uri=expects["redirect_uri"],
+                proof=self._proof(provider, now),
+            )
+        )
+        return relying_party.read_tokens(answer.status, answer.content_type, answer.body)
+
+    async def _verify(self, tokens: Tokens, expected: Expected) -> SignedClaims:
+        registered = self._client.id_token_signed_response_alg
+        jwks = await self._keys_for(tokens.id_token, registered, expected.now)
+        return relying_party.verify_id_token(tokens, jwks=jwks, client=self._client, expected=expected)
+
     async def _userinfo(
-        self,
-        provider: openid_provider.ProviderMetadata,
-        tokens: relying_party.Tokens,
-        claims: relying_party.SignedClaims,
+        self, provider: ProviderMetadata, tokens: Tokens, claims: SignedClaims
     ) -> Mapping[str, object] | None:
         """Fetch the UserInfo answer where the connection wants it (OIDC Core §5.3)."""
-        if not relying_party.wants_userinfo(self._entry.client, provider, claims):
+        if not userinfo.wants(self._client, provider, claims):
             return None
         answer = await self._fetch.get(
             provider.userinfo_endpoint,
             declared=Declared.FILE,
-            accept="application/json",
+            accept=userinfo.accepted(self._client),
             headers={"Authorization": f"Bearer {tokens.access_token}"},
         )
-        return relying_party.read_userinfo(answer.status, answer.content_type, answer.body, claims=claims)
+        body = userinfo.read_body(answer.status, answer.content_type, answer.body, client=self._client)
+        jwks = None
+        if registered := self._client.userinfo_signed_response_alg:
+            jwks = await self._keys_for(
+                body.decode("ascii", "replace").strip(), registered, claims.expected.now
+            )
+        return userinfo.read(body, jwks=jwks, client=self._client, claims=claims)
+
+    async def renew(self, tokens: KeptTokens, *, person: str, now: datetime) -> KeptTokens:
+        """Ask for new tokens with the refresh token (OIDC Core §12, RFC 6749 §6)."""
+        provider = await self._provider.get(now)
+        answer = await self._post(
+            relying_party.refresh_request(
+                provider, refresh_token=tokens.refresh, proof=self._proof(provider, now)
+            )
+        )
+        new = relying_party.read_refreshed(answer.status, answer.content_type, answer.body)
+        if new.id_token:
+            registered = self._client.id_token_signed_response_alg
+            relying_party.verify_renewed(
+                new,
+                jwks=await self._keys_for(new.id_token, registered, now),
+                client=self._client,
+                issuer=provider.issuer,
+                person=person,
+                now=now,
+                skew=self._entry.connection.clock_skew,
+            )
+        return relying_party.keep_renewed(new, tokens, keeping=self._keeping, now=now)
+
+    async def _keys_for(self, token: str, registered: str, now: datetime) -> Jwks:
+        """Return the keys for a token; fetched again where its own is not among them (Core §10.1.1)."""
+        kept = self._keys[_kind(registered)]
+        jwks = await kept.get(now)
+        if signature.needs_new_keys(token, jwks=jwks, registered=registered):
+            jwks = await kept.renew(now)
+        return jwks
+
+    def _proof(self, provider: ProviderMetadata, now: datetime) -> Proof:
+        return client_authentication.authenticate(
+            self._client,
+            url=provider.token_endpoint,
+            issuer=provider.issuer,
+            key=self._entry.assertion_key,
+            jti=secrets.token_urlsafe(16),
+            now=now,
+        )
+
+    async def _post(self, request: TokenRequest) -> Answer:
+        return await self._fetch.post_form(request.url, request.form, request.headers, declared=Declared.FILE)
 
     async def refresh(self, now: datetime) -> None:
         """Read discovery and keys again."""
         await self._provider.refresh(now)
-        await self._jwks.refresh(now)
+        for keys in self._keys.values():
+            await keys.refresh(now)
+
+
+def _kind(alg: str) -> str:
+    """Tell which keys an algorithm takes: our own secret, or what the provider publishes."""
+    return alg if alg.startswith("HS") else ""

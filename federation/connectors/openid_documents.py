@@ -43,14 +43,18 @@ def is_templated(entry: registry.Oidc) -> bool:
 
 
 async def fetch_jwks(entry: registry.Oidc, told: ProviderMetadata, fetch: Fetch) -> Jwks:
-    """Return what its tokens are verified with; where that is our secret, nothing is fetched.
+    """Return what its ID Tokens are verified with. Raises as ``fetch_keys`` does."""
+    return await fetch_keys(entry, told, fetch, alg=entry.client.id_token_signed_response_alg)
+
+
+async def fetch_keys(entry: registry.Oidc, told: ProviderMetadata, fetch: Fetch, *, alg: str) -> Jwks:
+    """Return what is verified by this algorithm; where that is our secret, nothing is fetched.
 
     Raises:
         ProviderUnavailable: ``oidc.jwks_unavailable``; what ``provider.read_jwks`` and ``Fetch.get`` raise.
     """
-    client = entry.client
-    if client.id_token_signed_response_alg.startswith("HS"):
-        return provider.secret_key(client.client_secret, alg=client.id_token_signed_response_alg)
+    if alg.startswith("HS"):
+        return provider.secret_key(entry.client.client_secret, alg=alg)
     answer = await ask(told.jwks_uri, "oidc.jwks_unavailable", fetch)
     return provider.read_jwks(answer.body, answer.content_type)
 
