@@ -61,7 +61,7 @@ def named_elsewhere(claims: Mapping[str, Any]) -> frozenset[str]:
     """Return the claims that are named, whether or not they are sent too."""
     sources = claims.get("_claim_names")
     named = set(sources) if isinstance(sources, dict) else set()
-    if claims.get("hasgroups") in (True, "true"):
+    if claims.get("hasgroups") not in (None, False, "false"):
         named.add("groups")
     return frozenset(named)
 
