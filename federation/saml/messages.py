@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from federation.saml.parts import NameId, every, read_name, read_text, read_time, sort
 from federation.saml.signature import SignedMessage
-from federation.saml.xml import SAML, SAMLP, Element
+from federation.saml.xml import SAML, SAMLP, Element, children
 
 # eduPersonTargetedID: the one attribute whose values are NameIDs (eduPerson §2.2.12).
 TARGETED_IDS = frozenset(
@@ -191,10 +191,12 @@ def _confirmation(root: Element, faults: list[str]) -> Confirmation:
 def _read_conditions(root: Element, faults: list[str]) -> Conditions:
     audiences: list[tuple[str, ...]] = []
     others: list[str] = []
-    for child in root:
+    for child in children(root):
         kind = child.tag
         if kind == _AUDIENCE_RESTRICTION:
-            audiences.append(tuple([read_text(one, faults) for one in child if one.tag == _AUDIENCE]))
+            audiences.append(
+                tuple([read_text(one, faults) for one in children(child) if one.tag == _AUDIENCE])
+            )
         elif kind not in _HARMLESS_CONDITIONS:
             others.append(str(kind).rpartition("}")[2])
     return Conditions(
@@ -254,7 +256,7 @@ def _read_targeted_id(value: Element, faults: list[str]) -> NameId | None:
 def _values(attribute: Element) -> tuple[str, ...]:
     """Return the text of each value, of all its levels where there are several; none for xsi:nil."""
     values = []
-    for value in attribute:
+    for value in children(attribute):
         text = value.text
         if len(value):
             text = "".join(map(str, value.itertext()))

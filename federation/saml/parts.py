@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from federation.saml.xml import SAML, SAMLP, Element
+from federation.saml.xml import SAML, SAMLP, Element, children
 
 _ENTITY: Final = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity"
 TRANSIENT: Final = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
@@ -41,7 +41,7 @@ class NameId(NamedTuple):
 def sort(root: Element, faults: list[str]) -> dict[str, Element]:
     """Return the children by name; one that stands twice and may not is a fault."""
     parts: dict[str, Element] = {}
-    for child in root:  # a comprehension is a call more
+    for child in children(root):
         parts[child.tag] = child
     if len(parts) != len(root):
         tags = Counter(str(child.tag) for child in root)  # of an unsigned Response: as many as they like

@@ -7,6 +7,8 @@ is asked here and behind it. Pure: nothing is fetched, nothing external is resol
 
 import re
 import threading
+from collections.abc import Callable
+from operator import itemgetter
 from typing import NoReturn, TypeAlias
 
 from lxml import etree
@@ -14,6 +16,9 @@ from lxml import etree
 from federation.errors import AssertionRefused
 
 Element: TypeAlias = etree._Element  # noqa: SLF001 (lxml has no public name for it)
+
+# All of them, comments too, in order: lxml makes a slice in a third of the time that iterating takes.
+children: Callable[[Element], list[Element]] = itemgetter(slice(None))
 
 SAML = "{urn:oasis:names:tc:SAML:2.0:assertion}"
 SAMLP = "{urn:oasis:names:tc:SAML:2.0:protocol}"
@@ -192,7 +197,7 @@ def _require_flat_namespaces(root: Element) -> None:
 
 def _require_plain_ids(root: Element, document: bytes) -> None:
     """Identifiers stand in unprefixed ID attributes, each once, so that nobody reads another one."""
-    top = [one for element in (root, *root) if (one := element.get("ID")) is not None]
+    top = [one for element in (root, *children(root)) if (one := element.get("ID")) is not None]
     few = document.count(b"=") <= _FEW_ATTRIBUTES
     if not few or len(_MAYBE_ID.findall(document)) != len(top):
         top = _walk(root)
