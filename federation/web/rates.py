@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 from federation.errors import TooManyRequests
 
-LONGEST = 64  # characters of an address and its port
+LONGEST = 64  # characters of an address and its port that are remembered
 KEYS = 50_000  # counters kept per rate; beyond it the longest unused is dropped
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
