@@ -174,3 +174,24 @@ async def test_first_sign_ins_of_many_at_one_moment_all_succeed(store: Store, st
         "user": 5, "account": 5, "role_grant": 10, "session": 40, "decision_record": 40,
     }  # fmt: skip
     assert await ask(store_url, "SELECT count(*) FROM person_key") == [(5,)]
+
+
+async def test_whatever_comes_at_one_moment_never_waits_in_a_circle(postgres_url: str) -> None:
+    nodes = [await open_store(postgres_url) for _ in range(3)]
+    tries: list[Any] = []
+    for turn in range(60):
+        claim = replace(CLAIM, id=f"_{turn // 6}")
+        tries += [
+            enter(nodes[turn % 3], claim, there(index=f"_s{turn % 4}")),
+            refuse(nodes[(turn + 1) % 3], claim),
+        ]
+        if turn % 10 == 0:
+            tries.append(log_out(nodes[turn % 3]))
+    answers = await asyncio.gather(*tries, return_exceptions=True)
+    refused = [answer for answer in answers if isinstance(answer, BaseException)]
+    codes = {one.code if isinstance(one, FederationError) else repr(one) for one in refused}
+    assert codes <= {"signin.replayed", "signin.logged_out"}  # whether one meets a logout is chance
+    for node in nodes:
+        await node.close()
+    deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+    assert await ask(postgres_url, deadlocks) == [(0,)]

@@ -53,6 +53,7 @@ _UNFLUSHED = "set_config('synchronous_commit', 'off', true)"
 _NOTES = {
     sql.REMEMBER_PENDING: f"{sql.REMEMBER_PENDING} RETURNING {_UNFLUSHED}",
     sql.TAKE_PENDING: f"{sql.TAKE_PENDING}, {_UNFLUSHED}",
+    sql.TOUCH_SESSION: f"{sql.TOUCH_SESSION} RETURNING {_UNFLUSHED}",  # lost, it is idle a little earlier
 }
 CACHE_LIFE = timedelta(seconds=1)
 _CACHED = 10_000  # sessions
@@ -241,7 +242,7 @@ class PostgresStore(Twin):
             return None
         if idle_at := rows.touch_due(row, now):
             with suppress(StoreUnavailable):  # a standby may answer, but not note it
-                await self._decide(lambda: verbs.touch_session(token_hash, idle_at, now))
+                await self._note(lambda: verbs.touch_session(token_hash, idle_at, now))
         # With another count it may be this one that was ended since the read.
         if endings == self._endings and rows.is_small(row):
             self._remember(token_hash, session, now)

@@ -160,7 +160,10 @@ class SqliteStore(Twin):
     def _touch(self, token_hash: bytes, idle_at: datetime, now: datetime) -> None:
         """Have the use noted; the read that saw it does not wait for the disk."""
         self._touched.add(token_hash)
-        noted = self._writer.submit(lambda db: _drive(db, verbs.touch_session(token_hash, idle_at, now)))
+        # Light: with the power, at worst a session is idle a little earlier.
+        noted = self._writer.submit(
+            lambda db: _drive(db, verbs.touch_session(token_hash, idle_at, now)), light=True
+        )
 
         def done(future: asyncio.Future[None]) -> None:
             self._touched.discard(token_hash)

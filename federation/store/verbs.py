@@ -156,10 +156,11 @@ def open_session(
     user_id = yield from accounts.enter(decision, told[-1], now)
     place = {"organization_id": who.organization, "user_id": user_id, "connection": who.connection}
     session = _session(user_id, decision, new, now)
+    ring = yield from _place(record)
     asked = [
         (sql.FIND_GRANTS, place),
         _added(session, place, new),
-        (sql.KEEP_RECORD, rows.record_values(record, place=None)),
+        (sql.KEEP_RECORD, rows.record_values(record, ring)),
     ]
     if new.handle:
         finished = {"handle_hash": rows.digest(new.handle), "session_id": session.id}
@@ -173,8 +174,10 @@ def open_session(
         provider_sessions.not_logged_out(decision, last)
     yield from _grant(decision, standing, place, now)
     if _trims(record):
-        yield sql.END_OLD_SESSIONS, {**place, "now": micros(now), "kept": SESSIONS_OF_USER}
-        yield _trim(record)
+        yield (
+            (sql.END_OLD_SESSIONS, {**place, "now": micros(now), "kept": SESSIONS_OF_USER}),
+            *_trim(record),
+        )
     return session
 
 
@@ -279,8 +282,8 @@ def keep_record(record: Record, *, claim: Claim | None, sealing: Sealing | None)
         record = yield from _proven(record, claim, sealing, iter((yield proof)))
     place = yield from _place(record)
     yield sql.KEEP_RECORD, rows.record_values(record, place)
-    if record.person and _trims(record):
-        yield _trim(record)
+    if _trims(record) and (trim := _trim(record)):
+        yield trim
 
 
 def _place(record: Record) -> Steps[int | None]:
@@ -290,9 +293,11 @@ def _place(record: Record) -> Steps[int | None]:
     return int(place)
 
 
-def _trim(record: Record) -> rows.Ask:
+def _trim(record: Record) -> rows.Together:
+    if not record.person:  # the ring has a place for each
+        return ()
     whose = {"person": record.person, "organization_id": record.organization}
-    return sql.TRIM_RECORDS, {**whose, "kept": RECORDS_OF_PERSON}
+    return ((sql.TRIM_RECORDS, {**whose, "kept": RECORDS_OF_PERSON}),)
 
 
 def _trims(record: Record) -> bool:

@@ -160,7 +160,7 @@ class Writer:
         return all(job.light and not job.long for job in islice(self._waiting, _MOST))
 
     def _log_is_long(self) -> bool:
-        return self._db.total_changes - self._copied >= _LOG
+        return abs(self._db.total_changes - self._copied) >= _LOG  # it counts in 32 bits, and comes round
 
     def _flush(self, flush: bool) -> None:  # noqa: FBT001
         """Have the commits that follow wait for the disk, or not."""
