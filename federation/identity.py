@@ -6,6 +6,7 @@ makes one, and everything after it asks for the type, not for a promise. Pure.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, field
 from datetime import datetime
@@ -243,18 +244,20 @@ def normalize(
     Raises:
         PolicyRefused: ``identity.email_repeated``, ``identity.email_malformed``.
     """
-    sent = assertion.attributes
+    sent, unobtainable = assertion.attributes, assertion.unobtainable
     ours: dict[str, tuple[str, ...]] = {}
     used: set[str] = set()
-    for name in (*ALIASES, *(extra for extra in attributes if extra not in ALIASES)):
-        names = attributes[name] if name in attributes else ALIASES[name]
-        # One that was named but could not be had speaks before those behind it: Entra sends app
-        # roles beside groups that it only names, and what is left is not all there is.
-        found = next((one for one in names if sent.get(one) or one in assertion.unobtainable), None)
-        if found is not None and sent.get(found):
-            ours[name] = sent[found]
-            used.add(found)
-    group_names = attributes.get("groups", ALIASES["groups"])
+    asked = {**ALIASES, **attributes} if attributes else ALIASES
+    for name, names in asked.items():
+        for one in names:
+            if values := sent.get(one):
+                ours[name] = values
+                used.add(one)
+                break
+            # One that was named but could not be had speaks before those behind it: Entra sends app
+            # roles beside groups that it only names, and what is left is not all there is.
+            if one in unobtainable:
+                break
     addresses = _email_values(ours, attributes, assertion)
     return Identity(
         subject=assertion.subject,
@@ -265,9 +268,7 @@ def normalize(
         given_name=_first(ours.get("given_name")),
         family_name=_first(ours.get("family_name")),
         display_name=_first(ours.get("display_name")),
-        groups=_groups(
-            ours.get("groups", ()), unobtainable=not assertion.unobtainable.isdisjoint(group_names)
-        ),
+        groups=_groups(ours.get("groups", ()), unobtainable=not unobtainable.isdisjoint(asked["groups"])),
         # A claim that happens to have one of our names never stands in for the one mapped to it.
         attributes={
             name: values
@@ -290,7 +291,7 @@ def _first(values: tuple[str, ...] | None) -> str:
 
 
 def _groups(names: tuple[str, ...], *, unobtainable: bool) -> Groups:
-    kept = tuple(dict.fromkeys(name for name in names if name.strip()))
+    kept = tuple(dict.fromkeys([name for name in names if name.strip()]))
     if unobtainable and not kept:
         return Groups(Presence.UNOBTAINABLE)
     return Groups(Presence.PRESENT if kept else Presence.EMPTY, kept)
@@ -335,6 +336,11 @@ def _email(values: tuple[str, ...], assertion: VerifiedAssertion) -> str:
 
 
 _EMAIL_LENGTH = 254  # RFC 5321 §4.5.3.1.3, less the angle brackets
+_EMAIL = re.compile(
+    r"([!#-'*+\-./0-9:=?A-Z\[\]^-~]*[!#-'*+\-/0-9:=?A-Z\[\]^-~])@"  # what prints, but ,;<>"()\ and @
+    r"(-*[A-Za-z0-9][A-Za-z0-9-]*(?:\.-*[A-Za-z0-9][A-Za-z0-9-]*)*)",
+    re.ASCII,
+)
 
 
 def parse_email(address: str) -> str | None:
@@ -342,14 +348,8 @@ def parse_email(address: str) -> str | None:
 
     Refused: non-ASCII (look-alikes), controls and spaces, two ``@``, lists, trailing dots.
     """
-    local, at, domain = address.partition("@")
-    plain = address.isascii() and address.isprintable() and not set(address) & set(' ,;<>"()\\')
-    labels = domain.split(".")
-    if not (plain and at and local and "@" not in domain and len(address) <= _EMAIL_LENGTH):
-        return None
-    if not all(label and label.replace("-", "").isalnum() for label in labels) or local.endswith("."):
-        return None
-    return f"{local}@{domain.lower()}"
+    found = _EMAIL.fullmatch(address) if len(address) <= _EMAIL_LENGTH else None
+    return f"{found[1]}@{found[2].lower()}" if found else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

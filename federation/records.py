@@ -21,22 +21,29 @@ def mint_reference() -> str:
 
 def encode_checks(checks: tuple[Check, ...]) -> bytes:
     """Return the checks as JSON that fits a record once encrypted, cut to whole checks."""
-    kept: list[str] = []
-    left = _PLAIN_OCTETS
-    for check in checks:
-        said = check.said
-        text = _held(check.code) if said is None else json.dumps([check.code, said[:500]])
+    texts = [
+        _held(check.code) if check.said is None else json.dumps([check.code, check.said[:500]])
+        for check in checks
+    ]
+    encoded = f"[{', '.join(texts)}]".encode()
+    return encoded if len(encoded) <= _PLAIN_OCTETS else _cut(texts)
+
+
+def _cut(texts: list[str]) -> bytes:
+    """Return as many of the encoded checks as fit, and say that it is not all of them."""
+    kept = [json.dumps(["record.cut", "the record was full"])]
+    left = _PLAIN_OCTETS - len(kept[0]) - 2
+    for text in texts:  # ASCII: characters are octets
         left -= len(text) + 2
         if left < 0:
-            kept.append(json.dumps(["record.cut", "the record was full"]))
             break
-        kept.append(text)
+        kept.insert(-1, text)
     return f"[{', '.join(kept)}]".encode()
 
 
 @lru_cache(maxsize=512)
 def _held(code: str) -> str:
-    """Return a check that held, as ASCII: characters are octets. A sign-in has some sixty of them."""
+    """Return a check that held. A sign-in has some sixty of them."""
     return json.dumps([code, None])
 
 

@@ -1,7 +1,8 @@
 """The story of a sign-in: begin · complete · end, the same lines for every protocol.
 
-Each step is one function and at most one store verb. A refusal gets its reference here, is
-recorded under it, and goes on its way.
+Each step is one function and at most one store verb. A verified assertion is claimed in the
+transaction that opens its session, or in the one that records why none is opened. A refusal
+gets its reference here, is recorded under it, and goes on its way.
 """
 
 import hashlib
@@ -27,7 +28,7 @@ from federation.identity import Decision, Identity, Session, VerifiedAssertion
 from federation.policy import domains, roles
 from federation.return_to import local_path
 from federation.store.store import Store
-from federation.store.values import RECORD_DETAIL, NewSession, Pending, Record
+from federation.store.values import RECORD_DETAIL, Claim, NewSession, Pending, Record, Sealing
 from federation.vault import Vault
 
 log = logging.getLogger(__name__)
@@ -134,7 +135,7 @@ class SignIn:
         return Begun(url=challenge.url, fields=challenge.fields, binder=binder)
 
     async def complete(self, callback: Callback) -> Completed:
-        """Finish a sign-in: take, verify, claim, decide, open. Records every outcome.
+        """Finish a sign-in: take, verify, decide, claim and open. Records every outcome.
 
         Raises:
             SignInExpired: Not a sign-in that this browser is waiting for.
@@ -182,13 +183,39 @@ class SignIn:
         callback: Callback,
         now: datetime,
     ) -> Completed:
+        claim = Claim(issuer=assertion.subject.issuer, id=assertion.id, until=assertion.not_on_or_after)
         try:
-            decision = await self._decide(assertion, connector.connection, now)
-            return await self._open(decision, goal, callback, now)
+            return await self._open(self._decide(assertion, connector.connection), claim, goal, callback, now)
         except FederationError as refusal:
             refusal.person = assertion.subject.person
             refusal.checks = refusal.checks or assertion.checks  # the signature held: see rate limits
+            if refusal.code != "signin.replayed" and not isinstance(refusal, StoreUnavailable):
+                await self._spend(claim, refusal, assertion.checks, callback, now)
             raise
+
+    async def _spend(
+        self,
+        claim: Claim,
+        refusal: FederationError,
+        verified: tuple[Check, ...],
+        callback: Callback,
+        now: datetime,
+    ) -> None:
+        """Record a refusal, and claim its assertion with it: it is not accepted later either.
+
+        Raises:
+            AssertionRefused: ``signin.replayed``. That it came before is what is told, whatever
+                was decided of it meanwhile.
+            StoreUnavailable: It could come again, so the refusal may not be the last word.
+        """
+        reference = records.mint_reference()
+        record, sealing = self._record(refusal, reference, callback, now)
+        try:
+            await self.store.keep_record(record, claim=claim, sealing=sealing)
+        except FederationError as told:
+            told.person, told.checks = refusal.person, told.checks or verified
+            raise told from None
+        refusal.reference = reference
 
     async def _take(self, callback: Callback, now: datetime) -> Pending:
         if not callback.handle:
@@ -197,12 +224,7 @@ class SignIn:
             callback.connection, callback.handle, hash_token(callback.binder), now
         )
 
-    async def _decide(
-        self, assertion: VerifiedAssertion, connection: AnyConnection, now: datetime
-    ) -> Decision:
-        await self.store.claim_assertion(
-            assertion.subject.issuer, assertion.id, assertion.not_on_or_after, now
-        )
+    def _decide(self, assertion: VerifiedAssertion, connection: AnyConnection) -> Decision:
         who = identity.normalize(
             assertion,
             connection=connection.id,
@@ -211,7 +233,9 @@ class SignIn:
         )
         return decide(who, connection, self.organizations[connection.organization], assertion.checks)
 
-    async def _open(self, decision: Decision, goal: Goal, callback: Callback, now: datetime) -> Completed:
+    async def _open(
+        self, decision: Decision, claim: Claim, goal: Goal, callback: Callback, now: datetime
+    ) -> Completed:
         token = secrets.token_urlsafe(32)
         ends = now + self._limits.absolute
         if (until := decision.identity.authentication.session_until) is not None:
@@ -227,7 +251,6 @@ class SignIn:
             size=_size(callback),
             digest=_digest(callback),
             person=decision.identity.subject.person,
-            sealed=await self._seal(decision.identity.subject.person, reference, decision.checks, now),
         )
         new = NewSession(
             token_hash=hash_token(token),
@@ -239,7 +262,8 @@ class SignIn:
             provider_sealed=self._seal_theirs(decision.identity),
             record=record,
         )
-        session = await self.store.open_session(decision, new, now)
+        sealing = self._sealing(record.person, reference, decision.checks)
+        session = await self.store.open_session(decision, new, now, claim=claim, sealing=sealing)
         return Completed(return_to=goal.return_to, token=token, session=session)
 
     def _seal_theirs(self, who: Identity) -> str:
@@ -267,21 +291,24 @@ class SignIn:
         if refusal.reference:
             return refusal.reference
         refusal.reference = records.mint_reference()
+        record, sealing = self._record(refusal, refusal.reference, callback, self._clock())
         try:
-            await self.store.keep_record(await self._record(refusal, callback, self._clock()))
+            await self.store.keep_record(record, sealing=sealing)
         except StoreUnavailable as outage:
             log.error(  # noqa: TRY400  the trace may hold what was to be stored
                 "not recorded", extra={"ref": refusal.reference, "why": outage.code}
             )
         return refusal.reference
 
-    async def _record(self, refusal: FederationError, callback: Callback | None, now: datetime) -> Record:
+    def _record(
+        self, refusal: FederationError, reference: str, callback: Callback | None, now: datetime
+    ) -> tuple[Record, Sealing | None]:
         known = self.connectors.get(callback.connection) if callback else None
-        sealed = ""
+        sealing = None
         if refusal.person and refusal.checks:
-            sealed = await self._seal(refusal.person, refusal.reference, refusal.checks, now)
-        return Record(
-            reference=refusal.reference,
+            sealing = self._sealing(refusal.person, reference, refusal.checks)
+        record = Record(
+            reference=reference,
             at=now,
             code=refusal.code,
             detail=refusal.detail[:RECORD_DETAIL],
@@ -290,17 +317,20 @@ class SignIn:
             size=_size(callback) if callback else 0,
             digest=_digest(callback) if callback else "",
             person=refusal.person,
-            sealed=sealed,
         )
+        return record, sealing
 
-    async def _seal(self, person: str, reference: str, checks: tuple[Check, ...], now: datetime) -> str:
+    def _sealing(self, person: str, reference: str, checks: tuple[Check, ...]) -> Sealing:
         """Encrypt the checks under the person's own key, so that erasing the key erases them.
 
         Each key of the ring wraps its own: a ring whose first key was changed, or lost, seals on.
         """
-        place, vault = f"person:{person}", self._vault
-        wrapped = await self.store.person_key(person, vault.first, lambda: vault.new_key(place), now)
-        return vault.seal_under(wrapped, place, records.encode_checks(checks), f"record:{reference}")
+        place, vault, encoded = f"person:{person}", self._vault, records.encode_checks(checks)
+        return Sealing(
+            ring_key=vault.first,
+            fresh=lambda: vault.new_key(place),
+            seal=lambda wrapped: vault.seal_under(wrapped, place, encoded, f"record:{reference}"),
+        )
 
 
 def decide(

@@ -98,13 +98,15 @@ ADDRESSES = [
     ("ada@xn--bcher-kva.example", "ada@xn--bcher-kva.example"),
     ("ada@localhost", "ada@localhost"),
     ("o'hara@acme.example", "o'hara@acme.example"),
+    (".ada..l@-a-.example", ".ada..l@-a-.example"),
+    ("a" * 249 + "@A.ex", "a" * 249 + "@a.ex"),  # 254 characters
 ]
 NO_ADDRESSES = [
     "", "ada", "@acme.example", "ada@", "ada@acme@example", "ada@acme..example", "ada@.acme.example",
     "ada@acme.example.", "ada.@acme.example", "ada@acme.example,eve@evil.example", "a b@acme.example",
     "ada@acme.example\n", "ada@ac me.example", "<ada@acme.example>", '"ada"@acme.example', "ada@[127.0.0.1]",
     "adа@acme.example", "ada@аcme.example", "ada@acme.example\x00", "ada@acme.example\u200b",
-    "ada@acme_x.example", "ada(c)@acme.example", "ada\\@acme.example", "a" * 250 + "@a.ex",
+    "ada@--.example", "ada@acme_x.example", "ada(c)@acme.example", "ada\\@acme.example", "a" * 250 + "@a.ex",
 ]  # fmt: skip
 
 

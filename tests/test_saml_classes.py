@@ -130,7 +130,7 @@ CLASSES: dict[str, dict[str, tuple[str, ...]]] = {
         "time": ("profile: saml.not_yet_valid", "profile: saml.expired", "profile: saml.confirmation_expired", "profile: saml.issue_instant", "profile: saml.session_expired", "attack: local time", "attack: time with an offset", "attack: foreign digits"),
         "confirmation method": ("profile: saml.confirmation", "test_saml_profile::test_another_methods_data_does_not_help", "test_saml_profile::test_halves_of_two_confirmations_do_not_add_up"),
         "the request that it answers": ("profile: saml.in_response_to", "profile: saml.response_in_response_to", "test_web_journey::test_used_twice", "test_web_journey::test_another_browsers_answer"),
-        "replay": ("test_store::test_an_assertion_is_claimed_once", "test_web_journey::test_one_assertion_opens_one_session_though_two_sign_ins_wait"),
+        "replay": ("test_store_claims::test_of_twenty_presentations_one_counts", "test_web_journey::test_one_assertion_opens_one_session_though_two_sign_ins_wait"),
         "issuer": ("profile: saml.issuer", "profile: saml.response_issuer"),
         "parts given twice": ("attack: two Subjects", "attack: two NameIDs", "attack: two Conditions", "attack: two Issuers", "attack: nameless Attribute"),
         "two values of the identifier": ("profile: saml.subject_attribute",),

@@ -9,10 +9,18 @@ import pytest
 import stair
 from hypothesis import given
 from hypothesis import strategies as st
+from test_saml_journey import uninvited
 
 from federation import records, return_to
 from federation.connectors.contract import Callback
-from federation.errors import Check, RequestRefused, SignInExpired
+from federation.errors import (
+    Check,
+    FederationError,
+    PolicyRefused,
+    RequestRefused,
+    SignInExpired,
+    StoreUnavailable,
+)
 from federation.store.store import Store
 from federation.store.values import RECORD_OCTETS
 from federation.vault import Vault
@@ -129,16 +137,26 @@ class Halting:
     def __getattr__(self, name: str) -> Any:
         real = getattr(self.store, name)
 
-        async def halted(*arguments: Any) -> Any:
-            await real(*arguments)
+        async def halted(*arguments: Any, **named: Any) -> Any:
+            await real(*arguments, **named)
             raise asyncio.CancelledError
 
         return halted if name == self.verb else real
 
 
+class Failing(Halting):
+    """The real store, but for one verb."""
+
+    def __getattr__(self, name: str) -> Any:
+        async def failed(*_arguments: Any, **_named: Any) -> Any:
+            raise StoreUnavailable("store.unavailable", "for this test")
+
+        return failed if name == self.verb else getattr(self.store, name)
+
+
 @pytest.mark.parametrize(
     ("verb", "sessions"),
-    [("take_pending", 0), ("claim_assertion", 0), ("person_key", 0), ("open_session", 1)],
+    [("take_pending", 0), ("open_session", 1)],
 )
 async def test_a_request_cancelled_between_verbs_leaves_nothing_half_done(
     tmp_path: Path, verb: str, sessions: int
@@ -164,3 +182,51 @@ async def test_a_request_cancelled_between_verbs_leaves_nothing_half_done(
         )
         with pytest.raises(SignInExpired, match=r"^signin\.used: "):
             await story.complete(callback)
+
+
+NOT_OURS = {"unsolicited": "accept", "domains": ["elsewhere.example"]}
+
+
+def _unasked(stair_: stair.Stair) -> Callback:
+    params = uninvited(stair_)
+    return Callback(connection="acme-saml", handle="", binder="", params=params, path="/saml/acme-saml/acs")
+
+
+async def _refused(story: Any, callback: Callback) -> FederationError:
+    with pytest.raises(FederationError) as refusal:
+        await story.complete(callback)
+    return refusal.value
+
+
+async def test_an_assertion_that_policy_refuses_is_used_up(tmp_path: Path) -> None:
+    async with stair.standing(tmp_path, acme_saml=NOT_OURS) as opened:
+        story, callback = opened.house.signin, _unasked(opened)
+        first, again = [await _refused(story, callback) for _ in range(2)]
+        assert isinstance(first, PolicyRefused)
+        assert again.code == "signin.replayed"  # before what policy says of it
+        for told in (first, again):
+            record = await story.store.find_record(told.reference)
+            assert record
+            assert (record.code, record.person) == (told.code, told.person)
+            assert record.sealed
+        assert opened.count("decision_record") == 2
+        assert opened.count("session") == 0
+
+
+async def test_of_two_presentations_at_one_moment_both_are_recorded(tmp_path: Path) -> None:
+    async with stair.standing(tmp_path, acme_saml=NOT_OURS) as opened:
+        story, callback = opened.house.signin, _unasked(opened)
+        told = await asyncio.gather(*(_refused(story, callback) for _ in range(2)))
+        assert {type(one) for one in told if one.code != "signin.replayed"} == {PolicyRefused}
+        assert sorted(one.code == "signin.replayed" for one in told) == [False, True]
+        records = [await story.store.find_record(one.reference) for one in told]
+        assert [record and record.code for record in records] == [one.code for one in told]
+
+
+async def test_what_could_not_be_claimed_is_not_refused_for_good(tmp_path: Path) -> None:
+    async with stair.standing(tmp_path, acme_saml=NOT_OURS) as opened:
+        story, callback = opened.house.signin, _unasked(opened)
+        real, story.store = story.store, Failing(story.store, "keep_record")
+        assert (await _refused(story, callback)).code == "store.unavailable"
+        story.store = real
+        assert isinstance(await _refused(story, callback), PolicyRefused)

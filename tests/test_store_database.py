@@ -131,8 +131,10 @@ def test_a_statement_is_numbered_once_for_each_name() -> None:
 
 
 def test_statements_of_one_round_trip_are_numbered_through() -> None:
-    text, named = numbered_together(("a :x :y :x", "b", "c :y :z"))
-    assert text == "WITH part0 AS (a $1 $2 $1), part1 AS (b) c $3 $4"
+    text, named = numbered_together(("a :x :y :x RETURNING 1", "b", "SELECT :y :z"))
+    parts = "WITH part0 AS (a $1 $2 $1 RETURNING 1), part1 AS (b), part2 AS (SELECT $3 $4)"
+    columns = "ARRAY(SELECT part0 FROM part0), '{}'::text[], ARRAY(SELECT part2 FROM part2)"
+    assert text == f"{parts} SELECT {columns}"
     assert named == (("x", "y"), (), ("y", "z"))
 
 
@@ -202,6 +204,57 @@ async def _make(url: str, statement: str) -> None:
     if url.startswith("sqlite:///"):
         Path(url.removeprefix("sqlite:///")).parent.mkdir()
     await ask(url, statement)
+
+
+NOTING = """
+import asyncio, sys
+from dataclasses import replace
+from test_store import BINDER, NOW, WAITING
+from federation.store.store import open_store
+
+async def main():
+    store = await open_store(sys.argv[1])
+    for number in range(10_000):
+        await store.remember_pending(replace(WAITING, handle=f"h{number}"))
+        if number % 2:
+            await store.take_pending("adfs", f"h{number}", BINDER, NOW)
+        print(number, flush=True)
+
+asyncio.run(main())
+"""
+
+
+def _killed_at(number: int, url: str) -> int:
+    """Kill a process that has noted that many; return how many it has."""
+    command = [sys.executable, "-c", NOTING, url]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent) as process:
+        assert process.stdout
+        while int(process.stdout.readline()) < number:
+            pass
+        process.kill()
+        return number + len(process.stdout.read().splitlines())
+
+
+async def test_a_process_that_is_killed_loses_nothing_that_it_answered(store: Store, store_url: str) -> None:
+    for number in range(await asyncio.to_thread(_killed_at, 50, store_url)):
+        assert await store.is_waiting("adfs", f"h{number}", NOW) == (number % 2 == 0)
+        if number % 2:
+            assert await refusal(store.take_pending("adfs", f"h{number}", BINDER, NOW)) == "signin.used"
+
+
+async def test_only_what_is_noted_does_not_wait_for_the_disk(postgres_url: str) -> None:
+    store = await open_store(postgres_url)
+    assert isinstance(store, PostgresStore)
+    await store.remember_pending(WAITING)
+    await store.take_pending("adfs", WAITING.handle, BINDER, NOW)
+    assert "synchronous_commit" in numbered(sql.REMEMBER_PENDING)[0]
+    assert "synchronous_commit" in numbered(sql.TAKE_PENDING)[0]
+
+    def mode() -> Steps[str]:
+        return str((yield "SHOW synchronous_commit", {})[0][0])
+
+    assert await store._decide(mode) == "on"  # again, on the one connection of the pool
+    await store.close()
 
 
 # URLs

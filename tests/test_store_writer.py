@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pytest
 from databases import ask
 
 from federation.errors import StoreUnavailable
@@ -24,6 +25,11 @@ def _writer(path: Path, *, patience: float = 0, said: list[str] | None = None) -
 
 def _where(_db: sqlite3.Connection) -> int:
     return threading.get_ident()
+
+
+def _flushes(db: sqlite3.Connection) -> int:
+    """2 where the commit waits for the disk, 1 where it does not."""
+    return int(db.execute("PRAGMA synchronous").fetchone()[0])
 
 
 def _tell(what: str, fault: Exception | None = None) -> Any:
@@ -157,3 +163,134 @@ async def test_a_caller_that_is_gone_does_not_stop_its_job(tmp_path: Path) -> No
     assert await writer.submit(_tell("b")) == "b"
     await writer.close()
     assert await ask(f"sqlite:///{tmp_path}/w.db", "SELECT what FROM told") == [("a",), ("b",)]
+
+
+# Light jobs
+
+
+async def test_a_light_commit_is_the_loops_own_and_is_not_flushed(tmp_path: Path) -> None:
+    writer = _writer(tmp_path / "w.db")
+    where: list[tuple[str, int]] = []
+    writer._db.set_trace_callback(lambda said: where.append((said, threading.get_ident())))
+    assert await writer.submit(_flushes, light=True) == 1
+    assert await writer.submit(_tell("a"), light=True) == "a"
+    assert {thread for said, thread in where if said == "COMMIT"} == {threading.get_ident()}
+    assert await ask(f"sqlite:///{tmp_path}/w.db", "SELECT what FROM told") == [("a",)]
+    where.clear()
+    assert await writer.submit(_flushes) == 2
+    assert threading.get_ident() not in {thread for said, thread in where if said == "COMMIT"}
+    assert await writer.submit(_flushes, light=True) == 1
+    assert await writer.submit(_flushes, long=True) == 2
+    assert await writer.submit(_flushes, long=True, light=True) == 2
+    await writer.close()
+
+
+async def test_one_that_must_last_has_those_beside_it_flushed_too(tmp_path: Path) -> None:
+    writer = _writer(tmp_path / "w.db")
+    kinds = [{"light": True}, {"light": True}, {}, {"light": True}]
+    assert await asyncio.gather(*(writer.submit(_flushes, **kind) for kind in kinds)) == [2] * 4
+    assert await asyncio.gather(*(writer.submit(_flushes, light=True) for _ in range(20))) == [1] * 20
+    await writer.close()
+
+
+async def test_mixed_arrivals_keep_their_order(tmp_path: Path) -> None:
+    writer = _writer(tmp_path / "w.db")
+    told: list[int] = []
+
+    async def come(number: int) -> None:
+        job = writer.submit(_tell(str(number)), light=number % 3 != 0, long=number % 10 == 0)
+        job.add_done_callback(lambda _: told.append(number))
+        await job
+
+    async with asyncio.TaskGroup() as arrivals:
+        for number in range(100):
+            arrivals.create_task(come(number))
+            if number % 4 == 0:
+                await asyncio.sleep(0)
+    await writer.close()
+    kept = await ask(f"sqlite:///{tmp_path}/w.db", "SELECT what FROM told ORDER BY rowid")
+    assert [int(what) for (what,) in kept] == told == list(range(100))
+
+
+async def test_a_light_job_waits_for_another_process_off_the_loop(tmp_path: Path) -> None:
+    writer = _writer(tmp_path / "w.db", patience=10)
+    with closing(sqlite3.connect(tmp_path / "w.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        job = writer.submit(_where, light=True)
+        assert (await asyncio.wait({job}, timeout=0.05))[0] == set()
+        later = writer.submit(_tell("a"), light=True)
+        other.execute("COMMIT")
+    assert await job != threading.get_ident()
+    assert await later == "a"
+    assert await writer.submit(_where, light=True) == threading.get_ident()
+    await writer.close()
+
+
+@pytest.mark.parametrize("light", [True, False])
+async def test_one_that_is_refused_alone_leaves_nothing_and_no_transaction(
+    tmp_path: Path,
+    light: bool,  # noqa: FBT001
+) -> None:
+    said: list[str] = []
+    writer = _writer(tmp_path / "w.db", said=said)
+    with pytest.raises(KeyError):
+        await writer.submit(_tell("a", KeyError("no")), light=light)
+    assert "COMMIT" not in said
+    assert not writer._db.in_transaction
+    assert await writer.submit(_tell("b"), light=light) == "b"
+    await writer.close()
+    assert await ask(f"sqlite:///{tmp_path}/w.db", "SELECT what FROM told") == [("b",)]
+
+
+async def test_a_light_commit_that_fails_is_told_and_the_next_succeeds(tmp_path: Path) -> None:
+    writer = _writer(tmp_path / "w.db")
+
+    def lose(db: sqlite3.Connection) -> None:
+        db.execute("ROLLBACK")
+
+    for jobs in ([lose], [_tell("a"), lose, _tell("b")]):
+        tries = [writer.submit(job, light=True) for job in jobs]
+        answers = await asyncio.gather(*tries, return_exceptions=True)
+        assert {type(answer) for answer in answers} == {StoreUnavailable}
+        assert await writer.submit(_tell("c"), light=True) == "c"
+    await writer.close()
+    assert await ask(f"sqlite:///{tmp_path}/w.db", "SELECT what FROM told") == [("c",), ("c",)]
+
+
+@pytest.mark.parametrize("light", [True, False])
+async def test_the_log_does_not_grow_for_ever_and_is_never_copied_on_the_loop(
+    tmp_path: Path,
+    light: bool,  # noqa: FBT001
+) -> None:
+    writer = _writer(tmp_path / "w.db")
+    threads: set[int] = set()
+
+    def traced(said: str) -> None:
+        if said.startswith("PRAGMA wal_checkpoint"):
+            threads.add(threading.get_ident())
+
+    writer._db.set_trace_callback(traced)
+    log = tmp_path / "w.db-wal"
+    sizes = []
+    for _ in range(4):
+        for _ in range(2000 // 8):
+            await asyncio.gather(*(writer.submit(_tell("x" * 3000), light=light) for _ in range(8)))
+        sizes.append(log.stat().st_size)
+    assert sizes[-1] < 2 * sizes[0]
+    assert threads
+    assert threading.get_ident() not in threads
+    await writer.close()
+
+
+async def test_a_reader_in_the_way_of_the_log_stops_nobody(tmp_path: Path) -> None:
+    writer = _writer(tmp_path / "w.db")
+    with closing(sqlite3.connect(tmp_path / "w.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM told").fetchall()
+        for number in range(2500):
+            assert await writer.submit(_tell(str(number)), light=True) == str(number)
+        assert await writer.submit(_flushes, light=True) == 2  # every one, until the log is copied back
+    for _ in range(2):
+        await writer.submit(_tell("x"), light=True)
+    assert await writer.submit(_flushes, light=True) == 1
+    await writer.close()

@@ -110,3 +110,11 @@ def test_the_session_cookie_is_taken_away_under_the_same_attributes() -> None:
     assert response.headers["set-cookie"] == (
         '__Host-session=""; HttpOnly; Max-Age=0; Path=/; SameSite=lax; Secure'
     )
+
+
+@pytest.mark.parametrize("value", ["a b", "a;b", 'a"', "a\r\nset-cookie: b", "é"])
+def test_what_would_have_to_be_quoted_is_never_set(value: str) -> None:
+    response = Response()
+    with pytest.raises(ValueError, match="signin"):
+        cookies.set_binders(response, value, HTTPS)
+    assert "set-cookie" not in response.headers

@@ -2,11 +2,12 @@
 
 import asyncio
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from federation.errors import RequestRefused
 from federation.web import fields
@@ -45,6 +46,34 @@ def test_any_octets_are_read_or_refused(octets: bytes) -> None:
     except RequestRefused:
         return
     assert all(isinstance(value, str) for value in read.values())
+
+
+FORMS = st.lists(st.sampled_from([*"+%&=2BbFfD3a ", "%2B", "%2F", "%3D", "%25", "%C3%AB", "%ff"])).map(
+    "".join
+)
+
+
+@given(FORMS)
+def test_fields_are_decoded_as_the_standard_library_does(form: str) -> None:
+    try:
+        theirs = parse_qsl(form, keep_blank_values=True, errors="strict", max_num_fields=fields.FIELDS)
+        expected: str | dict[str, str] = dict(theirs) if len(dict(theirs)) == len(theirs) else "form.repeated"
+    except ValueError:
+        expected = "form.malformed"
+    try:
+        ours: str | dict[str, str] = dict(fields.parse(form.encode(), limit=LIMIT))
+    except RequestRefused as refusal:
+        ours = refusal.code
+    assert ours == expected
+
+
+async def test_a_browser_that_leaves_in_the_middle_is_told_from_the_end_of_its_body() -> None:
+    async def gone() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    request = Request({"type": "http", "headers": [(b"content-type", FORM.encode())]}, gone)
+    with pytest.raises(ClientDisconnect):
+        await fields.read_form(request)
 
 
 class Body:

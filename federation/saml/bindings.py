@@ -149,10 +149,9 @@ def _unquote(value: str) -> str:
 
 def _decode_base64(text: str) -> bytes:
     try:
-        octets = text.encode("ascii")
         if "\n" in text or " " in text or "\t" in text or "\r" in text:
-            octets = octets.translate(None, _WHITE_SPACE)
-        return pybase64.b64decode(octets, validate=True)
+            return pybase64.b64decode(text.encode("ascii").translate(None, _WHITE_SPACE), validate=True)
+        return pybase64.b64decode(text, validate=True)
     except ValueError:  # binascii.Error and UnicodeEncodeError are both
         raise AssertionRefused("saml.not_base64", "the message is not base64") from None
 

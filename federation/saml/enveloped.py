@@ -11,7 +11,7 @@ import pybase64
 from lxml import etree
 
 from federation.saml import algorithms, xml
-from federation.saml.xml import DS, Element, refuse
+from federation.saml.xml import DS, Element, children, refuse
 
 EXC_C14N: Final = "http://www.w3.org/2001/10/xml-exc-c14n#"
 ENVELOPED: Final = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
@@ -54,7 +54,7 @@ def read(element: Element, signature: Element, legacy: frozenset[str]) -> Claim:
     transforms, digest_method, digest_value = _children(reference, _REFERENCE)
     if len(value) or len(method) or len(digest_method) or len(digest_value):
         refuse("saml.signed_info")
-    steps = list(transforms)
+    steps = children(transforms)
     named = [_read_algorithm(one) for one in (canonicalization, method, digest_method, *steps)]
     if named[0] != EXC_C14N:
         refuse("saml.canonicalization")
@@ -82,27 +82,29 @@ def read(element: Element, signature: Element, legacy: frozenset[str]) -> Claim:
 
 def _children(parent: Element, *allowed: list[str]) -> list[Element]:
     """Return the children, which must be exactly one of the lists allowed."""
-    children = list(parent)
-    if [child.tag for child in children] not in allowed:
+    found = children(parent)
+    if [child.tag for child in found] not in allowed:
         refuse("saml.signed_info")
-    return children
+    return found
 
 
 def _read_algorithm(element: Element) -> str:
     """Return the only attribute that is allowed."""
-    if element.keys() != ["Algorithm"]:
+    items = element.items()
+    if len(items) != 1 or items[0][0] != "Algorithm":
         refuse("saml.signed_info")
-    return str(element.get("Algorithm"))
+    return str(items[0][1])
 
 
 def _read_prefixes(method: Element, step: str) -> list[str]:
     """Exclusive C14N §4: the prefixes that are treated as inclusive C14N does."""
-    if not len(method):
+    inside = children(method)
+    if not inside:
         return []
-    first = method[0]
-    prefixes = str(first.get("PrefixList")).split()
-    if len(method) != 1 or first.tag != _INCLUSIVE or first.keys() != ["PrefixList"] or len(first):
+    first = inside[0]
+    if len(inside) != 1 or first.tag != _INCLUSIVE or first.keys() != ["PrefixList"] or len(first):
         refuse(step)
+    prefixes = str(first.get("PrefixList")).split()
     if len(prefixes) > _PREFIXES:
         refuse(step)
     return prefixes

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from federation.saml.parts import NameId, every, read_name, read_text, read_time, sort
 from federation.saml.signature import SignedMessage
-from federation.saml.xml import SAML, SAMLP, Element
+from federation.saml.xml import SAML, SAMLP, Element, children
 
 # eduPersonTargetedID: the one attribute whose values are NameIDs (eduPerson §2.2.12).
 TARGETED_IDS = frozenset(
@@ -191,10 +191,12 @@ def _confirmation(root: Element, faults: list[str]) -> Confirmation:
 def _read_conditions(root: Element, faults: list[str]) -> Conditions:
     audiences: list[tuple[str, ...]] = []
     others: list[str] = []
-    for child in root:
+    for child in children(root):
         kind = child.tag
         if kind == _AUDIENCE_RESTRICTION:
-            audiences.append(tuple([read_text(one, faults) for one in child if one.tag == _AUDIENCE]))
+            audiences.append(
+                tuple([read_text(one, faults) for one in children(child) if one.tag == _AUDIENCE])
+            )
         elif kind not in _HARMLESS_CONDITIONS:
             others.append(str(kind).rpartition("}")[2])
     return Conditions(
@@ -231,7 +233,7 @@ def _read_attributes(
             if not name:
                 faults.append("an Attribute has no Name")
                 continue
-            values = tuple([value for value in map(_value, attribute) if value is not None])
+            values = _values(attribute)
             if name in TARGETED_IDS:
                 found = [one for value in attribute if (one := _read_targeted_id(value, faults))]
                 targeted_ids[name] = targeted_ids.get(name, ()) + tuple(found)
@@ -251,11 +253,16 @@ def _read_targeted_id(value: Element, faults: list[str]) -> NameId | None:
     return None if beside.strip() else read_name(value[0], faults)
 
 
-def _value(element: Element) -> str | None:
-    """Return the text, of all levels where there are several; None for xsi:nil."""
-    if len(element):
-        return "".join(map(str, element.itertext()))
-    text = element.text
-    if text is None:
-        return None if element.get(_NIL, "false").strip() in {"true", "1"} else ""
-    return text
+def _values(attribute: Element) -> tuple[str, ...]:
+    """Return the text of each value, of all its levels where there are several; none for xsi:nil."""
+    values = []
+    for value in children(attribute):
+        text = value.text
+        if len(value):
+            text = "".join(map(str, value.itertext()))
+        elif text is None:
+            if value.get(_NIL, "false").strip() in {"true", "1"}:
+                continue
+            text = ""
+        values.append(text)
+    return tuple(values)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from federation.saml.xml import SAML, SAMLP, Element
+from federation.saml.xml import SAML, SAMLP, Element, children
 
 _ENTITY: Final = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity"
 TRANSIENT: Final = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
@@ -40,7 +40,9 @@ class NameId(NamedTuple):
 
 def sort(root: Element, faults: list[str]) -> dict[str, Element]:
     """Return the children by name; one that stands twice and may not is a fault."""
-    parts: dict[str, Element] = {child.tag: child for child in root}
+    parts: dict[str, Element] = {}
+    for child in children(root):
+        parts[child.tag] = child
     if len(parts) != len(root):
         tags = Counter(str(child.tag) for child in root)  # of an unsigned Response: as many as they like
         twice = {tag for tag, times in tags.items() if times > 1} - _REPEATABLE
@@ -67,12 +69,13 @@ def read_name(element: Element | None, faults: list[str]) -> NameId | None:
     """Read a NameID or an Issuer; None where there is none."""
     if element is None:
         return None
+    read = element.get
     return NameId(
-        value=read_text(element, faults),
-        format=element.get("Format", ""),
-        name_qualifier=element.get("NameQualifier", ""),
-        sp_name_qualifier=element.get("SPNameQualifier", ""),
-        sp_provided_id=element.get("SPProvidedID", ""),
+        read_text(element, faults),
+        read("Format", ""),
+        read("NameQualifier", ""),
+        read("SPNameQualifier", ""),
+        read("SPProvidedID", ""),
     )
 
 

@@ -7,6 +7,8 @@ is asked here and behind it. Pure: nothing is fetched, nothing external is resol
 
 import re
 import threading
+from collections.abc import Callable
+from operator import itemgetter
 from typing import NoReturn, TypeAlias
 
 from lxml import etree
@@ -14,6 +16,9 @@ from lxml import etree
 from federation.errors import AssertionRefused
 
 Element: TypeAlias = etree._Element  # noqa: SLF001 (lxml has no public name for it)
+
+# All of them, comments too, in order: lxml makes a slice in a third of the time that iterating takes.
+children: Callable[[Element], list[Element]] = itemgetter(slice(None))
 
 SAML = "{urn:oasis:names:tc:SAML:2.0:assertion}"
 SAMLP = "{urn:oasis:names:tc:SAML:2.0:protocol}"
@@ -49,7 +54,7 @@ _DECLARATION_STARTS = (b"<?xml ", b"<?xml\t", b"<?xml\r", b"<?xml\n")
 _NOT_COMMENT_OR_CDATA = re.compile(rb"<!(?!--|\[CDATA\[)")
 # What ends an attribute's name that could be an identifier's, in whatever spelling. Also read from the
 # octets: it may find more than there are, never fewer.
-_MAYBE_ID = re.compile(rb"=(?:(?<=[iI][dD]=)|(?<=\s=))")
+_MAYBE_ID = re.compile(rb"=(?<=[dD\s]=)(?:(?<=[iI][dD]=)|(?<=\s=))")
 
 # Every step on the way to a verified message, in the order in which it is asked. Decryption comes
 # behind the signature where that covers the ciphertext, and before it where it stands inside.
@@ -98,6 +103,7 @@ class _Parsers(threading.local):
             dtd_validation=False,
             attribute_defaults=False,
             huge_tree=False,
+            collect_ids=False,  # nothing is ever looked up by its identifier
             remove_comments=True,  # exclusive C14N leaves them out as well
             remove_pis=False,
             strip_cdata=True,
@@ -191,7 +197,7 @@ def _require_flat_namespaces(root: Element) -> None:
 
 def _require_plain_ids(root: Element, document: bytes) -> None:
     """Identifiers stand in unprefixed ID attributes, each once, so that nobody reads another one."""
-    top = [one for one in (root.get("ID"), *(child.get("ID") for child in root)) if one is not None]
+    top = [one for element in (root, *children(root)) if (one := element.get("ID")) is not None]
     few = document.count(b"=") <= _FEW_ATTRIBUTES
     if not few or len(_MAYBE_ID.findall(document)) != len(top):
         top = _walk(root)

@@ -6,25 +6,52 @@ refuses nobody and is not forgotten: when its kind comes again, it is compared a
 meanwhile the first one of every other kind stands beside it.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from federation.errors import Check, PolicyRefused
 from federation.identity import Decision, Identity
 from federation.store import rows, sql
-from federation.store.rows import Steps, micros, new_id, storable
+from federation.store.rows import Ask, Row, Steps, micros, new_id, storable
 from federation.store.values import Released
 
 
-def enter(decision: Decision, now: datetime) -> Steps[str]:
+def known(decision: Decision, now: datetime) -> Ask:
+    """Return the statement that finds this Subject's account, and renews it: see ``enter``."""
+    return sql.UPDATE_ACCOUNT, _account(decision, now)
+
+
+def enter(decision: Decision, found: Sequence[Row], now: datetime) -> Steps[str]:
     """Return the user of this Subject in this organization, made if they are new.
+
+    Args:
+        decision: Whom to let in.
+        found: What ``known`` was answered.
+        now: UTC.
 
     Raises:
         PolicyRefused: ``identity.subject_recycled``.
     """
+    _, stable_id = _stable_id(decision.identity)
+    for user_id, kept in found:
+        _same_person(decision, stable_id, kept)
+        return str(user_id)
+    fresh = {"user_id": new_id(now), "now": micros(now)}
+    _, ((user_id, kept),) = yield (
+        (sql.ADD_USER, fresh),
+        (sql.ADD_ACCOUNT, _account(decision, now) | fresh),
+    )
+    _same_person(decision, stable_id, kept)
+    if user_id != fresh["user_id"]:  # another sign-in of theirs was first
+        yield sql.DROP_USER, fresh
+    return str(user_id)
+
+
+def _account(decision: Decision, now: datetime) -> dict[str, object]:
     who = decision.identity
     key = who.subject.key
     kind, stable_id = _stable_id(who)
-    account = {
+    return {
         "organization_id": who.organization,
         "person": who.subject.person,
         "subject_key": storable(key),
@@ -37,16 +64,6 @@ def enter(decision: Decision, now: datetime) -> Steps[str]:
         "display_name": storable(who.display_name),
         "now": micros(now),
     }
-    for known, kept in (yield sql.UPDATE_ACCOUNT, account):
-        _same_person(decision, stable_id, kept)
-        return str(known)
-    fresh = {"user_id": new_id(now), "now": micros(now)}
-    yield sql.ADD_USER, fresh
-    ((user_id, kept),) = yield sql.ADD_ACCOUNT, account | fresh
-    _same_person(decision, stable_id, kept)
-    if user_id != fresh["user_id"]:  # another sign-in of theirs was first
-        yield sql.DROP_USER, fresh
-    return str(user_id)
 
 
 def _stable_id(who: Identity) -> tuple[str, str]:

@@ -45,8 +45,15 @@ _STATEMENT = 10.0
 _POOL = 10  # connections of one worker
 # Locks, held to the end of the transaction: see ``provider_sessions``.
 GATES = {
-    sql.ADD_PROVIDER_SESSION: f"{sql.ADD_PROVIDER_SESSION}RETURNING pg_advisory_xact_lock_shared(:gate)",
+    sql.SHARE_NAME: "SELECT pg_advisory_xact_lock_shared(:gate)",
     sql.LOCK_NAME: "SELECT pg_advisory_xact_lock(:gate)",
+}
+# In force for one transaction, and asked within its only statement, so that it costs no round trip.
+_UNFLUSHED = "set_config('synchronous_commit', 'off', true)"
+_NOTES = {
+    sql.REMEMBER_PENDING: f"{sql.REMEMBER_PENDING} RETURNING {_UNFLUSHED}",
+    sql.TAKE_PENDING: f"{sql.TAKE_PENDING}, {_UNFLUSHED}",
+    sql.TOUCH_SESSION: f"{sql.TOUCH_SESSION} RETURNING {_UNFLUSHED}",  # lost, it is idle a little earlier
 }
 CACHE_LIFE = timedelta(seconds=1)
 _CACHED = 10_000  # sessions
@@ -122,23 +129,30 @@ def numbered(statement: str, *, above: int = 0) -> tuple[str, tuple[str, ...]]:
     def number(match: re.Match[str]) -> str:
         return f"${names.setdefault(match[1], above + len(names) + 1)}"
 
-    return re.sub(r":([a-z_]+)", number, GATES.get(statement, statement)), tuple(names)
+    text = GATES.get(statement) or _NOTES.get(statement) or statement
+    return re.sub(r":([a-z_]+)", number, text), tuple(names)
 
 
 @cache
 def numbered_together(statements: tuple[str, ...]) -> tuple[str, tuple[tuple[str, ...], ...]]:
     """Return several statements as one, numbered through, and the names of each: one round trip.
 
-    The last one is the query, the others stand in its WITH.
+    Each stands in the WITH of a query whose only row has a column for each: an array of its rows,
+    empty for one that has none to return. PostgreSQL does those that return rows in the order of
+    the columns, then the others in theirs; but only locks depend on it, and only on which of two
+    sign-ins waits.
     """
-    texts: list[str] = []
+    parts: list[str] = []
+    columns: list[str] = []
     named: list[tuple[str, ...]] = []
-    for statement in statements:
+    for at, statement in enumerate(statements):
         text, names = numbered(statement, above=sum(map(len, named)))
-        texts.append(text)
+        returns = "RETURNING" in text or text.lstrip().startswith("SELECT")
+        parts.append(f"part{at} AS ({text})")
+        rows_of = f"ARRAY(SELECT part{at} FROM part{at})"  # noqa: S608  a number of ours
+        columns.append(rows_of if returns else "'{}'::text[]")
         named.append(names)
-    *parts, query = texts
-    return f"WITH {', '.join(f'part{at} AS ({text})' for at, text in enumerate(parts))} {query}", tuple(named)
+    return f"WITH {', '.join(parts)} SELECT {', '.join(columns)}", tuple(named)
 
 
 def _outage(error: Exception) -> StoreUnavailable:
@@ -164,7 +178,8 @@ async def _drive(db: Any, steps: Steps[Result]) -> Result:
 async def _fetch_together(db: Any, asked: Together) -> Any:
     text, named = numbered_together(tuple(statement for statement, _ in asked))
     told = [values[name] for (_, values), names in zip(asked, named, strict=True) for name in names]
-    return await db.fetch(text, *told)
+    ((*found,),) = await db.fetch(text, *told)
+    return found
 
 
 class PostgresStore(Twin):
@@ -181,6 +196,9 @@ class PostgresStore(Twin):
 
     async def _decide(self, verb: Verb[Result]) -> Result:
         return await self._attempt(verb, transaction=False)
+
+    async def _note(self, verb: Verb[Result]) -> Result:
+        return await self._decide(verb)  # of what is noted alone the statement says so: see _NOTES
 
     async def _transact(self, verb: Verb[Result]) -> Result:
         return await self._attempt(verb, transaction=True)
@@ -224,7 +242,7 @@ class PostgresStore(Twin):
             return None
         if idle_at := rows.touch_due(row, now):
             with suppress(StoreUnavailable):  # a standby may answer, but not note it
-                await self._decide(lambda: verbs.touch_session(token_hash, idle_at, now))
+                await self._note(lambda: verbs.touch_session(token_hash, idle_at, now))
         # With another count it may be this one that was ended since the read.
         if endings == self._endings and rows.is_small(row):
             self._remember(token_hash, session, now)

@@ -6,35 +6,44 @@ ends (``postgres.GATES``), and only then looks. So each session is either seen b
 sees it, and none slips between.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from federation.errors import AssertionRefused, Check, SignInExpired
-from federation.identity import Decision, ProviderSession, Session
+from federation.identity import Decision, Identity, ProviderSession, Session
 from federation.store import rows, sql
-from federation.store.rows import Ask, Steps, micros
+from federation.store.rows import Ask, Row, Steps, micros
 from federation.store.values import PROVIDER_INDEXES, PROVIDER_NAMES
 
 
-def named(session: Session, theirs: ProviderSession, sealed: str) -> Ask:
-    """Return the statement that notes under which names the provider ends this session."""
-    names = _hashes(session, theirs)
-    return (
-        sql.ADD_PROVIDER_SESSION,
-        {
-            **names,
-            "gate": _gate(names["name_hash"]),
-            "session_id": session.id,
-            "connection": session.connection,
-            "organization_id": session.organization,
-            "sealed": sealed,
-        },
-    )
+def beside(who: Identity) -> tuple[Ask, ...]:
+    """Return the statement that lets no logout of this name pass until the sign-in is done."""
+    if (theirs := who.provider_session) is None:
+        return ()
+    return ((sql.SHARE_NAME, {"gate": _gate(rows.digest(who.connection, theirs.name))}),)
 
 
-def not_logged_out(
-    session: Session, theirs: ProviderSession, decision: Decision, now: datetime
-) -> Steps[None]:
-    """Refuse a session, named already, that the provider has ended already.
+def named(session: Session, theirs: ProviderSession, sealed: str, now: datetime) -> tuple[Ask, Ask]:
+    """Return the statements that note a session's names for a later logout, and look for an earlier one.
+
+    The name's lock is held already: see ``beside``.
+    """
+    names = {
+        "name_hash": rows.digest(session.connection, theirs.name),
+        "index_hash": rows.digest(session.connection, theirs.name, theirs.index),
+    }
+    noted = {
+        **names,
+        "session_id": session.id,
+        "connection": session.connection,
+        "organization_id": session.organization,
+        "sealed": sealed,
+    }
+    return (sql.ADD_PROVIDER_SESSION, noted), (sql.FIND_LOGOUT, {**names, "now": micros(now)})
+
+
+def not_logged_out(decision: Decision, logouts: Sequence[Row]) -> None:
+    """Refuse a session that the provider has ended already: its logouts are given.
 
     Raises:
         SignInExpired: ``signin.logged_out``.
@@ -43,9 +52,8 @@ def not_logged_out(
         SAML Core §3.7.3.1: a logout request is applied to an assertion that arrives after it.
         Not to one of a later authentication, or nobody could sign in again.
     """
-    names = _hashes(session, theirs)
     instant = decision.identity.authentication.instant
-    for (issued_at,) in (yield sql.FIND_LOGOUT, {**names, "now": micros(now)}):
+    for (issued_at,) in logouts:
         if instant is None or micros(instant) <= issued_at:
             said = "the identity provider has ended this session since the person signed in there"
             check = Check("signin.logged_out", said)
@@ -98,13 +106,6 @@ def end(
             found = yield sql.END_PROVIDER_SESSION, {**whose, "index_hash": index_hash}
             ended += (token_hash for (token_hash,) in found)
     return tuple(ended)
-
-
-def _hashes(session: Session, theirs: ProviderSession) -> dict[str, bytes]:
-    return {
-        "name_hash": rows.digest(session.connection, theirs.name),
-        "index_hash": rows.digest(session.connection, theirs.name, theirs.index),
-    }
 
 
 def _gate(name_hash: bytes) -> int:

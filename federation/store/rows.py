@@ -18,11 +18,12 @@ from federation.store.values import Record
 Row = Sequence[Any]  # the columns in the order of the statement
 Result = TypeVar("Result")
 Ask = tuple[str, Mapping[str, object]]
-Together = tuple[Ask, ...]  # of which none sees what another does, nor answers with rows
+Together = tuple[Ask, ...]  # of which none sees what another does; answered by the rows of each
 Steps = Generator[Ask | Together, Sequence[Row], Result]  # see ``verbs``
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _encode = json.JSONEncoder(separators=(",", ":")).encode
+_quote = json.encoder.encode_basestring_ascii
 _SNAPSHOT = 16 * 1024  # characters; 500 groups have some 10,000
 TOUCH = timedelta(minutes=1)  # a session's use is noted at most this often
 _TOUCH = TOUCH // _MICROSECOND
@@ -44,7 +45,8 @@ def digest(*parts: str) -> bytes:
     Whoever wrote them: a text of any length, with NUL or half a surrogate pair in it, becomes
     32 octets that every engine can store and compare.
     """
-    return hashlib.sha256(_encode(parts).encode()).digest()
+    # A JSON array of texts; the encoder of all values takes three times as long for it.
+    return hashlib.sha256(f"[{','.join(map(_quote, parts))}]".encode()).digest()
 
 
 def new_id(now: datetime) -> str:

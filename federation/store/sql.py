@@ -171,7 +171,6 @@ WHERE id = :id AND user_id = :user_id AND ended_at IS NULL AND idle_at > :now AN
 RETURNING token_hash
 """
 
-# ``postgres`` has this one take the lock of its name: see ``provider_sessions``.
 ADD_PROVIDER_SESSION = """
 INSERT INTO provider_session (session_id, connection, organization_id, name_hash, index_hash, sealed)
 VALUES (:session_id, :connection, :organization_id, :name_hash, :index_hash, :sealed)
@@ -184,7 +183,9 @@ WHERE session.token_hash = :token_hash
   AND session.ended_at IS NULL AND session.idle_at > :now AND session.expires_at > :now
 """
 
-# Likewise; where there is one writer, there is nothing to lock.
+# ``postgres`` has these take the lock of a name: see ``provider_sessions``. Where there is one
+# writer, there is nothing to lock.
+SHARE_NAME = "SELECT :gate AS gate"
 LOCK_NAME = "SELECT :gate"
 
 # Not IN: that would cost twice as much on SQLite.

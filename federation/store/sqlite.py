@@ -24,7 +24,6 @@ from federation.store.writer import Writer, outage
 _BUSY = 5.0  # seconds to wait for another process's commit
 _BUSY_READING = 0.5  # seconds; a reader waits for recovery only, and the loop waits with it
 _PAGES = "PRAGMA cache_size=-16384"  # at most 16 MiB a connection: the pages of some thousand busy sessions
-_LOG = "PRAGMA wal_autocheckpoint=4000"  # pages, one block of its index: hot ones are copied back less often
 _SAVEPOINTS = "PRAGMA temp_store=MEMORY"  # not in a temporary file: what a savepoint keeps to undo its job
 _PREFIX = "sqlite:///"
 
@@ -72,9 +71,7 @@ def _prepare(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
         except BaseException:
             write.close()
             raise
-    write.execute("PRAGMA synchronous=FULL")  # affordable: see writer
     write.execute("PRAGMA foreign_keys=ON")
-    write.execute(_LOG)
     write.execute(_SAVEPOINTS)
     write.execute(_PAGES)  # keys are hashes, so that a sign-in touches pages from all over its tables
     read = _connect(path, _BUSY_READING)
@@ -112,9 +109,7 @@ def _drive(db: sqlite3.Connection, steps: Steps[Result]) -> Result:
                 statement, values = asked
                 found = db.execute(statement, values).fetchall()
             else:
-                found = []
-                for statement, values in asked:
-                    db.execute(statement, values)
+                found = [db.execute(statement, values).fetchall() for statement, values in asked]
             asked = steps.send(found)
     except StopIteration as end:
         result: Result = end.value
@@ -142,6 +137,9 @@ class SqliteStore(Twin):
     async def _decide(self, verb: Verb[Result]) -> Result:
         return await self._writer.submit(lambda db: _drive(db, verb()))
 
+    async def _note(self, verb: Verb[Result]) -> Result:
+        return await self._writer.submit(lambda db: _drive(db, verb()), light=True)
+
     async def _transact(self, verb: Verb[Result]) -> Result:
         return await self._decide(verb)  # every job is a savepoint of its own
 
@@ -162,7 +160,10 @@ class SqliteStore(Twin):
     def _touch(self, token_hash: bytes, idle_at: datetime, now: datetime) -> None:
         """Have the use noted; the read that saw it does not wait for the disk."""
         self._touched.add(token_hash)
-        noted = self._writer.submit(lambda db: _drive(db, verbs.touch_session(token_hash, idle_at, now)))
+        # Light: with the power, at worst a session is idle a little earlier.
+        noted = self._writer.submit(
+            lambda db: _drive(db, verbs.touch_session(token_hash, idle_at, now)), light=True
+        )
 
         def done(future: asyncio.Future[None]) -> None:
             self._touched.discard(token_hash)

@@ -10,17 +10,28 @@ from typing import Protocol
 
 from federation.errors import ConfigurationError
 from federation.identity import Decision, Session
-from federation.store.values import Metadata, MetadataChange, NewSession, Pending, Record, Released
+from federation.store.values import (
+    Claim,
+    Metadata,
+    MetadataChange,
+    NewSession,
+    Pending,
+    Record,
+    Released,
+    Sealing,
+)
 
 
 class Store(Protocol):
     """What the shell may ask of the database. Every ``now`` is UTC and aware."""
 
     async def remember_pending(self, pending: Pending) -> None:
-        """Keep a started sign-in until it is taken or expires."""
+        """Keep a started sign-in until it is taken or expires; it may be lost with the power."""
 
     async def take_pending(self, connection: str, handle: str, binder_hash: bytes, now: datetime) -> Pending:
         """Mark used and return a pending sign-in: one caller wins, on any node.
+
+        The mark may be lost with the power until a session or a record is kept after it.
 
         Raises:
             SignInExpired: ``signin.unknown`` (or expired), ``signin.connection``,
@@ -33,26 +44,36 @@ class Store(Protocol):
     async def finished(self, handle: str, token_hash: bytes, now: datetime) -> str | None:
         """Return where to go on, if this used handle opened the caller's own live session."""
 
-    async def claim_assertion(self, issuer: str, assertion_id: str, until: datetime, now: datetime) -> None:
-        """Remember an assertion until ``until``; one use on any node.
-
-        Raises:
-            AssertionRefused: ``signin.replayed``.
-        """
-
     async def person_key(self, person: str, ring_key: str, fresh: Callable[[], str], now: datetime) -> str:
         """Return the person's record key that ``ring_key`` wrapped; ``fresh`` makes it if there is none."""
 
     async def person_keys(self, person: str) -> tuple[str, ...]:
         """Return every wrapped record key of this person, newest first."""
 
-    async def open_session(self, decision: Decision, new: NewSession, now: datetime) -> Session:
-        """Write user, account, grants, session and decision record in one transaction.
+    async def open_session(
+        self,
+        decision: Decision,
+        new: NewSession,
+        now: datetime,
+        *,
+        claim: Claim | None = None,
+        sealing: Sealing | None = None,
+    ) -> Session:
+        """Claim the assertion; write user, account, grants, session and record: one transaction.
 
         The user is found by the decision's Subject within the organization, or made; two
-        sign-ins of the same new person at one moment make one user.
+        sign-ins of the same new person at one moment make one user. Who is refused leaves
+        nothing behind, nor a claim: see ``keep_record``.
+
+        Args:
+            decision: What was decided of a verified assertion.
+            new: What to write.
+            now: UTC.
+            claim: The assertion's; None where there is none to be replayed.
+            sealing: Of ``new.record``; None where it is sealed.
 
         Raises:
+            AssertionRefused: ``signin.replayed``: the claim was taken; nothing else is looked at.
             PolicyRefused: ``identity.subject_recycled``: this Subject came with another stable id
                 of this kind before. One that says none, or none of a kind seen before, is let
                 through; of each kind the one seen first stays, however long it is not sent.
@@ -185,8 +206,19 @@ class Store(Protocol):
     async def metadata_changes(self, connection: str | None, limit: int) -> tuple[MetadataChange, ...]:
         """Return the latest changes, newest first, of one connection or (None) of all; 1,000 at most."""
 
-    async def keep_record(self, record: Record) -> None:
-        """Keep why an attempt ended: 10,000 without a person, 100 of each person in an organization."""
+    async def keep_record(
+        self, record: Record, *, claim: Claim | None = None, sealing: Sealing | None = None
+    ) -> None:
+        """Keep why an attempt ended: 10,000 without a person, 100 of each person in an organization.
+
+        Args:
+            record: Of a person where ``sealing`` is given.
+            claim: Of the assertion that was refused: it is not accepted later either.
+            sealing: Of the record; None where it is sealed, or nothing in it is.
+
+        Raises:
+            AssertionRefused: ``signin.replayed``: the claim was taken; nothing is kept.
+        """
 
     async def find_record(self, reference: str) -> Record | None:
         """Return the record under a reference."""

@@ -1,7 +1,7 @@
 """What both engines say alike: each promise of ``store.Store`` handed to its verb.
 
-A twin only tells how steps are driven: to read, to let one statement decide, or in one
-transaction; and what it does besides about a session that is found or ends.
+A twin only tells how steps are driven: to read, to let one statement decide (the disk waited
+for, or not), or in one transaction; and what it does besides about a session that is found or ends.
 """
 
 from abc import ABC, abstractmethod
@@ -12,7 +12,16 @@ from federation.errors import StoreUnavailable
 from federation.identity import Decision, Session
 from federation.store import accounts, migration, provider_metadata, provider_sessions, verbs
 from federation.store.rows import Result, Steps
-from federation.store.values import Metadata, MetadataChange, NewSession, Pending, Record, Released
+from federation.store.values import (
+    Claim,
+    Metadata,
+    MetadataChange,
+    NewSession,
+    Pending,
+    Record,
+    Released,
+    Sealing,
+)
 
 Verb = Callable[[], Steps[Result]]  # made anew for every attempt
 
@@ -29,25 +38,33 @@ class Twin(ABC):
         """Drive steps of which one statement decides."""
 
     @abstractmethod
+    async def _note(self, verb: Verb[Result]) -> Result:
+        """As ``_decide``, not waiting for the disk.
+
+        Nothing is lost with a process; with the power what came last, in order: whatever
+        ``_decide`` or ``_transact`` keeps afterwards has all that was noted before it.
+        """
+
+    @abstractmethod
     async def _transact(self, verb: Verb[Result]) -> Result:
         """Drive all steps in one transaction, or none."""
 
     async def remember_pending(self, pending: Pending) -> None:
-        await self._decide(lambda: verbs.remember_pending(pending))
+        # Lost with the power, the browser starts again.
+        await self._note(lambda: verbs.remember_pending(pending))
 
     async def take_pending(self, connection: str, handle: str, binder_hash: bytes, now: datetime) -> Pending:
-        return await self._decide(lambda: verbs.take_pending(connection, handle, binder_hash, now))
+        # One caller wins among the living. With the power it is lost only where nothing that followed
+        # was kept either: no session, no claim, no record of a refusal, so that nobody was answered
+        # with one. Then the browser may send the same answer again, and it counts for the first time;
+        # an authorization code is spent at its provider besides.
+        return await self._note(lambda: verbs.take_pending(connection, handle, binder_hash, now))
 
     async def is_waiting(self, connection: str, handle: str, now: datetime) -> bool:
         return await self._read(lambda: verbs.is_waiting(connection, handle, now))
 
     async def finished(self, handle: str, token_hash: bytes, now: datetime) -> str | None:
         return await self._read(lambda: verbs.finished(handle, token_hash, now))
-
-    async def claim_assertion(
-        self, issuer: str, assertion_id: str, until: datetime, now: datetime  # noqa: ARG002  see the verb
-    ) -> None:  # fmt: skip
-        await self._decide(lambda: verbs.claim_assertion(issuer, assertion_id, until))
 
     async def person_key(self, person: str, ring_key: str, fresh: Callable[[], str], now: datetime) -> str:
         known = await self._read(lambda: verbs.find_person_key(person, ring_key))
@@ -59,8 +76,18 @@ class Twin(ABC):
     async def person_keys(self, person: str) -> tuple[str, ...]:
         return await self._read(lambda: verbs.person_keys(person))
 
-    async def open_session(self, decision: Decision, new: NewSession, now: datetime) -> Session:
-        session = await self._transact(lambda: verbs.open_session(decision, new, now))
+    async def open_session(
+        self,
+        decision: Decision,
+        new: NewSession,
+        now: datetime,
+        *,
+        claim: Claim | None = None,
+        sealing: Sealing | None = None,
+    ) -> Session:
+        session = await self._transact(
+            lambda: verbs.open_session(decision, new, now, claim=claim, sealing=sealing)
+        )
         self._ended(new.ended_token_hash)
         return session
 
@@ -156,8 +183,10 @@ class Twin(ABC):
     async def metadata_changes(self, connection: str | None, limit: int) -> tuple[MetadataChange, ...]:
         return await self._read(lambda: provider_metadata.changes_of(connection, limit))
 
-    async def keep_record(self, record: Record) -> None:
-        await self._transact(lambda: verbs.keep_record(record))
+    async def keep_record(
+        self, record: Record, *, claim: Claim | None = None, sealing: Sealing | None = None
+    ) -> None:
+        await self._transact(lambda: verbs.keep_record(record, claim=claim, sealing=sealing))
 
     async def find_record(self, reference: str) -> Record | None:
         return await self._read(lambda: verbs.find_record(reference))

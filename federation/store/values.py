@@ -1,6 +1,6 @@
 """What goes into the store and comes out of it. Values only: rows never leave the room."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -49,6 +49,27 @@ class Record:
     def __post_init__(self) -> None:
         if len(self.detail) > RECORD_DETAIL or len(self.sealed.encode()) > RECORD_OCTETS:
             raise ValueError("a record is larger than may be kept")  # its maker cuts it, and says so
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """One use of a verified assertion, on any node."""
+
+    issuer: str
+    id: str
+    until: datetime  # it could not be accepted again
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sealing:
+    """How a record's checks are sealed under its person's key, which the store finds or keeps.
+
+    Called within the transaction, once for each attempt at it: both are short, and touch nothing.
+    """
+
+    ring_key: str  # id of the key of our ring that wraps the person's
+    fresh: Callable[[], str]  # makes a wrapped key, where there is none
+    seal: Callable[[str], str]  # takes a wrapped key, returns what ``Record.sealed`` is
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,20 +1,22 @@
 """What each verb does, written once: which statements, in which order, and what they mean.
 
-A verb is a generator that yields a statement with its parameters and is sent the rows. It
+A verb is a generator that yields a statement with its parameters and is sent the rows; or
+several at once, of which none sees what another does, and is sent the rows of each. It
 touches no database itself: ``sqlite`` drives it in its writer, ``postgres`` over the network,
 so that the two cannot keep different promises. Where a verb is one transaction, its driver
 makes it so.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from federation.errors import AssertionRefused, SignInExpired
 from federation.identity import Decision, Session, User
 from federation.store import accounts, provider_sessions, rows, sql
 from federation.store.rows import Steps, micros, new_id, storable
-from federation.store.values import NewSession, Pending, Record
+from federation.store.values import Claim, NewSession, Pending, Record, Sealing
 
 RING = 10_000  # records without a person: whoever sends rubbish cannot fill the disk
 # Bounds, not exact numbers: what is above them goes at one attempt in sixteen, the oldest first.
@@ -48,7 +50,7 @@ def take_pending(connection: str, handle: str, binder_hash: bytes, now: datetime
         "binder_hash": binder_hash,
         "now": micros(now),
     }
-    for expects, return_to, replaces, created_at, expires_at in (yield sql.TAKE_PENDING, asked):
+    for expects, return_to, replaces, created_at, expires_at, *_ in (yield sql.TAKE_PENDING, asked):
         return Pending(
             handle=handle,
             connection=connection,
@@ -83,11 +85,34 @@ def finished(handle: str, token_hash: bytes, now: datetime) -> Steps[str | None]
     return str(found[0][0]) if found else None
 
 
-def claim_assertion(issuer: str, assertion_id: str, until: datetime) -> Steps[None]:
-    """A unique insert: the row that comes back tells the one winner."""
-    claim = {"claim_hash": rows.digest(issuer, assertion_id), "kept_until": micros(until)}
-    if not (yield sql.CLAIM_ASSERTION, claim):
+def _proof(record: Record, claim: Claim | None, sealing: Sealing | None) -> rows.Together:
+    """What a verified assertion is asked first: its claim, a unique insert, and its person's key."""
+    asked: list[rows.Ask] = []
+    if claim is not None:
+        claim_hash = rows.digest(claim.issuer, claim.id)
+        asked.append((sql.CLAIM_ASSERTION, {"claim_hash": claim_hash, "kept_until": micros(claim.until)}))
+    if sealing is not None:
+        asked.append((sql.FIND_PERSON_KEY, {"person": record.person, "ring_key": sealing.ring_key}))
+    return tuple(asked)
+
+
+def _proven(
+    record: Record, claim: Claim | None, sealing: Sealing | None, told: Iterator[Sequence[rows.Row]]
+) -> Steps[Record]:
+    """Hold the answers to ``_proof``: the row that comes back tells the one winner. Seal the record.
+
+    Raises:
+        AssertionRefused: ``signin.replayed``.
+    """
+    if claim is not None and not next(told):
         raise AssertionRefused("signin.replayed", "this assertion has been accepted before")
+    if sealing is None:
+        return record
+    if found := next(told):
+        ((wrapped,),) = found
+    else:
+        wrapped = yield from keep_person_key(record.person, sealing.ring_key, sealing.fresh(), record.at)
+    return replace(record, sealed=sealing.seal(wrapped))
 
 
 def find_person_key(person: str, ring_key: str) -> Steps[str | None]:
@@ -109,42 +134,58 @@ def person_keys(person: str) -> Steps[tuple[str, ...]]:
     return tuple(str(wrapped) for (wrapped,) in (yield sql.FIND_PERSON_KEYS, {"person": person}))
 
 
-def open_session(decision: Decision, new: NewSession, now: datetime) -> Steps[Session]:
-    """User, account, grants, session, the pending's answer and the record; one transaction.
+def open_session(
+    decision: Decision, new: NewSession, now: datetime, *, claim: Claim | None, sealing: Sealing | None
+) -> Steps[Session]:
+    """Claim, user, account, grants, session, the pending's answer and the record; one transaction.
+
+    In two round trips, mostly. All locks are taken in the first: of the name, before any session
+    is touched (a logout that waits for this one touches them too); of the account, before what
+    it was granted is read.
 
     Raises:
+        AssertionRefused: ``signin.replayed``.
         PolicyRefused: ``identity.subject_recycled``.
         SignInExpired: ``signin.logged_out``.
     """
     who = decision.identity
-    user_id = yield from accounts.enter(decision, now)
+    beside = provider_sessions.beside(who)
+    proof = _proof(new.record, claim, sealing)
+    told = yield (*beside, *proof, accounts.known(decision, now))
+    record = yield from _proven(new.record, claim, sealing, iter(told[len(beside) :]))
+    user_id = yield from accounts.enter(decision, told[-1], now)
     place = {"organization_id": who.organization, "user_id": user_id, "connection": who.connection}
-    yield from _grant(decision, place, now)
     session = _session(user_id, decision, new, now)
-    ring = yield from _place(new.record)
+    ring = yield from _place(record)
     asked = [
+        (sql.FIND_GRANTS, place),
         _added(session, place, new),
-        (sql.FINISH_PENDING, {"handle_hash": rows.digest(new.handle), "session_id": session.id}),
-        (sql.KEEP_RECORD, rows.record_values(new.record, ring)),
+        (sql.KEEP_RECORD, rows.record_values(record, ring)),
     ]
-    # Before any other session is touched: a logout that waits for this one touches them too.
-    if theirs := who.provider_session:
-        yield (*asked, provider_sessions.named(session, theirs, new.provider_sealed))
-        yield from provider_sessions.not_logged_out(session, theirs, decision, now)
-    else:
-        yield tuple(asked)
+    if new.handle:
+        finished = {"handle_hash": rows.digest(new.handle), "session_id": session.id}
+        asked.append((sql.FINISH_PENDING, finished))
     if new.ended_token_hash:
-        yield sql.END_SESSION, {"token_hash": new.ended_token_hash, "now": micros(now)}
-    if _trims(new.record):
-        yield sql.END_OLD_SESSIONS, {**place, "now": micros(now), "kept": SESSIONS_OF_USER}
-    yield from _trim(new.record)
+        asked.append((sql.END_SESSION, {"token_hash": new.ended_token_hash, "now": micros(now)}))
+    if theirs := who.provider_session:
+        asked += provider_sessions.named(session, theirs, new.provider_sealed, now)
+    standing, *_, last = yield tuple(asked)
+    if theirs:
+        provider_sessions.not_logged_out(decision, last)
+    yield from _grant(decision, standing, place, now)
+    if _trims(record):
+        yield (
+            (sql.END_OLD_SESSIONS, {**place, "now": micros(now), "kept": SESSIONS_OF_USER}),
+            *_trim(record),
+        )
     return session
 
 
-def _grant(decision: Decision, place: Mapping[str, object], now: datetime) -> Steps[None]:
+def _grant(
+    decision: Decision, standing: Sequence[rows.Row], place: Mapping[str, object], now: datetime
+) -> Steps[None]:
     """Replace what this connection granted; mostly it grants the same again."""
     grants = tuple(dict.fromkeys(decision.grants))
-    standing = yield sql.FIND_GRANTS, place
     if {(role, source) for role, source in standing} == {(grant.role, grant.source) for grant in grants}:
         return
     yield sql.DROP_GRANTS, place
@@ -231,11 +272,18 @@ def end_session_by_id(user_id: str, session_id: str, now: datetime) -> Steps[byt
     return found[0][0] if found else None
 
 
-def keep_record(record: Record) -> Steps[None]:
-    """Give a record without a person its place in the ring; one with a person has a row of its own."""
-    ring = yield from _place(record)
-    yield sql.KEEP_RECORD, rows.record_values(record, ring)
-    yield from _trim(record)
+def keep_record(record: Record, *, claim: Claim | None, sealing: Sealing | None) -> Steps[None]:
+    """Give a record without a person its place in the ring; one with a person has a row of its own.
+
+    Raises:
+        AssertionRefused: ``signin.replayed``.
+    """
+    if proof := _proof(record, claim, sealing):
+        record = yield from _proven(record, claim, sealing, iter((yield proof)))
+    place = yield from _place(record)
+    yield sql.KEEP_RECORD, rows.record_values(record, place)
+    if _trims(record) and (trim := _trim(record)):
+        yield trim
 
 
 def _place(record: Record) -> Steps[int | None]:
@@ -245,10 +293,11 @@ def _place(record: Record) -> Steps[int | None]:
     return int(place)
 
 
-def _trim(record: Record) -> Steps[None]:
-    if record.person and _trims(record):
-        whose = {"person": record.person, "organization_id": record.organization}
-        yield sql.TRIM_RECORDS, {**whose, "kept": RECORDS_OF_PERSON}
+def _trim(record: Record) -> rows.Together:
+    if not record.person:  # the ring has a place for each
+        return ()
+    whose = {"person": record.person, "organization_id": record.organization}
+    return ((sql.TRIM_RECORDS, {**whose, "kept": RECORDS_OF_PERSON}),)
 
 
 def _trims(record: Record) -> bool:

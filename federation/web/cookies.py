@@ -25,6 +25,7 @@ RESTARTED_LIFE = 60  # seconds
 BINDER_LIFE = 3600  # seconds; outlives a pending sign-in, and every sign-in renews it
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")  # 256 bits, base64url: what we set and nothing else
+_PLAIN = re.compile(r"[A-Za-z0-9_-]*")  # needs no quoting (RFC 6265 §4.1.1), and ends no header
 
 
 def name(cookie: str, *, secure: bool) -> str:
@@ -100,12 +101,9 @@ def _set(
     max_age: int,
     samesite: Literal["lax", "none"] = "lax",
 ) -> None:
-    response.set_cookie(
-        name(cookie, secure=house.secure),
-        value,
-        max_age=max_age,
-        path="/",
-        secure=house.secure,
-        httponly=True,
-        samesite=samesite,
-    )
+    if not _PLAIN.fullmatch(value):
+        raise ValueError(f"the value of {cookie} is none of ours")
+    # Written here: Starlette's way, by http.cookies, takes ten times as long.
+    wire_name, quoted, secure = name(cookie, secure=house.secure), value or '""', house.secure
+    attributes = f"HttpOnly; Max-Age={max_age}; Path=/; SameSite={samesite}{'; Secure' if secure else ''}"
+    response.headers.append("set-cookie", f"{wire_name}={quoted}; {attributes}")

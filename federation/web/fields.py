@@ -6,9 +6,9 @@ One reader for both, stricter than a browser needs: a field sent twice is refuse
 
 import asyncio
 from collections.abc import Mapping
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_to_bytes
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from federation.errors import RequestRefused
 
@@ -54,11 +54,15 @@ async def read_form(request: Request, *, deadline: float = DEADLINE) -> Mapping[
 
 
 async def _read(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
+    body, more = bytearray(), True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
         if len(body) > BODY_LIMIT:
             raise RequestRefused("form.too_large", f"the body is larger than {BODY_LIMIT} octets")
+        more = message.get("more_body", False)
     return bytes(body)
 
 
@@ -70,16 +74,27 @@ def parse(encoded: bytes, *, limit: int) -> Mapping[str, str]:
     """
     if len(encoded) > limit:
         raise RequestRefused("form.too_large", f"more than {limit} octets of fields")
+    parts = encoded.split(b"&", FIELDS)
+    if len(parts) > FIELDS:
+        raise RequestRefused("form.malformed", f"there are more than {FIELDS} fields")
+    pairs = [part.partition(b"=") for part in parts if part]
     try:
-        pairs = parse_qsl(
-            encoded.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=FIELDS
-        )
-    except ValueError:  # UnicodeDecodeError is one
+        fields = {_decode(name): _decode(value) for name, _, value in pairs}
+    except UnicodeDecodeError:
         raise RequestRefused("form.malformed", "the fields are not percent-encoded UTF-8") from None
-    fields = dict(pairs)
     if len(fields) != len(pairs):
         raise RequestRefused("form.repeated", "a field is there more than once")
     return fields
+
+
+def _decode(encoded: bytes) -> str:
+    """Decode a name or a value as ``urllib.parse.parse_qsl`` does, which takes twice as long.
+
+    Raises:
+        UnicodeDecodeError: It is not percent-encoded UTF-8.
+    """
+    encoded.decode("ascii")  # what is not has to be escaped
+    return unquote_to_bytes(encoded.replace(b"+", b" ")).decode()
 
 
 def needed(fields: Mapping[str, str], name: str) -> str:

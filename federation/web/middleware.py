@@ -8,7 +8,6 @@ import logging
 import traceback
 from pathlib import Path
 
-from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -28,6 +27,8 @@ HEADERS = {
 }
 """On every answer that does not say otherwise itself."""
 HSTS = "max-age=31536000"
+_RAW = tuple((name.encode(), value.encode()) for name, value in HEADERS.items())
+_RAW_SECURE = (*_RAW, (b"strict-transport-security", HSTS.encode()))
 
 
 class SecurityHeaders:
@@ -40,15 +41,13 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        wanted = dict(HEADERS)
-        if scope["app"].state.house.secure:
-            wanted["strict-transport-security"] = HSTS
+        wanted = _RAW_SECURE if scope["app"].state.house.secure else _RAW
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in wanted.items():
-                    headers.setdefault(name, value)
+                own = list(message["headers"])
+                said = {name for name, _ in own}  # in lower case (ASGI)
+                message["headers"] = own + [header for header in wanted if header[0] not in said]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -8,10 +8,12 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from federation.errors import TooManyRequests
 
+LONGEST = 64  # characters of an address and its port that are remembered
 KEYS = 50_000  # counters kept per rate; beyond it the longest unused is dropped
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -166,6 +168,11 @@ def _is_within(address: Address, networks: tuple[Network, ...]) -> bool:
 
 def _parse(text: str) -> Address | None:
     """Read an address, also ``192.0.2.1:80`` and ``[2001:db8::1]:80``; v4-mapped is IPv4."""
+    return _read(text) if len(text) <= LONGEST else _read.__wrapped__(text)
+
+
+@lru_cache(maxsize=4096)  # reading costs some ten microseconds; a proxy's address comes every time
+def _read(text: str) -> Address | None:
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:

@@ -32,10 +32,10 @@ log = logging.getLogger("federation.web")
 
 def sign_in_routes() -> list[BaseRoute]:
     """Return what an application gets by embedding; ``GET /verify`` stands before it (verify.py)."""
-    return [
-        Route("/login", login),
+    return [  # tried in turn: the two of every sign-in come first
         Route("/login/{connection}", begin),
         Route("/saml/{connection}/acs", saml_acs, methods=["POST"]),
+        Route("/login", login),
         Route("/saml/{connection}/slo", logout.saml_slo, methods=["GET", "POST"]),
         Route("/saml/{connection}/metadata", saml_metadata),
         Route("/saml/metadata", all_metadata),
@@ -51,7 +51,7 @@ def sign_in_routes() -> list[BaseRoute]:
 
 def routes() -> list[BaseRoute]:
     """Return the URL table of the service on its own."""
-    return [Route("/", home), *sign_in_routes(), Route("/healthz", healthz), Route("/readyz", readyz)]
+    return [*sign_in_routes(), Route("/", home), Route("/healthz", healthz), Route("/readyz", readyz)]
 
 
 def build(
