@@ -146,7 +146,7 @@ def open_keys(config: Settings, *, now: Clock) -> tuple[keys.KeySet, Vault]:
 
 def _house(
     config: Settings,
-    entries: Mapping[str, registry.Saml | registry.Oidc],
+    entries: Mapping[str, registry.Entry],
     published: Publishing,
     connected: Mapping[str, Connector],
     store: Store,
@@ -180,7 +180,7 @@ def _house(
     )
 
 
-def _aliases(entries: Mapping[str, registry.Saml | registry.Oidc]) -> Mapping[str, str]:
+def _aliases(entries: Mapping[str, registry.Entry]) -> Mapping[str, str]:
     """Return every further path of a connection and the one that it stands for."""
     return {
         path: f"/saml/{name}/acs"

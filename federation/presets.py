@@ -45,6 +45,7 @@ class Dialect:
     endpoints: Mapping[str, str] = field(default_factory=dict)  # key → URL; {server}, and {api} for its API
     api_hosts: Mapping[str, str] = field(default_factory=dict)  # a host, or how it ends → where {api} is
     api_headers: Mapping[str, str] = field(default_factory=dict)
+    api_scopes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # key → one of these reaches it
     subject_claim: str = ""
     profile: tuple[str, ...] = ()  # members that are of use; (): all
     token_endpoint_auth_method: str = ""
@@ -186,6 +187,11 @@ PRESETS: Final[Mapping[str, Preset]] = {
                 "": "{server}/api/v3",
             },
             api_headers={"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"},
+            api_scopes={
+                "emails_endpoint": ("user:email", "user"),
+                "organizations_endpoint": ("read:org", "write:org", "admin:org"),
+                "teams_endpoint": ("read:org", "write:org", "admin:org"),
+            },
             subject_claim="id",  # a login may be given up, and taken by somebody else
             profile=("id", "login", "name", "company", "location", "type"),
             token_endpoint_auth_method="client_secret_post",  # noqa: S106  a method's name

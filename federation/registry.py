@@ -15,7 +15,7 @@ from federation.connection import AnyConnection, OAuth2Connection, OidcConnectio
 from federation.errors import ConfigurationError, FederationError
 from federation.identity import ALIASES
 from federation.keys import KeySet
-from federation.oidc import provider
+from federation.oidc import oauth2, oauth2_api, oauth2_person, provider
 from federation.oidc.claims import Path, parse_path
 from federation.oidc.client import ResponseType
 from federation.oidc.client_authentication import AssertionKey, public_jwks, read_assertion_key
@@ -34,6 +34,10 @@ from federation.trust import reading
 _ENDPOINTS = (
     "authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri", "end_session_endpoint",
     "pushed_authorization_request_endpoint",
+)  # fmt: skip
+
+_OAUTH2_URLS = (
+    "issuer", "authorization_endpoint", "token_endpoint", "userinfo_endpoint", *oauth2_api.LISTINGS,
 )  # fmt: skip
 
 
@@ -88,6 +92,20 @@ class Oidc:
     notices: tuple[str, ...] = ()  # what to tell the operator at start: it works, but not as it is written
 
 
+@dataclass(frozen=True, kw_only=True)
+class OAuth2:
+    """A connection by OAuth 2.0 alone, ready for its connector."""
+
+    connection: OAuth2Connection
+    client: oauth2.Client
+    api: oauth2_api.Api
+    terms: oauth2_person.Terms
+    callback_urls: Mapping[str, str]  # path → URL; the first is the one that is asked for
+
+
+Entry = Saml | Oidc | OAuth2
+
+
 def own_keys(held: KeySet) -> Own:
     """Load our keys for the protocol rooms, once.
 
@@ -106,7 +124,7 @@ def own_keys(held: KeySet) -> Own:
     )
 
 
-def compile_connections(settings: Settings, *, own: Own, now: datetime) -> dict[str, Saml | Oidc]:
+def compile_connections(settings: Settings, *, own: Own, now: datetime) -> dict[str, Entry]:
     """Compile every connection, in the order of the settings file.
 
     Args:
@@ -117,7 +135,7 @@ def compile_connections(settings: Settings, *, own: Own, now: datetime) -> dict[
     Raises:
         ConfigurationError: ``registry.invalid``, with every connection that cannot be compiled.
     """
-    entries: dict[str, Saml | Oidc] = {}
+    entries: dict[str, Entry] = {}
     faults: list[str] = []
     for name, connection in settings.connections.items():
         try:
@@ -139,7 +157,7 @@ def compile_connections(settings: Settings, *, own: Own, now: datetime) -> dict[
     return entries
 
 
-def _impostors(entries: Mapping[str, Saml | Oidc]) -> Iterator[tuple[str, ConfigurationError]]:
+def _impostors(entries: Mapping[str, Entry]) -> Iterator[tuple[str, ConfigurationError]]:
     """Tell which identity providers of one organization have one name and no key in common.
 
     People are keyed by the name of their provider: whoever has another's name speaks for its people.
@@ -171,7 +189,7 @@ def compile_one(
     development: bool,
     own: Own | None,
     now: datetime,
-) -> Saml | Oidc:
+) -> Entry:
     """Compile one connection.
 
     Args:
@@ -188,7 +206,7 @@ def compile_one(
         idp = reading.at_hand(connection, development=development, now=now)
         return _saml(connection, base_url, idp, own, development=development)
     if isinstance(connection, OAuth2Connection):
-        raise ConfigurationError("registry.protocol", "OAuth 2.0 connections are not built yet")
+        return _oauth2(connection, base_url)
     return _oidc(connection, base_url, own, development=development)
 
 
@@ -312,6 +330,46 @@ def _oidc(connection: OidcConnection, base_url: str, own: Own | None, *, develop
     )
 
 
+def _oauth2(connection: OAuth2Connection, base_url: str) -> OAuth2:
+    callback_urls = _callback_urls(connection, base_url)
+    dialect = presets.oauth2(connection.preset)
+    known = presets.endpoints(connection.preset, connection.server)
+    known |= {name: url for name in _OAUTH2_URLS if (url := getattr(connection, name))}
+    secret = connection.client_secret
+    return OAuth2(
+        connection=connection,
+        client=oauth2.Client(
+            issuer=known["issuer"],
+            authorization_endpoint=known["authorization_endpoint"],
+            token_endpoint=known["token_endpoint"],
+            client_id=connection.client_id,
+            client_secret=secret.get_secret_value() if secret else "",
+            # The connection's own ``methods`` leave private_key_jwt out.
+            token_endpoint_auth_method=connection.token_endpoint_auth_method,  # type: ignore[arg-type]
+            redirect_uri=next(iter(callback_urls.values())),
+            scopes=connection.scopes,
+            parameters=connection.authorization_params,
+            pkce=connection.pkce,
+            require_iss=connection.require_iss,
+        ),
+        api=oauth2_api.Api(
+            userinfo_endpoint=known["userinfo_endpoint"],
+            listings={name: known[name] for name in oauth2_api.LISTINGS if name in known},
+            headers=dialect.api_headers,
+            scopes=dialect.api_scopes,
+        ),
+        terms=oauth2_person.Terms(
+            subject_claim=connection.subject_claim or "",
+            members=dialect.profile,
+            paths=_paths(connection),
+            address_needed=not connection.anyone,
+            keep_tokens=frozenset(connection.keep_tokens),
+            skew=connection.clock_skew,
+        ),
+        callback_urls=callback_urls,
+    )
+
+
 def _callback_urls(connection: OidcConnection | OAuth2Connection, base_url: str) -> dict[str, str]:
     """A provider where another product was registered knows the old paths only: these go first."""
     paths = (*connection.callback_paths, f"/oidc/{connection.id}/callback")
@@ -374,7 +432,7 @@ def _client(connection: OidcConnection, response_type: ResponseType, redirect_ur
     )
 
 
-def _paths(connection: OidcConnection) -> tuple[Path, ...]:
+def _paths(connection: OidcConnection | OAuth2Connection) -> tuple[Path, ...]:
     """Return every claim that the connection's attributes name, and groups' usual names else."""
     named = {"groups": ALIASES["groups"]} | connection.attributes
     try:

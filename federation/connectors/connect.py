@@ -2,6 +2,7 @@
 
 from federation import registry
 from federation.connectors.contract import Connector
+from federation.connectors.oauth2 import OAuth2Connector
 from federation.connectors.oidc import OidcConnector
 from federation.connectors.saml import SamlConnector
 from federation.fetch import Fetch
@@ -9,7 +10,7 @@ from federation.store.store import Store
 from federation.trust.source import open_source
 
 
-def connect(entry: registry.Saml | registry.Oidc, fetch: Fetch, store: Store) -> Connector:
+def connect(entry: registry.Entry, fetch: Fetch, store: Store) -> Connector:
     """Return the connector of one compiled connection.
 
     Args:
@@ -22,4 +23,6 @@ def connect(entry: registry.Saml | registry.Oidc, fetch: Fetch, store: Store) ->
     """
     if isinstance(entry, registry.Oidc):
         return OidcConnector(entry, fetch)
+    if isinstance(entry, registry.OAuth2):
+        return OAuth2Connector(entry, fetch)
     return SamlConnector(entry, open_source(entry.connection, fetch, store, development=entry.development))

@@ -20,6 +20,7 @@ Listing = Literal["emails_endpoint", "organizations_endpoint", "teams_endpoint"]
 Entries = tuple[Mapping[str, Any], ...]
 Heard = Mapping[Listing, Entries | FederationError]  # of each listing that there is: it, or why not
 
+LISTINGS: Final[tuple[Listing, ...]] = ("emails_endpoint", "organizations_endpoint", "teams_endpoint")
 PAGES: Final = 10
 PAGE: Final = 100  # entries; the most that GitHub gives
 _LINK_LENGTH: Final = 4096
@@ -51,7 +52,7 @@ class Api:
     userinfo_endpoint: str
     listings: Mapping[Listing, str]  # those that there are
     headers: Mapping[str, str]
-    scopes: Mapping[Listing, tuple[str, ...]]  # one of these reaches it; the first is the one to ask for
+    scopes: Mapping[str, tuple[str, ...]]  # one of these reaches it; the first is the one to ask for
 
 
 def headers(api: Api, tokens: Tokens) -> dict[str, str]:

@@ -34,14 +34,14 @@ async def saml_acs(request: Request) -> Response:
 
 async def oidc_callback(request: Request) -> Response:
     """GET or POST /oidc/{connection}/callback: authorization response (RFC 6749 §4.1.2)."""
-    known(request, "oidc")
+    known(request, "oidc", "oauth2")
     # form_post's answer is in the body alone: what its URL says does not count.
     answer = await fields.read_form(request) if request.method == "POST" else fields.read_query(request)
     params = {name: answer[name] for name in _OIDC_PARAMETERS if name in answer}
     return await _finish(request, answer, _callback(request, answer.get("state", ""), params))
 
 
-def known(request: Request, protocol: str) -> AnyConnection:
+def known(request: Request, *protocols: str) -> AnyConnection:
     """Return the connection that the path names.
 
     Raises:
@@ -49,8 +49,8 @@ def known(request: Request, protocol: str) -> AnyConnection:
     """
     house: House = request.app.state.house
     connection = house.connections.get(request.path_params["connection"])
-    if connection is None or connection.protocol != protocol:
-        raise RequestRefused("signin.no_connection", f"no {protocol} connection has this id")
+    if connection is None or connection.protocol not in protocols:
+        raise RequestRefused("signin.no_connection", f"no {protocols[0]} connection has this id")
     return connection
 
 

@@ -1,0 +1,118 @@
+"""OAuth 2.0 without OpenID Connect: each fetch stands between two pure calls.
+
+The code is exchanged for a token, and an API asked whose it is. What else the API knows of the
+person, addresses and groups, is asked for at once, each listing to its end.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from federation import registry
+from federation.connection import AnyConnection
+from federation.connectors.contract import REFUSED, Callback, Challenge, Logout, Renewal
+from federation.errors import AssertionRefused, FederationError, ProviderTimedOut
+from federation.fetch import Answer, Declared, Fetch
+from federation.identity import VerifiedAssertion
+from federation.oidc import oauth2, oauth2_api, oauth2_person
+from federation.oidc.oauth2 import Tokens
+from federation.oidc.oauth2_api import Entries, Heard, Listing
+from federation.oidc.token_endpoint import JSON
+
+PATIENCE: Final = 15.0  # seconds for a whole listing, however many pages
+
+
+class OAuth2Connector:
+    """One provider, such as GitHub."""
+
+    connection: AnyConnection
+    uninvited = REFUSED
+    logout: Logout | None = None  # its session is for its own site, and it has no word for ours
+    renewal: Renewal | None = None
+
+    def __init__(self, entry: registry.OAuth2, fetch: Fetch, *, patience: float = PATIENCE) -> None:
+        self.connection = entry.connection
+        self._entry = entry
+        self._fetch = fetch
+        self._patience = patience
+
+    async def begin(self, *, handle: str, login_hint: str, now: datetime) -> Challenge:  # noqa: ARG002
+        """Send an authorization request (RFC 6749 §4.1.1, RFC 7636); the protocol has no login_hint."""
+        client = self._entry.client
+        expects = {"code_verifier": secrets.token_urlsafe(48), "redirect_uri": client.redirect_uri}
+        url = oauth2.start(client, state=handle, code_verifier=expects["code_verifier"])
+        return Challenge(url=url, expects=expects)
+
+    async def complete(
+        self, callback: Callback, expects: Mapping[str, str], now: datetime
+    ) -> VerifiedAssertion:
+        """Redeem the code, and ask whose token it is (RFC 6749 §4.1.3, RFC 6750)."""
+        client = self._entry.client
+        if self._entry.callback_urls.get(callback.path) != expects["redirect_uri"]:
+            raise AssertionRefused(
+                "oauth2.redirect_uri", "the answer came to another redirect URI than the one asked for"
+            )
+        code = oauth2.read_answer(callback.params, client=client)
+        request = oauth2.token_request(
+            client, code=code, code_verifier=expects["code_verifier"], redirect_uri=expects["redirect_uri"]
+        )
+        answer = await self._fetch.post_form(
+            request.url, request.form, request.headers, declared=Declared.FILE
+        )
+        tokens = oauth2.read_tokens(answer.status, answer.content_type, answer.body, client=client)
+        answer = await self._ask(self._entry.api.userinfo_endpoint, tokens)
+        profile = oauth2_api.read_profile(answer.status, answer.content_type, answer.body)
+        return oauth2_person.accept(
+            profile,
+            await self._listings(tokens),
+            code=code,
+            tokens=tokens,
+            client=client,
+            terms=self._entry.terms,
+            now=now,
+        )
+
+    async def complete_uninvited(self, callback: Callback, now: datetime) -> VerifiedAssertion:  # noqa: ARG002
+        """Refuse: an authorization code without our state and verifier is anybody's."""
+        raise AssertionRefused("oauth2.unsolicited", "the answer belongs to no sign-in that was started here")
+
+    async def refresh(self, now: datetime) -> None:
+        """Return: nothing is published."""
+
+    async def _ask(self, url: str, tokens: Tokens) -> Answer:
+        headers = oauth2_api.headers(self._entry.api, tokens)
+        return await self._fetch.get(url, declared=Declared.FILE, accept=JSON, headers=headers)
+
+    async def _listings(self, tokens: Tokens) -> Heard:
+        """Ask for every listing at once; one that fails is an answer too."""
+        async with asyncio.TaskGroup() as asking:
+            tasks = {name: asking.create_task(self._hear(name, tokens)) for name in self._entry.api.listings}
+        return {name: task.result() for name, task in tasks.items()}
+
+    async def _hear(self, listing: Listing, tokens: Tokens) -> Entries | FederationError:
+        api = self._entry.api
+        if (lack := oauth2_api.unreached(api, listing, tokens)) is not None:
+            return lack
+        try:
+            async with asyncio.timeout(self._patience):
+                return await self._pages(listing, tokens)
+        except TimeoutError:
+            return ProviderTimedOut(
+                "oauth2.api_timeout",
+                f"{oauth2_api.NAMES[listing]} took longer than {self._patience:g} seconds",
+            )
+        except FederationError as failure:
+            return oauth2_api.understood(failure, api, listing, tokens)
+
+    async def _pages(self, listing: Listing, tokens: Tokens) -> Entries:
+        url = oauth2_api.first_page(self._entry.api.listings[listing])
+        found: list[Mapping[str, object]] = []
+        for _ in range(oauth2_api.PAGES):
+            answer = await self._ask(url, tokens)
+            found += oauth2_api.read_entries(answer.status, answer.content_type, answer.body, listing=listing)
+            url = oauth2_api.next_page(answer.link, asked=url)
+            if not url:
+                return tuple(found)
+        raise oauth2_api.endless(listing)
