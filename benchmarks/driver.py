@@ -26,9 +26,13 @@ class Answer:
         return {name.strip(): value for name, _, value in pairs}
 
 
-def request(method: str, host: str, path: str, *, body: bytes = b"", cookie: str = "") -> bytes:
+def request(
+    method: str, host: str, path: str, *, body: bytes = b"", cookie: str = "", accept: str = ""
+) -> bytes:
     """Build a request; a body is a form."""
     lines = [f"{method} {path} HTTP/1.1", f"Host: {host}"]
+    if accept:
+        lines.append(f"Accept: {accept}")
     if cookie:
         lines.append(f"Cookie: {cookie}")
     if body:
