@@ -66,10 +66,7 @@ def tenant(said: Statement, want: Expected) -> str | None:
 def audience(said: Statement, want: Expected) -> str | None:
     """Core §3.1.3.7 (3): our client_id is in aud; azp never stands in for it."""
     found = said.claims.get("aud")
-    named = [found] if isinstance(found, str) else found
-    if not isinstance(named, list) or not all(isinstance(one, str) for one in named):
-        return f"aud is {_shown(found)}"
-    return None if want.client_id in named else f"aud is {_shown(found)}, without {want.client_id!r}"
+    return None if want.client_id in read_audience(found) else f"aud is {_shown(found)}"
 
 
 def authorized_party(said: Statement, want: Expected) -> str | None:
@@ -222,6 +219,16 @@ def left_half(hashed: str, *, alg: str, crv: str) -> str:
         size = alg[-3:] if crv != "Ed25519" else "512"
         digest = hashlib.new(f"sha{size}", octets).digest()
     return base64.urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=").decode()
+
+
+def read_audience(value: Any) -> tuple[str, ...]:
+    """Return whom a token is for; nobody where the value is neither a string nor a list of strings.
+
+    Source: RFC 7519 §4.1.3.
+    """
+    named = [value] if isinstance(value, str) else value
+    whole = isinstance(named, list) and all(isinstance(one, str) for one in named)
+    return tuple(named) if whole else ()
 
 
 def read_time(value: Any) -> datetime | None:

@@ -10,7 +10,7 @@ from typing import Any
 from federation.errors import AssertionRefused, Check, ProviderUnavailable
 from federation.oidc import documents, signature
 from federation.oidc.client import Client
-from federation.oidc.id_token import read_time
+from federation.oidc.id_token import read_audience, read_time
 from federation.oidc.provider import Jwks, ProviderMetadata
 from federation.oidc.signed_claims import SignedClaims
 from federation.oidc.token_endpoint import JSON, OK
@@ -113,8 +113,7 @@ def _addressed(found: Mapping[str, Any], client: Client, claims: SignedClaims) -
     """Core §5.3.2 lets iss and aud be absent; without them the answer may be another client's."""
     if found.get("iss") != claims.claims["iss"]:
         raise _refusal("oidc.userinfo_issuer", "the signed UserInfo answer has another iss, or none", claims)
-    audience = found.get("aud")
-    if client.client_id not in ([audience] if isinstance(audience, str) else audience or []):
+    if client.client_id not in read_audience(found.get("aud")):
         raise _refusal("oidc.userinfo_audience", "the signed UserInfo answer is not for us", claims)
     until = claims.expected.now - claims.expected.skew
     if "exp" in found and ((at := read_time(found["exp"])) is None or at <= until):
