@@ -1,22 +1,24 @@
 """From signed claims and UserInfo to the verified assertion."""
 
-import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from oidc_peer import client
+from hypothesis import given as given_
+from hypothesis import strategies as st
+from oidc_peer import client, demands
 
 from federation.demo.openid_faults import GONE, Knobs
 from federation.demo.openid_tokens import Signer, subject
 from federation.demo.users import USERS
-from federation.errors import AssertionRefused, ProviderUnavailable
-from federation.identity import Subject, VerifiedAssertion
-from federation.oidc import id_token, provider, relying_party, signature
-from federation.oidc.authorization import Tokens
-from federation.oidc.id_token import Expected, SignedClaims
-from federation.oidc.provider import ProviderMetadata
+from federation.errors import AssertionRefused, Check
+from federation.identity import KeptTokens, ProviderSession, Subject, VerifiedAssertion
+from federation.oidc import groups, id_token, provider, relying_party, signature
+from federation.oidc.client import Client
+from federation.oidc.id_token import Expected
+from federation.oidc.signed_claims import SignedClaims
+from federation.oidc.token_endpoint import Tokens
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 AT = int(NOW.timestamp())
@@ -26,13 +28,15 @@ SIGNER = Signer(ISSUER, "ES256")
 JWKS = provider.read_jwks(SIGNER.jwks(), "application/json")
 ADA = subject(USERS["ada"])
 CLIENT = client(id_token_signed_response_alg="ES256")
-WANT = Expected(issuer=ISSUER, client_id="us", nonce="n-0S6", now=NOW, skew=SKEW)
-PROVIDER = ProviderMetadata(
+WANT = Expected(
     issuer=ISSUER,
-    authorization_endpoint=f"{ISSUER}/authorize",
-    token_endpoint=f"{ISSUER}/token",
-    jwks_uri=f"{ISSUER}/jwks",
-    userinfo_endpoint=f"{ISSUER}/userinfo",
+    client_id="us",
+    nonce="n-0S6",
+    code="c",
+    front_channel=False,
+    demands=CLIENT.demands,
+    now=NOW,
+    skew=SKEW,
 )
 
 
@@ -40,21 +44,36 @@ def token(claims: dict[str, Any]) -> str:
     return SIGNER.id_token(USERS["ada"], client_id="us", nonce="n-0S6", now=AT, knobs=Knobs(claims=claims))
 
 
-def signed(access_token: str = "at", **claims: Any) -> SignedClaims:
-    tokens = Tokens(id_token=token(claims), access_token=access_token)
-    return relying_party.verify_id_token(tokens, jwks=JWKS, client=CLIENT, expected=WANT)
+def given(**claims: Any) -> Tokens:
+    return Tokens(
+        id_token=token(claims), access_token="at", refresh_token="rt", expires_in=timedelta(hours=1)
+    )
 
 
-def accept(claims: dict[str, Any], userinfo: dict[str, Any] | None = None) -> VerifiedAssertion:
+def signed(tokens: Tokens, ours: Client = CLIENT) -> SignedClaims:
+    want = replace(WANT, demands=ours.demands)
+    return relying_party.verify_id_token(tokens, jwks=JWKS, client=ours, expected=want)
+
+
+def accept(
+    claims: dict[str, Any],
+    userinfo: dict[str, Any] | None = None,
+    *,
+    asked: groups.Asked | None = None,
+    keeping: relying_party.Keeping = frozenset(),
+    ours: Client = CLIENT,
+) -> VerifiedAssertion:
     told = None if userinfo is None else {"sub": ADA, **userinfo}
-    return relying_party.accept(signed(**claims), told, client=CLIENT, expected=WANT)
+    tokens = given(**claims)
+    return relying_party.accept(
+        signed(tokens, ours), told, tokens=tokens, asked=asked, keeping=keeping, client=ours
+    )
 
 
 def test_the_assertion_says_who_when_and_how() -> None:
-    claims = signed(sid="s-1", auth_time=AT - 30, amr=["pwd", "otp"], acr="urn:gold")
-    assertion = relying_party.accept(claims, None, client=CLIENT, expected=WANT)
+    assertion = accept({"sid": "s-1", "auth_time": AT - 30, "amr": ["pwd", "otp"], "acr": "urn:gold"})
     assert assertion.subject == Subject(issuer=ISSUER, value=ADA)
-    assert assertion.id == claims.id
+    assert len(assertion.id) == 64
     assert assertion.not_on_or_after == NOW + timedelta(seconds=300) + SKEW
     how = assertion.authentication
     assert (how.instant, how.acr, how.amr) == (NOW - timedelta(seconds=30), "urn:gold", ("pwd", "otp"))
@@ -90,7 +109,7 @@ ATTRIBUTES: list[tuple[dict[str, Any], dict[str, tuple[str, ...]]]] = [
     ({"a.b": "literal", "a": {"b": "nested"}}, {"a.b": ("literal",)}),
     ({"https://acme.example/department": "R&D"}, {"https://acme.example/department": ("R&D",)}),
     ({"name": "Zoë & <R&D>"}, {"name": ("Zoë & <R&D>",)}),
-    ({"jti": "1", "c_hash": "x", "session_state": "y"}, {}),
+    ({"jti": "1", "s_hash": "x", "session_state": "y"}, {}),
 ]
 
 
@@ -154,82 +173,77 @@ def test_groups_that_were_named_but_not_sent(claims: dict[str, Any], unobtainabl
     assert accept(claims).unobtainable == unobtainable
 
 
-@pytest.mark.parametrize(
-    ("fetch", "scopes", "claims", "asked"),
-    [
-        ("never", ("openid", "email"), {}, False),
-        ("always", ("openid",), {}, True),
-        ("auto", ("openid",), {}, False),
-        ("auto", ("openid", "email"), {}, True),
-        ("auto", ("openid", "email"), {"email": "a@x"}, False),
-        ("auto", ("openid", "email", "groups"), {"email": "a@x"}, True),
-        ("auto", ("openid", "profile"), {"name": "A"}, False),
-    ],
-)
-def test_userinfo_is_asked_where_the_id_token_is_thin(
-    fetch: str, scopes: tuple[str, ...], claims: dict[str, Any], *, asked: bool
-) -> None:
-    ours = client(fetch_userinfo=fetch, scopes=scopes)
-    assert relying_party.wants_userinfo(ours, PROVIDER, signed(**claims)) is asked
+def test_groups_that_were_asked_for_take_the_place_of_those_that_were_named() -> None:
+    named = {"_claim_names": {"groups": "src1"}, "hasgroups": True}
+    held = Check("oidc.groups_status")
+    for names in (("g1", "g2"), ()):
+        assertion = accept(named, asked=groups.Asked(names=names, check=held))
+        assert (assertion.attributes["groups"], assertion.unobtainable) == (names, frozenset())
+        assert held in assertion.checks
 
 
-@pytest.mark.parametrize(
-    ("where", "access_token"), [(replace(PROVIDER, userinfo_endpoint=""), "at"), (PROVIDER, "")]
-)
-def test_userinfo_that_cannot_be_asked(where: ProviderMetadata, access_token: str) -> None:
-    claims = signed(access_token)
-    assert relying_party.wants_userinfo(CLIENT, where, claims) is False
-    with pytest.raises(ProviderUnavailable, match=r"^oidc\.userinfo_impossible: "):
-        relying_party.wants_userinfo(replace(CLIENT, fetch_userinfo="always"), where, claims)
+def test_groups_that_could_not_be_had_stay_unobtainable_and_the_record_says_why() -> None:
+    why = Check("oidc.groups_status", "the groups' API answered 403, not 200")
+    assertion = accept({"hasgroups": True}, asked=groups.Asked(names=None, check=why))
+    assert assertion.unobtainable == {"groups"}
+    assert "groups" not in assertion.attributes
+    assert why in assertion.checks
 
 
-def test_an_unknown_way_of_fetching_is_not_never() -> None:
-    with pytest.raises(ValueError, match="fetch_userinfo"):
-        relying_party.wants_userinfo(client(fetch_userinfo="Always"), PROVIDER, signed())
+@pytest.mark.parametrize(("sid", "index"), [("s-1", "s-1"), (7, ""), ([], ""), (GONE, "")])
+def test_the_session_at_the_provider_goes_by_issuer_sub_and_sid(sid: object, index: str) -> None:
+    found = accept({"sid": sid}).provider_session
+    assert found == ProviderSession(name=relying_party.provider_name(ISSUER, ADA), index=index, hint="")
 
 
-USERINFO_FAULTS: list[tuple[str, int, str, bytes]] = [
-    ("oidc.userinfo_status", 500, "text/html", b"<evil>"),
-    ("oidc.userinfo_status", 401, "application/json", b'{"error":"invalid_token"}'),
-    ("oidc.userinfo_content_type", 200, "application/jwt", b"a.b.c"),
-    ("oidc.userinfo_content_type", 200, "", b"{}"),
-    ("oidc.userinfo_malformed", 200, "application/json", b"["),
-    ("oidc.userinfo_malformed", 200, "application/json", f'{{"sub":"x","sub":"{ADA}"}}'.encode()),
-    ("oidc.userinfo_sub", 200, "application/json", b"{}"),  # Core §5.3.2: must
-    ("oidc.userinfo_sub", 200, "application/json", b'{"sub":"mallory"}'),
-    ("oidc.userinfo_sub", 200, "application/json", b'{"sub":null}'),
-    ("oidc.userinfo_sub", 200, "application/json", json.dumps({"sub": [ADA]}).encode()),
-    ("oidc.userinfo_sub", 200, "application/json", json.dumps({"sub": f"{ADA} "}).encode()),
-]
+def test_it_goes_by_sub_where_other_claims_are_the_person() -> None:
+    ours = replace(CLIENT, demands=demands(subject_claims=("tid", "oid")))
+    assertion = accept({"tid": "t", "oid": "o"}, {"name": "told"}, ours=ours)
+    assert assertion.subject == Subject(issuer=ISSUER, value='["t","o"]', format='["tid","oid"]')
+    assert assertion.provider_session
+    assert assertion.provider_session.name == relying_party.provider_name(ISSUER, ADA)
 
 
-@pytest.mark.parametrize(("code", "status", "content_type", "body"), USERINFO_FAULTS)
-def test_one_fault_in_userinfo_is_refused(code: str, status: int, content_type: str, body: bytes) -> None:
-    kind = AssertionRefused if code == "oidc.userinfo_sub" else ProviderUnavailable
-    with pytest.raises(kind) as caught:
-        relying_party.read_userinfo(status, content_type, body, claims=signed())
-    assert caught.value.code == code
-    assert "evil" not in caught.value.detail
-    assert bool(caught.value.person) is (code == "oidc.userinfo_sub")
+@given_(st.text(), st.text(), st.text(), st.text())
+def test_no_two_people_share_a_name_at_their_providers(a: str, b: str, c: str, d: str) -> None:
+    one, other = relying_party.provider_name(a, b), relying_party.provider_name(c, d)
+    assert (one == other) is ((a, b) == (c, d))
 
 
-def test_good_userinfo_is_read() -> None:
-    body = json.dumps({"sub": ADA, "groups": ["g"]}).encode()
-    assert relying_party.read_userinfo(200, "application/json", body, claims=signed())["groups"] == ["g"]
+@pytest.mark.parametrize(("size", "fits"), [(10, True), (relying_party.HINT_LENGTH, False)])
+def test_the_id_token_is_a_hint_for_logout_where_it_is_wanted_and_fits(size: int, *, fits: bool) -> None:
+    claims = {"padding": "x" * size, "iat": AT}
+    found = accept(claims, keeping=frozenset({"hint"}))
+    assert found.provider_session
+    assert (found.provider_session.hint.count(".") == 2) is fits
+    assert found.tokens is None
+    assert found.provider_session.hint not in ("", repr(found.provider_session)) or not fits
+
+
+def test_tokens_are_kept_only_where_the_connection_asks_for_them() -> None:
+    assert accept({}).tokens is None
+    found = accept({}, keeping=frozenset({"access", "refresh"})).tokens
+    assert found == KeptTokens(
+        access="at", refresh="rt", access_until=NOW + timedelta(hours=1), scopes=CLIENT.scopes
+    )
 
 
 def test_userinfo_of_somebody_else_is_never_merged() -> None:
+    tokens = given()
     for userinfo in ({"sub": "mallory", "groups": ["admins"]}, {"groups": ["admins"]}):
         with pytest.raises(AssertionRefused, match=r"^oidc\.userinfo_sub: "):
-            relying_party.accept(signed(), userinfo, client=CLIENT, expected=WANT)
+            relying_party.accept(
+                signed(tokens), userinfo, tokens=tokens, asked=None, keeping=frozenset(), client=CLIENT
+            )
 
 
 @pytest.mark.parametrize(
-    "other", [replace(WANT, issuer="https://other.example"), replace(WANT, client_id="them")]
+    ("tokens", "ours"), [(given(sub="mallory"), CLIENT), (given(), replace(CLIENT, client_id="them"))]
 )
-def test_claims_of_another_sign_in_are_not_accepted(other: Expected) -> None:
+def test_tokens_of_another_sign_in_are_not_accepted(tokens: Tokens, ours: Client) -> None:
+    claims = signed(replace(tokens, id_token=token({})))
     with pytest.raises(ValueError, match="one sign-in"):
-        relying_party.accept(signed(), None, client=CLIENT, expected=other)
+        relying_party.accept(claims, None, tokens=tokens, asked=None, keeping=frozenset(), client=ours)
 
 
 def explain(text: str, jwks: provider.Jwks | None) -> dict[str, str | None]:
@@ -242,7 +256,9 @@ def test_explaining_a_file_asks_every_rule() -> None:
     assert set(told) == {"oidc.signature", *signature.HEADER_RULES, *id_token.RULES}
     broken = {code for code, said in told.items() if said and not said.startswith("not asked")}
     assert broken == {"oidc.audience", "oidc.expired"}
-    assert told["oidc.nonce"] == told["oidc.at_hash"] == "not asked: a file has no sign-in"
+    assert {told[f"oidc.{one}"] for one in ("nonce", "at_hash", "c_hash")} == {
+        "not asked: a file has no sign-in"
+    }
 
 
 def test_explaining_without_keys_says_that_the_signature_was_not_asked() -> None:
@@ -252,7 +268,9 @@ def test_explaining_without_keys_says_that_the_signature_was_not_asked() -> None
 def test_explaining_a_token_whose_signature_does_not_hold() -> None:
     told = explain(token({})[:-4] + "AAAA", JWKS)
     assert told["oidc.signature"] == "the ID Token's signature does not hold"
-    assert explain(token({}), provider.read_jwks(Signer(ISSUER, "ES256").jwks(), "application/json"))["oidc.signature"]
+    assert explain(token({}), provider.read_jwks(Signer(ISSUER, "ES256").jwks(), "application/json"))[
+        "oidc.signature"
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "a.b.c", "e30.A.c", "e30.AAAA.c"])
