@@ -154,7 +154,7 @@ FRONT_FAULTS: Mapping[str, Fault] = {
     ),
     "front-missing": _answer("no ID Token", "oidc.answer_no_id_token", id_token=GONE),
     "front-twice": _answer("ID Token twice", "form.repeated", id_token=TWICE),
-    "access-token": _answer("an access token", "oidc.answer_token", access_token="of-somebody"),
+    "access-token": _answer("an access token", "oidc.answer_unasked", access_token="of-somebody"),
 }  # fmt: skip
 HYBRID_FAULTS: Mapping[str, Fault] = {
     "c_hash": Fault(
