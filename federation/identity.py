@@ -107,7 +107,7 @@ class KeptTokens:
 
 
 class _Seal:
-    """Held by verifiers (``saml.service_provider``, ``oidc.relying_party``) alone."""
+    """Held by verifiers (``saml.service_provider``, ``oidc.relying_party``, ``oidc.oauth2_person``) alone."""
 
 
 SEAL = _Seal()

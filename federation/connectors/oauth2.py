@@ -93,7 +93,7 @@ class OAuth2Connector:
 
     async def _hear(self, listing: Listing, tokens: Tokens) -> Entries | FederationError:
         api = self._entry.api
-        if (lack := oauth2_api.unreached(api, listing, tokens)) is not None:
+        if (lack := oauth2_api.unreached(api, listing, tokens.scopes)) is not None:
             return lack
         try:
             async with asyncio.timeout(self._patience):

@@ -98,14 +98,19 @@ def _relations(parameters: str) -> list[str]:
     ]
 
 
-def unreached(api: Api, listing: Listing, tokens: Tokens) -> AssertionRefused | None:
-    """Say that the person's grant does not reach a listing, where the provider told what it covers.
+def unreached(api: Api, listing: Listing, granted: frozenset[str] | None) -> AssertionRefused | None:
+    """Say that a grant does not reach a listing.
+
+    Args:
+        api: The provider's.
+        listing: One of its listings.
+        granted: The scopes; None where the provider does not say what it granted: then ask.
 
     Returns:
-        ``oauth2.scope``, which names the scope to add; None: ask.
+        ``oauth2.scope``, which names the scope to add; None: it may well reach.
     """
     needed = api.scopes.get(listing, ())
-    if tokens.scopes is None or not needed or not tokens.scopes.isdisjoint(needed):
+    if granted is None or not needed or not granted.isdisjoint(needed):
         return None
     return _beyond(listing, needed)
 

@@ -12,8 +12,9 @@ from federation.connection import SamlConnection
 from federation.connectors import openid_documents
 from federation.errors import FederationError, ProviderUnavailable
 from federation.fetch import Answer, Declared, Fetch
+from federation.oidc import oauth2_api
 from federation.operator.finding import Finding, expiry, failed, note, ok, warning
-from federation.registry import Oidc, Saml
+from federation.registry import OAuth2, Oidc, Saml
 from federation.saml.metadata import IdentityProvider
 from federation.settings import Settings
 from federation.store.store import open_store
@@ -22,6 +23,7 @@ from federation.trust.reading import Reader
 
 CLOCK_WARNING: Final = timedelta(seconds=5)
 _OK: Final = 200
+_TOKEN_WANTED: Final = frozenset({400, 401, 403})  # RFC 6750 §3.1; GitHub: 403 where we ask too often
 _ANSWERED: Final = frozenset({"fetch.redirect", "fetch.encoded", "fetch.too_large"})  # somebody is there
 
 
@@ -41,9 +43,12 @@ async def ask(config: Settings, name: str, fetch: Fetch, now: datetime) -> list[
             own=None,
             now=now,
         )
-        asked = (
-            _saml(entry, topic, fetch, now) if isinstance(entry, Saml) else _oidc(entry, topic, fetch, now)
-        )
+        if isinstance(entry, OAuth2):
+            asked = _oauth2(entry, topic, fetch)
+        elif isinstance(entry, Oidc):
+            asked = _oidc(entry, topic, fetch, now)
+        else:
+            asked = _saml(entry, topic, fetch, now)
         return [finding async for finding in asked]
     except FederationError as fault:
         return [failed(topic, f"{fault.detail} ({fault.code})", f"to be mended by {fault.mended_by}")]
@@ -127,6 +132,27 @@ async def _oidc(entry: Oidc, topic: str, fetch: Fetch, now: datetime) -> AsyncIt
         yield note(topic, f"skip_discovery: issuer {told.issuer}, endpoints as the settings say")
     await openid_documents.fetch_jwks(entry, told, fetch)
     yield ok(topic, f"{told.jwks_uri} answers with keys")
+
+
+async def _oauth2(entry: OAuth2, topic: str, fetch: Fetch) -> AsyncIterator[Finding]:
+    yield note(topic, f"register with the provider: callback URL {entry.client.redirect_uri}")
+    granted = frozenset(entry.client.scopes)
+    for listing in entry.api.listings:
+        if (lack := oauth2_api.unreached(entry.api, listing, granted)) is not None:
+            yield warning(
+                topic, lack.detail, "a GitHub App has permissions in place of scopes; else see scopes"
+            )
+    # Nobody's token: an API that is there asks for one.
+    url = entry.api.userinfo_endpoint
+    answer = await fetch.get(
+        url, declared=Declared.FILE, accept="application/json", headers=entry.api.headers
+    )
+    if answer.status in _TOKEN_WANTED:
+        yield ok(topic, f"{url} answers, and asks for a token")
+    else:
+        yield failed(
+            topic, f"{url} answers {answer.status} to whoever has no token", "see server or userinfo_endpoint"
+        )
 
 
 def clock(topic: str, answer: Answer, skew: timedelta, now: datetime) -> Finding:

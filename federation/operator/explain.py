@@ -24,9 +24,9 @@ from federation.errors import (
     SignInExpired,
     TooManyRequests,
 )
-from federation.fetch import Declared, Fetch
+from federation.fetch import Declared, Fetch, open_door
 from federation.oidc import relying_party
-from federation.registry import Oidc, Own, Saml
+from federation.registry import OAuth2, Oidc, Own, Saml
 from federation.saml import bindings, certificates, metadata, service_provider
 from federation.saml.service_provider import Said
 from federation.settings import Settings
@@ -45,6 +45,7 @@ _KINDS: Final[dict[str, type[FederationError]]] = {
     "saml.repeated": RequestRefused,
     "saml.relay_state": RequestRefused,
     "oidc": AssertionRefused,
+    "oauth2": AssertionRefused,
     "policy": PolicyRefused,
     "identity": PolicyRefused,
     "signin": SignInExpired,
@@ -186,11 +187,7 @@ async def by_message(config: Settings, text: str, connection: str | None, *, now
     """
     is_token = bool(_JWT.fullmatch(text))
     entry = _entry(config, "oidc" if is_token else "saml", connection, now)
-    fetch = Fetch(
-        allow=config.outbound.allow,
-        proxy=config.outbound.proxy.get_secret_value() if config.outbound.proxy else None,
-        development=config.development,
-    )
+    fetch = open_door(config)
     try:
         if isinstance(entry, Oidc):
             checks, message = await _token(entry, text, fetch, now), ""
@@ -222,10 +219,12 @@ def _entry(config: Settings, protocol: str, connection: str | None, now: datetim
             "explain.connection",
             f"name its connection with --connection; {protocol}: {', '.join(known) or 'none'}",
         )
-    one = config.connections[name]
-    return registry.compile_one(
-        one, config.base_url, development=config.development, own=_own(config), now=now
+    entry = registry.compile_one(
+        config.connections[name], config.base_url, development=config.development, own=_own(config), now=now
     )
+    if isinstance(entry, OAuth2):
+        raise TypeError("OAuth 2.0 has no message to explain, and is not asked for by name")
+    return entry
 
 
 def _own(config: Settings) -> Own | None:
