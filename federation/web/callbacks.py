@@ -21,7 +21,9 @@ from federation.web.rates import client_address
 
 AGAIN = "again"  # marks the second POST
 ALIAS = "federation.alias"  # in the scope: the path that came, where another stands for it
-_OIDC_PARAMETERS = ("code", "iss", "error", "error_description", "error_uri", "session_state")
+_OIDC_PARAMETERS = (
+    "code", "id_token", "access_token", "iss", "error", "error_description", "error_uri", "session_state",
+)  # fmt: skip
 
 
 async def saml_acs(request: Request) -> Response:
