@@ -43,11 +43,16 @@ def person(**differs: Any) -> Identity:
 ANYONE = {"anyone": True, "domains": []}
 OWN = {"email_trust": "domains"}
 STRICT = {"email_trust": "verified"}
+GUEST = "ada_evil.example#EXT#@acme.example"
 
 FAULTS = [
     # rule broken                 the person                                     the connection
     ("policy.no_email",         {"email": ""},                                 {}),
     ("policy.no_email",         {"email": "", "email_verified": True},         OWN),
+    ("policy.guest",            {"email": GUEST},                              {}),   # no mailbox
+    ("policy.guest",            {"email": GUEST.lower()},                      OWN),
+    ("policy.guest",            {"email": "ada@evil.example", "display_name": GUEST}, {}),
+    ("policy.guest",            {"email": "ada@evil.example", "attributes": {"upn": (GUEST,)}}, {}),
     ("policy.domain",           {"email": "ada@evil.example"},                 {}),
     ("policy.domain",           {"email": "ada@sub.acme.example"},             {}),   # another domain
     ("policy.domain",           {"email": "ada@example"},                      {}),
@@ -69,6 +74,9 @@ ADMITTED = [
     ({"email": "ada@ACME.example"},                     {}),
     ({"email_verified": True},                          STRICT),
     ({"email_verified": False},                         OWN),
+    ({"attributes": {"upn": (GUEST,)}},                 {}),   # their own domain may enter
+    ({"attributes": {"motto": ("evil #EXT#",)}},        {}),
+    ({"email": GUEST},                                  ANYONE),
     ({"email": "ada@evil.example"},                     ANYONE),
     ({"email": ""},                                     ANYONE),
     ({"email": ""},                                     ANYONE | STRICT),

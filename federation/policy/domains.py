@@ -11,12 +11,28 @@ from federation.connection import AnyConnection
 from federation.errors import Check, PolicyRefused
 from federation.identity import Identity, parse_email
 
+_GUEST = "#EXT#"  # in the user name that Microsoft Entra ID makes for a guest
+_USER_NAMES = ("preferred_username", "upn", "unique_name")
+
 
 def known_address(who: Identity, connection: AnyConnection) -> str | None:
     """A connection bound to domains needs an address to hold against them."""
     if connection.anyone or who.email:
         return None
     return "the identity provider sent no e-mail address"
+
+
+def at_home(who: Identity, connection: AnyConnection) -> str | None:
+    """A guest of a directory has a made-up name there (``ada_partner.example#EXT#@…``), and no mailbox by it.
+
+    Whoever comes with an address of their own is asked for its domain like everybody.
+    """
+    names = [name for claim in _USER_NAMES for name in who.attributes.get(claim, ())]
+    if connection.anyone or not any(_GUEST in name.upper() for name in (who.email, who.display_name, *names)):
+        return None
+    if _GUEST not in who.email.upper() and domain_of(who.email) in connection.domains:
+        return None
+    return "a guest of the identity provider's directory"
 
 
 def own_domain(who: Identity, connection: AnyConnection) -> str | None:
@@ -46,12 +62,14 @@ def trusted_address(who: Identity, connection: AnyConnection) -> str | None:
 
 RULES: Mapping[str, Callable[[Identity, AnyConnection], str | None]] = {
     "policy.no_email": known_address,
+    "policy.guest": at_home,
     "policy.domain": own_domain,
     "policy.email_unverified": trusted_address,
 }
 
 _DETAILS = {
     "policy.no_email": "the identity provider sent no e-mail address, and this connection asks for one",
+    "policy.guest": "a guest of the identity provider's directory, whose own domain may not enter",
     "policy.domain": "the e-mail address is outside the connection's domains",
     "policy.email_unverified": "the e-mail address is not verified",
 }
