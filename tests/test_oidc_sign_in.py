@@ -5,89 +5,27 @@ Every row of the provider's FAULTS is tried, and refused by the code that it nam
 
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from dataclasses import replace
+from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
-import httpx2
 import pytest
-from loopback import serving
+from oidc_world import HANDLE, NOW, World, callback, open_world
 
-from federation import registry
-from federation.connection import OidcConnection
-from federation.connectors.contract import Callback, Challenge, Connector
-from federation.connectors.oidc import OidcConnector
 from federation.demo.openid_faults import FAULTS, PUBLISHED_FAULTS, RIGHT, Fault, Knobs
-from federation.demo.openid_provider import DemoClient, OpenidProvider
+from federation.demo.openid_provider import OpenidProvider
 from federation.demo.openid_tokens import subject
 from federation.demo.users import USERS
 from federation.errors import AssertionRefused, FederationError, ProviderUnavailable
 from federation.fetch import Fetch
-from federation.identity import Subject, VerifiedAssertion
+from federation.identity import Subject
 from federation.web import fields
-
-NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-BASE = "http://localhost:8000"
-HANDLE = "the-handle"
-SECRET = "p+ä :~%/=&"
-CONNECTION: dict[str, Any] = {
-    "id": "acme",
-    "protocol": "oidc",
-    "organization": "acme",
-    "domains": ["acme.example"],
-    "client_id": "federation",
-    "client_secret": SECRET,
-    "scopes": ["openid", "profile", "email", "groups"],
-}
-
-
-@dataclass
-class World:
-    """The provider on loopback, and a browser's worth of HTTP."""
-
-    provider: OpenidProvider
-    browser: httpx2.AsyncClient
-    fetch: Fetch
-
-    def connector(self, *, development: bool = True, **fault: Any) -> Connector:
-        connection = OidcConnection(**{**CONNECTION, "issuer": self.provider.issuer, **fault})
-        entry = registry.compile_one(connection, BASE, development=development, own=None, now=NOW)
-        assert isinstance(entry, registry.Oidc)
-        return OidcConnector(entry, self.fetch)
-
-    async def answer(self, challenge: Challenge, user: str = "ada", fault: str = "") -> bytes:
-        """Log in where the challenge leads; return the query of the redirect back."""
-        page = await self.browser.get(challenge.url)
-        ticket = re.search(r'name="ticket" value="([^"]+)"', page.text)
-        assert ticket, page.text
-        form = {"ticket": ticket[1], "login": user, "password": user, "break": fault}
-        back = await self.browser.post(f"{self.provider.issuer}/login", data=form)
-        assert back.status_code == 303
-        assert back.headers["location"].startswith(f"{BASE}/oidc/acme/callback?")
-        return urlsplit(back.headers["location"]).query.encode()
-
-    async def sign_in(
-        self, connector: Connector, *, user: str = "ada", fault: str = "", now: datetime = NOW
-    ) -> VerifiedAssertion:
-        challenge = await connector.begin(handle=HANDLE, login_hint="", now=now)
-        params = dict(fields.parse(await self.answer(challenge, user, fault), limit=16_384))
-        if params.pop("state", "") != HANDLE:
-            raise AssertionRefused("signin.unknown", "signin.py finds no such handle")
-        callback = Callback(connection="acme", handle=HANDLE, binder="", params=params, path="")
-        return await connector.complete(callback, challenge.expects, now)
 
 
 @pytest.fixture(scope="module")
 async def world() -> AsyncIterator[World]:
-    client = DemoClient(secret=SECRET, redirect_uris=(f"{BASE}/oidc/acme/callback",))
-    async with serving() as site:
-        provider = OpenidProvider(site.url, {"federation": client}, clock=lambda: NOW)
-        site.app = provider.app()
-        fetch = Fetch(allow=(), proxy=None, development=True, deadline=20)
-        async with httpx2.AsyncClient(trust_env=False, timeout=20) as browser:
-            yield World(provider, browser, fetch)
-        await fetch.close()
+    async with open_world() as opened:
+        yield opened
 
 
 @pytest.fixture(autouse=True)
@@ -203,11 +141,10 @@ async def test_a_code_is_good_once_and_only_with_its_verifier(world: World) -> N
     connector = world.connector()
     challenge = await connector.begin(handle=HANDLE, login_hint="", now=NOW)
     params = dict(fields.parse(await world.answer(challenge), limit=16_384))
-    callback = Callback(connection="acme", handle=HANDLE, binder="", params=params, path="")
     wrong = {**challenge.expects, "code_verifier": "x" * 43}
     for expects in (wrong, challenge.expects):  # the provider ends a code with its first use
         with pytest.raises(AssertionRefused, match=r"^oidc\.code_refused: "):
-            await connector.complete(callback, expects, NOW)
+            await connector.complete(callback(params), expects, NOW)
 
 
 async def test_a_wrong_secret_is_the_operators_to_mend(world: World) -> None:
@@ -226,9 +163,8 @@ async def test_cancelling_at_the_provider(world: World) -> None:
         f"{world.provider.issuer}/login", data={"ticket": ticket[1], "cancel": "1"}
     )
     params = {name: one for name, [one] in parse_qs(urlsplit(back.headers["location"]).query).items()}
-    callback = Callback(connection="acme", handle=HANDLE, binder="", params=params, path="")
     with pytest.raises(AssertionRefused, match=r"^oidc\.error_answer: .*access_denied"):
-        await connector.complete(callback, challenge.expects, NOW)
+        await connector.complete(callback(params), challenge.expects, NOW)
 
 
 async def test_the_provider_knows_the_browser_again(world: World) -> None:
