@@ -166,6 +166,29 @@ class ProviderLogout(Row, table=True):
     kept_until: int = Field(sa_type=BigInteger, index=True)
 
 
+class KeptToken(Row, table=True):
+    """The tokens that a provider gave with a session, sealed; goes with its row.
+
+    ``taken_by`` is whoever renews them now, "" for nobody; before ``taken_until`` nobody else may.
+    """
+
+    __tablename__ = "kept_token"
+    __table_args__ = (
+        Index(None, "connection", "renew_at"),
+        ForeignKeyConstraint(["session_id"], ["session.id"], ondelete="CASCADE"),
+    )
+
+    session_id: str = Field(primary_key=True, sa_type=Text)
+    organization_id: str = Field(sa_type=Text)
+    connection: str = Field(sa_type=Text)
+    person: str = Field(sa_type=Text)  # Subject.person
+    sealed: str = Field(sa_type=Text)
+    renew_at: int | None = Field(default=None, sa_type=BigInteger)  # None: there is nothing to renew
+    version: int = Field(sa_type=BigInteger)  # how often they were renewed
+    taken_by: str = Field(sa_type=Text)
+    taken_until: int = Field(sa_type=BigInteger)
+
+
 class ProviderMetadata(Row, table=True):
     """A connection's trust material by URL, one row for all nodes; without a document, not fetched yet."""
 
