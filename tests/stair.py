@@ -200,7 +200,11 @@ def write_settings(directory: Path, more: str = "") -> Path:
 
 @asynccontextmanager
 async def standing(
-    directory: Path, more: str = "", *, acme_saml: Mapping[str, Any] | None = None
+    directory: Path,
+    more: str = "",
+    *,
+    acme_saml: Mapping[str, Any] | None = None,
+    further: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> AsyncIterator[Stair]:
     """Open everything in an empty directory.
 
@@ -208,10 +212,12 @@ async def standing(
         directory: Empty.
         more: Added to the settings file.
         acme_saml: Keys of that connection.
+        further: Connections besides, by their ids.
     """
     idps, provider, clock = _providers()
     file = write_settings(directory, more)
-    overrides = {"connections": {"acme-saml": dict(acme_saml)}} if acme_saml else None
+    beside = {"acme-saml": acme_saml} if acme_saml else {}
+    overrides = {"connections": {name: dict(keys) for name, keys in (beside | dict(further or {})).items()}}
     async with app.open_house(settings.load(file, overrides=overrides), now=clock) as house:
         inner = build(routes(), None)
         inner.state.house = house
