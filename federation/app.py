@@ -23,7 +23,7 @@ from federation.clock import Clock
 from federation.connectors.connect import connect
 from federation.connectors.contract import Connector
 from federation.errors import ConfigurationError, FederationError
-from federation.fetch import Fetch
+from federation.fetch import open_door
 from federation.publishing import Publishing
 from federation.saml import xml
 from federation.settings import Settings
@@ -98,11 +98,7 @@ async def open_house(config: Settings, *, now: Clock = clock.now) -> AsyncIterat
     entries = registry.compile_connections(config, own=own, now=now())
     saml = {name: entry for name, entry in entries.items() if isinstance(entry, registry.Saml)}
     published = Publishing(saml, own=own, about=config.saml)
-    fetch = Fetch(
-        allow=config.outbound.allow,
-        proxy=config.outbound.proxy.get_secret_value() if config.outbound.proxy else None,
-        development=config.development,
-    )
+    fetch = open_door(config)
     async with contextlib.AsyncExitStack() as open_things:
         open_things.push_async_callback(fetch.close)
         store = await open_store(config.database_url.get_secret_value())

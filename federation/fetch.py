@@ -1,24 +1,27 @@
 """The one outbound HTTP door: https, no redirects, bounded in time and size, checked addresses.
 
-Who declared a host decides where it may lie: a host in the settings file may be private, one
-from the store never, unless ``outbound.allow`` names it; link-local and metadata addresses
-never. The address that was checked is the address connected to (OWASP SSRF; RFC 9700 has no
-word on it). One session per worker and kind of host, made on first use inside the loop.
+Which addresses may be connected to stands in ``addresses.py``; the address that was checked is
+the address connected to. Through a proxy, the proxy resolves names. One session per worker and
+kind of host, made on first use inside the loop; one SSLContext, made at start.
 """
 
 import asyncio
-import ipaddress
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+import ssl
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from federation.addresses import Allowed, Bypass, Declared, is_loopback, parse_address
 from federation.errors import ConfigurationError, ProviderTimedOut, ProviderUnavailable
+from federation.settings import Settings
+
+__all__ = ["Answer", "CheckedResolver", "Declared", "Fetch", "conditional", "open_door"]
 
 DEADLINE = 10.0  # seconds, from the look-up of the name to the last octet
 BODY_LIMIT = 1024 * 1024  # octets
@@ -28,31 +31,6 @@ _HTTPS_PORT = 443
 _NOT_MODIFIED = 304
 _CONDITIONS = frozenset({"If-None-Match", "If-Modified-Since"})
 _HEADER = 512  # characters of one that is kept
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-# Where a machine keeps what is nobody else's business; no setting opens these.
-NEVER: tuple[Network, ...] = tuple(
-    ipaddress.ip_network(one)
-    for one in (
-        "0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4",
-        "100.100.100.200/32", "168.63.129.16/32", "192.0.0.192/32",  # metadata: Alibaba, Azure, Oracle
-        "::/128", "fe80::/10", "fec0::/10", "ff00::/8",
-        "fd00:ec2::/32", "fd20:ce::/32",  # metadata: AWS, Google
-        "64:ff9b:1::/48", "2001::/32",  # local NAT64 and Teredo hide the address that they lead to
-    )
-)  # fmt: skip
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-_COMPATIBLE = ipaddress.IPv6Network("::/96")
-_TRANSLATED = ipaddress.IPv6Network("::ffff:0:0:0/96")
-
-
-class Declared(Enum):
-    """Who wrote the host down. What a provider's documents name inherits its declarer."""
-
-    FILE = "settings file"
-    STORE = "store"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,77 +53,6 @@ def conditional(*, etag: str, last_modified: str) -> dict[str, str]:
     """
     told = {"If-None-Match": etag, "If-Modified-Since": last_modified}
     return {name: value for name, value in told.items() if value}
-
-
-def unmap(address: Address) -> Address:
-    """Return the IPv4 address that an IPv6 one stands for, if it does.
-
-    Source: RFC 4291 §2.5.5, RFC 6052 §2.1 (NAT64), RFC 3056 (6to4), RFC 2765 §2.1.
-    """
-    if isinstance(address, ipaddress.IPv4Address):
-        return address
-    if address.sixtofour is not None:
-        return address.sixtofour
-    inside = any(address in net for net in (_NAT64, _COMPATIBLE, _TRANSLATED)) and int(address) > 1
-    return address.ipv4_mapped or (ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if inside else address)
-
-
-class Allowed:
-    """Which addresses may be connected to; ``outbound.allow`` holds networks and host names."""
-
-    def __init__(self, allow: Iterable[str]) -> None:
-        """Read the list.
-
-        Raises:
-            ConfigurationError: ``fetch.allow``.
-        """
-        networks: list[Network] = []
-        hosts: set[str] = set()
-        for entry in allow:
-            try:
-                networks.append(ipaddress.ip_network(entry, strict=False))
-            except ValueError:
-                if "/" in entry or "*" in entry or ":" in entry or not entry.strip("."):
-                    raise ConfigurationError(
-                        "fetch.allow", f"outbound.allow: {entry!r} is no network, address or host name"
-                    ) from None
-                hosts.add(_plain(entry))
-        self.networks, self.hosts = tuple(networks), frozenset(hosts)
-
-    def names(self, host: str) -> bool:
-        """Tell whether the list names this host itself, or the address that it is."""
-        address = parse_address(host)
-        return _plain(host) in self.hosts or (address is not None and self._holds(address))
-
-    def _holds(self, address: Address) -> bool:
-        real = unmap(address)
-        return any(real in network for network in self.networks)
-
-    def refusal(self, host: str, address: Address, declared: Declared) -> ProviderUnavailable | None:
-        """Say why this address of this host may not be connected to, or None."""
-        real = unmap(address)
-        if any(real in network for network in NEVER):
-            return ProviderUnavailable(
-                "fetch.address_forbidden", "the host is at a link-local, metadata or multicast address"
-            )
-        may_be_private = declared is Declared.FILE or _plain(host) in self.hosts or self._holds(real)
-        if not real.is_global and not may_be_private:
-            return ProviderUnavailable(
-                "fetch.address_private", "the host is at a private address, and only the file may name those"
-            )
-        return None
-
-
-def parse_address(host: str) -> Address | None:
-    """Return a host that is an IP literal as an address, else None."""
-    try:
-        return ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return None
-
-
-def _plain(host: str) -> str:
-    return host.rstrip(".").lower()
 
 
 class CheckedResolver(AbstractResolver):
@@ -181,21 +88,28 @@ class Fetch:
         allow: Sequence[str],
         proxy: str | None,
         development: bool,
+        no_proxy: Sequence[str] = (),
+        ca_bundle: Path | None = None,
         deadline: float = DEADLINE,
     ) -> None:
         """Prepare; nothing is opened before the first request.
 
         Args:
             allow: Networks, addresses and host names that the store's hosts may be at.
-            proxy: URL of the one proxy, or None. Its environment variables are not read.
+            proxy: URL of the one proxy, or None. Its environment variables are not read here.
             development: http too, to loopback.
+            no_proxy: Hosts that are asked directly though there is a proxy, see ``Bypass``.
+            ca_bundle: PEM file of authorities that are trusted beside the system's.
             deadline: Seconds for one whole exchange.
 
         Raises:
-            ConfigurationError: ``fetch.allow``.
+            ConfigurationError: ``fetch.allow``, ``fetch.ca_bundle``.
         """
         self._allowed = Allowed(allow)
         self._proxy = proxy
+        self._bypass = Bypass(no_proxy)
+        # None: aiohttp's own, made when it was imported; both verify the chain and the name.
+        self._tls = None if ca_bundle is None else _trusting(ca_bundle)
         self._development = development
         self._deadline = deadline
         self._sessions: dict[Declared, aiohttp.ClientSession] = {}
@@ -207,8 +121,9 @@ class Fetch:
 
         Raises:
             ProviderUnavailable: ``fetch.url``, ``fetch.address_forbidden``,
-                ``fetch.address_private``, ``fetch.name_unknown``, ``fetch.tls``,
-                ``fetch.connection``, ``fetch.redirect``, ``fetch.encoded``, ``fetch.too_large``.
+                ``fetch.address_private``, ``fetch.name_unknown``, ``fetch.tls``, ``fetch.proxy``,
+                ``fetch.proxy_host``, ``fetch.connection``, ``fetch.redirect``, ``fetch.encoded``,
+                ``fetch.too_large``.
             ProviderTimedOut: ``fetch.timeout``.
         """
         return await self._ask("GET", url, {"Accept": accept, **(headers or {})}, None, declared)
@@ -243,7 +158,11 @@ class Fetch:
             ) from None
         except (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch):
             raise ProviderUnavailable("fetch.tls", "no trusted TLS connection could be made") from None
+        except (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError):
+            raise ProviderUnavailable("fetch.proxy", "the proxy did not let us through") from None
         except aiohttp.ClientConnectorDNSError:
+            if self._is_proxied(target):
+                raise ProviderUnavailable("fetch.proxy", "the proxy's name leads to no address") from None
             raise ProviderUnavailable("fetch.name_unknown", "the host's name leads to no address") from None
         except (aiohttp.ClientError, OSError, ValueError):
             raise ProviderUnavailable(
@@ -258,8 +177,10 @@ class Fetch:
         form: Mapping[str, str] | None,
         declared: Declared,
     ) -> Answer:
-        session = self._session(declared)
-        extra: dict[str, Any] = {"proxy": self._proxy} if self._proxy else {}
+        proxied = self._is_proxied(target)
+        # The proxy is the file's, and resolves names itself; who may be asked was decided before.
+        session = self._session(Declared.FILE if proxied else declared)
+        extra: dict[str, Any] = {"proxy": self._proxy} if proxied else {}
         async with session.request(
             method, target, headers=headers, data=form, allow_redirects=False, **extra
         ) as response:
@@ -293,29 +214,31 @@ class Fetch:
         if not host or target.user is not None or target.password is not None:
             raise ProviderUnavailable("fetch.url", "the URL has no host, or a user in it")
         address = parse_address(host)
-        loopback = address.is_loopback if address is not None else _plain(host) == "localhost"
-        if target.scheme != "https" and not (target.scheme == "http" and self._development and loopback):
+        plain = target.scheme == "http" and self._development and is_loopback(host)
+        if target.scheme != "https" and not plain:
             raise ProviderUnavailable("fetch.url", "the URL is not https (http: in development, on loopback)")
         if address is not None and (refusal := self._allowed.refusal(host, address, declared)) is not None:
             raise refusal
-        if self._proxy and declared is not Declared.FILE and not self._allowed.names(host):
+        if self._is_proxied(target) and declared is not Declared.FILE and not self._allowed.names(host):
             raise ProviderUnavailable(
                 "fetch.proxy_host", "through a proxy, only hosts of the file or of outbound.allow are asked"
             )
         return target
 
+    def _is_proxied(self, target: URL) -> bool:
+        return self._proxy is not None and not self._bypass.holds(target.host or "", target.port or 0)
+
     def _session(self, declared: Declared) -> aiohttp.ClientSession:
         """One session, and so one pool, per declarer: a file's private connection is never lent."""
-        # The proxy is the file's, and resolves names itself; who may be asked was decided before.
-        kind = Declared.FILE if self._proxy else declared
-        if kind not in self._sessions:
+        if declared not in self._sessions:
             connector = aiohttp.TCPConnector(
-                resolver=CheckedResolver(self._allowed, kind),
+                resolver=CheckedResolver(self._allowed, declared),
+                ssl=self._tls or True,
                 use_dns_cache=False,  # each new connection is checked anew
                 limit=CONNECTIONS,
                 limit_per_host=CONNECTIONS_TO_ONE,
             )
-            self._sessions[kind] = aiohttp.ClientSession(
+            self._sessions[declared] = aiohttp.ClientSession(
                 connector=connector,
                 timeout=aiohttp.ClientTimeout(total=None),  # the deadline is ours, over everything
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -323,7 +246,34 @@ class Fetch:
                 auto_decompress=False,
                 headers={"Accept-Encoding": "identity", "User-Agent": "federation"},
             )
-        return self._sessions[kind]
+        return self._sessions[declared]
+
+
+def open_door(config: Settings) -> Fetch:
+    """Return the door as the settings have it; nothing is opened before the first request.
+
+    Raises:
+        ConfigurationError: ``fetch.allow``, ``fetch.ca_bundle``.
+    """
+    outbound = config.outbound
+    return Fetch(
+        allow=outbound.allow,
+        proxy=outbound.proxy.get_secret_value() if outbound.proxy else None,
+        no_proxy=outbound.no_proxy or (),
+        ca_bundle=outbound.ca_bundle,
+        development=config.development,
+    )
+
+
+def _trusting(ca_bundle: Path) -> ssl.SSLContext:
+    """Return a context that trusts the system's authorities, and those of a file beside them."""
+    context = ssl.create_default_context()
+    try:
+        context.load_verify_locations(cafile=ca_bundle)
+    except OSError as error:  # an SSLError too
+        why = "no certificates in PEM" if isinstance(error, ssl.SSLError) else error.strerror
+        raise ConfigurationError("fetch.ca_bundle", f"outbound.ca_bundle: {ca_bundle} ({why})") from None
+    return context
 
 
 def _plain_header(response: aiohttp.ClientResponse, name: str) -> str:

@@ -33,6 +33,7 @@ from federation.connection import (
 )
 from federation.errors import ConfigurationError
 from federation.faults import Fault
+from federation.outbound import Outbound
 from federation.rules import Model
 from federation.scalars import (
     DatabaseUrl,
@@ -42,7 +43,6 @@ from federation.scalars import (
     Origin,
     Place,
     Rate,
-    Secret,
     place_of,
 )
 from federation.sources import SECRETS_DIRECTORY, Written, read_yaml, secret_files
@@ -78,13 +78,6 @@ class KeyFile(Model):
     file: FilePath
 
 
-class Outbound(Model):
-    """Where we may connect to."""
-
-    allow: tuple[str, ...] = ()  # networks and hosts that may be private though the store named them
-    proxy: Secret | None = None  # it may hold a password
-
-
 class Settings(Model):
     """What one running process must know; see ``load``."""
 
@@ -97,7 +90,7 @@ class Settings(Model):
     encryption_keys: tuple[KeyFile, ...] = Field(default=(), validate_default=True)
     sp_key: FilePath = Field(default=Path("certs/sp.key"), validate_default=True)
     sp_certificate: FilePath = Field(default=Path("certs/sp.crt"), validate_default=True)
-    outbound: Outbound = Outbound()
+    outbound: Outbound = Field(default_factory=dict, validate_default=True)
     saml: about.About = about.About()
     organizations: dict[str, Organization] = Field(default_factory=dict)
     connections: dict[str, AnyConnection] = Field(default_factory=dict)

@@ -16,17 +16,16 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from federation.addresses import Allowed, unmap
 from federation.errors import ConfigurationError, FederationError, ProviderTimedOut, ProviderUnavailable
 from federation.fetch import (
     BODY_LIMIT,
     CONNECTIONS,
     CONNECTIONS_TO_ONE,
-    Allowed,
     Answer,
     Declared,
     Fetch,
     conditional,
-    unmap,
 )
 
 FILE, STORE = Declared.FILE, Declared.STORE
@@ -435,34 +434,6 @@ async def test_a_certificate_that_nobody_vouches_for(tmp_path: Path) -> None:
     async with serving(ok(b"{}"), self_signed(tmp_path)) as peer, fetching() as fetch:
         assert await code_of(fetch, f"https://localhost:{peer.port}/") == "fetch.tls"
     assert peer.asked == []
-
-
-async def test_through_a_proxy_only_hosts_that_the_file_names() -> None:
-    async with serving(ok(b"{}")) as peer:
-        proxy = f"http://127.0.0.1:{peer.port}"
-        async with fetching("localhost", "10.0.0.0/8", proxy=proxy) as fetch:
-            for declared in (FILE, STORE):
-                await fetch.get("http://localhost:9/x", declared=declared, accept="*/*")
-            assert await code_of(fetch, "http://127.0.0.1:9/", STORE) == "fetch.address_private"
-            assert await code_of(fetch, "https://op.example/", STORE) == "fetch.proxy_host"
-            assert await code_of(fetch, "https://169.254.169.254/") == "fetch.address_forbidden"
-    assert [asked.partition(b"\r\n")[0] for asked in peer.asked] == [b"GET http://localhost:9/x HTTP/1.1"] * 2
-
-
-async def test_a_proxy_may_be_private_whoever_is_asked_through_it() -> None:
-    async with serving(ok(b"{}")) as peer:
-        proxy = f"http://localhost:{peer.port}"
-        async with fetching("127.0.0.2/32", proxy=proxy) as fetch:
-            await fetch.get("http://127.0.0.2:9/x", declared=STORE, accept="*/*")
-            assert await code_of(fetch, "https://1.1.1.1/", STORE) == "fetch.proxy_host"
-    assert len(peer.asked) == 1
-
-
-async def test_a_proxy_does_the_look_up() -> None:
-    refusing = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"
-    async with serving(refusing) as peer, fetching(proxy=f"http://127.0.0.1:{peer.port}") as fetch:
-        assert await code_of(fetch, "https://nowhere.invalid/") == "fetch.connection"
-    assert peer.asked[0].startswith(b"CONNECT nowhere.invalid:443 HTTP/1.1\r\n")
 
 
 async def test_a_header_cannot_be_smuggled() -> None:

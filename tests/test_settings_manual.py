@@ -17,6 +17,7 @@ from federation.connection import (
     RelyingConnection,
     SamlConnection,
 )
+from federation.outbound import Outbound
 from federation.rules import Model
 from federation.settings import Settings
 
@@ -25,6 +26,7 @@ SAID_ELSEWHERE = {"id", "protocol", "anyone"}  # anyone: with domains
 EVERY, RELYING = set(Configured.model_fields), set(RelyingConnection.model_fields)
 SECTIONS: list[tuple[str, type[Model], set[str]]] = [
     ("## The keys", Settings, set(Settings.model_fields)),
+    ("### `outbound`", Outbound, set(Outbound.model_fields)),
     ("### `saml`", About, set(About.model_fields)),
     ("### Every connection", SamlConnection, EVERY - SAID_ELSEWHERE | {"protocol"}),
     ("### `protocol: saml`", SamlConnection, set(SamlConnection.model_fields) - EVERY - {"protocol"}),

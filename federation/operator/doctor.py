@@ -9,10 +9,11 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from federation import keys
 from federation.errors import FederationError, ProviderUnavailable
-from federation.fetch import Declared, Fetch
+from federation.fetch import Declared, Fetch, open_door
 from federation.operator import doctor_connections
 from federation.operator.finding import Finding, expiry, failed, note, ok, warning
 from federation.saml import xml
@@ -32,17 +33,14 @@ async def examine(config: Settings, *, now: datetime) -> list[Finding]:
         ok("settings", f"{config.file}: {len(config.connections)} connections"),
         *_origin(config),
         *_proxies(config),
+        *way_out(config),
         *_cookies(config),
         *_libraries(),
         *_secrets(config),
         *_own_keys(config, now),
         *await _database(config),
     ]
-    fetch = Fetch(
-        allow=config.outbound.allow,
-        proxy=config.outbound.proxy.get_secret_value() if config.outbound.proxy else None,
-        development=config.development,
-    )
+    fetch = open_door(config)
     try:
         asked = [
             _service(config, fetch),
@@ -54,6 +52,18 @@ async def examine(config: Settings, *, now: datetime) -> list[Finding]:
     finally:
         await fetch.close()
     return findings
+
+
+def way_out(config: Settings) -> Iterator[Finding]:
+    """Tell by which way providers are asked, and by whom else they may be vouched for."""
+    outbound = config.outbound
+    if outbound.proxy is not None:
+        parts = urlsplit(outbound.proxy.get_secret_value())
+        name = parts.netloc.rpartition("@")[2]  # what stands before it is a secret
+        past = f"; past it: {', '.join(outbound.no_proxy)}" if outbound.no_proxy else ""
+        yield note("outbound", f"providers are asked through the proxy {name}{past}")
+    if outbound.ca_bundle is not None:
+        yield note("outbound", f"the authorities in {outbound.ca_bundle} are trusted beside the system's")
 
 
 def _origin(config: Settings) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from federation.connection import SamlConnection
 from federation.errors import ConfigurationError, ProviderUnavailable
-from federation.fetch import Fetch
+from federation.fetch import open_door
 from federation.settings import Settings
 from federation.store.store import Store, open_store
 from federation.store.values import Metadata, MetadataChange
@@ -62,11 +62,7 @@ async def fetch(config: Settings, connection: str, *, now: datetime) -> Fetched:
         raise ConfigurationError(
             "registry.metadata_no_url", f"{connection} has no metadata.url: there is nothing to fetch"
         )
-    door = Fetch(
-        allow=config.outbound.allow,
-        proxy=config.outbound.proxy.get_secret_value() if config.outbound.proxy else None,
-        development=config.development,
-    )
+    door = open_door(config)
     try:
         async with _opened(config) as store:
             source = Published(declared, url, door, store, development=config.development)
