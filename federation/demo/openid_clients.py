@@ -100,7 +100,7 @@ class Clients:
         right = (
             kid in {key.kid for key in keys.keys}
             and claims.get("iss") == claims.get("sub") == name
-            and claims.get("aud") in (self._issuer, endpoint)
+            and claims.get("aud") in (self._issuer, f"{self._issuer}/token", endpoint)
             and now < claims.get("exp", 0) <= now + ASSERTION_LIFE
             and claims.get("iat", now) <= now
             and isinstance(claims.get("jti"), str)

@@ -209,7 +209,10 @@ def _public_pem(key: Key) -> bytes:
 
 
 def _json(value: Mapping[str, Any]) -> bytes:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+    try:
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # half a surrogate pair: JSON can say it, UTF-8 cannot
+        return json.dumps(value, separators=(",", ":")).encode()
 
 
 def _encode(octets: bytes) -> str:
