@@ -12,12 +12,14 @@ from federation.errors import ConfigurationError
 from federation.identity import Decision, Session
 from federation.store.values import (
     Claim,
+    KeptTokensOf,
     Metadata,
     MetadataChange,
     NewSession,
     Pending,
     Record,
     Released,
+    SealedTokens,
     Sealing,
 )
 
@@ -40,6 +42,9 @@ class Store(Protocol):
 
     async def is_waiting(self, connection: str, handle: str, now: datetime) -> bool:
         """Tell whether this handle is live: known for this connection, unused, unexpired."""
+
+    async def connection_of(self, handle: str, now: datetime) -> str | None:
+        """Return where the sign-in of this handle was started, answered or not; None once it is expired."""
 
     async def finished(self, handle: str, token_hash: bytes, now: datetime) -> str | None:
         """Return where to go on, if this used handle opened the caller's own live session."""
@@ -153,6 +158,54 @@ class Store(Protocol):
 
         Raises:
             AssertionRefused: ``signin.replayed``; nothing is ended.
+        """
+
+    async def tokens_of(self, token_hash: bytes, now: datetime) -> KeptTokensOf | None:
+        """Return what this token's live session keeps of its provider's tokens, if anything."""
+
+    async def due_tokens(self, connection: str, now: datetime, batch: int) -> tuple[KeptTokensOf, ...]:
+        """Return tokens of live sessions that should be renewed, the longest due first; nobody's turn yet."""
+
+    async def take_tokens(self, found: KeptTokensOf, holder: str, until: datetime, now: datetime) -> bool:
+        """Take the right to renew these: one caller on any node, until a deadline.
+
+        Args:
+            found: As they were found.
+            holder: Who takes them; of no other attempt, before or after.
+            until: The deadline. Who has not come back by then is taken to be gone.
+            now: UTC.
+
+        Returns:
+            False where somebody has taken or renewed them since, where it was said not to try before
+            a later time, or where the session has ended.
+        """
+
+    async def keep_renewed_tokens(
+        self, session_id: str, holder: str, renewed: SealedTokens, now: datetime
+    ) -> bool:
+        """Put new tokens in place of those that were taken, and let go of them: one statement.
+
+        Returns:
+            False where the session has ended, or another has taken them since the deadline.
+        """
+
+    async def put_off_tokens(
+        self, session_id: str, holder: str, until: datetime, renew_at: datetime | None
+    ) -> None:
+        """Let go of what was taken and not renewed.
+
+        Args:
+            session_id: Whose tokens.
+            holder: Who took them; nothing is done where another has since.
+            until: Before then nobody tries again.
+            renew_at: When they are due again though nobody asks.
+        """
+
+    async def end_refused_session(self, session_id: str, holder: str, now: datetime) -> bool:
+        """End the session whose tokens this holder took and was refused; on every node within a second.
+
+        Returns:
+            False where it has ended, or another has taken or renewed them since.
         """
 
     async def find_metadata(self, connection: str) -> Metadata | None:

@@ -10,16 +10,18 @@ from datetime import datetime, timedelta
 
 from federation.errors import StoreUnavailable
 from federation.identity import Decision, Session
-from federation.store import accounts, migration, provider_metadata, provider_sessions, verbs
+from federation.store import accounts, migration, provider_metadata, provider_sessions, tokens, verbs
 from federation.store.rows import Result, Steps
 from federation.store.values import (
     Claim,
+    KeptTokensOf,
     Metadata,
     MetadataChange,
     NewSession,
     Pending,
     Record,
     Released,
+    SealedTokens,
     Sealing,
 )
 
@@ -62,6 +64,9 @@ class Twin(ABC):
 
     async def is_waiting(self, connection: str, handle: str, now: datetime) -> bool:
         return await self._read(lambda: verbs.is_waiting(connection, handle, now))
+
+    async def connection_of(self, handle: str, now: datetime) -> str | None:
+        return await self._read(lambda: verbs.connection_of(handle, now))
 
     async def finished(self, handle: str, token_hash: bytes, now: datetime) -> str | None:
         return await self._read(lambda: verbs.finished(handle, token_hash, now))
@@ -147,6 +152,32 @@ class Twin(ABC):
         for token_hash in ended:
             self._ended(token_hash)
         return len(ended)
+
+    async def tokens_of(self, token_hash: bytes, now: datetime) -> KeptTokensOf | None:
+        return await self._read(lambda: tokens.find(token_hash, now))
+
+    async def due_tokens(self, connection: str, now: datetime, batch: int) -> tuple[KeptTokensOf, ...]:
+        return await self._read(lambda: tokens.due(connection, now, batch))
+
+    async def take_tokens(self, found: KeptTokensOf, holder: str, until: datetime, now: datetime) -> bool:
+        return await self._decide(lambda: tokens.take(found, holder, until, now))
+
+    async def keep_renewed_tokens(
+        self, session_id: str, holder: str, renewed: SealedTokens, now: datetime
+    ) -> bool:
+        return await self._decide(lambda: tokens.keep_renewed(session_id, holder, renewed, now))
+
+    async def put_off_tokens(
+        self, session_id: str, holder: str, until: datetime, renew_at: datetime | None
+    ) -> None:
+        await self._decide(lambda: tokens.put_off(session_id, holder, until, renew_at))
+
+    async def end_refused_session(self, session_id: str, holder: str, now: datetime) -> bool:
+        token_hash = await self._decide(lambda: tokens.end_refused(session_id, holder, now))
+        if token_hash is None:
+            return False
+        self._ended(token_hash)
+        return True
 
     def _ended(self, token_hash: bytes) -> None:  # noqa: B027  a twin that remembers nothing has nothing to forget
         """Forget what is remembered of a session."""

@@ -73,6 +73,28 @@ class Sealing:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SealedTokens:
+    """A session's tokens as they are kept; see ``tokens_at_rest``."""
+
+    sealed: str = field(repr=False)  # Vault envelope
+    renew_at: datetime | None  # when they should be renewed though nobody asks; None: never
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptTokensOf:
+    """The tokens of one live session, and whether somebody renews them now."""
+
+    session_id: str
+    token_hash: bytes = field(repr=False)  # of the session's cookie
+    connection: str
+    person: str  # Subject.person
+    tokens: SealedTokens
+    version: int  # how often they were renewed
+    taken: bool  # somebody took them to renew them
+    taken_until: datetime  # before that nobody else may, whether or not somebody did
+
+
+@dataclass(frozen=True, kw_only=True)
 class NewSession:
     """All that the store writes when a sign-in succeeds; one transaction."""
 
@@ -83,6 +105,7 @@ class NewSession:
     absolute_end: datetime
     user_agent: str = ""
     provider_sealed: str = field(default="", repr=False)  # Vault envelope: how to end the provider's session
+    tokens: SealedTokens | None = None  # None where the connection keeps none
     record: Record
 
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from federation.errors import AssertionRefused, SignInExpired
 from federation.identity import Decision, Session, User
-from federation.store import accounts, provider_sessions, rows, sql
+from federation.store import accounts, provider_sessions, rows, sql, tokens
 from federation.store.rows import Steps, micros, new_id, storable
 from federation.store.values import Claim, NewSession, Pending, Record, Sealing
 
@@ -76,6 +76,12 @@ def is_waiting(connection: str, handle: str, now: datetime) -> Steps[bool]:
     """Known for this connection, unused, unexpired."""
     found = yield sql.FIND_PENDING, {"handle_hash": rows.digest(handle), "now": micros(now)}
     return any(its_connection == connection and used_at is None for its_connection, _, used_at in found)
+
+
+def connection_of(handle: str, now: datetime) -> Steps[str | None]:
+    """Known and unexpired, used or not."""
+    found = yield sql.FIND_PENDING, {"handle_hash": rows.digest(handle), "now": micros(now)}
+    return next((str(connection) for connection, *_ in found), None)
 
 
 def finished(handle: str, token_hash: bytes, now: datetime) -> Steps[str | None]:
@@ -167,6 +173,8 @@ def open_session(
         asked.append((sql.FINISH_PENDING, finished))
     if new.ended_token_hash:
         asked.append((sql.END_SESSION, {"token_hash": new.ended_token_hash, "now": micros(now)}))
+    if new.tokens is not None:
+        asked.append(tokens.added(session, decision, new.tokens))
     if theirs := who.provider_session:
         asked += provider_sessions.named(session, theirs, new.provider_sealed, now)
     standing, *_, last = yield tuple(asked)
