@@ -379,7 +379,9 @@ async def straight(
             answer = await there.get(challenge.url)
         query = parse_qs(urlsplit(answer.headers["location"]).query)
         params = {name: values[0] for name, values in query.items() if name != "state"}
-        callback = Callback(connection="github", handle="h", binder="", params=params, path=path)
+        callback = Callback(
+            connection="github", handle="h", binder="", params=params, path=path, posted=False
+        )
         return await one.complete(callback, {**challenge.expects, **(changes or {})}, NOW)
     finally:
         await fetch.close()
@@ -449,7 +451,8 @@ async def test_pages_without_end_run_out_of_patience(world: World) -> None:
 async def test_nothing_comes_uninvited(world: World) -> None:
     fetch = Fetch(allow=(), proxy=None, development=True)
     one = connector(world, fetch)
-    callback = Callback(connection="github", handle="", binder="", params={"code": "x"}, path="")
+    params = {"code": "x"}
+    callback = Callback(connection="github", handle="", binder="", params=params, path="", posted=False)
     with pytest.raises(FederationError, match=r"^oauth2\.unsolicited: "):
         await one.complete_uninvited(callback, NOW)
     await one.refresh(NOW)
