@@ -347,6 +347,7 @@ FAULTS: list[tuple[dict[str, Any], str, str]] = [
     ({"okta-eu.client_secret": SECRET}, "okta-eu.client_secret",     "contradicts"),
     ({"okta.scopes": ["profile"]},   "okta.scopes",                  "openid"),
     ({"okta.id_token_signed_response_alg": "HS256"}, "okta.id_token_signed_response_alg", "32 octets"),
+    ({"okta.userinfo_signed_response_alg": "HS512"}, "okta.userinfo_signed_response_alg", "64 octets"),
     ({"okta.id_token_signed_response_alg": "none"}, "okta.id_token_signed_response_alg", "'RS256'"),
     ({"adfs.metadata": ABSENT},      "adfs.metadata",                "all of entity_id"),
     ({"adfs.metadata": {}},          "adfs.metadata",                "one of {file"),

@@ -85,12 +85,12 @@ class OidcConnection(RelyingConnection):
             raise ValueError("a token may not stand in a URL; expected form_post, or leave it out")
         return mode
 
-    @field_validator("id_token_signed_response_alg")
+    @field_validator("id_token_signed_response_alg", "userinfo_signed_response_alg")
     @classmethod
-    def _keyed(cls, alg: str, info: ValidationInfo) -> str:
+    def _keyed(cls, alg: str | None, info: ValidationInfo) -> str | None:
         secret = info.data.get("client_secret")
         octets = len(secret.get_secret_value().encode()) if isinstance(secret, SecretStr) else 0
-        if alg in _HMAC and octets < _HMAC[alg]:
+        if alg is not None and octets < _HMAC.get(alg, 0):
             raise ValueError(f"{alg} needs a client_secret of at least {_HMAC[alg]} octets (RFC 7518 §3.2)")
         return alg
 
