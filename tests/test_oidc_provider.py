@@ -1,9 +1,11 @@
 """Discovery and keys: what a provider publishes, and what of it we take."""
 
+import base64
 import json
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import JWKRegistry
@@ -54,6 +56,8 @@ def read_document(document: bytes, content_type: str = "application/json") -> pr
         (None, "https://op.example", f"https://op.example{WELL}"),
         (None, f"https://op.example{WELL}", f"https://op.example{WELL}"),
         (None, f"https://op.example{WELL}/", f"https://op.example{WELL}"),
+        (None, f"https://op.example/{WELL}", f"https://op.example{WELL}"),  # issuer with a slash, and suffix
+        (None, f"https://op.example/x//{WELL}//", f"https://op.example/x{WELL}"),
         (None, f"https://op.example/x{WELL}?appid=1", f"https://op.example/x{WELL}?appid=1"),  # Entra
         ("https://op.example", f"https://in.example{WELL}", f"https://in.example{WELL}"),
     ],
@@ -110,7 +114,11 @@ METADATA_FAULTS: list[tuple[str, dict[str, Any]]] = [
     ("oidc.discovery_endpoint", {"token_endpoint": "https://op.example/" + "x" * 2048}),
     ("oidc.discovery_endpoint", {"token_endpoint": 7}),
     ("oidc.discovery_endpoint", {"userinfo_endpoint": "ftp://op.example/"}),           # absent or right
+    ("oidc.discovery_endpoint", {"end_session_endpoint": ["https://op.example/"]}),
+    ("oidc.discovery_endpoint", {"revocation_endpoint": "http://op.example/"}),
+    ("oidc.discovery_endpoint", {"pushed_authorization_request_endpoint": "http://op.example/"}),
     ("oidc.discovery_malformed", {"authorization_response_iss_parameter_supported": "true"}),
+    ("oidc.discovery_malformed", {"require_pushed_authorization_requests": 1}),
 ]  # fmt: skip
 
 
@@ -127,6 +135,169 @@ def test_one_fault_in_the_document_is_refused(code: str, fault: dict[str, Any]) 
 def test_what_is_no_document(document: bytes) -> None:
     with pytest.raises(ProviderUnavailable, match=r"^oidc\.discovery_malformed: "):
         read_document(document)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "taken"),
+    [
+        ("application/json", True),
+        ("Application/JSON; charset=utf-8", True),
+        ("application/jwk-set+json", True),  # RFC 7517 §8.5
+        ("", False),
+        ("text/html; charset=utf-8", False),
+        ("text/json", False),
+        ("application/json, text/html", False),
+        ("application/octet-stream", False),
+    ],
+)
+def test_what_is_published_says_that_it_is_json(content_type: str, taken: bool) -> None:  # noqa: FBT001  a column
+    good, keys = json.dumps(GOOD).encode(), json.dumps({"keys": [RSA]}).encode()
+    if taken:
+        assert read_document(good, content_type).issuer == ISSUER
+        assert provider.read_jwks(keys, content_type).keys
+        return
+    with pytest.raises(ProviderUnavailable, match=r"^oidc\.discovery_content_type: "):
+        read_document(good, content_type)
+    with pytest.raises(ProviderUnavailable, match=r"^oidc\.jwks_content_type: "):
+        provider.read_jwks(keys, content_type)
+
+
+def test_members_that_we_do_not_know_change_nothing() -> None:
+    strangers: dict[str, Any] = {
+        "client_id": "evil", "client_secret": "evil", "redirect_uri": "https://evil.example/",
+        "development": True,
+        "id_token_signed_response_alg": "none", "proxy": "http://evil.example", "verify": False,
+        "iss_parameter_supported": False, "issuer_of": "x", "mtls_endpoint_aliases": {"token_endpoint": "x"},
+        "signed_metadata": "e30.e30.e30", "endpoints": {"token_endpoint": "http://x/"}, "__class__": "x",
+    }  # fmt: skip
+    assert read_document(json.dumps({**GOOD, **strangers}).encode()) == read()
+
+
+def test_what_is_said_of_logout_and_of_pushed_requests() -> None:
+    told: dict[str, Any] = {
+        "backchannel_logout_supported": True,
+        "backchannel_logout_session_supported": True,
+        "frontchannel_logout_supported": "true",  # said to nobody's harm: not a boolean, so not said
+        "require_pushed_authorization_requests": True,
+        "pushed_authorization_request_endpoint": f"{ISSUER}/par",
+    }
+    found = read(**told)
+    assert (found.backchannel_logout_supported, found.backchannel_logout_session_supported) == (True, True)
+    assert (found.frontchannel_logout_supported, found.frontchannel_logout_session_supported) == (
+        False,
+        False,
+    )
+    assert found.require_pushed_authorization_requests is True
+    assert found.pushed_authorization_request_endpoint == f"{ISSUER}/par"
+    assert read().require_pushed_authorization_requests is False
+
+
+OVERRIDES = [
+    "authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint", "end_session_endpoint",
+    "pushed_authorization_request_endpoint",
+]  # fmt: skip
+
+
+def known(endpoints: dict[str, str], *, url: str = URL, issuer: str | None = ISSUER) -> Discovery:
+    return Discovery(url=url, issuer=issuer, endpoints=endpoints)
+
+
+def read_known(discovery: Discovery, *, templated: bool = False, **fault: Any) -> provider.ProviderMetadata:
+    document = {name: value for name, value in {**GOOD, **fault}.items() if value is not ...}
+    return provider.read_metadata(
+        json.dumps(document).encode(),
+        "application/json",
+        discovery=discovery,
+        templated=templated,
+        development=False,
+    )
+
+
+@pytest.mark.parametrize("theirs", [..., "http://op.example/", f"{ISSUER}/theirs", 7])
+@pytest.mark.parametrize("name", OVERRIDES)
+def test_an_endpoint_of_the_settings_beats_the_documents(name: str, theirs: Any) -> None:
+    ours = "https://elsewhere.example/ours"
+    assert getattr(read_known(known({name: ours}), **{name: theirs}), name) == ours
+
+
+@pytest.mark.parametrize("name", OVERRIDES)
+def test_an_endpoint_of_the_settings_is_held_to_the_same_rule(name: str) -> None:
+    with pytest.raises(ProviderUnavailable, match=r"^oidc\.discovery_endpoint: "):
+        read_known(known({name: "http://elsewhere.example/"}))
+
+
+ALL = {name: GOOD[name] for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")}
+
+
+def from_settings(
+    endpoints: dict[str, str], *, issuer: str = ISSUER, templated: bool = False, development: bool = False
+) -> provider.ProviderMetadata:
+    return provider.from_settings(
+        known(endpoints, url="", issuer=issuer), templated=templated, development=development
+    )
+
+
+def test_without_discovery_the_settings_say_everything() -> None:
+    found = from_settings(ALL)
+    assert (found.issuer, found.token_endpoint, found.userinfo_endpoint) == (
+        ISSUER,
+        GOOD["token_endpoint"],
+        "",
+    )
+    assert from_settings({**ALL, "jwks_uri": "http://127.0.0.1:9/k"}, development=True).jwks_uri
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("instead", [None, "", "http://op.example/"])
+def test_without_discovery_nothing_may_be_missing(name: str, instead: str | None) -> None:
+    told = {**ALL, name: instead}
+    with pytest.raises(ProviderUnavailable, match=r"^oidc\.discovery_endpoint: "):
+        from_settings({key: url for key, url in told.items() if url is not None})
+
+
+def test_a_provider_is_known_by_something() -> None:
+    with pytest.raises(ValueError, match="known by"):
+        known({}, url="", issuer=None)
+
+
+ENTRA = "https://login.microsoftonline.com"
+SHARED = f"{ENTRA}/{{tenantid}}/v2.0"
+ONE = f"{ENTRA}/0f1e2d3c-0000-4000-8000-000000000001/v2.0"
+TEMPLATES: list[tuple[str | None, str, str, bool]] = [
+    # configured                     discovery URL                       named                       taken
+    (f"{ENTRA}/common/v2.0",         f"{ENTRA}/common/v2.0{WELL}",        SHARED,                     True),
+    (f"{ENTRA}/organizations/v2.0",  f"{ENTRA}/organizations/v2.0{WELL}", SHARED,                     True),
+    (None,                           f"{ENTRA}/common/v2.0{WELL}",        SHARED,                     True),
+    (None,                           f"{ENTRA}/common/v2.0{WELL}",        f"{SHARED}/",               True),
+    (ONE,                            f"{ONE}{WELL}",                      SHARED,                     False),
+    (f"{ENTRA}/common/v2.0",         f"{ENTRA}/common/v2.0{WELL}",        f"{SHARED}/",               False),
+    (f"{ENTRA}/common/v2.0",         f"{ENTRA}/common/v2.0{WELL}",        "{tenantid}",               False),
+    (f"{ENTRA}/common/v2.0",         f"{ENTRA}/common/v2.0{WELL}",        f"{ENTRA}/{{tenant}}/v2.0", False),
+    (f"{ENTRA}/common/v2.0",         f"{ENTRA}/common/v2.0{WELL}",        "https://evil.example/{tenantid}", False),
+    (f"{ENTRA}/common/v2.0",         f"{ENTRA}/common/v2.0{WELL}",        ONE,                        False),
+    ("https://op.example/common/organizations", URL, "https://op.example/{tenantid}/{tenantid}",      False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("issuer", "url", "named", "taken"), TEMPLATES)
+def test_the_issuer_of_many_tenants(issuer: str | None, url: str, named: str, taken: bool) -> None:  # noqa: FBT001
+    discovery = known({}, url=url, issuer=issuer)
+    with pytest.raises(ProviderUnavailable, match=r"^oidc\.discovery_issuer: "):
+        read_known(discovery, templated=False, issuer=named)  # unless the settings name the tenants
+    if not taken:
+        with pytest.raises(ProviderUnavailable, match=r"^oidc\.discovery_issuer: "):
+            read_known(discovery, templated=True, issuer=named)
+        return
+    found = read_known(discovery, templated=True, issuer=named)
+    assert found.issuer_of("tid").removesuffix("/") == f"{ENTRA}/tid/v2.0"
+
+
+def test_tenants_may_be_named_of_an_issuer_that_stands_for_one() -> None:
+    found = read_known(known({}, issuer=ONE, url=f"{ONE}{WELL}"), templated=True, issuer=ONE)
+    assert found.issuer_of("another") == ONE
+    assert from_settings(ALL, issuer=ONE, templated=True).issuer == ONE
+    assert from_settings(ALL, issuer=f"{ENTRA}/common/v2.0", templated=True).issuer == SHARED
+    assert from_settings(ALL, issuer=f"{ENTRA}/common/v2.0").issuer == f"{ENTRA}/common/v2.0"
 
 
 @pytest.mark.parametrize("named", [ISSUER, f"{ISSUER}/"])
@@ -173,6 +344,17 @@ RSA = _public("RSA", 2048, kid="rsa")
 RSA2 = _public("RSA", 2048)
 EC = _public("EC", "P-256", kid="ec")
 OKP = _public("OKP", "Ed25519", kid="okp")
+P25519, P448 = 2**255 - 19, 2**448 - 2**224 - 1
+Y8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826  # of order 8, RFC 8032 §5.1
+SMALL_ORDER = [
+    *((y, "Ed25519", 32) for y in (0, 1, P25519 - 1, Y8, P25519 - Y8, P25519, P25519 + 1)),
+    *((y, "Ed448", 57) for y in (0, 1, P448 - 1, P448, P448 + 1)),
+]
+
+
+def edwards(y: int, crv: str, length: int, sign: int = 0) -> dict[str, Any]:
+    octets = (y | sign << (8 * length - 1)).to_bytes(length, "little")
+    return {"kty": "OKP", "crv": crv, "x": base64.urlsafe_b64encode(octets).rstrip(b"=").decode()}
 
 
 def jwks(*entries: Any) -> provider.Jwks:
@@ -194,6 +376,16 @@ UNUSABLE: list[tuple[str, Any]] = [
     ("not base64url", {**RSA, "n": "+/="}),
     ("no modulus", {"kty": "RSA", "e": "AQAB"}),
     ("exponent 1", {**RSA, "e": "AQ"}),
+    ("exponent 4", {**RSA, "e": "BA"}),
+    ("an exponent that is work", {**RSA, "e": RSA["n"]}),
+    ("kty is a list", {**RSA, "kty": ["RSA"]}),
+    ("issuer is a list", {**RSA, "issuer": [ISSUER]}),
+    ("a curve of the other kind", {**OKP, "crv": "P-256"}),
+    ("too short for its curve", {**OKP, "crv": "Ed448"}),
+    ("base64 with plus and slash", {**OKP, "x": "+" + OKP["x"][1:]}),
+    ("zeros", edwards(0, "Ed25519", 32)),
+    ("zeros of Ed448", edwards(0, "Ed448", 57)),
+    ("bits beyond Ed448's y", edwards(5 + (1 << 450), "Ed448", 57)),
     ("even modulus", {**RSA, "n": RSA["n"][:-2] + "AA"}),
     ("kid is a number", {**RSA, "kid": 7}),
     ("alg is a list", {**RSA, "alg": ["RS256"]}),
@@ -224,6 +416,19 @@ def test_an_unusable_key_is_skipped_and_the_others_stay(entry: Any) -> None:
 def test_what_is_no_jwk_set(document: bytes) -> None:
     with pytest.raises(ProviderUnavailable, match=r"^oidc\.jwks_malformed: "):
         provider.read_jwks(document, "application/json")
+
+
+@pytest.mark.parametrize("sign", [0, 1])
+@pytest.mark.parametrize(("y", "crv", "length"), SMALL_ORDER)
+def test_a_key_of_small_order_is_anybodys(y: int, crv: str, length: int, sign: int) -> None:
+    assert [key.kid for key in jwks(edwards(y, crv, length, sign), EC).keys] == ["ec"]
+
+
+def test_why_a_key_of_small_order_is_refused() -> None:
+    """With the neutral element as key, S·B = R holds for whoever chooses S: no private half is needed."""
+    anybody = Ed25519PublicKey.from_public_bytes(b"\x01" + bytes(31))
+    two_b = bytes.fromhex("c9a3f86aae465f0e56513864510f3997561fa2c9e85ea21dc2292309f3cd6022")  # 2·B
+    anybody.verify(two_b + (2).to_bytes(32, "little"), b"whatever is said")
 
 
 KEYS = jwks(
@@ -270,7 +475,64 @@ def test_without_kid_the_only_one_that_fits() -> None:
     assert jwks(RSA, EC, {**RSA, "use": "enc"}).choose(kid=None, alg="RS256", issuer=ISSUER).kid == "rsa"
 
 
-members = st.sampled_from(["kty", "crv", "x", "y", "n", "e", "use", "alg", "kid", "key_ops"])
+def test_one_key_published_twice_is_one_key() -> None:
+    keys = jwks({**RSA, "alg": "RS256"}, {**RSA, "use": "sig"}, {**RSA, "kid": "again"})
+    assert keys.choose(kid="rsa", alg="RS256", issuer=ISSUER).kid == "rsa"
+    assert keys.choose(kid=None, alg="RS256", issuer=ISSUER).kid == "rsa"
+    with pytest.raises(AssertionRefused, match=r"^oidc\.key_ambiguous: "):
+        jwks(RSA, {**RSA2, "kid": "rsa"}).choose(kid="rsa", alg="RS256", issuer=ISSUER)
+
+
+CONSUMERS = f"{ENTRA}/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0"
+KEY_ISSUERS: list[tuple[str, str, str]] = [
+    # the key names      the token names                             what comes of it
+    (SHARED,             ONE,                                        ""),
+    (SHARED,             CONSUMERS,                                  ""),
+    (ONE,                ONE,                                        ""),
+    (CONSUMERS,          ONE,                                        "oidc.key_unknown"),  # another's
+    (ONE,                "",                                         "oidc.key_unknown"),
+    (SHARED,             "",                                         "oidc.key_unknown"),
+    (SHARED,             f"{ENTRA}//v2.0",                           "oidc.key_unknown"),
+    (SHARED,             f"{ENTRA}/v2.0",                            "oidc.key_unknown"),
+    (SHARED,             SHARED,                                     "oidc.key_unknown"),  # no tenant's
+    (SHARED,             f"{ENTRA}/a/b/v2.0",                        "oidc.key_unknown"),
+    (SHARED,             ONE.replace("https://login", "https://x"),  "oidc.key_unknown"),
+    (SHARED,             f"{ONE}/",                                  "oidc.key_unknown"),
+    ("",                 "https://anybody.example",                  ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("named", "issuer", "outcome"), KEY_ISSUERS)
+def test_a_key_that_is_one_issuers_alone(named: str, issuer: str, outcome: str) -> None:
+    keys = jwks({**RSA, "issuer": named})
+    assert keys.names_issuers is bool(named)
+    if not outcome:
+        assert keys.choose(kid="rsa", alg="RS256", issuer=issuer).kid == "rsa"
+        return
+    with pytest.raises(AssertionRefused, match=f"^{outcome}: "):
+        keys.choose(kid="rsa", alg="RS256", issuer=issuer)
+
+
+@pytest.mark.parametrize(("alg", "octets"), [("HS256", 32), ("HS384", 48), ("HS512", 64)])
+def test_our_secret_is_the_key_of_one_algorithm(alg: str, octets: int) -> None:
+    keys = provider.secret_key("s" * octets, alg=alg)
+    for kid in (None, "whatever their software writes there"):
+        assert keys.choose(kid=kid, alg=alg, issuer=ISSUER).alg == alg
+    for other in ("HS256", "HS384", "HS512", "RS256", "EdDSA", "none"):
+        if other != alg:
+            with pytest.raises(AssertionRefused, match=r"^oidc\.key_unknown: "):
+                keys.choose(kid=None, alg=other, issuer=ISSUER)
+    with pytest.raises(ValueError, match="octets"):
+        provider.secret_key("s" * (octets - 1), alg=alg)
+    assert "ssss" not in repr(keys)
+
+
+def test_without_a_key_nothing_is_verified() -> None:
+    with pytest.raises(ValueError, match="without a key"):
+        provider.Jwks(())
+
+
+members = st.sampled_from(["kty", "crv", "x", "y", "n", "e", "use", "alg", "kid", "key_ops", "issuer"])
 # A NUL or a lone surrogate spoils the whole document, not one key.
 text = st.text(st.characters(min_codepoint=1, exclude_categories=["Cs"]), max_size=8)
 values = st.none() | st.integers() | text | st.lists(text, max_size=2)
