@@ -79,6 +79,7 @@ class ProviderSession:
     name: str = field(repr=False)  # the NameID with every part, or sub, exactly as issued
     index: str = field(default="", repr=False)  # SessionIndex or sid; "" where there is none
     hint: str = field(default="", repr=False)  # the ID Token, as id_token_hint; "" where there is none
+    alone: str = field(default="", repr=False)  # names this session without the person; "" where nothing does
 
     def encode(self) -> bytes:
         """Return it as it is sealed for keeping."""

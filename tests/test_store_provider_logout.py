@@ -6,8 +6,18 @@ from typing import Any
 
 import pytest
 from databases import ask
-from test_store import MINUTE, NOW, SECOND, refusal
-from test_store_provider_sessions import ISSUED, NAME, SPELLINGS, UNTIL, living, message, sign_in, there
+from test_store import MINUTE, NOW, SECOND, another, refusal
+from test_store_provider_sessions import (
+    ISSUED,
+    MICROSECOND,
+    NAME,
+    SPELLINGS,
+    UNTIL,
+    living,
+    message,
+    sign_in,
+    there,
+)
 
 from federation.errors import AssertionRefused
 from federation.identity import Authentication
@@ -131,3 +141,83 @@ async def test_logouts_of_one_name_at_one_moment_never_wait_for_each_other(postg
     assert await ask(
         postgres_url, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
     ) == [(0,)]
+
+
+# A session that its provider names without the person
+
+ALONE = '["https://idp.example","sid","s-1"]'
+
+
+async def test_a_session_ends_by_its_own_name(store: Store) -> None:
+    await sign_in(store, 1, there(index="s-1", alone=ALONE))
+    await sign_in(store, 2, there(index="s-2", alone=ALONE.replace("s-1", "s-2")))
+    await sign_in(store, 3, there(index="s-1", alone=ALONE, connection="okta", organization="other"))
+    await sign_in(store, 4, there(name=ALONE, index="s-1"))  # a person's name is none of a session
+    assert await living(store, 1, 2, 3, 4) == [1, 2, 3, 4]
+    assert await store.end_session_alone("adfs", ALONE, NOW) == 1
+    assert await living(store, 1, 2, 3, 4) == [2, 3, 4]
+    assert await store.end_session_alone("adfs", ALONE, NOW) == 0
+    assert await store.end_session_alone("adfs", "", NOW) == 0
+
+
+async def test_a_frame_is_not_remembered_as_a_message_is(store: Store) -> None:
+    await store.end_session_alone("adfs", ALONE, NOW)
+    assert await sign_in(store, 1, there(index="s-1", alone=ALONE))
+    assert await store.end_provider_sessions("adfs", (ALONE,), (), **message()) == 1
+    assert await living(store, 1) == []
+    assert await refusal(sign_in(store, 2, there(index="s-1", alone=ALONE))) == "signin.logged_out"
+    assert await sign_in(store, 3, there(index="s-2", alone=ALONE.replace("s-1", "s-2")))
+    assert await sign_in(store, 4, there(index="s-1"))
+
+
+async def test_the_person_and_the_session_by_itself_are_one_session(store: Store) -> None:
+    for number in range(3):
+        await sign_in(store, number, there(index=f"s-{number}", alone=ALONE.replace("s-1", f"s-{number}")))
+    assert await store.end_provider_sessions("adfs", (NAME,), ("s-1",), **message()) == 1
+    assert await store.end_provider_sessions("adfs", (ALONE,), (), **message()) == 0
+    assert await store.end_provider_sessions("adfs", (NAME,), (), **message()) == 2
+
+
+async def test_sign_ins_and_logouts_by_either_name_leave_none_alive(store: Store) -> None:
+    async def log_out(name: str) -> int:
+        return await store.end_provider_sessions("adfs", (name,), (), **message())
+
+    names = [ALONE.replace("s-1", f"s-{number}") for number in range(12)]
+    tries = [sign_in(store, at, there(index=f"s-{at}", alone=name)) for at, name in enumerate(names)]
+    logouts = [log_out(name) for name in (*names, NAME, *names[::-1])]
+    answers = await asyncio.gather(*tries[:6], *logouts, *tries[6:], return_exceptions=True)
+    assert await living(store, *range(12)) == []
+    refused = [one for one in answers if isinstance(one, BaseException)]
+    assert {getattr(one, "code", one) for one in refused} <= {"signin.logged_out"}
+    assert sum(one for one in answers if isinstance(one, int)) + len(refused) == 12
+
+
+# Where the provider does not say when they signed in there
+
+STARTED = [
+    # refused   started here, with respect to the logout's own moment
+    (True,  -MINUTE),
+    (True,  -SECOND),
+    (True,  0 * SECOND),
+    (False, MICROSECOND),
+    (False, MINUTE),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("refused", "later"), STARTED)
+async def test_a_sign_in_that_began_after_the_logout_is_another_one(
+    store: Store,
+    refused: bool,  # noqa: FBT001
+    later: Any,
+) -> None:
+    await store.end_provider_sessions("adfs", (NAME,), (), **message())
+    new = another(1, provider_sealed="sealed", asked_at=ISSUED + later)
+    attempt = store.open_session(there(authentication=Authentication(instant=None)), new, NOW)
+    if refused:
+        assert await refusal(attempt) == "signin.logged_out"
+    else:
+        assert await attempt
+    # What the provider says itself counts before it.
+    known = there(authentication=Authentication(instant=ISSUED - SECOND))
+    late = store.open_session(known, another(2, asked_at=ISSUED + MINUTE), NOW)
+    assert await refusal(late) == "signin.logged_out"

@@ -36,9 +36,9 @@ COUNTER = itertools.count()
 SPELLINGS = (NAME, NAME + "1", NAME + "2", NAME + "3")
 
 
-def there(name: str = NAME, index: str = "_s1", **differs: Any) -> Decision:
+def there(name: str = NAME, index: str = "_s1", alone: str = "", **differs: Any) -> Decision:
     """A sign-in that the provider can end under this name and index."""
-    return someone(provider_session=ProviderSession(name=name, index=index), **differs)
+    return someone(provider_session=ProviderSession(name=name, index=index, alone=alone), **differs)
 
 
 async def sign_in(store: Store, number: int, decision: Decision) -> Session:

@@ -20,7 +20,10 @@ def beside(who: Identity) -> tuple[Ask, ...]:
     """Return the statement that lets no logout of this name pass until the sign-in is done."""
     if (theirs := who.provider_session) is None:
         return ()
-    return ((sql.SHARE_NAME, {"gate": _gate(rows.digest(who.connection, theirs.name))}),)
+    names = filter(None, (theirs.name, theirs.alone))
+    # Sorted, as a logout takes them: see ``end``.
+    hashes = sorted({rows.digest(who.connection, name) for name in names})
+    return tuple((sql.SHARE_NAME, {"gate": _gate(name_hash)}) for name_hash in hashes)
 
 
 def named(session: Session, theirs: ProviderSession, sealed: str, now: datetime) -> tuple[Ask, Ask]:
@@ -31,6 +34,7 @@ def named(session: Session, theirs: ProviderSession, sealed: str, now: datetime)
     names = {
         "name_hash": rows.digest(session.connection, theirs.name),
         "index_hash": rows.digest(session.connection, theirs.name, theirs.index),
+        "alone_hash": rows.digest(session.connection, theirs.alone) if theirs.alone else None,
     }
     noted = {
         **names,
@@ -39,11 +43,19 @@ def named(session: Session, theirs: ProviderSession, sealed: str, now: datetime)
         "organization_id": session.organization,
         "sealed": sealed,
     }
-    return (sql.ADD_PROVIDER_SESSION, noted), (sql.FIND_LOGOUT, {**names, "now": micros(now)})
+    looks = sql.FIND_LOGOUT_ALONE if theirs.alone else sql.FIND_LOGOUT
+    return (sql.ADD_PROVIDER_SESSION, noted), (looks, {**names, "now": micros(now)})
 
 
-def not_logged_out(decision: Decision, logouts: Sequence[Row]) -> None:
+def not_logged_out(decision: Decision, asked_at: datetime | None, logouts: Sequence[Row]) -> None:
     """Refuse a session that the provider has ended already: its logouts are given.
+
+    Args:
+        decision: What was decided of the sign-in.
+        asked_at: When it was started here, None where it was not. Who has been signed out there
+            by then had to sign in again, though the provider does not tell when (``auth_time``
+            is optional).
+        logouts: When each was issued.
 
     Raises:
         SignInExpired: ``signin.logged_out``.
@@ -52,7 +64,7 @@ def not_logged_out(decision: Decision, logouts: Sequence[Row]) -> None:
         SAML Core §3.7.3.1: a logout request is applied to an assertion that arrives after it.
         Not to one of a later authentication, or nobody could sign in again.
     """
-    instant = decision.identity.authentication.instant
+    instant = decision.identity.authentication.instant or asked_at
     for (issued_at,) in logouts:
         if instant is None or micros(instant) <= issued_at:
             said = "the identity provider has ended this session since the person signed in there"
@@ -102,10 +114,21 @@ def end(
         whose = {"name_hash": name_hash, "now": micros(now)}
         if not index_hashes:
             ended += (token_hash for (token_hash,) in (yield sql.END_PROVIDER_SESSIONS, whose))
+            ended += yield from _end_alone(name_hash, now)
         for index_hash in index_hashes:
             found = yield sql.END_PROVIDER_SESSION, {**whose, "index_hash": index_hash}
             ended += (token_hash for (token_hash,) in found)
     return tuple(ended)
+
+
+def end_alone(connection: str, name: str, now: datetime) -> Steps[tuple[bytes, ...]]:
+    """One statement decides; return the live ones' token hashes."""
+    return (yield from _end_alone(rows.digest(connection, name), now))
+
+
+def _end_alone(alone_hash: bytes, now: datetime) -> Steps[tuple[bytes, ...]]:
+    found = yield sql.END_SESSION_ALONE, {"alone_hash": alone_hash, "now": micros(now)}
+    return tuple(token_hash for (token_hash,) in found)
 
 
 def _gate(name_hash: bytes) -> int:

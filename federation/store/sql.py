@@ -172,8 +172,9 @@ RETURNING token_hash
 """
 
 ADD_PROVIDER_SESSION = """
-INSERT INTO provider_session (session_id, connection, organization_id, name_hash, index_hash, sealed)
-VALUES (:session_id, :connection, :organization_id, :name_hash, :index_hash, :sealed)
+INSERT INTO provider_session (session_id, connection, organization_id, name_hash, index_hash, alone_hash,
+  sealed)
+VALUES (:session_id, :connection, :organization_id, :name_hash, :index_hash, :alone_hash, :sealed)
 """
 
 FIND_PROVIDER_SESSION = """
@@ -194,6 +195,14 @@ SELECT issued_at FROM provider_logout WHERE logout_hash = :name_hash AND kept_un
 UNION ALL
 SELECT issued_at FROM provider_logout WHERE logout_hash = :index_hash AND kept_until > :now
 """
+
+# Where its provider may name the session by itself.
+FIND_LOGOUT_ALONE = (
+    FIND_LOGOUT
+    + """UNION ALL
+SELECT issued_at FROM provider_logout WHERE logout_hash = :alone_hash AND kept_until > :now
+"""
+)
 
 # Of two that name the same, the later of each moment counts.
 REMEMBER_LOGOUT = """
@@ -216,6 +225,8 @@ RETURNING token_hash
 END_PROVIDER_SESSIONS = _END_PROVIDER_SESSIONS.format("")
 
 END_PROVIDER_SESSION = _END_PROVIDER_SESSIONS.format(" AND index_hash = :index_hash")
+
+END_SESSION_ALONE = END_PROVIDER_SESSIONS.replace("name_hash = :name_hash", "alone_hash = :alone_hash")
 
 NEXT_PLACE = """
 INSERT INTO ring (name, place) VALUES (:name, 0)

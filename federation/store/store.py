@@ -144,8 +144,8 @@ class Store(Protocol):
 
         Args:
             connection: Through which the message came; sessions of others stay.
-            names: As in ``identity.ProviderSession``: the ways to write the one that is meant,
-                at least one, at most ``values.PROVIDER_NAMES``.
+            names: As in ``identity.ProviderSession``, or its ``alone``: the ways to write the one
+                that is meant, at least one, at most ``values.PROVIDER_NAMES``.
             indexes: Likewise; at most ``values.PROVIDER_INDEXES``. None at all means every
                 session of these names.
             claim: Issuer and id of the message, as ``claim_assertion`` remembers them.
@@ -206,6 +206,17 @@ class Store(Protocol):
 
         Returns:
             False where it has ended, or another has taken or renewed them since.
+        """
+
+    async def end_session_alone(self, connection: str, name: str, now: datetime) -> int:
+        """End the session that its provider names without the person; return how many were alive.
+
+        Nothing is claimed or remembered: whoever says this may be anybody who knows the name.
+
+        Args:
+            connection: As for ``end_provider_sessions``.
+            name: As ``identity.ProviderSession.alone``.
+            now: UTC.
         """
 
     async def find_metadata(self, connection: str) -> Metadata | None:

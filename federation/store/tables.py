@@ -153,6 +153,7 @@ class ProviderSession(Row, table=True):
     organization_id: str = Field(sa_type=Text)
     name_hash: bytes = Field(sa_type=LargeBinary, index=True)  # of connection and name
     index_hash: bytes = Field(sa_type=LargeBinary)  # of connection, name and index
+    alone_hash: bytes | None = Field(sa_type=LargeBinary, index=True)  # of its name without the person
     sealed: str = Field(sa_type=Text)
 
 

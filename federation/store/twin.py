@@ -179,6 +179,12 @@ class Twin(ABC):
         self._ended(token_hash)
         return True
 
+    async def end_session_alone(self, connection: str, name: str, now: datetime) -> int:
+        ended = await self._decide(lambda: provider_sessions.end_alone(connection, name, now))
+        for token_hash in ended:
+            self._ended(token_hash)
+        return len(ended)
+
     def _ended(self, token_hash: bytes) -> None:  # noqa: B027  a twin that remembers nothing has nothing to forget
         """Forget what is remembered of a session."""
 

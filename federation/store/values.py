@@ -105,6 +105,7 @@ class NewSession:
     absolute_end: datetime
     user_agent: str = ""
     provider_sealed: str = field(default="", repr=False)  # Vault envelope: how to end the provider's session
+    asked_at: datetime | None = None  # when the sign-in was started here; None: it was not
     tokens: SealedTokens | None = None  # None where the connection keeps none
     record: Record
 

@@ -179,7 +179,7 @@ def open_session(
         asked += provider_sessions.named(session, theirs, new.provider_sealed, now)
     standing, *_, last = yield tuple(asked)
     if theirs:
-        provider_sessions.not_logged_out(decision, last)
+        provider_sessions.not_logged_out(decision, new.asked_at, last)
     yield from _grant(decision, standing, place, now)
     if _trims(record):
         yield (
