@@ -367,6 +367,7 @@ async def straight(
     deadline: float = 10,
     patience: float = 15.0,
     path: str = "/oidc/github/callback",
+    posted: bool = False,
     changes: Mapping[str, str] | None = None,
     **other: Any,
 ) -> VerifiedAssertion:

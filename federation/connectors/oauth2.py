@@ -55,6 +55,8 @@ class OAuth2Connector:
                 "oauth2.redirect_uri", "the answer came to another redirect URI than the one asked for"
             )
         code = oauth2.read_answer(callback.params, client=client)
+        if callback.posted:  # RFC 6749 §4.1.2: in the query
+            raise AssertionRefused("oauth2.response_mode", "the answer came in a form")
         request = oauth2.token_request(
             client, code=code, code_verifier=expects["code_verifier"], redirect_uri=expects["redirect_uri"]
         )
