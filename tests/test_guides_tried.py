@@ -21,10 +21,10 @@ def service(
 ) -> Iterator[Service]:
     """Serve the guide's connection, and register us by the guide's entry."""
     directory = tmp_path_factory.mktemp("guide")
-    (text,) = blocks(GUIDE, "yaml")
+    (text,) = blocks(GUIDE.read_text(), "yaml")
     assert PUBLISHED in text
     told = yaml.safe_load(text.replace(PUBLISHED, simplesamlphp_server.entity_id))
-    entry, _hosted = blocks(GUIDE, "php")
+    entry, _hosted = blocks(GUIDE.read_text(), "php")
     with serving(directory, {"organizations": {"acme": {"name": "Acme"}}, **told}) as running:
         work = simplesamlphp_server.work
         shutil.copy(directory / "sp.crt", work / "cert" / "federation-sp.crt")
