@@ -73,6 +73,7 @@ class Goal:
     return_to: str
     handle: str = field(repr=False)  # of the pending sign-in; "" where there was none
     replaces: bytes = field(repr=False)  # SHA-256 of the token of the session that it replaces
+    asked_at: datetime | None  # when it was started here; None: it was not
 
 
 class SignIn:
@@ -163,7 +164,12 @@ class SignIn:
                 raise
             return await self._welcome(connector, callback, now)
         assertion = await connector.complete(callback, pending.expects, now)
-        goal = Goal(return_to=pending.return_to, handle=pending.handle, replaces=pending.replaces)
+        goal = Goal(
+            return_to=pending.return_to,
+            handle=pending.handle,
+            replaces=pending.replaces,
+            asked_at=pending.created_at,
+        )
         return await self._admit(assertion, connector, goal, callback, now)
 
     async def _welcome(self, connector: Connector, callback: Callback, now: datetime) -> Completed:
@@ -172,7 +178,7 @@ class SignIn:
         if connector.uninvited.policy == "restart":
             return Completed(return_to=return_to, token="", session=None, restart=True)
         assertion = await connector.complete_uninvited(callback, now)
-        goal = Goal(return_to=return_to, handle="", replaces=b"")
+        goal = Goal(return_to=return_to, handle="", replaces=b"", asked_at=None)
         return await self._admit(assertion, connector, goal, callback, now)
 
     async def _admit(
@@ -260,6 +266,7 @@ class SignIn:
             absolute_end=ends,
             user_agent=callback.user_agent[:200],
             provider_sealed=self._seal_theirs(decision.identity),
+            asked_at=goal.asked_at,
             record=record,
         )
         sealing = self._sealing(record.person, reference, decision.checks)
