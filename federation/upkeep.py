@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 PURGE_EVERY = timedelta(minutes=5)
 WATCH_EVERY = timedelta(days=1)
+RENEW_EVERY = timedelta(minutes=1)
 _SOON = timedelta(seconds=30)  # after a failure, or while another node holds the lease
 _EARLY = 0.1  # of the interval: the spread that keeps workers from asking in step
 
@@ -69,6 +70,11 @@ def watch_job(
                 log.warning("to be looked at", extra={"connection": one.id, "code": thing.code})
 
     return Job(name="watch", every=WATCH_EVERY, work=look)
+
+
+def renewal_job(renew_due: Callable[[datetime], Awaitable[None]]) -> Job:
+    """Return the job that renews providers' tokens before they end; what does it is given."""
+    return Job(name="renew", every=RENEW_EVERY, work=renew_due)
 
 
 async def purge(store: Store, now: datetime, *, batch: int = 1000) -> int:

@@ -1,0 +1,219 @@
+"""A provider's tokens after the sign-in: handed out to the application, renewed before they end.
+
+A refresh token that is used twice may end everything granted with it (RFC 9700 §4.14.2), so one
+node at a time renews: it takes the tokens in the store, asks, and lets go of them as it puts the
+new ones in place. What the provider refuses to renew, or answers with what breaks a rule, ends
+the session; where it only fails, the session stays and it is asked again.
+
+Whoever dies between the provider's answer and the store loses the new refresh token. After
+HOLD another asks with the old one: a provider that gave it up refuses, and the session ends; one
+that lets it be used again goes on. Nothing is lost silently, and nobody is let in by it.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from federation import tokens_at_rest
+from federation.connectors.contract import Connector, Renewal
+from federation.errors import (
+    AssertionRefused,
+    FederationError,
+    ProviderUnavailable,
+    SignInExpired,
+    StoreUnavailable,
+)
+from federation.identity import KeptTokens
+from federation.signin import SignIn, hash_token
+from federation.store.store import Store
+from federation.store.values import KeptTokensOf
+from federation.vault import Vault
+
+log = logging.getLogger(__name__)
+
+HOLD: Final = timedelta(minutes=1)  # one renewal is four exchanges at most, each within fetch.DEADLINE
+PAUSE: Final = timedelta(seconds=10)  # after a failure, for whoever asks
+RETRY: Final = timedelta(minutes=5)  # after a failure, where nobody asks
+PATIENCE: Final = 5.0  # seconds that one node waits for another's renewal
+_GLANCE: Final = 0.1  # seconds
+_STORE_PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 4.0)  # seconds: the new refresh token is nowhere else
+_BATCH: Final = 500  # of one connection, in one turn
+_LANES: Final = 4  # of one connection at once
+_AT_ONCE: Final = 16  # of all of them
+_TURN: Final = 30.0  # seconds: other background work waits behind it
+
+
+class TokenKeeper:
+    """Everything that the tokens of sessions need, made once at start."""
+
+    def __init__(
+        self, *, connectors: Mapping[str, Connector], store: Store, vault: Vault, signin: SignIn
+    ) -> None:
+        self._connectors = connectors
+        self._store = store
+        self._vault = vault
+        self._signin = signin  # keeps the records
+        self._renewing: dict[str, asyncio.Task[KeptTokens | None]] = {}
+
+    async def access_token(self, session_token: str, *, life: timedelta, now: datetime) -> KeptTokens | None:
+        """Return what a session keeps of its provider's tokens, the access token renewed where it must be.
+
+        Args:
+            session_token: The browser's session cookie.
+            life: How long the access token should be good for. One that is in the first half of its
+                life is not renewed; one that cannot be is returned as long as it is good.
+            now: UTC, aware.
+
+        Returns:
+            None where the session has ended, or its connection keeps nothing. A token is "" where
+            the connection does not keep that one.
+
+        Raises:
+            SignInExpired: ``signin.tokens_expired``: it has ended, and there is no refresh token.
+            ProviderUnavailable: It has ended, and the provider failed: ``oidc.refresh_pending``
+                (a moment ago, or another node asks it right now), or as ``Renewal.renew``.
+            ConfigurationError: ``keys.unknown``, ``keys.envelope``.
+            StoreUnavailable: The database did not answer.
+        """
+        found = await self._store.tokens_of(hash_token(session_token), now)
+        if found is None:
+            return None
+        opened = tokens_at_rest.unseal(found, vault=self._vault)
+        if opened.lasts(life, now):
+            return opened.tokens
+        if opened.tokens.refresh and self._renewal(found.connection) is not None:
+            try:
+                return await self._renewed(found, now)
+            except ProviderUnavailable:
+                if not opened.good(now):
+                    raise
+        if not opened.good(now):
+            raise SignInExpired(
+                "signin.tokens_expired", "the access token has ended, and nothing is kept that renews it"
+            )
+        return opened.tokens
+
+    async def renew_due(self, now: datetime) -> None:
+        """Renew what ends soon, though nobody asks; so a grant that has ended is noticed, too."""
+        turns = asyncio.Semaphore(_AT_ONCE)
+        ends = asyncio.get_running_loop().time() + _TURN
+        renewable = [name for name in self._connectors if self._renewal(name) is not None]
+        await asyncio.gather(*(self._renew_due_of(name, now, turns, ends) for name in renewable))
+
+    async def _renew_due_of(
+        self, connection: str, now: datetime, turns: asyncio.Semaphore, ends: float
+    ) -> None:
+        """Renew what is due of one connection, until it fails: no other waits for a provider that is down."""
+        due = await self._store.due_tokens(connection, now, _BATCH)
+
+        async def renew(one: KeptTokensOf) -> None:
+            async with turns:
+                await self._renewed(one, now)
+
+        for first in range(0, len(due), _LANES):
+            if asyncio.get_running_loop().time() > ends:
+                return
+            lanes = (renew(one) for one in due[first : first + _LANES])
+            told = await asyncio.gather(*lanes, return_exceptions=True)
+            failures = [failure for failure in told if failure is not None]
+            for failure in failures:
+                why = failure.code if isinstance(failure, FederationError) else type(failure).__name__
+                log.warning("tokens not renewed", extra={"connection": connection, "code": why})
+            if failures:
+                return
+
+    async def close(self) -> None:
+        """Let every renewal that was begun come to its end; before the store and the door are closed."""
+        await asyncio.gather(*self._renewing.values(), return_exceptions=True)
+
+    async def _renewed(self, found: KeptTokensOf, now: datetime) -> KeptTokens | None:
+        """Renew in a task of its own, one for all who ask here.
+
+        A request that is given up must not stop between the provider's answer and the store.
+        """
+        task = self._renewing.get(found.session_id)
+        if task is None:
+            task = asyncio.create_task(self._renew(found, now))
+            self._renewing[found.session_id] = task
+
+            def done(ended: asyncio.Task[KeptTokens | None]) -> None:
+                del self._renewing[found.session_id]
+                if not ended.cancelled():
+                    ended.exception()  # told to those who still wait
+
+            task.add_done_callback(done)
+        return await asyncio.shield(task)
+
+    async def _renew(self, found: KeptTokensOf, now: datetime) -> KeptTokens | None:
+        renewal = self._renewal(found.connection)
+        holder = secrets.token_hex(16)
+        if renewal is None or not await self._store.take_tokens(found, holder, now + HOLD, now):
+            return await self._of_another(found, now)
+        try:
+            before = tokens_at_rest.unseal(found, vault=self._vault).tokens
+            new = await renewal.renew(before, person=found.person, now=now)
+        except AssertionRefused as refusal:
+            return await self._end(refusal, found, holder, now)
+        except Exception:
+            await self._store.put_off_tokens(found.session_id, holder, now + PAUSE, now + RETRY)
+            raise
+        return new if await self._keep(new, found, holder, now) else await self._of_another(found, now)
+
+    async def _keep(self, new: KeptTokens, found: KeptTokensOf, holder: str, now: datetime) -> bool:
+        """Put new tokens in place; try again where the store does not answer."""
+        sealed = tokens_at_rest.seal(
+            new,
+            vault=self._vault,
+            connection=found.connection,
+            person=found.person,
+            token_hash=found.token_hash,
+            now=now,
+        )
+        for pause in _STORE_PAUSES:
+            try:
+                return await self._store.keep_renewed_tokens(found.session_id, holder, sealed, now)
+            except StoreUnavailable:
+                await asyncio.sleep(pause)
+        return await self._store.keep_renewed_tokens(found.session_id, holder, sealed, now)
+
+    async def _of_another(self, found: KeptTokensOf, now: datetime) -> KeptTokens | None:
+        """Wait briefly for who renews them now; return theirs, else the old ones while they are good.
+
+        Raises:
+            ProviderUnavailable: ``oidc.refresh_pending``.
+        """
+        current = await self._store.tokens_of(found.token_hash, now)
+        for _ in range(int(PATIENCE / _GLANCE)):
+            if current is None or current.version != found.version or not current.taken:
+                break
+            await asyncio.sleep(_GLANCE)
+            current = await self._store.tokens_of(found.token_hash, now)
+        if current is None:
+            return None
+        opened = tokens_at_rest.unseal(current, vault=self._vault)
+        if not opened.good(now):
+            raise ProviderUnavailable(
+                "oidc.refresh_pending", "the access token has ended, and the provider has not renewed it yet"
+            )
+        return opened.tokens
+
+    async def _end(
+        self, refusal: AssertionRefused, found: KeptTokensOf, holder: str, now: datetime
+    ) -> KeptTokens | None:
+        """End the session of what is not renewed, and record why."""
+        if not await self._store.end_refused_session(found.session_id, holder, now):
+            return await self._of_another(found, now)  # ended already, or renewed after HOLD
+        refusal.person = found.person
+        reference = await self._signin.record_refusal(refusal, connection=found.connection)
+        log.info(
+            "ended: not renewed",
+            extra={"ref": reference, "connection": found.connection, "code": refusal.code},
+        )
+        return None
+
+    def _renewal(self, connection: str) -> Renewal | None:
+        connector = self._connectors.get(connection)
+        return connector.renewal if connector else None
