@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from federation import identity, records
+from federation import identity, records, tokens_at_rest
 from federation.clock import Clock
 from federation.connection import AnyConnection, Organization
 from federation.connectors.contract import Callback, Connector
@@ -28,7 +28,15 @@ from federation.identity import Decision, Identity, Session, VerifiedAssertion
 from federation.policy import domains, roles
 from federation.return_to import local_path
 from federation.store.store import Store
-from federation.store.values import RECORD_DETAIL, Claim, NewSession, Pending, Record, Sealing
+from federation.store.values import (
+    RECORD_DETAIL,
+    Claim,
+    NewSession,
+    Pending,
+    Record,
+    SealedTokens,
+    Sealing,
+)
 from federation.vault import Vault
 
 log = logging.getLogger(__name__)
@@ -266,6 +274,7 @@ class SignIn:
             absolute_end=ends,
             user_agent=callback.user_agent[:200],
             provider_sealed=self._seal_theirs(decision.identity),
+            tokens=self._seal_tokens(decision.identity, hash_token(token), now),
             asked_at=goal.asked_at,
             record=record,
         )
@@ -278,6 +287,18 @@ class SignIn:
         theirs = who.provider_session
         return self._vault.seal(theirs.encode(), f"provider_session:{who.connection}") if theirs else ""
 
+    def _seal_tokens(self, who: Identity, token_hash: bytes, now: datetime) -> SealedTokens | None:
+        if who.tokens is None:
+            return None
+        return tokens_at_rest.seal(
+            who.tokens,
+            vault=self._vault,
+            connection=who.connection,
+            person=who.subject.person,
+            token_hash=token_hash,
+            now=now,
+        )
+
     async def _go_on(self, callback: Callback, now: datetime) -> Completed | None:
         """Answer a repeated message from the browser whose session it opened: just go on."""
         if not callback.session_token:
@@ -289,16 +310,21 @@ class SignIn:
         """End the session of this cookie, on every node."""
         await self.store.end_session(hash_token(token), self._clock())
 
-    async def record_refusal(self, refusal: FederationError, callback: Callback | None = None) -> str:
+    async def record_refusal(
+        self, refusal: FederationError, callback: Callback | None = None, *, connection: str = ""
+    ) -> str:
         """Mint a reference, set it on the refusal, and keep why under it.
 
-        Where the store is what failed, the log alone has the reference; the refusal stays the
-        one that the person is told.
+        Of which connection, the callback tells; without one, ``connection``. Where the store is
+        what failed, the log alone has the reference; the refusal stays the one that the person
+        is told.
         """
         if refusal.reference:
             return refusal.reference
         refusal.reference = records.mint_reference()
-        record, sealing = self._record(refusal, refusal.reference, callback, self._clock())
+        record, sealing = self._record(
+            refusal, refusal.reference, callback, self._clock(), connection=connection
+        )
         try:
             await self.store.keep_record(record, sealing=sealing)
         except StoreUnavailable as outage:
@@ -308,9 +334,15 @@ class SignIn:
         return refusal.reference
 
     def _record(
-        self, refusal: FederationError, reference: str, callback: Callback | None, now: datetime
+        self,
+        refusal: FederationError,
+        reference: str,
+        callback: Callback | None,
+        now: datetime,
+        *,
+        connection: str = "",
     ) -> tuple[Record, Sealing | None]:
-        known = self.connectors.get(callback.connection) if callback else None
+        known = self.connectors.get(callback.connection if callback else connection)
         sealing = None
         if refusal.person and refusal.checks:
             sealing = self._sealing(refusal.person, reference, refusal.checks)
