@@ -671,15 +671,18 @@ def test_every_preset_loads_or_says_why_not(directory: Path, name: str, protocol
 
 GROUPS_TOO = ("openid", "profile", "email", "groups")
 IS_MEMBER_OF = "urn:oid:1.3.6.1.4.1.5923.1.5.1.1"
-UPN = ("email", "upn")
+UPN = {"email": ("email", "upn"), "display_name": ("name", "unique_name", "upn")}
 PRESET_VALUES = [
     # connection preset        its own settings         place             read
     ("okta", "adfs",       {},                      "fetch_userinfo", "never"),
     ("okta", "adfs",       {"fetch_userinfo": "always"}, "fetch_userinfo", "always"),
-    ("okta", "adfs",       {"attributes": ABSENT},  "attributes",     {"email": UPN}),
+    ("okta", "adfs",       {"attributes": ABSENT},  "attributes",     UPN),
     ("okta",
-     "adfs", {"attributes": {"email": "mail", "x": "y"}}, "attributes", {"email": ("mail",), "x": ("y",)}),
-    ("okta", "adfs",       {"attributes": {"x": "y"}}, "attributes",  {"email": UPN, "x": ("y",)}),
+     "adfs", {"attributes": {"email": "mail", "x": "y"}}, "attributes",
+     UPN | {"email": ("mail",), "x": ("y",)}),
+    ("okta", "adfs",       {"attributes": {"x": "y"}}, "attributes",  UPN | {"x": ("y",)}),
+    ("okta", "adfs",       {},                      "response_mode",  "form_post"),
+    ("okta", "adfs",       {"response_mode": "query"}, "response_mode", "query"),
     ("okta", "onelogin",   {"scopes": ABSENT},      "scopes",         GROUPS_TOO),
     ("okta", "onelogin",   {"scopes": ["openid"]},  "scopes",         ("openid",)),
     ("okta", "gitlab",     {},                      "fetch_userinfo", "always"),
