@@ -30,6 +30,7 @@ from federation.settings import Settings
 from federation.signout import SignOut
 from federation.store.store import Store, open_store
 from federation.vault import Vault
+from federation.tokens import TokenKeeper
 from federation.web.embed import Embedded
 from federation.web.house import House, ReadyCheck
 from federation.web.rates import Rates, parse_rate
@@ -110,14 +111,16 @@ async def open_house(config: Settings, *, now: Clock = clock.now) -> AsyncIterat
             own_ends=[pair.not_after for pair in (held.current, held.next) if pair is not None],
             development=config.development,
         )
-        jobs = (*upkeep.standing_jobs(store), watching)
+        house = _house(config, entries, published, connected, store, vault, now)
+        open_things.push_async_callback(house.tokens.close)
+        jobs = (*upkeep.standing_jobs(store), watching, upkeep.renewal_job(house.tokens.renew_due))
         turns = asyncio.Semaphore(AT_ONCE)
         tasks = (
             asyncio.create_task(upkeep.run(store, jobs, holder=_holder(), clock=now)),
             *(asyncio.create_task(_keep_fresh(name, one, turns, now)) for name, one in connected.items()),
         )
         try:
-            yield _house(config, entries, published, connected, store, vault, now)
+            yield house
         finally:
             for task in tasks:
                 task.cancel()
@@ -166,6 +169,7 @@ def _house(
         connections={name: entry.connection for name, entry in entries.items()},
         published=published,
         aliases=_aliases(entries),
+        tokens=TokenKeeper(connectors=connected, store=store, vault=vault, signin=story),
         base_url=config.base_url,
         trusted_proxies=config.trusted_proxies,
         rates=Rates(

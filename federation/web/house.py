@@ -15,6 +15,7 @@ from federation.publishing import Publishing
 from federation.signin import SignIn
 from federation.signout import SignOut
 from federation.store.store import Store
+from federation.tokens import TokenKeeper
 from federation.web.rates import Rates
 
 # Says what is wrong, or None. The answer is for the log; /readyz shows ok or failed alone.
@@ -27,6 +28,7 @@ class House:
 
     signin: SignIn
     signout: SignOut
+    tokens: TokenKeeper
     store: Store
     connections: Mapping[str, AnyConnection]  # in the order of the sign-in page
     published: Publishing  # our SAML metadata
