@@ -8,6 +8,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -20,7 +21,7 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from federation.errors import RequestRefused
-from federation.identity import Session
+from federation.identity import KeptTokens, Session
 from federation.return_to import local_path
 from federation.signin import hash_token
 from federation.web import cookies, errors
@@ -178,6 +179,24 @@ def current_user(request: Request) -> Visitor:
     if is_browser(request):
         raise HTTPException(303, headers={"location": sign_in_path(request)})
     raise HTTPException(401, "Nobody is signed in.")
+
+
+async def provider_tokens(request: Request, *, life: timedelta) -> KeptTokens | None:
+    """Return the tokens that their identity provider gave with this request's session, renewed if need be.
+
+    Args:
+        request: Of the application behind ``Federation``.
+        life: How long the access token should be good for.
+
+    Returns:
+        None where nobody is signed in (any more), or the connection keeps no tokens.
+
+    Raises:
+        FederationError: As ``tokens.TokenKeeper.access_token`` does.
+    """
+    house: House = request.scope["federation"]
+    token = cookies.read_session(request, house)
+    return await house.tokens.access_token(token, life=life, now=house.clock()) if token else None
 
 
 def is_browser(request: Request) -> bool:
