@@ -273,7 +273,7 @@ TEMPLATES: list[tuple[str | None, str, str, bool]] = [
     (f"{ENTRA}/common/v2.0",         f"{ENTRA}/common/v2.0{WELL}",        f"{SHARED}/",               False),
     (f"{ENTRA}/common/v2.0",         f"{ENTRA}/common/v2.0{WELL}",        "{tenantid}",               False),
     (f"{ENTRA}/common/v2.0",         f"{ENTRA}/common/v2.0{WELL}",        f"{ENTRA}/{{tenant}}/v2.0", False),
-    (f"{ENTRA}/common/v2.0",         f"{ENTRA}/common/v2.0{WELL}",        "https://evil.example/{tenantid}", False),
+    (f"{ENTRA}/common/v2.0",         f"{ENTRA}/common/v2.0{WELL}",        "https://x/{tenantid}",     False),
     (f"{ENTRA}/common/v2.0",         f"{ENTRA}/common/v2.0{WELL}",        ONE,                        False),
     ("https://op.example/common/organizations", URL, "https://op.example/{tenantid}/{tenantid}",      False),
 ]  # fmt: skip
