@@ -238,11 +238,11 @@ def test_the_commented_connections_load_as_they_stand(tmp_path: Path) -> None:
     kept = [
         line
         for line in text.splitlines()
-        if not line.lstrip().startswith(("One entry", "SAML: ", "OpenID Connect: "))
+        if not line.lstrip().startswith(("One entry", "SAML: ", "OpenID Connect: ", "OAuth 2.0: "))
     ]
     file.write_text("\n".join(kept))
-    read = settings.load(file, environment={"OKTA_CLIENT_SECRET": "x"})
-    assert list(read.connections) == ["adfs", "okta"]
+    read = settings.load(file, environment={"OKTA_CLIENT_SECRET": "x", "GITHUB_CLIENT_SECRET": "x"})
+    assert list(read.connections) == ["adfs", "okta", "github"]
 
 
 @pytest.mark.parametrize("name", ["saml", "oidc"])

@@ -49,6 +49,15 @@ connections:
   #   client_id: 0oa1example
   #   client_secret: {{env: OKTA_CLIENT_SECRET}}  # or {{file: …}}
   #   scopes: [openid, profile, email, groups]
+  #
+  # OAuth 2.0: register {base_url}/oidc/github/callback as callback URL
+  # github:
+  #   protocol: oauth2
+  #   preset: github                   # groups are organizations and their teams
+  #   organization: acme
+  #   domains: [acme.example]
+  #   client_id: Ov23liExample
+  #   client_secret: {{env: GITHUB_CLIENT_SECRET}}
 """
 
 
