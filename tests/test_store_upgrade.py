@@ -1,0 +1,127 @@
+"""A database of an earlier release, with rows in it, is brought to head and keeps what it holds."""
+
+import io
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+from alembic import command
+from databases import ask
+from test_store import ADMITTED, BINDER, MINUTE, NEW, NOW, RECORD, TOKEN, WAITING, another, refusal, someone
+
+from federation.identity import ProviderSession
+from federation.store import migration
+from federation.store.store import Store, open_store
+from federation.store.values import Claim, SealedTokens
+
+# As it was released: what it made, in an order in which rows can be put in.
+FIRST = (
+    "pending_sign_in", "claimed_assertion", "person_key", "user", "account", "role_grant", "session",
+    "provider_session", "provider_logout", "decision_record", "ring", "lease",
+)  # fmt: skip
+CLAIM = Claim(issuer="https://idp.example", id="_1", until=NOW + MINUTE)
+THERE = someone(provider_session=ProviderSession(name="a-name", index="_s1"))
+NEW_THERE = replace(NEW, provider_sealed="v1.words", handle="")
+
+
+def _script(dialect: str, to: str) -> str:
+    written = io.StringIO()
+    config = migration._config(dialect=dialect)
+    config.output_buffer = written
+    command.upgrade(config, f"base:{to}", sql=True)
+    return written.getvalue()
+
+
+async def _run(url: str, script: str) -> None:
+    """Run statements, of which none has parameters."""
+    if url.startswith("sqlite:///"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as db:
+            db.executescript(script)
+        return
+    connection = await asyncpg.connect(url)
+    await connection.execute(script)
+    await connection.close()
+
+
+async def _columns(url: str, table: str) -> list[str]:
+    if url.startswith("sqlite"):
+        return [row[1] for row in await ask(url, f'PRAGMA table_info("{table}")')]
+    found = await ask(
+        url,
+        "SELECT column_name FROM information_schema.columns "  # noqa: S608  ours
+        f"WHERE table_name = '{table}' AND table_schema = current_schema()",
+    )
+    return [row[0] for row in found]
+
+
+async def _insert(url: str, table: str, columns: list[str], rows: list[tuple[Any, ...]]) -> None:
+    names = ", ".join(columns)
+    if url.startswith("sqlite:///"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as db, db:
+            places = ", ".join("?" for _ in columns)
+            db.executemany(f'INSERT INTO "{table}" ({names}) VALUES ({places})', rows)  # noqa: S608
+        return
+    connection = await asyncpg.connect(url)
+    places = ", ".join(f"${number}" for number, _ in enumerate(columns, 1))
+    await connection.executemany(f'INSERT INTO "{table}" ({names}) VALUES ({places})', rows)  # noqa: S608
+    await connection.close()
+
+
+async def _fill(store: Store) -> None:
+    await store.remember_pending(WAITING)
+    await store.open_session(THERE, NEW_THERE, NOW, claim=CLAIM)
+    await store.person_key(RECORD.person, "ring", lambda: "wrapped", NOW)
+    told = {"issued_at": NOW - timedelta(hours=1), "until": NOW + MINUTE, "now": NOW}
+    await store.end_provider_sessions("adfs", ("another",), (), claim=("i", "logout"), **told)
+    await store.keep_record(replace(RECORD, reference="BBBBBBBBBB", person="", sealed="", code="a.code"))
+    await store.lease("purge", "a", NOW + MINUTE, NOW)
+
+
+@pytest.mark.parametrize("release", ["0001"])
+async def test_what_an_earlier_release_kept_stays(store: Store, store_url: str, release: str) -> None:
+    await _fill(store)
+    session = await store.find_session(TOKEN, NOW)
+    await store.close()
+    kept = {}
+    for table in FIRST:
+        rows = await ask(store_url, f'SELECT * FROM "{table}"')  # noqa: S608
+        assert rows, table
+        kept[table] = [dict(zip(await _columns(store_url, table), row, strict=True)) for row in rows]
+    sqlite = store_url.startswith("sqlite")
+    for row in await ask(
+        store_url,
+        "SELECT name FROM sqlite_master WHERE type = 'table'"
+        if sqlite
+        else "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()",
+    ):
+        await _run(store_url, f'DROP TABLE "{row[0]}"' + ("" if sqlite else " CASCADE"))
+    await _run(store_url, _script("sqlite" if sqlite else "postgresql", release))
+    for table, found in kept.items():
+        columns = [name for name in await _columns(store_url, table) if name in found[0]]
+        await _insert(store_url, table, columns, [tuple(row[name] for name in columns) for row in found])
+    assert await ask(store_url, "SELECT version_num FROM alembic_version") == [(release,)]
+
+    again = await open_store(store_url)
+    try:
+        assert await again.ready() is None
+        assert await again.find_session(TOKEN, NOW) == session
+        assert await again.provider_session(TOKEN, NOW) == ("adfs", "v1.words")
+        assert await again.tokens_of(TOKEN, NOW) is None
+        assert await again.find_record(RECORD.reference) == RECORD
+        assert await again.person_keys(RECORD.person) == ("wrapped",)
+        assert await again.take_pending("adfs", "a-handle", BINDER, NOW) == WAITING
+        assert await refusal(again.open_session(ADMITTED, another(2), NOW, claim=CLAIM)) == "signin.replayed"
+        assert not await again.lease("purge", "b", NOW + MINUTE, NOW)
+        tokens = SealedTokens(sealed="v1.tokens", renew_at=None)
+        await again.open_session(THERE, another(3, tokens=tokens), NOW)
+        assert await again.tokens_of(another(3).token_hash, NOW)
+        told = {"issued_at": NOW, "until": NOW + MINUTE, "now": NOW}
+        ended = await again.end_provider_sessions("adfs", ("a-name",), (), claim=("i", "2"), **told)
+        assert ended == 2
+        assert await again.find_session(TOKEN, NOW) is None
+    finally:
+        await again.close()
