@@ -24,13 +24,15 @@ from federation.connectors.connect import connect
 from federation.connectors.contract import Connector
 from federation.errors import ConfigurationError, FederationError
 from federation.fetch import open_door
+from federation.oidc import provider
 from federation.publishing import Publishing
 from federation.saml import xml
 from federation.settings import Settings
 from federation.signout import SignOut
 from federation.store.store import Store, open_store
-from federation.vault import Vault
 from federation.tokens import TokenKeeper
+from federation.vault import Vault
+from federation.web.aliases import further_paths
 from federation.web.embed import Embedded
 from federation.web.house import House, ReadyCheck
 from federation.web.rates import Rates, parse_rate
@@ -97,6 +99,7 @@ async def open_house(config: Settings, *, now: Clock = clock.now) -> AsyncIterat
     held, vault = open_keys(config, now=now)
     own = registry.own_keys(held)
     entries = registry.compile_connections(config, own=own, now=now())
+    _tell_notices(entries)
     saml = {name: entry for name, entry in entries.items() if isinstance(entry, registry.Saml)}
     published = Publishing(saml, own=own, about=config.saml)
     fetch = open_door(config)
@@ -161,15 +164,17 @@ def _house(
         clock=now,
     )
 
+    connections = {name: entry.connection for name, entry in entries.items()}
     leaving = SignOut(connectors=connected, store=store, vault=vault, signin=story, clock=now)
     return House(
         signin=story,
         signout=leaving,
-        store=store,
-        connections={name: entry.connection for name, entry in entries.items()},
-        published=published,
-        aliases=_aliases(entries),
         tokens=TokenKeeper(connectors=connected, store=store, vault=vault, signin=story),
+        store=store,
+        connections=connections,
+        published=published,
+        aliases=further_paths(connections),
+        issuers=_issuers(entries),
         base_url=config.base_url,
         trusted_proxies=config.trusted_proxies,
         rates=Rates(
@@ -180,14 +185,21 @@ def _house(
     )
 
 
-def _aliases(entries: Mapping[str, registry.Entry]) -> Mapping[str, str]:
-    """Return every further path of a connection and the one that it stands for."""
-    return {
-        path: f"/saml/{name}/acs"
-        for name, entry in entries.items()
-        if isinstance(entry, registry.Saml)
-        for path in entry.connection.acs_paths
-    }
+def _issuers(entries: Mapping[str, registry.Entry]) -> Mapping[str, tuple[str, ...]]:
+    """Return the connections of each issuer: whose word starts a sign-in."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name, entry in entries.items():
+        if isinstance(entry, registry.Oidc):
+            for issuer in provider.issuers(entry.discovery, tenants=entry.client.demands.tenants):
+                found[issuer] = (*found.get(issuer, ()), name)
+    return found
+
+
+def _tell_notices(entries: Mapping[str, registry.Entry]) -> None:
+    """Log what works, but not as it is written."""
+    for name, entry in entries.items():
+        for notice in entry.notices if isinstance(entry, registry.Oidc) else ():
+            log.warning("connection", extra={"connection": name, "notice": notice})
 
 
 class StillGood:

@@ -1,5 +1,9 @@
-"""Our SAML metadata as it is handed out: built once, or once an hour where it says how long it is good."""
+"""What we publish: our keys, and our SAML metadata, which says how long it is good.
 
+Made once; metadata that ends, once an hour.
+"""
+
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -10,7 +14,7 @@ from federation.saml.description import Publisher
 
 
 class Publishing:
-    """The documents of one service provider, of each connection and of all together."""
+    """Our JWK Set; the documents of one service provider, of each connection and of all together."""
 
     def __init__(self, entries: Mapping[str, Saml], *, own: Own, about: About) -> None:
         """Take what is to be told.
@@ -21,6 +25,8 @@ class Publishing:
             about: Who we are, and for how long a document is good.
         """
         self._entries, self._own, self._about = entries, own, about
+        self.jwks = own.jwks  # who verifies our client assertions reads it (RFC 7517 §5)
+        self.jwks_tag = f'"{hashlib.sha256(own.jwks).hexdigest()[:32]}"'
         self._until: datetime | None = None
         self._made: dict[str | None, bytes] = {}
 

@@ -86,7 +86,10 @@ class World:
         if params.pop("state", "") != HANDLE:
             raise AssertionRefused("signin.unknown", "signin.py finds no such handle")
         path = challenge.expects["redirect_uri"].removeprefix(BASE)
-        return callback(params, path=path), challenge.expects
+        asked = connector.connection
+        assert isinstance(asked, OidcConnection)
+        posted = asked.response_mode == "form_post" or asked.flow in ("implicit", "hybrid")
+        return callback(params, path=path, posted=posted), challenge.expects
 
     async def sign_in(
         self, connector: OidcConnector, *, user: str = "ada", fault: str = "", now: datetime = NOW
@@ -96,9 +99,9 @@ class World:
         return await connector.complete(arrived, expects, now)
 
 
-def callback(params: Mapping[str, str], *, path: str = PATH) -> Callback:
+def callback(params: Mapping[str, str], *, path: str = PATH, posted: bool = False) -> Callback:
     """Return an answer as the web door hands it on."""
-    return Callback(connection="acme", handle=HANDLE, binder="", params=params, path=path)
+    return Callback(connection="acme", handle=HANDLE, binder="", params=params, path=path, posted=posted)
 
 
 @asynccontextmanager

@@ -149,6 +149,7 @@ class World:
             binder="",
             params={"code": "c0de", **there.here(vendor.answer)},
             path=urlsplit(asked["redirect_uri"]).path,
+            posted=asked.get("response_mode") == "form_post",
         )
         assertion = await connector.complete(callback, challenge.expects, NOW)
         connection = entry.connection

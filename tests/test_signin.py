@@ -172,6 +172,7 @@ async def test_a_request_cancelled_between_verbs_leaves_nothing_half_done(
             binder=begun.binder,
             params=form,
             path="/saml/acme-saml/acs",
+            posted=True,
         )
         real, story.store = story.store, Halting(story.store, verb)
         with pytest.raises(asyncio.CancelledError):
@@ -189,7 +190,8 @@ NOT_OURS = {"unsolicited": "accept", "domains": ["elsewhere.example"]}
 
 def _unasked(stair_: stair.Stair) -> Callback:
     params = uninvited(stair_)
-    return Callback(connection="acme-saml", handle="", binder="", params=params, path="/saml/acme-saml/acs")
+    path = "/saml/acme-saml/acs"
+    return Callback(connection="acme-saml", handle="", binder="", params=params, path=path, posted=True)
 
 
 async def _refused(story: Any, callback: Callback) -> FederationError:

@@ -104,14 +104,6 @@ async def test_oidc_from_the_button_to_the_session(stair: Stair) -> None:
     assert "R&amp;D &lt;x&gt;" in page.text
 
 
-async def test_oidc_by_form_post(stair: Stair) -> None:
-    browser = stair.browser()
-    path, _, query = (await stair.oidc(browser)).partition("?")
-    # What the URL says does not count: the body is the answer.
-    answer = await browser.post(f"{path}?code=x&state=y", content=query, headers=FORM)
-    assert answer.status_code == 303
-
-
 async def test_two_tabs_share_one_binder(stair: Stair) -> None:
     browser = stair.browser()
     first, second = await stair.saml(browser), await stair.saml(browser, "bob")

@@ -34,6 +34,7 @@ class Callback:
     session_token: str = field(default="", repr=False)  # the session cookie that came along
     user_agent: str = ""
     path: str  # of ours, where it arrived: a connection may have several
+    posted: bool  # in a form; else in the query
 
 
 @dataclass(frozen=True, kw_only=True)

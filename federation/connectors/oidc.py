@@ -94,6 +94,8 @@ class OidcConnector:
             )
         provider = await self._provider.get(now)
         answer = relying_party.read_answer(callback.params, client=self._client, provider=provider)
+        if callback.posted != (self._client.response_mode == "form_post"):
+            raise AssertionRefused("oidc.response_mode", "the answer did not come the way that was asked for")
         expected = Expected(
             issuer=provider.issuer,
             client_id=self._client.client_id,

@@ -160,6 +160,17 @@ def _metadata(found: Mapping[str, Any], issuer: str, *, development: bool) -> Pr
     )
 
 
+def issuers(discovery: Discovery, *, tenants: frozenset[str]) -> frozenset[str]:
+    """Return every issuer whose word is this provider's, known before anything is fetched.
+
+    Args:
+        discovery: How the provider is known.
+        tenants: Those that may sign in, where its issuer stands for many.
+    """
+    named = _issuers(discovery, templated=bool(tenants))
+    return frozenset(one.replace(TENANT, tid) for one in named for tid in tenants or ("",))
+
+
 def _issuers(discovery: Discovery, *, templated: bool) -> Iterator[str]:
     """Yield every issuer that the document may name."""
     bases: tuple[str, ...] = (discovery.issuer or "",)

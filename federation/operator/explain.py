@@ -49,6 +49,8 @@ _KINDS: Final[dict[str, type[FederationError]]] = {
     "policy": PolicyRefused,
     "identity": PolicyRefused,
     "signin": SignInExpired,
+    "signin.initiate_unknown": RequestRefused,
+    "signin.initiate_unnamed": RequestRefused,
     "signin.no_connection": RequestRefused,
     "signin.replayed": AssertionRefused,
     "fetch": ProviderUnavailable,

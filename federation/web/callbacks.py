@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from urllib.parse import urlencode
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -31,16 +32,46 @@ async def saml_acs(request: Request) -> Response:
     known(request, "saml")
     form = await fields.read_form(request)
     params = {"SAMLResponse": fields.needed(form, "SAMLResponse")}
-    return await _finish(request, form, _callback(request, form.get("RelayState", ""), params))
+    connection = request.path_params["connection"]
+    return await _finish(request, form, _callback(request, connection, form.get("RelayState", ""), params))
 
 
 async def oidc_callback(request: Request) -> Response:
     """GET or POST /oidc/{connection}/callback: authorization response (RFC 6749 §4.1.2)."""
-    known(request, "oidc", "oauth2")
+    connection = known(request, "oidc", "oauth2").id
+    return await _answered(request, connection, await _read_answer(request))
+
+
+async def shared_callback(request: Request) -> Response:
+    """GET or POST at a callback path that several connections share: ``state`` says whose answer it is.
+
+    What a provider says of itself is not asked here: the connector holds ``iss`` and the redirect
+    URI against the sign-in that was started.
+
+    Raises:
+        HTTPException: 404: nobody's alias.
+        SignInExpired: ``signin.unknown``.
+    """
+    house: House = request.app.state.house
+    path, now = arrived_at(request), house.clock()
+    if path not in house.aliases:
+        raise HTTPException(404)
+    house.rates.sign_in.hit(("shared", *rate_key(request, "")), now)
+    answer = await _read_answer(request)
+    connection = await house.store.connection_of(answer.get("state", ""), now)
+    if connection is None or path not in getattr(house.connections.get(connection), "callback_paths", ()):
+        raise SignInExpired("signin.unknown", "no sign-in of this handle is waiting at this path")
+    return await _answered(request, connection, answer)
+
+
+async def _read_answer(request: Request) -> Mapping[str, str]:
     # form_post's answer is in the body alone: what its URL says does not count.
-    answer = await fields.read_form(request) if request.method == "POST" else fields.read_query(request)
+    return await fields.read_form(request) if request.method == "POST" else fields.read_query(request)
+
+
+async def _answered(request: Request, connection: str, answer: Mapping[str, str]) -> Response:
     params = {name: answer[name] for name in _OIDC_PARAMETERS if name in answer}
-    return await _finish(request, answer, _callback(request, answer.get("state", ""), params))
+    return await _finish(request, answer, _callback(request, connection, answer.get("state", ""), params))
 
 
 def known(request: Request, *protocols: str) -> AnyConnection:
@@ -67,16 +98,17 @@ def rate_key(request: Request, connection: str) -> tuple[str, str]:
     return address, connection
 
 
-def _callback(request: Request, handle: str, params: Mapping[str, str]) -> Callback:
+def _callback(request: Request, connection: str, handle: str, params: Mapping[str, str]) -> Callback:
     house: House = request.app.state.house
     return Callback(
-        connection=request.path_params["connection"],
+        connection=connection,
         handle=handle,
         binder=cookies.read_binder(request, house),
         params=params,
         session_token=cookies.read_session(request, house),
         user_agent=request.headers.get("user-agent", ""),
         path=arrived_at(request),
+        posted=request.method == "POST",
     )
 
 

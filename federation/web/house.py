@@ -31,8 +31,9 @@ class House:
     tokens: TokenKeeper
     store: Store
     connections: Mapping[str, AnyConnection]  # in the order of the sign-in page
-    published: Publishing  # our SAML metadata
+    published: Publishing  # our keys and our SAML metadata
     aliases: Mapping[str, str]  # a further path of a connection → the one that it stands for
+    issuers: Mapping[str, tuple[str, ...]]  # of OpenID Providers → the connections that have it
     base_url: str  # public origin: no path, no trailing slash
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
     rates: Rates

@@ -73,6 +73,7 @@ async def saml_slo(request: Request) -> Response:
         session_token=cookies.read_session(request, house),
         user_agent=request.headers.get("user-agent", ""),
         path=arrived_at(request),
+        posted=request.method == "POST",
     )
     key = rate_key(request, callback.connection)
     house.rates.sign_in.hit(("logout", *key), house.clock())

@@ -8,7 +8,6 @@ import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
-from urllib.parse import quote, urlencode
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -17,11 +16,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from federation.identity import parse_email
-from federation.policy import domains
-from federation.return_to import local_path
-from federation.web import account, cookies, errors, fields, logout, pages
-from federation.web.callbacks import known, oidc_callback, rate_key, saml_acs, send_away
+from federation.web import account, aliases, errors, initiate, logout, pages, start
+from federation.web.callbacks import known, oidc_callback, saml_acs, shared_callback
 from federation.web.house import House
 from federation.web.middleware import Aliases, LastResort, SecurityHeaders
 from federation.web.rates import forwarding
@@ -33,13 +29,16 @@ log = logging.getLogger("federation.web")
 def sign_in_routes() -> list[BaseRoute]:
     """Return what an application gets by embedding; ``GET /verify`` stands before it (verify.py)."""
     return [  # tried in turn: the two of every sign-in come first
-        Route("/login/{connection}", begin),
+        Route("/login/{connection}", start.begin),
         Route("/saml/{connection}/acs", saml_acs, methods=["POST"]),
-        Route("/login", login),
+        Route("/login", start.login),
         Route("/saml/{connection}/slo", logout.saml_slo, methods=["GET", "POST"]),
         Route("/saml/{connection}/metadata", saml_metadata),
         Route("/saml/metadata", all_metadata),
         Route("/oidc/{connection}/callback", oidc_callback, methods=["GET", "POST"]),
+        Route(aliases.SHARED_CALLBACK, shared_callback, methods=["GET", "POST"]),
+        Route(aliases.INITIATE, initiate.initiate, methods=["GET", "POST"]),
+        Route("/oidc/jwks.json", jwks),
         Route("/session", account.session_json),
         Route("/account", account.account),
         Route("/sessions/{id}/end", account.end_one, methods=["POST"]),
@@ -92,65 +91,7 @@ def service(open_house: Callable[[], AbstractAsyncContextManager[House]]) -> Ver
 async def home(request: Request) -> Response:
     """GET /: the account page if signed in, else the sign-in page."""
     token, session = await account.current(request)
-    return await account.show(request, token, session) if session else sign_in_page(request, "/")
-
-
-async def login(request: Request) -> Response:
-    """GET /login: the sign-in page, or where an e-mail address leads."""
-    query = fields.read_query(request)
-    return_to = local_path(query.get("return_to", ""))
-    if "email" in query:
-        return email_page(request, query["email"], return_to)
-    return sign_in_page(request, return_to)
-
-
-def sign_in_page(request: Request, return_to: str) -> Response:
-    """Show a button per visible connection, and the e-mail field."""
-    house: House = request.app.state.house
-    visible = [
-        {"id": connection.id, "display_name": connection.title, "href": begin_path(connection.id, return_to)}
-        for connection in house.connections.values()
-        if connection.visible
-    ]
-    if pages.wants_json(request):
-        return pages.as_json({"connections": visible})
-    return pages.page(house, "sign_in.html", connections=visible, return_to=return_to)
-
-
-def email_page(request: Request, email: str, return_to: str) -> Response:
-    """Say where this address signs in; one shape for known, unknown and malformed ones."""
-    house: House = request.app.state.house
-    address = parse_email(email.strip())
-    connection = domains.route(address, tuple(house.connections.values())) if address else None
-    href = begin_path(connection, return_to, address or "") if connection else None
-    if pages.wants_json(request):
-        return pages.as_json({"sign_in": href})
-    return pages.page(house, "email.html", email=email[:254], href=href, return_to=return_to)
-
-
-def begin_path(connection: str, return_to: str, login_hint: str = "") -> str:
-    """Return the path that starts a sign-in."""
-    query = {"return_to": return_to} | ({"login_hint": login_hint} if login_hint else {})
-    return f"/login/{quote(connection)}?{urlencode(query)}"
-
-
-async def begin(request: Request) -> Response:
-    """GET /login/{connection}: start a sign-in and go to the identity provider."""
-    house: House = request.app.state.house
-    connection = request.path_params["connection"]
-    query = fields.read_query(request)
-    key = rate_key(request, connection if connection in house.connections else "")
-    house.rates.sign_in.hit(("start", *key), house.clock())
-    begun = await house.signin.begin(
-        connection,
-        return_to=query.get("return_to", ""),
-        binder=cookies.read_binder(request, house),
-        session_token=cookies.read_session(request, house),
-        login_hint=parse_email(query.get("login_hint", "")) or "",
-    )
-    response = send_away(house, begun.url, begun.fields)
-    cookies.set_binders(response, begun.binder, house)
-    return response
+    return await account.show(request, token, session) if session else start.sign_in_page(request, "/")
 
 
 async def saml_metadata(request: Request) -> Response:
@@ -175,6 +116,15 @@ async def all_metadata(request: Request) -> Response:
         media_type="application/samlmetadata+xml",
         headers={"content-disposition": 'attachment; filename="sp-metadata.xml"'},
     )
+
+
+async def jwks(request: Request) -> Response:
+    """GET /oidc/jwks.json: the keys that our client assertions are verified with (RFC 7517 §5)."""
+    published = request.app.state.house.published
+    headers = {"cache-control": "public, max-age=3600", "etag": published.jwks_tag}
+    if published.jwks_tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(published.jwks, media_type="application/jwk-set+json", headers=headers)
 
 
 async def static(request: Request) -> Response:

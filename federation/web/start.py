@@ -1,0 +1,89 @@
+"""How a sign-in starts: the sign-in page, an e-mail address, a link to one connection."""
+
+from collections.abc import Iterable
+from urllib.parse import quote, urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from federation.connection import AnyConnection
+from federation.identity import parse_email
+from federation.policy import domains
+from federation.return_to import local_path
+from federation.web import cookies, fields, pages
+from federation.web.callbacks import rate_key, send_away
+from federation.web.house import House
+
+
+async def login(request: Request) -> Response:
+    """GET /login: the sign-in page, or where an e-mail address leads."""
+    query = fields.read_query(request)
+    return_to = local_path(query.get("return_to", ""))
+    if "email" in query:
+        return email_page(request, query["email"], return_to)
+    return sign_in_page(request, return_to)
+
+
+def sign_in_page(request: Request, return_to: str) -> Response:
+    """Show a button per connection, and the e-mail field."""
+    house: House = request.app.state.house
+    every = house.connections.values()
+    return choices(request, [(one, begin_path(one.id, return_to)) for one in every], return_to)
+
+
+def choices(request: Request, among: Iterable[tuple[AnyConnection, str]], return_to: str) -> Response:
+    """Show a button, with its path, for each of these that is visible, and the e-mail field."""
+    visible = [
+        {"id": connection.id, "display_name": connection.title, "href": href}
+        for connection, href in among
+        if connection.visible
+    ]
+    if pages.wants_json(request):
+        return pages.as_json({"connections": visible})
+    house: House = request.app.state.house
+    return pages.page(house, "sign_in.html", connections=visible, return_to=return_to)
+
+
+def email_page(request: Request, email: str, return_to: str) -> Response:
+    """Say where this address signs in; one shape for known, unknown and malformed ones."""
+    house: House = request.app.state.house
+    address = parse_email(email.strip())
+    connection = domains.route(address, tuple(house.connections.values())) if address else None
+    href = begin_path(connection, return_to, address or "") if connection else None
+    if pages.wants_json(request):
+        return pages.as_json({"sign_in": href})
+    return pages.page(house, "email.html", email=email[:254], href=href, return_to=return_to)
+
+
+def begin_path(connection: str, return_to: str, login_hint: str = "") -> str:
+    """Return the path that starts a sign-in."""
+    query = {"return_to": return_to} | ({"login_hint": login_hint} if login_hint else {})
+    return f"/login/{quote(connection)}?{urlencode(query)}"
+
+
+async def begin(request: Request) -> Response:
+    """GET /login/{connection}: start a sign-in and go to the identity provider."""
+    query = fields.read_query(request)
+    return await leave(
+        request,
+        request.path_params["connection"],
+        return_to=query.get("return_to", ""),
+        login_hint=parse_email(query.get("login_hint", "")) or "",
+    )
+
+
+async def leave(request: Request, connection: str, *, return_to: str, login_hint: str) -> Response:
+    """Start a sign-in and go to the identity provider; a session that stands goes on standing."""
+    house: House = request.app.state.house
+    key = rate_key(request, connection if connection in house.connections else "")
+    house.rates.sign_in.hit(("start", *key), house.clock())
+    begun = await house.signin.begin(
+        connection,
+        return_to=return_to,
+        binder=cookies.read_binder(request, house),
+        session_token=cookies.read_session(request, house),
+        login_hint=login_hint,
+    )
+    response = send_away(house, begun.url, begun.fields)
+    cookies.set_binders(response, begun.binder, house)
+    return response
