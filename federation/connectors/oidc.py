@@ -87,8 +87,7 @@ class OidcConnector:
         self, callback: Callback, expects: Mapping[str, str], now: datetime
     ) -> VerifiedAssertion:
         """Verify the answer, redeem its code, and verify what comes for it (OIDC Core §3.1.3, §3.3.3)."""
-        redirect_uri = expects.get("redirect_uri", "")
-        if not redirect_uri or self._entry.callback_urls.get(callback.path) != redirect_uri:
+        if self._entry.callback_urls.get(callback.path) != expects.get("redirect_uri", ""):
             raise AssertionRefused(
                 "oidc.redirect_uri", "the answer came to another address than the one that was asked for"
             )
