@@ -14,7 +14,7 @@ from federation.demo.openid_tokens import Signer, subject
 from federation.demo.users import USERS
 from federation.errors import AssertionRefused, Check
 from federation.identity import KeptTokens, ProviderSession, Subject, VerifiedAssertion
-from federation.oidc import groups, id_token, provider, relying_party, signature
+from federation.oidc import groups, id_token, logout, provider, relying_party, signature
 from federation.oidc.client import Client
 from federation.oidc.id_token import Expected
 from federation.oidc.signed_claims import SignedClaims
@@ -193,7 +193,9 @@ def test_groups_that_could_not_be_had_stay_unobtainable_and_the_record_says_why(
 @pytest.mark.parametrize(("sid", "index"), [("s-1", "s-1"), (7, ""), ([], ""), (GONE, "")])
 def test_the_session_at_the_provider_goes_by_issuer_sub_and_sid(sid: object, index: str) -> None:
     found = accept({"sid": sid}).provider_session
-    assert found == ProviderSession(name=relying_party.provider_name(ISSUER, ADA), index=index, hint="")
+    alone = logout.session_name(ISSUER, index) if index else ""
+    name = relying_party.provider_name(ISSUER, ADA)
+    assert found == ProviderSession(name=name, index=index, hint="", alone=alone)
 
 
 def test_it_goes_by_sub_where_other_claims_are_the_person() -> None:

@@ -5,7 +5,6 @@ userinfo.read → accept; what lies between two of them, the fetching, is the ca
 §3.1-§3.3, §5.3. Pure.
 """
 
-import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -17,6 +16,7 @@ from federation.oidc import claims as person
 from federation.oidc.authorization import FrontChannel, parameters, read_answer, request_url
 from federation.oidc.client import Client, Demands
 from federation.oidc.id_token import Expected, read_time
+from federation.oidc.logout import provider_name, session_name
 from federation.oidc.provider import Jwks
 from federation.oidc.signed_claims import (
     SignedClaims,
@@ -109,14 +109,6 @@ def accept(
     )
 
 
-def provider_name(issuer: str, sub: str) -> str:
-    """Return the name under which a provider's logout finds a person's sessions: both parts, injectively.
-
-    Source: Back-Channel Logout §2.6: sub is unique within its issuer alone.
-    """
-    return json.dumps([issuer, sub], ensure_ascii=False, separators=(",", ":"))
-
-
 def _provider_session(said: Mapping[str, Any], tokens: Tokens, keeping: Keeping) -> ProviderSession:
     sid = said.get("sid")
     kept = "hint" in keeping and len(tokens.id_token) <= HINT_LENGTH
@@ -124,6 +116,7 @@ def _provider_session(said: Mapping[str, Any], tokens: Tokens, keeping: Keeping)
         name=provider_name(said["iss"], said["sub"]),
         index=sid if isinstance(sid, str) else "",
         hint=tokens.id_token if kept else "",
+        alone=session_name(said["iss"], sid) if isinstance(sid, str) and sid.strip() else "",
     )
 
 

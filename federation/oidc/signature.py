@@ -65,8 +65,9 @@ def key_id(header: Mapping[str, Any], _registered: str) -> str | None:
     return None if isinstance(header.get("kid", ""), str) else "kid is not a string"
 
 
+HeaderRule = Callable[[Mapping[str, Any], str], str | None]
 # Asked before the signature. jwk, jku, x5u and x5c are not even read: keys come from jwks_uri alone.
-HEADER_RULES: Mapping[str, Callable[[Mapping[str, Any], str], str | None]] = {
+HEADER_RULES: Mapping[str, HeaderRule] = {
     "oidc.alg": algorithm,
     "oidc.crit": critical,
     "oidc.typ": kind,
@@ -74,13 +75,16 @@ HEADER_RULES: Mapping[str, Callable[[Mapping[str, Any], str], str | None]] = {
 }
 
 
-def verify(id_token: str, *, jwks: Jwks, registered: str) -> Signed:
+def verify(
+    id_token: str, *, jwks: Jwks, registered: str, rules: Mapping[str, HeaderRule] = HEADER_RULES
+) -> Signed:
     """Judge the header, choose the key, verify the signature.
 
     Args:
         id_token: Compact JWS, unverified.
         jwks: The provider's keys.
         registered: The connection's algorithm, the only one accepted.
+        rules: Of its header; those of an ID Token, but for a token of another kind.
 
     Raises:
         AssertionRefused: ``oidc.id_token_malformed``, one of HEADER_RULES,
@@ -89,7 +93,7 @@ def verify(id_token: str, *, jwks: Jwks, registered: str) -> Signed:
     Source: RFC 7515 §5.2.
     """
     header = read_header(id_token)
-    for code, rule in HEADER_RULES.items():
+    for code, rule in rules.items():
         if (broken := rule(header, registered)) is not None:
             raise AssertionRefused(code, broken)
     alg: str = header["alg"]
@@ -101,7 +105,9 @@ def verify(id_token: str, *, jwks: Jwks, registered: str) -> Signed:
     return Signed(payload=payload, alg=alg, crv=key.crv)
 
 
-def needs_new_keys(id_token: str, *, jwks: Jwks, registered: str) -> bool:
+def needs_new_keys(
+    id_token: str, *, jwks: Jwks, registered: str, rules: Mapping[str, HeaderRule] = HEADER_RULES
+) -> bool:
     """Tell whether fetching the keys again may help: the token is in order, its key is not known.
 
     Where the header names no key, one that was replaced shows only in a signature that does not hold.
@@ -110,10 +116,10 @@ def needs_new_keys(id_token: str, *, jwks: Jwks, registered: str) -> bool:
     """
     try:
         header = read_header(id_token)
-        if any(rule(header, registered) for rule in HEADER_RULES.values()):
+        if any(rule(header, registered) for rule in rules.values()):
             return False
         if "kid" not in header:
-            verify(id_token, jwks=jwks, registered=registered)
+            verify(id_token, jwks=jwks, registered=registered, rules=rules)
         else:
             issuer = _unverified_issuer(id_token, jwks)
             jwks.choose(kid=header["kid"], alg=header["alg"], issuer=issuer)
