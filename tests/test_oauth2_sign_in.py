@@ -116,6 +116,7 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
             "github": github(site.url),
             "anyone": github(site.url, anyone=True, domains=[], scopes=["read:org"], default_roles=["guest"]),
             "plain": plain(site.url),
+            "aliased": github(site.url, callback_paths=[ALIAS]),
         }
         async with standing(tmp_path_factory.mktemp("oauth2"), further=further) as stair:
             yield World(stair, there)
@@ -196,6 +197,18 @@ async def test_any_provider_of_oauth2_by_its_endpoints(world: World) -> None:
     assert said["attributes"]["company"] == ["Acme"]
     page = await world.stair.browser(accept="text/html").get("/login")
     assert "Acme&#39;s own sign-in" in page.text
+
+
+async def test_a_callback_path_of_another_product(world: World) -> None:
+    browser = world.stair.browser()
+    goal = await world.authorize(browser, "aliased")
+    assert goal.startswith(f"{ALIAS}?")
+    assert (await browser.get(goal)).status_code == 303
+    assert (await browser.get("/session")).json()["groups"] == ADA_GROUPS
+    world.stair.remember_rows()
+    goal = await world.authorize(browser, "aliased")
+    there = await browser.get(goal.replace(ALIAS, "/oidc/aliased/callback"))
+    assert await world.refused(there) == "oauth2.redirect_uri"
 
 
 # ── who does not ──────────────────────────────────────────────────────────────────────────
