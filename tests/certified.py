@@ -14,7 +14,7 @@ from functools import cache
 from html import unescape
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urljoin, urlsplit
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 import httpx2
 import yaml
@@ -225,7 +225,7 @@ def _form(page: httpx2.Response) -> tuple[str, dict[str, str]]:
 
 def _body(page: httpx2.Response) -> bytes:
     """Return the form's fields as they are sent, a repeated one twice."""
-    return str(httpx2.QueryParams(_pairs(page))).encode()
+    return urlencode(_pairs(page)).encode()
 
 
 @cache

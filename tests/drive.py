@@ -19,7 +19,7 @@ import lxml.html
 
 MAXIMUM_HOPS = 30
 _REDIRECTS = {301, 302, 303, 307, 308}
-_MESSAGE_FIELDS = {"SAMLRequest", "SAMLResponse", "code", "id_token"}
+_MESSAGE_FIELDS = {"SAMLRequest", "SAMLResponse", "code", "id_token", "error"}
 
 
 class Who(Protocol):

@@ -61,7 +61,11 @@ function build() {
     conformIdTokenClaims: options.conformIdTokenClaims ?? true,
     pkce: { required: () => true },
     enabledJWA: { idTokenSigningAlgValues: ['RS256', 'PS256', 'ES256', 'EdDSA'] },
-    features: { devInteractions: { enabled: false }, rpInitiatedLogout: { enabled: true }, userinfo: { enabled: true } },
+    features: {
+      devInteractions: { enabled: false }, rpInitiatedLogout: { enabled: true }, userinfo: { enabled: true },
+      jwtUserinfo: { enabled: true }, backchannelLogout: { enabled: true },
+      pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: options.requirePushed ?? false },
+    },
     interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
     ttl: { AccessToken: 3600, AuthorizationCode: 60, IdToken: 3600, Interaction: 3600, Session: 86400, Grant: 86400 },
     loadExistingGrant: async ({ oidc }) => { // consent is given without a page
@@ -101,7 +105,7 @@ async function interaction(request, response, path) {
       return provider.interactionFinished(request, response, { error: 'access_denied', error_description: 'End-User aborted interaction' });
     }
     if (user && user.password === form.get('password')) {
-      return provider.interactionFinished(request, response, { login: { accountId: user.sub, amr: ['pwd'] } }, { mergeWithLastSubmission: false });
+      return provider.interactionFinished(request, response, { login: { accountId: user.sub, amr: ['pwd'] }, consent: {} }, { mergeWithLastSubmission: false });
     }
     error = '<p class="error">Wrong user or password</p>';
   }
