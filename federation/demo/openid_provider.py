@@ -203,7 +203,7 @@ class OpenidProvider:
         right = {**what, "state": asked.state, "iss": self.issuer}
         pairs: list[tuple[str, str]] = []
         for name, value in bend(right, knobs.answer).items():
-            pairs += [(name, right[name])] * 2 if value is TWICE else [(name, value)]
+            pairs += [(name, right.get(name, ""))] * 2 if value is TWICE else [(name, value)]
         if asked.response_mode == "form_post":
             return openid_pages.post(asked.redirect_uri, pairs)
         return RedirectResponse(f"{asked.redirect_uri}?{urlencode(pairs)}", status_code=303)
