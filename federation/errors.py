@@ -51,6 +51,12 @@ class AssertionRefused(FederationError):
     mended_by = "the owner of the identity provider"
 
 
+class SignInDeclined(AssertionRefused):
+    """The provider said no: the person cancelled there, or may not use this service (access_denied)."""
+
+    public = "Your identity provider did not let you in: it was cancelled there, or you have no access."
+
+
 class PolicyRefused(FederationError):
     """The message is genuine, but this person may not enter; our administrator mends it."""
 

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
-from federation.errors import AssertionRefused
+from federation.errors import AssertionRefused, SignInDeclined
 from federation.oidc.client import Client
 from federation.oidc.provider import TENANT, ProviderMetadata
 
@@ -111,7 +111,8 @@ def read_answer(params: Mapping[str, str], *, client: Client, provider: Provider
     """
     _issuer(params, client, provider)
     if "error" in params:
-        raise AssertionRefused("oidc.error_answer", f"the provider answered {named(params['error'])}")
+        kind = SignInDeclined if params["error"] == "access_denied" else AssertionRefused
+        raise kind("oidc.error_answer", f"the provider answered {named(params['error'])}")
     wanted = client.response_type.split()
     if unasked := [name for name in _BROUGHT if name in params and name not in wanted]:
         raise AssertionRefused(

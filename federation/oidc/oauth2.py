@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
-from federation.errors import AssertionRefused, FederationError, ProviderUnavailable
+from federation.errors import AssertionRefused, FederationError, ProviderUnavailable, SignInDeclined
 from federation.oidc import client_authentication, documents
 from federation.oidc.authorization import is_visible
 from federation.oidc.client_authentication import SecretMethod
@@ -135,7 +135,8 @@ def read_answer(params: Mapping[str, str], *, client: Client) -> str:
         )
     if "error" in params:
         said = _named(params["error"], ANSWERS)
-        raise AssertionRefused("oauth2.error_answer", f"the provider answered {said}")
+        kind = SignInDeclined if params["error"] == "access_denied" else AssertionRefused
+        raise kind("oauth2.error_answer", f"the provider answered {said}")
     code = params.get("code", "")
     if not code:
         raise AssertionRefused("oauth2.code_missing", "the answer holds neither a code nor an error")

@@ -17,6 +17,7 @@ from federation.errors import (
     FederationError,
     PolicyRefused,
     ProviderUnavailable,
+    SignInDeclined,
     SignInExpired,
     StoreUnavailable,
     TooManyRequests,
@@ -40,6 +41,11 @@ _WORDS: tuple[tuple[type[FederationError], str, str], ...] = (
         PolicyRefused,
         "No entry with this account",
         "If you think you should be let in, ask the administrator of this service and quote the reference.",
+    ),
+    (
+        SignInDeclined,
+        "You are not signed in",
+        "Start again if you want to sign in. If you should have access, ask your administrator.",
     ),
     (
         AssertionRefused,
