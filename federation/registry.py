@@ -420,7 +420,7 @@ def _client(connection: OidcConnection, response_type: ResponseType, redirect_ur
         demands=Demands(
             acrs=frozenset(connection.require.acr),
             max_age=connection.life,
-            claims={claim: asked[name] for name, claim in dialect.answered.items() if asked.get(name)},
+            claims=_answered(dialect, asked),
             tenants=frozenset(connection.tenants),
             subject_claims=dialect.subject_claims,
         ),
@@ -430,6 +430,19 @@ def _client(connection: OidcConnection, response_type: ResponseType, redirect_ur
         verified_by=dialect.verified_by,
         fetch_userinfo=connection.fetch_userinfo,
     )
+
+
+def _answered(dialect: presets.Dialect, asked: Mapping[str, str]) -> dict[str, str]:
+    """Return which claims must say what was asked for: a parameter that the browser could change."""
+    if any(asked.get(name) == "*" for name in dialect.answered):
+        raise ConfigurationError(
+            "registry.asked", "authorization_params: * asks for any, which no claim can prove; name the one"
+        )
+    told = {claim: asked[name] for name, claim in dialect.answered.items() if asked.get(name)}
+    if (named := told.get("org_id", "")) and not named.startswith("org_"):  # Auth0 answers a name by a name
+        del told["org_id"]
+        told["org_name"] = named.lower()  # as Auth0 keeps it
+    return told
 
 
 def _paths(connection: OidcConnection | OAuth2Connection) -> tuple[Path, ...]:

@@ -167,6 +167,31 @@ def test_a_preset_reaches_the_client(directory: Path) -> None:
     assert oidc(compiled(directory, changes)).client.fetch_userinfo == "auto"
 
 
+GOOGLE = {"okta.preset": "google", "okta.authorization_params": {"hd": "acme.example"}}
+AUTH0 = {"okta.preset": "auth0"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "demanded"),
+    [
+        (GOOGLE, {"hd": "acme.example"}),
+        (GOOGLE | {"okta.preset": "generic"}, {}),
+        (AUTH0 | {"okta.authorization_params": {"organization": "org_1"}}, {"org_id": "org_1"}),
+        (AUTH0 | {"okta.authorization_params": {"organization": "Acme"}}, {"org_name": "acme"}),
+        (AUTH0, {}),
+    ],
+)
+def test_what_is_asked_of_a_vendor_is_demanded(
+    directory: Path, changes: dict[str, Any], demanded: dict[str, str]
+) -> None:
+    assert oidc(compiled(directory, changes)).client.demands.claims == demanded
+
+
+def test_any_cannot_be_demanded(directory: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"connections\.okta: .*\(registry\.asked\)"):
+        compiled(directory, GOOGLE | {"okta.authorization_params": {"hd": "*"}})
+
+
 def test_our_certificate_stands_in_our_metadata(directory: Path) -> None:
     assert own().signing.certificate.encode() in published(saml(compiled(directory)))
 

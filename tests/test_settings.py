@@ -346,6 +346,8 @@ FAULTS: list[tuple[dict[str, Any], str, str]] = [
     ({"okta.client_secret": {"env": "OKTA_CLIENT_SECRET", "file": "x"}}, "okta.client_secret", "one of"),
     ({"okta-eu.client_secret": SECRET}, "okta-eu.client_secret",     "contradicts"),
     ({"okta.scopes": ["profile"]},   "okta.scopes",                  "openid"),
+    ({"okta.flow": "implicit", "okta.keep_tokens": ["refresh"]}, "okta.flow", "names refresh: use code"),
+    ({"okta.flow": "implicit", "okta.fetch_userinfo": "always"}, "okta.fetch_userinfo", "use flow: code"),
     ({"okta.id_token_signed_response_alg": "HS256"}, "okta.id_token_signed_response_alg", "32 octets"),
     ({"okta.userinfo_signed_response_alg": "HS512"}, "okta.userinfo_signed_response_alg", "64 octets"),
     ({"okta.id_token_signed_response_alg": "none"}, "okta.id_token_signed_response_alg", "'RS256'"),

@@ -78,6 +78,21 @@ class OidcConnection(RelyingConnection):
             raise ValueError("expected openid among them")
         return scopes
 
+    @field_validator("flow")
+    @classmethod
+    def _kept(cls, flow: str, info: ValidationInfo) -> str:
+        never = sorted({"access", "refresh"} & set(info.data.get("keep_tokens", ())))
+        if flow == "implicit" and never:
+            raise ValueError(f"brings an ID Token alone; keep_tokens names {' and '.join(never)}: use code")
+        return flow
+
+    @field_validator("fetch_userinfo")
+    @classmethod
+    def _reachable(cls, fetch: str, info: ValidationInfo) -> str:
+        if fetch == "always" and info.data.get("flow") == "implicit":
+            raise ValueError("flow: implicit brings no access token to ask UserInfo with; use flow: code")
+        return fetch
+
     @field_validator("response_mode")
     @classmethod
     def _hidden(cls, mode: str | None, info: ValidationInfo) -> str | None:
