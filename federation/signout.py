@@ -18,6 +18,7 @@ from federation.connectors.contract import (
     Logout,
     LogoutOutcome,
     ProviderLogout,
+    Return,
 )
 from federation.errors import FederationError, RequestRefused, SignInExpired, StoreUnavailable
 from federation.identity import ProviderSession
@@ -38,6 +39,7 @@ class Leaving:
     url: str = field(repr=False)
     fields: Mapping[str, str] = field(repr=False)  # of a form to post there; none: a link
     binder: str = field(repr=False)
+    returns_to: str  # the connection whose answer arrives where everybody lands; "": it needs no reminder
 
 
 class SignOut:
@@ -94,6 +96,10 @@ class SignOut:
         if challenge is None:
             return None
         binder = binder or secrets.token_urlsafe(32)
+        returns_to = connection if challenge.returns is Return.AFTERWARDS else ""
+        leaving = Leaving(url=challenge.url, fields=challenge.fields, binder=binder, returns_to=returns_to)
+        if challenge.returns is Return.NONE:
+            return leaving
         pending = Pending(
             handle=handle,
             connection=waiting_as(connection),
@@ -104,7 +110,7 @@ class SignOut:
             expires_at=now + PENDING_LIFE,
         )
         await self._store.remember_pending(pending)
-        return Leaving(url=challenge.url, fields=challenge.fields, binder=binder)
+        return leaving
 
     async def complete(self, callback: Callback) -> LogoutOutcome:
         """Take the provider's answer. One that breaks a rule is recorded and counts as failed.
@@ -125,12 +131,44 @@ class SignOut:
             await self._note(refusal, callback)
             return LogoutOutcome.FAILED
 
+    async def returned(self, callback: Callback) -> LogoutOutcome:
+        """Take back who comes from a provider that answers by that alone; refuse them nothing.
+
+        What is wrong with it is recorded and counts as failed: they are signed out here anyhow.
+
+        Args:
+            callback: Its connection is what this browser remembers, "" if nothing.
+        """
+        try:
+            if not callback.connection:
+                raise SignInExpired("signin.unknown", "this browser waits for no answer to a logout")
+            return await self.complete(callback)
+        except FederationError as refusal:
+            await self._note(refusal, callback)
+            return LogoutOutcome.FAILED
+
+    async def framed(self, connection: str, params: Mapping[str, str]) -> None:
+        """End the session that a frame in a provider's page names; nothing tells whether there was one.
+
+        Raises:
+            RequestRefused: The frame's URL broke a rule.
+            ProviderUnavailable: The provider's metadata could not be had.
+            StoreUnavailable: The session could not be ended.
+        """
+        now = self._clock()
+        name = await self._logout(connection).read_frame(params, now)
+        ended = 0
+        for one in self._parties[connection]:
+            ended += await self._store.end_session_alone(one, name, now)
+        log.info("ended by a frame", extra={"connection": connection, "sessions": ended})
+
     async def requested(self, callback: Callback) -> Challenge | None:
         """End the sessions that a provider names; return our answer, None where it takes none.
 
         Raises:
             AssertionRefused: The message broke a rule, or came before: nobody is answered.
             ProviderUnavailable: The provider's metadata could not be had.
+            StoreUnavailable: It was not done, and that is our answer.
         """
         now = self._clock()
         logout = self._logout(callback.connection)

@@ -14,6 +14,14 @@ from federation.connection import AnyConnection
 from federation.identity import KeptTokens, ProviderSession, VerifiedAssertion
 
 
+class Return(Enum):
+    """Where the answer comes to a logout that was started here."""
+
+    OWN = "own"  # to a path of the connection's own
+    AFTERWARDS = "afterwards"  # to where everybody lands: the browser has to remember whose it is
+    NONE = "none"  # nowhere: what comes could not be told from anybody's link
+
+
 @dataclass(frozen=True, kw_only=True)
 class Challenge:
     """Where to send the browser, how, and what the answer must agree with."""
@@ -21,6 +29,7 @@ class Challenge:
     url: str = field(repr=False)
     fields: Mapping[str, str] = field(default_factory=dict, repr=False)  # of a form to post; none: a redirect
     expects: Mapping[str, str] = field(repr=False)  # kept with the pending sign-in, read again by complete()
+    returns: Return = Return.OWN  # of a logout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +117,20 @@ class Logout(Protocol):
     async def answer(
         self, request: ProviderLogout, *, relay_state: str, done: bool, now: datetime
     ) -> Challenge | None:
-        """Tell the provider whether it was done; None where it takes no answer."""
+        """Tell the provider whether it was done; None where it takes no answer.
+
+        Raises:
+            StoreUnavailable: It was not, and the status of our answer is what tells it.
+        """
+
+    async def read_frame(self, params: Mapping[str, str], now: datetime) -> str:
+        """Return the ``ProviderSession.alone`` that a frame in a provider's page names; nothing is signed.
+
+        Raises:
+            RequestRefused: The rule that its URL broke; ``signin.no_connection``: the protocol
+                has no such thing.
+            ProviderUnavailable: Its metadata could not be had.
+        """
 
 
 class Renewal(Protocol):

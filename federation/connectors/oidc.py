@@ -16,10 +16,11 @@ from federation.connectors import openid_documents
 from federation.connectors.contract import REFUSED, Callback, Challenge, Logout, Renewal
 from federation.connectors.groups import open_groups
 from federation.connectors.kept import Kept
+from federation.connectors.oidc_logout import OidcLogout
 from federation.errors import AssertionRefused
 from federation.fetch import Answer, Declared, Fetch
 from federation.identity import KeptTokens, VerifiedAssertion
-from federation.oidc import client_authentication, pushed, relying_party, signature, userinfo
+from federation.oidc import client_authentication, logout, pushed, relying_party, signature, userinfo
 from federation.oidc.client_authentication import Proof
 from federation.oidc.provider import Jwks, ProviderMetadata
 from federation.oidc.relying_party import Expected, SignedClaims, TokenRequest, Tokens
@@ -30,7 +31,7 @@ class OidcConnector:
 
     connection: AnyConnection
     uninvited = REFUSED
-    logout: Logout | None = None
+    logout: Logout | None
     renewal: Renewal | None
 
     def __init__(self, entry: registry.Oidc, fetch: Fetch) -> None:
@@ -46,7 +47,17 @@ class OidcConnector:
         self._keeping: relying_party.Keeping = frozenset(
             {*kept, "hint"} if entry.connection.logout == "single" else kept
         )
+        self.logout = OidcLogout(entry, self)
         self.renewal = self if "refresh" in kept else None
+
+    async def provider(self, now: datetime) -> ProviderMetadata:
+        """Return what the provider says of itself."""
+        return await self._provider.get(now)
+
+    async def logout_keys(self, token: str, now: datetime) -> Jwks:
+        """Return the keys for a logout token, which is signed as ID Tokens are."""
+        registered = self._client.id_token_signed_response_alg
+        return await self._keys_for(token, registered, now, rules=logout.HEADER_RULES)
 
     async def _load_provider(self, _now: datetime) -> ProviderMetadata:
         return await openid_documents.fetch_provider(self._entry, self._fetch)
@@ -192,11 +203,17 @@ class OidcConnector:
             )
         return relying_party.keep_renewed(new, tokens, keeping=self._keeping, now=now)
 
-    async def _keys_for(self, token: str, registered: str, now: datetime) -> Jwks:
+    async def _keys_for(
+        self,
+        token: str,
+        registered: str,
+        now: datetime,
+        rules: Mapping[str, signature.HeaderRule] = signature.HEADER_RULES,
+    ) -> Jwks:
         """Return the keys for a token; fetched again where its own is not among them (Core §10.1.1)."""
         kept = self._keys[_kind(registered)]
         jwks = await kept.get(now)
-        if signature.needs_new_keys(token, jwks=jwks, registered=registered):
+        if signature.needs_new_keys(token, jwks=jwks, registered=registered, rules=rules):
             jwks = await kept.renew(now)
         return jwks
 

@@ -122,6 +122,10 @@ class SamlLogout:
         )
         return self._send(message, "SAMLResponse", to, relay_state, {})
 
+    async def read_frame(self, params: Mapping[str, str], now: datetime) -> str:  # noqa: ARG002
+        """Refuse: every message of SAML is signed."""
+        raise RequestRefused("signin.no_connection", "a SAML logout is not told by a frame")
+
     async def _judged(self, verify: Callable[[IdentityProvider], _T], now: datetime) -> _T:
         """Verify, and once more where the key is not known: perhaps they have a new one."""
         idp = await self._source.get(now)

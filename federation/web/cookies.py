@@ -1,8 +1,8 @@
-"""Our cookies: the session, the two binders that tie a sign-in to its browser, and a mark.
+"""Our cookies: the session, the two binders that tie a sign-in to its browser, and two marks.
 
 Each is ``__Host-`` (RFC 6265bis §4.1.3.2), HttpOnly and holds 256 random bits and nothing
-else (the mark: nothing at all). On http loopback browsers refuse the prefix and ``Secure``:
-the plain name is used.
+else (the marks: nothing at all, and a connection's id). On http loopback browsers refuse the
+prefix and ``Secure``: the plain name is used.
 """
 
 import re
@@ -15,6 +15,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from federation.identity import Session
+from federation.scalars import ID_PATTERN
 from federation.web.house import House
 
 SESSION = "session"
@@ -22,9 +23,12 @@ BINDER = "signin"  # Lax: comes along when the answer is in the query
 BINDER_POST = "signin-post"  # SameSite=None: the answer's POST comes from the IdP's site
 RESTARTED = "signin-restarted"  # SameSite=None, as the POST that it stops comes from the IdP's site
 RESTARTED_LIFE = 60  # seconds
+LEAVING = "leaving"  # at which connection a logout goes on that comes back to where everybody lands
+LEAVING_LIFE = 600  # seconds, as long as the logout waits
 BINDER_LIFE = 3600  # seconds; outlives a pending sign-in, and every sign-in renews it
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")  # 256 bits, base64url: what we set and nothing else
+_ID = re.compile(ID_PATTERN)
 _PLAIN = re.compile(r"[A-Za-z0-9_-]*")  # needs no quoting (RFC 6265 §4.1.1), and ends no header
 
 
@@ -81,6 +85,18 @@ def read_restarted(request: Request, house: House) -> bool:
 def set_restarted(response: Response, house: House) -> None:
     """Note that a sign-in was started over."""
     _set(response, house, RESTARTED, "1", RESTARTED_LIFE, samesite="none" if house.secure else "lax")
+
+
+def read_leaving(request: Request, house: House) -> str:
+    """Return the connection at which this browser's logout goes on, "" if it waits for none."""
+    lines = "; ".join(request.headers.getlist("cookie"))
+    found = _values_of(name(LEAVING, secure=house.secure))(lines)
+    return found[0] if len(found) == 1 and _ID.fullmatch(found[0]) else ""
+
+
+def set_leaving(response: Response, connection: str, house: House) -> None:
+    """Note at which connection a logout goes on; "" forgets it."""
+    _set(response, house, LEAVING, connection, LEAVING_LIFE if connection else 0)
 
 
 def set_session(response: Response, token: str, session: Session, now: datetime, house: House) -> None:

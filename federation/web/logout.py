@@ -27,6 +27,8 @@ async def ask_logout(request: Request) -> Response:
     """GET /logout: ask before ending; also where people land once they are signed out."""
     house: House = request.app.state.house
     token, session = await current(request)
+    if "state" in request.query_params or (session is None and cookies.read_leaving(request, house)):
+        return await _returned(request)
     if session is None:
         # Anybody may write this word into a link; all it does is choose between three true sentences.
         return pages.page(house, "signed_out.html", outcome=request.query_params.get("outcome", ""))
@@ -45,6 +47,27 @@ async def logout(request: Request) -> Response:
         leaving = await house.signout.begin(token, binder=cookies.read_binder(request, house))
     response = _afterwards("") if leaving is None else _leave(house, leaving)
     cookies.clear_session(response, house)
+    cookies.set_leaving(response, leaving.returns_to if leaving else "", house)
+    return response
+
+
+async def _returned(request: Request) -> Response:
+    """Take back who comes from an OpenID Provider, with our state or without (RP-Initiated Logout §3)."""
+    house: House = request.app.state.house
+    connection = cookies.read_leaving(request, house)
+    house.rates.sign_in.hit(("logout", *rate_key(request, connection)), house.clock())
+    sent = request.query_params.getlist("state")
+    callback = Callback(
+        connection=connection,
+        handle=sent[0] if len(sent) == 1 else "",
+        binder=cookies.read_binder(request, house),
+        params={},
+        user_agent=request.headers.get("user-agent", ""),
+        path=arrived_at(request),
+        posted=False,
+    )
+    response = _afterwards((await house.signout.returned(callback)).value)
+    cookies.set_leaving(response, "", house)
     return response
 
 

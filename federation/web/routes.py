@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from federation.web import account, aliases, errors, initiate, logout, pages, start
+from federation.web import account, aliases, errors, initiate, logout, oidc_logout, pages, start
 from federation.web.callbacks import known, oidc_callback, saml_acs, shared_callback
 from federation.web.house import House
 from federation.web.middleware import Aliases, LastResort, SecurityHeaders
@@ -39,6 +39,8 @@ def sign_in_routes() -> list[BaseRoute]:
         Route(aliases.SHARED_CALLBACK, shared_callback, methods=["GET", "POST"]),
         Route(aliases.INITIATE, initiate.initiate, methods=["GET", "POST"]),
         Route("/oidc/jwks.json", jwks),
+        Route("/oidc/{connection}/backchannel-logout", oidc_logout.backchannel_logout, methods=["POST"]),
+        Route("/oidc/{connection}/frontchannel-logout", oidc_logout.frontchannel_logout),
         Route("/session", account.session_json),
         Route("/account", account.account),
         Route("/sessions/{id}/end", account.end_one, methods=["POST"]),
