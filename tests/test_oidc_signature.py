@@ -36,7 +36,7 @@ def outcome(token: str, keys: provider.Jwks) -> tuple[str, bool]:
 
 
 ROTATIONS: list[tuple[str, dict[str, Any], dict[str, Any], RSAKey, str, bool]] = [
-    # what happens             the header       the key published    signed by  comes of it           asked anew
+    # what happens             the header       the key published    signed by  comes of it           anew
     ("nothing",                {"kid": "old"},  {"kid": "old"},      OLD,       "",                   False),
     ("a new key",              {"kid": "new"},  {"kid": "old"},      NEW,       "oidc.key_unknown",   True),
     ("no names at all",        {},              {},                  OLD,       "",                   False),

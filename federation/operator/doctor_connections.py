@@ -13,6 +13,7 @@ from federation.connectors import openid_documents
 from federation.errors import FederationError, ProviderUnavailable
 from federation.fetch import Answer, Declared, Fetch
 from federation.oidc import oauth2_api
+from federation.operator import doctor_oidc
 from federation.operator.finding import Finding, expiry, failed, note, ok, warning
 from federation.registry import OAuth2, Oidc, Saml
 from federation.saml.metadata import IdentityProvider
@@ -130,8 +131,15 @@ async def _oidc(entry: Oidc, topic: str, fetch: Fetch, now: datetime) -> AsyncIt
     else:
         told = await openid_documents.fetch_provider(entry, fetch)
         yield note(topic, f"skip_discovery: issuer {told.issuer}, endpoints as the settings say")
-    await openid_documents.fetch_jwks(entry, told, fetch)
-    yield ok(topic, f"{told.jwks_uri} answers with keys")
+    jwks = await openid_documents.fetch_jwks(entry, told, fetch)
+    yield ok(
+        topic,
+        "ID Tokens are signed with our client_secret"
+        if entry.client.id_token_signed_response_alg.startswith("HS")
+        else f"{told.jwks_uri} answers with keys",
+    )
+    for finding in doctor_oidc.fit(entry.client, told, jwks, topic=topic):
+        yield finding
 
 
 async def _oauth2(entry: OAuth2, topic: str, fetch: Fetch) -> AsyncIterator[Finding]:

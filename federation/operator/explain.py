@@ -55,6 +55,7 @@ _KINDS: Final[dict[str, type[FederationError]]] = {
     "signin.replayed": AssertionRefused,
     "fetch": ProviderUnavailable,
     "fetch.allow": ConfigurationError,
+    "fetch.ca_bundle": ConfigurationError,
     "form": RequestRefused,
     "csrf": RequestRefused,
     "return_to": RequestRefused,

@@ -1,0 +1,51 @@
+"""Whether an OpenID Provider's own words fit how we ask it: what would fail at a person's first sign-in."""
+
+from collections.abc import Iterator
+
+from federation.errors import ProviderUnavailable
+from federation.oidc import pushed
+from federation.oidc.client import Client
+from federation.oidc.provider import Jwks, ProviderMetadata
+from federation.operator.finding import Finding, failed, note, warning
+
+
+def fit(client: Client, told: ProviderMetadata, jwks: Jwks, *, topic: str) -> Iterator[Finding]:
+    """Hold what a provider publishes against our registration; what it does not publish is not held."""
+    yield from _proof(client, told, topic)
+    alg = client.id_token_signed_response_alg
+    if not any(key.fits(alg) for key in jwks.keys):
+        mend = "id_token_signed_response_alg is what the provider signs this client's tokens with"
+        yield failed(topic, f"none of its keys fits {alg}, which is registered for its ID Tokens", mend)
+    elif (algs := told.id_token_signing_alg_values_supported) and alg not in algs:
+        yield warning(
+            topic, f"it signs with {', '.join(algs)}, not {alg}", "see id_token_signed_response_alg"
+        )
+    methods = told.code_challenge_methods_supported
+    if client.pkce and methods and "S256" not in methods:
+        mend = "if it refuses code_challenge: pkce: false"
+        yield warning(topic, f"it has PKCE by {', '.join(methods)} alone, not S256", mend)
+    types = told.response_types_supported
+    if types and {*client.response_type.split()} not in [{*one.split()} for one in types]:
+        yield warning(topic, f"it does not offer response_type {client.response_type!r}", "see flow")
+    yield from _pushing(client, told, topic)
+
+
+def _proof(client: Client, told: ProviderMetadata, topic: str) -> Iterator[Finding]:
+    method, offered = client.token_endpoint_auth_method, told.token_endpoint_auth_methods_supported
+    # "none" is registered for a client, and few providers publish it.
+    if method not in (*offered, "none"):
+        mend = "token_endpoint_auth_method is what the provider has registered for this client"
+        yield warning(topic, f"it offers {', '.join(offered)}, not {method}", mend)
+    if method == "private_key_jwt":
+        origin = "/".join(client.redirect_uri.split("/")[:3])
+        yield note(topic, f"register with the provider: our keys at {origin}/oidc/jwks.json")
+
+
+def _pushing(client: Client, told: ProviderMetadata, topic: str) -> Iterator[Finding]:
+    try:
+        due = pushed.pushes(client, told)
+    except ProviderUnavailable as fault:
+        yield failed(topic, f"{fault.detail} ({fault.code})", "see pushed_authorization")
+        return
+    if told.require_pushed_authorization_requests and not due:
+        yield failed(topic, "it takes pushed requests alone (RFC 9126)", "pushed_authorization: auto")
