@@ -9,6 +9,7 @@ import json
 from typing import Any, NoReturn
 
 DEPTH = 20  # levels; what providers send needs fewer than six
+VALUES = 20_000  # names, values and items together: a MiB of empty objects would hold everybody up
 
 
 def media_type(content_type: str) -> str:
@@ -50,18 +51,27 @@ def read_objects(document: bytes) -> list[dict[str, Any]]:
 def _read(document: bytes) -> Any:
     try:
         parsed = json.loads(
-            document.decode("utf-8"), object_pairs_hook=_once, parse_constant=_constant, parse_float=_finite
+            document.decode("utf-8"), object_pairs_hook=_Once(), parse_constant=_constant, parse_float=_finite
         )
     except (RecursionError, UnicodeDecodeError, json.JSONDecodeError):
         raise ValueError("not JSON") from None
-    _sound(parsed, DEPTH)
+    _sound(parsed, DEPTH, VALUES)
     return parsed
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len({name for name, _ in pairs}) != len(pairs):
-        raise ValueError("a name is repeated")
-    return dict(pairs)
+class _Once:
+    """Makes one document's objects: no name twice in one, and not too many of them."""
+
+    def __init__(self) -> None:
+        self._left = VALUES
+
+    def __call__(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        self._left -= 1 + len(pairs)
+        if self._left < 0:
+            raise ValueError("too many values")
+        if len({name for name, _ in pairs}) != len(pairs):
+            raise ValueError("a name is repeated")
+        return dict(pairs)
 
 
 def _constant(_: str) -> NoReturn:
@@ -75,18 +85,26 @@ def _finite(text: str) -> float:
     return value
 
 
-def _sound(value: Any, depth: int) -> None:
+def _sound(value: Any, depth: int, left: int) -> int:
+    """Judge a value and all in it; return how many more values the document may hold."""
     if depth == 0:
         raise ValueError("nested too deeply")
     if isinstance(value, str):
-        if "\0" in value:
-            raise ValueError("a NUL character")
-        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-            raise ValueError("a lone surrogate")
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            _sound(name, depth - 1)
-            _sound(inner, depth - 1)
-    elif isinstance(value, list):
-        for inner in value:
-            _sound(inner, depth - 1)
+        _text(value)
+    elif isinstance(value, dict | list):
+        left -= len(value)
+        if left < 0:
+            raise ValueError("too many values")
+        if isinstance(value, dict):
+            for name in value:
+                _text(name)
+        for inner in value.values() if isinstance(value, dict) else value:
+            left = _sound(inner, depth - 1, left)
+    return left
+
+
+def _text(value: str) -> None:
+    if "\0" in value:
+        raise ValueError("a NUL character")
+    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError("a lone surrogate")
