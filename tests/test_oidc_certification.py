@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from certified import CONNECTIONS, SECRET, Stage, staged
+from certified import BASE, CONNECTIONS, SECRET, Stage, staged
 
 from federation.demo.openid_faults import BESIDE, GONE, TWICE, Knobs, Later
 
@@ -220,6 +220,55 @@ async def test_oidcc_client_test_form_post_error(stage: Stage, flow: str) -> Non
 async def test_an_error_is_shown_in_our_words_alone(stage: Stage, flow: str) -> None:
     said = {"error": "<script>", "error_description": "call +1 555 somebody-else"}
     await refused(stage, flow, "oidc.error_answer", answer={"code": GONE, "id_token": GONE, **said})
+
+
+# Third-party-initiated login
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_oidcc_client_test_3rd_party_init_login(stage: Stage, method: str) -> None:
+    person = stage.person()
+    told = {
+        "iss": stage.provider.issuer,
+        "provider": "basic",  # several connections have this issuer here
+        "login_hint": "ada@acme.example",
+        "target_link_uri": f"{BASE}/account",
+    }
+    if method == "GET":
+        begun = await person.client.get("/oidc/initiate", params=told)
+    else:
+        asked = await person.client.post("/oidc/initiate", data=told)
+        assert asked.status_code == 303
+        begun = await person.client.get(asked.headers["location"])
+    assert begun.headers["location"].startswith(f"{stage.provider.issuer}/authorize?")
+    assert "login_hint=ada%40acme.example" in begun.headers["location"]
+    await stage.is_admitted(await person.finish(begun, "ada"))
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("signin.initiate_unknown", {"iss": OTHER}),
+        ("signin.initiate_unknown", {"iss": ""}),
+        ("signin.initiate_unknown", {"provider": "nobody"}),
+        ("signin.initiate_unnamed", {"login_hint": "ada@acme.example"}),
+    ],
+)
+async def test_oidcc_client_test_3rd_party_init_login_of_nobody(
+    stage: Stage, code: str, told: dict[str, str]
+) -> None:
+    stage.provider.asked.clear()
+    page = await stage.person().client.get("/oidc/initiate", params=told)
+    await stage.is_refused(page, code, 400)
+    assert stage.provider.asked == []
+
+
+async def test_oidcc_client_test_3rd_party_init_login_leads_nowhere_else(stage: Stage) -> None:
+    person = stage.person()
+    told = {"provider": "basic", "target_link_uri": f"{OTHER}/account"}
+    begun = await person.client.get("/oidc/initiate", params=told)
+    page = await person.finish(begun, "ada")
+    assert (page.status_code, page.headers["location"]) == (303, "/")
 
 
 # Config RP
