@@ -101,6 +101,15 @@ def test_the_audience_is_one_string_as_the_connection_says() -> None:
     assert assertion("token_endpoint")[1]["aud"] == ENDPOINT
 
 
+def test_an_issuer_of_many_tenants_is_no_audience() -> None:
+    ours = client(token_endpoint_auth_method="private_key_jwt", client_secret="")
+    shared = "https://login.microsoftonline.com/{tenantid}/v2.0"
+    form, _ = client_authentication.authenticate(
+        ours, url=ENDPOINT, issuer=shared, key=key("current"), jti="jti-1", now=NOW
+    )
+    assert jwt.decode(form["client_assertion"], key("current").key).claims["aud"] == ENDPOINT
+
+
 def test_an_assertion_is_made_for_one_request() -> None:
     assert assertion(jti="another")[1]["jti"] == "another"
 

@@ -18,6 +18,7 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from federation.oidc.client import Client
+from federation.oidc.provider import TENANT
 
 SecretMethod = Literal["client_secret_basic", "client_secret_post", "none"]
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"  # RFC 7523 §2.2
@@ -91,7 +92,9 @@ def authenticate(
         return by_secret(method, client_id=client.client_id, client_secret=client.client_secret)
     if key is None:
         raise ValueError("private_key_jwt needs our key")
-    audience = issuer if client.assertion_audience == "issuer" else url
+    # An issuer that stands for many tenants is nobody's name: no server would find itself in it.
+    named = client.assertion_audience == "issuer" and TENANT not in issuer
+    audience = issuer if named else url
     form = {
         "client_id": client.client_id,
         "client_assertion_type": ASSERTION_TYPE,
