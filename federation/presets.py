@@ -35,6 +35,7 @@ class Dialect:
     # only where the provider publishes no end_session_endpoint.
     end_session: str = ""
     end_session_path: str = ""
+    frame_iss: bool = True  # false: its frames for front-channel logout say sid alone
     groups_api: str = ""  # where groups are asked for that the ID Token only names
     scopes: tuple[str, ...] = ()
     fetch_userinfo: Literal["auto", "always", "never"] | None = None
@@ -159,6 +160,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
             fetch_userinfo="never",
             subject_claims=("tid", "oid"),
             verified_by="xms_edov",
+            frame_iss=False,
             groups_api="graph",
         ),
         notes="groups are object ids; above 200 they are asked for at Microsoft Graph (SAML: above 150 they"
@@ -249,7 +251,12 @@ PRESETS: Final[Mapping[str, Preset]] = {
         ),
         oidc=_PLAIN,
     ),
-    "pingfederate": Preset(title="PingFederate", saml=_PLAIN, oidc=_PLAIN),
+    "pingfederate": Preset(
+        title="PingFederate",
+        saml=_PLAIN,
+        # Before it had an endpoint as OpenID Connect wants one, it published this one in its place.
+        oidc=Dialect(end_session="TargetResource", end_session_path="idp/startSLO.ping"),
+    ),
     "shibboleth": Preset(
         title="Shibboleth IdP",
         saml=Dialect(

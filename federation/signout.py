@@ -156,10 +156,11 @@ class SignOut:
             StoreUnavailable: The session could not be ended.
         """
         now = self._clock()
-        name = await self._logout(connection).read_frame(params, now)
+        names = await self._logout(connection).read_frame(params, now)
         ended = 0
         for one in self._parties[connection]:
-            ended += await self._store.end_session_alone(one, name, now)
+            for name in names:
+                ended += await self._store.end_session_alone(one, name, now)
         log.info("ended by a frame", extra={"connection": connection, "sessions": ended})
 
     async def requested(self, callback: Callback) -> Challenge | None:

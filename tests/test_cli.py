@@ -481,6 +481,12 @@ async def test_doctor_of_a_provider_that_answers(config: Path) -> None:
     redirect_uri = "http://localhost:8000/oidc/acme-oidc/callback"
     assert ("note", f"register with the provider: redirect URI {redirect_uri}") in told
     assert any(said.endswith("answers with keys") for _, said in told)
+    registered = [said.partition("provider: ")[2] for _, said in told if said.startswith("register with")]
+    assert registered[1:] == [
+        "initiate login URI (portal tiles) http://localhost:8000/oidc/initiate?provider=acme-oidc",
+        "post-logout redirect URI http://localhost:8000/logout",
+        "back-channel logout URI http://localhost:8000/oidc/acme-oidc/backchannel-logout",
+    ]
 
 
 CLOCKS = [

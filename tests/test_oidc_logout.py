@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oidc_peer import client, demands
 
+from federation import presets
 from federation.demo.openid_faults import GONE, Knobs
 from federation.demo.openid_tokens import Signer
 from federation.demo.users import USERS
@@ -38,8 +39,14 @@ PROVIDER = ProviderMetadata(
 )
 BACK = "https://sp.example/logout"
 STANDARD = VendorWay(parameter="", path="")
-COGNITO = VendorWay(parameter="logout_uri", path="")
-AUTH0 = VendorWay(parameter="returnTo", path="v2/logout")
+
+
+def way(preset: str) -> VendorWay:
+    dialect = presets.oidc(preset)
+    return VendorWay(parameter=dialect.end_session, path=dialect.end_session_path)
+
+
+COGNITO, AUTH0, PING = way("cognito"), way("auth0"), way("pingfederate")
 
 
 # --- asked by us
@@ -66,6 +73,8 @@ ENDPOINTS = [
     (AUTH0,     f"{ISSUER}/oidc/logout",         f"{ISSUER}/oidc/logout",        ""),
     (AUTH0,     "",                              f"{ISSUER}/v2/logout",          "returnTo"),
     (AUTH0,     f"{ISSUER}/v2/logout",           f"{ISSUER}/v2/logout",          "returnTo"),
+    (PING,      f"{ISSUER}/idp/startSLO.ping",   f"{ISSUER}/idp/startSLO.ping",  "TargetResource"),
+    (PING,      f"{ISSUER}/idp/init_logout.openid", f"{ISSUER}/idp/init_logout.openid", ""),
 ]  # fmt: skip
 
 
@@ -354,21 +363,48 @@ def test_new_keys_are_asked_for_where_its_own_is_not_known() -> None:
 
 
 FRAMES = [
-    ({"iss": ISSUER, "sid": "s-1"}, ""),
-    ({"sid": "s-1"}, "oidc.frontchannel_missing"),
-    ({"iss": ISSUER}, "oidc.frontchannel_missing"),
-    ({"iss": ISSUER, "sid": " "}, "oidc.frontchannel_missing"),
-    ({"iss": "", "sid": "s-1"}, "oidc.frontchannel_missing"),
-    ({}, "oidc.frontchannel_missing"),
-    ({"iss": f"{ISSUER}/", "sid": "s-1"}, "oidc.frontchannel_issuer"),
-    ({"iss": "https://other.example", "sid": "s-1"}, "oidc.frontchannel_issuer"),
-]
+    # whether iss is told, what came                           refused by
+    (True,  {"iss": ISSUER, "sid": "s-1"},                     ""),
+    (True,  {"sid": "s-1"},                                    "oidc.frontchannel_missing"),
+    (True,  {"iss": ISSUER},                                   "oidc.frontchannel_missing"),
+    (True,  {"iss": ISSUER, "sid": " "},                       "oidc.frontchannel_missing"),
+    (True,  {"iss": "", "sid": "s-1"},                         "oidc.frontchannel_missing"),
+    (True,  {},                                                "oidc.frontchannel_missing"),
+    (True,  {"iss": f"{ISSUER}/", "sid": "s-1"},               "oidc.frontchannel_issuer"),
+    (True,  {"iss": "https://other.example", "sid": "s-1"},    "oidc.frontchannel_issuer"),
+    (False, {"iss": ISSUER, "sid": "s-1"},                     ""),
+    (False, {"sid": "s-1"},                                    ""),  # Entra's
+    (False, {"iss": ISSUER},                                   "oidc.frontchannel_missing"),
+    (False, {"sid": ""},                                       "oidc.frontchannel_missing"),
+    (False, {"iss": "", "sid": "s-1"},                         "oidc.frontchannel_issuer"),
+    (False, {"iss": "https://other.example", "sid": "s-1"},    "oidc.frontchannel_issuer"),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(("params", "code"), FRAMES)
-def test_a_frame_names_its_provider_and_a_session(params: dict[str, str], code: str) -> None:
+@pytest.mark.parametrize(("issuer_told", "params", "code"), FRAMES)
+def test_a_frame_names_its_provider_and_a_session(
+    params: dict[str, str], code: str, *, issuer_told: bool
+) -> None:
+    def read() -> tuple[str, ...]:
+        return logout.read_frame(params, provider=PROVIDER, client=CLIENT, issuer_told=issuer_told)
+
     if not code:
-        assert logout.read_frame(params, provider=PROVIDER, client=CLIENT) == SESSION
+        assert read() == (SESSION,)
         return
     with pytest.raises(RequestRefused, match=f"^{code}: "):
-        logout.read_frame(params, provider=PROVIDER, client=CLIENT)
+        read()
+
+
+def test_a_frame_without_iss_may_mean_any_tenant_that_signs_in_here() -> None:
+    shared = replace(PROVIDER, issuer="https://login.example/{tenantid}/v2.0")
+    both = client(demands=demands(tenants=frozenset({TENANT, OTHER_TENANT})))
+    names = logout.read_frame({"sid": "s-1"}, provider=shared, client=both, issuer_told=False)
+    issuers = [f"https://login.example/{tid}/v2.0" for tid in (TENANT, OTHER_TENANT)]
+    assert names == tuple(logout.session_name(issuer, "s-1") for issuer in issuers)
+    named = {"iss": issuers[1], "sid": "s-1"}
+    names = logout.read_frame(named, provider=shared, client=both, issuer_told=False)
+    assert names == (logout.session_name(issuers[1], "s-1"),)
+
+
+def test_of_the_vendors_entra_alone_leaves_iss_out() -> None:
+    assert [name for name in presets.PRESETS if not presets.oidc(name).frame_iss] == ["entra"]

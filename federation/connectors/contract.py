@@ -123,8 +123,10 @@ class Logout(Protocol):
             StoreUnavailable: It was not, and the status of our answer is what tells it.
         """
 
-    async def read_frame(self, params: Mapping[str, str], now: datetime) -> str:
-        """Return the ``ProviderSession.alone`` that a frame in a provider's page names; nothing is signed.
+    async def read_frame(self, params: Mapping[str, str], now: datetime) -> tuple[str, ...]:
+        """Return what a frame in a provider's page names, as ``ProviderSession.alone``; nothing is signed.
+
+        Several where one of them is meant: the session is at one of several tenants.
 
         Raises:
             RequestRefused: The rule that its URL broke; ``signin.no_connection``: the protocol

@@ -44,6 +44,7 @@ class OidcLogout:
         self.party = json.dumps([entry.discovery.issuer or entry.discovery.url, entry.client.client_id])
         self._entry, self._published = entry, published
         dialect = presets.oidc(entry.connection.preset)
+        self._frame_iss = dialect.frame_iss
         self._vendor = VendorWay(parameter=dialect.end_session, path=dialect.end_session_path)
 
     async def begin(self, session: ProviderSession, *, handle: str, now: datetime) -> Challenge | None:
@@ -115,7 +116,9 @@ class OidcLogout:
             raise StoreUnavailable("store.unavailable", "the sessions that were named could not be ended")
         return None
 
-    async def read_frame(self, params: Mapping[str, str], now: datetime) -> str:
+    async def read_frame(self, params: Mapping[str, str], now: datetime) -> tuple[str, ...]:
         """Read the URL of a frame in the provider's page (Front-Channel Logout §2)."""
         provider = await self._published.provider(now)
-        return logout.read_frame(params, provider=provider, client=self._entry.client)
+        return logout.read_frame(
+            params, provider=provider, client=self._entry.client, issuer_told=self._frame_iss
+        )

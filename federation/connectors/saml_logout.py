@@ -122,7 +122,7 @@ class SamlLogout:
         )
         return self._send(message, "SAMLResponse", to, relay_state, {})
 
-    async def read_frame(self, params: Mapping[str, str], now: datetime) -> str:  # noqa: ARG002
+    async def read_frame(self, params: Mapping[str, str], now: datetime) -> tuple[str, ...]:  # noqa: ARG002
         """Refuse: every message of SAML is signed."""
         raise RequestRefused("signin.no_connection", "a SAML logout is not told by a frame")
 

@@ -250,7 +250,9 @@ def _whose(issuer: str, sub: str | None, sid: str | None) -> tuple[tuple[str, ..
     return (provider_name(issuer, sub),), (() if sid is None else (sid, ""))
 
 
-def read_frame(params: Mapping[str, str], *, provider: ProviderMetadata, client: Client) -> str:
+def read_frame(
+    params: Mapping[str, str], *, provider: ProviderMetadata, client: Client, issuer_told: bool
+) -> tuple[str, ...]:
     """Return the ``session_name`` of the session that a provider's page names in a frame.
 
     Nothing of it is signed: what tells that the provider means it is that it knows the ``sid``.
@@ -259,6 +261,8 @@ def read_frame(params: Mapping[str, str], *, provider: ProviderMetadata, client:
         params: As received, each once.
         provider: Whose page it should be.
         client: Ourselves.
+        issuer_told: Whether this provider says ``iss``. Where it does not, the connection that is
+            called says whose ``sid`` it is, and all of its tenants' names are returned.
 
     Raises:
         RequestRefused: ``oidc.frontchannel_missing``, ``oidc.frontchannel_issuer``.
@@ -266,8 +270,9 @@ def read_frame(params: Mapping[str, str], *, provider: ProviderMetadata, client:
     Source: Front-Channel Logout §2, §3: both parameters, or none; we register for both.
     """
     issuer, sid = params.get("iss", ""), params.get("sid", "")
-    if not issuer or not sid.strip():
+    ours = _issuers(provider, client)
+    if not sid.strip() or (issuer_told and not issuer):
         raise RequestRefused("oidc.frontchannel_missing", "the frame's URL names no iss and sid")
-    if issuer not in _issuers(provider, client):
+    if "iss" in params and issuer not in ours:
         raise RequestRefused("oidc.frontchannel_issuer", "the frame's URL names another issuer")
-    return session_name(issuer, sid)
+    return tuple(session_name(one, sid) for one in sorted({issuer} if issuer else ours))

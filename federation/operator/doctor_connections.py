@@ -118,6 +118,9 @@ def _their_keys(topic: str, idp: IdentityProvider, now: datetime) -> Iterator[Fi
 
 
 async def _oidc(entry: Oidc, topic: str, fetch: Fetch, now: datetime) -> AsyncIterator[Finding]:
+    for notice in entry.notices:
+        said, _, mend = notice.partition("; ")
+        yield warning(topic, said, mend)
     yield note(topic, f"register with the provider: redirect URI {entry.client.redirect_uri}")
     url = entry.discovery.url
     if url:
@@ -139,6 +142,8 @@ async def _oidc(entry: Oidc, topic: str, fetch: Fetch, now: datetime) -> AsyncIt
         else f"{told.jwks_uri} answers with keys",
     )
     for finding in doctor_oidc.fit(entry.client, told, jwks, topic=topic):
+        yield finding
+    for finding in doctor_oidc.others(entry, told, topic=topic):
         yield finding
 
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 
+from federation import presets
 from federation.errors import ProviderUnavailable
 from federation.oidc import pushed
 from federation.oidc.client import Client
 from federation.oidc.provider import Jwks, ProviderMetadata
 from federation.operator.finding import Finding, failed, note, warning
+from federation.registry import Oidc
 
 
 def fit(client: Client, told: ProviderMetadata, jwks: Jwks, *, topic: str) -> Iterator[Finding]:
@@ -28,6 +30,26 @@ def fit(client: Client, told: ProviderMetadata, jwks: Jwks, *, topic: str) -> It
     if types and {*client.response_type.split()} not in [{*one.split()} for one in types]:
         yield warning(topic, f"it does not offer response_type {client.response_type!r}", "see flow")
     yield from _pushing(client, told, topic)
+
+
+def others(entry: Oidc, told: ProviderMetadata, *, topic: str) -> Iterator[Finding]:
+    """Name our other addresses, as far as the provider has a use for them."""
+    origin, name = "/".join(entry.client.redirect_uri.split("/")[:3]), entry.connection.id
+    here = f"{origin}/oidc/{name}"
+    addresses = {
+        "initiate login URI (portal tiles)": f"{origin}/oidc/initiate?provider={name}",
+        "post-logout redirect URI": entry.post_logout_url if entry.connection.logout == "single" else "",
+        "back-channel logout URI": f"{here}/backchannel-logout" if told.backchannel_logout_supported else "",
+        "front-channel logout URI": f"{here}/frontchannel-logout"
+        if told.frontchannel_logout_supported and not told.backchannel_logout_supported
+        else "",
+    }
+    for what, address in addresses.items():
+        if address:
+            yield note(topic, f"register with the provider: {what} {address}")
+    way = presets.oidc(entry.connection.preset)
+    if entry.connection.logout == "single" and not told.end_session_endpoint and not way.end_session_path:
+        yield note(topic, "it publishes no end_session_endpoint: signing out here leaves its session")
 
 
 def _proof(client: Client, told: ProviderMetadata, topic: str) -> Iterator[Finding]:

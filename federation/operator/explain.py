@@ -45,6 +45,8 @@ _KINDS: Final[dict[str, type[FederationError]]] = {
     "saml.repeated": RequestRefused,
     "saml.relay_state": RequestRefused,
     "oidc": AssertionRefused,
+    "oidc.frontchannel_issuer": RequestRefused,
+    "oidc.frontchannel_missing": RequestRefused,
     "oauth2": AssertionRefused,
     "policy": PolicyRefused,
     "identity": PolicyRefused,
