@@ -31,6 +31,7 @@ MANY = replace(PROVIDER, issuer=f"{ISSUER}/{{tenantid}}/v2.0")
 CLIENT = client(scopes=("openid", "email"))
 IMPLICIT = client(response_type="id_token", response_mode="form_post")
 HYBRID = client(response_type="code id_token", response_mode="form_post")
+REQUIRES_TOO = replace(HYBRID, require_iss=True)
 REQUIRES = client(require_iss=True)
 OF_TENANT = client(demands=demands(tenants=frozenset({TENANT})))
 # RFC 7636, appendix B
@@ -134,7 +135,11 @@ ANSWER_FAULTS: list[tuple[str, Client, ProviderMetadata, dict[str, str]]] = [
     ("oidc.answer_iss",         CLIENT,   PROVIDER, {"error": "access_denied", "iss": "x"}),  # in errors too
     ("oidc.answer_iss",         REQUIRES, PROVIDER, {"code": "c"}),  # by the connection's own word
     ("oidc.answer_iss",         REQUIRES, PROVIDER, {"error": "access_denied"}),  # in errors too
-    ("oidc.answer_iss",         HYBRID,   PROMISES, {"code": "c", "id_token": "a.b.c"}),  # no stand-in
+    ("oidc.answer_iss",         HYBRID,   PROMISES, {"code": "c", "id_token": ""}),  # no token, no stand-in
+    ("oidc.answer_iss",         CLIENT,   PROMISES, {"code": "c", "id_token": "a.b.c"}),  # not asked for
+    ("oidc.answer_iss",         HYBRID,   PROMISES, {"error": "server_error", "id_token": "a.b.c"}),
+    ("oidc.answer_iss",         REQUIRES_TOO, PROVIDER, {"code": "c", "id_token": "a.b.c"}),  # nor for this
+    ("oidc.answer_iss",         HYBRID,   PROMISES, {"code": "c", "id_token": "a.b.c", "iss": "x"}),
     ("oidc.answer_iss",         OF_TENANT, MANY, {"code": "c", "iss": MANY.issuer}),  # nobody's name
     ("oidc.answer_iss",         OF_TENANT, MANY, {"code": "c", "iss": MANY.issuer_of(OTHER_TENANT)}),
     ("oidc.answer_iss",         CLIENT,   MANY, {"code": "c", "iss": MANY.issuer}),  # an empty list is no yes
@@ -179,6 +184,8 @@ def test_one_fault_in_the_answer_is_refused(
         (REQUIRES, PROVIDER, {"code": "c0de", "iss": ISSUER, "session_state": "x"}, "c0de", ""),
         (IMPLICIT, PROVIDER, {"id_token": "a.b.c"}, "", "a.b.c"),
         (HYBRID, PROVIDER, {"code": "c0de", "id_token": "a.b.c"}, "c0de", "a.b.c"),
+        (HYBRID, PROMISES, {"code": "c0de", "id_token": "a.b.c"}, "c0de", "a.b.c"),  # signed, its iss
+        (IMPLICIT, PROMISES, {"id_token": "a.b.c"}, "", "a.b.c"),
         (OF_TENANT, MANY, {"code": "c0de", "iss": MANY.issuer_of(TENANT)}, "c0de", ""),
         (OF_TENANT, MANY, {"code": "c0de"}, "c0de", ""),
     ],

@@ -118,6 +118,24 @@ async def test_keys_that_were_rotated_without_notice_are_fetched_again(world: Wo
     assert world.provider.asked.count("/jwks") == 1
 
 
+async def test_a_key_that_was_replaced_under_its_name_is_fetched_again(world: World) -> None:
+    connector = world.connector()
+    await world.sign_in(connector)
+    world.provider.signer.replace(same_name=True)
+    world.provider.asked.clear()
+    assert await world.sign_in(connector, now=NOW + timedelta(seconds=31))
+    assert world.provider.asked.count("/jwks") == 1
+
+
+async def test_a_false_signature_is_refused_though_keys_cannot_be_fetched(world: World) -> None:
+    connector = world.connector()
+    await world.sign_in(connector)
+    world.provider.knobs = Knobs(publishes={"jwks": "error"})
+    world.provider.signer.replace(same_name=True)
+    with pytest.raises(FederationError, match=r"^oidc\.signature: "):
+        await world.sign_in(connector, now=NOW + timedelta(seconds=31))
+
+
 async def test_keys_that_were_published_ahead_are_not(world: World) -> None:
     connector = world.connector()
     await world.sign_in(connector)

@@ -6,6 +6,7 @@ beside a code.
 
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -17,7 +18,7 @@ from federation.connectors.contract import REFUSED, Callback, Challenge, Logout,
 from federation.connectors.groups import open_groups
 from federation.connectors.kept import Kept
 from federation.connectors.oidc_logout import OidcLogout
-from federation.errors import AssertionRefused
+from federation.errors import AssertionRefused, ProviderUnavailable
 from federation.fetch import Answer, Declared, Fetch
 from federation.identity import KeptTokens, VerifiedAssertion
 from federation.oidc import client_authentication, logout, pushed, relying_party, signature, userinfo
@@ -159,6 +160,13 @@ class OidcConnector:
     async def _verify(self, tokens: Tokens, expected: Expected) -> SignedClaims:
         registered = self._client.id_token_signed_response_alg
         jwks = await self._keys_for(tokens.id_token, registered, expected.now)
+        try:
+            return relying_party.verify_id_token(tokens, jwks=jwks, client=self._client, expected=expected)
+        except AssertionRefused as refusal:
+            if refusal.code != "oidc.signature":
+                raise
+            with suppress(ProviderUnavailable):  # a key may have been replaced under its old name
+                jwks = await self._keys[_kind(registered)].renew(expected.now)
         return relying_party.verify_id_token(tokens, jwks=jwks, client=self._client, expected=expected)
 
     async def _userinfo(

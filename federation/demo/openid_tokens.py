@@ -58,9 +58,10 @@ class Signer:
         self._old = [*self._old, self.current] if keep else []
         self.current, self.next = self.next, self._make()
 
-    def replace(self) -> None:
+    def replace(self, *, same_name: bool = False) -> None:
         """Sign at once with a key that nobody has seen published (rotation without notice)."""
         self._old = []
+        self._made -= 2 * same_name
         self.current, self.next = self._make(), self._make()
 
     def jwks(self) -> bytes:

@@ -129,9 +129,24 @@ def _issuer(params: Mapping[str, str], client: Client, provider: ProviderMetadat
     if "iss" in params:
         if params["iss"] not in _issuers(client, provider):
             raise AssertionRefused("oidc.answer_iss", "the answer names another issuer than the one asked")
-    elif client.require_iss or provider.iss_parameter_supported:
-        who = "this connection requires" if client.require_iss else "the provider promises"
-        raise AssertionRefused("oidc.answer_iss", f"the answer names no issuer, though {who} it")
+    elif client.require_iss:
+        raise AssertionRefused(
+            "oidc.answer_iss", "the answer names no issuer, though this connection requires it"
+        )
+    elif provider.iss_parameter_supported and not _brings_id_token(params, client):
+        raise AssertionRefused(
+            "oidc.answer_iss", "the answer names no issuer, though the provider promises it"
+        )
+
+
+def _brings_id_token(params: Mapping[str, str], client: Client) -> bool:
+    """An ID Token in front says who issued it, signed, and is asked before its code is redeemed.
+
+    Providers that promise the parameter leave it out there (RFC 9207 §2.4, on OpenID Connect).
+    """
+    return (
+        "error" not in params and "id_token" in client.response_type.split() and bool(params.get("id_token"))
+    )
 
 
 def _issuers(client: Client, provider: ProviderMetadata) -> frozenset[str]:
