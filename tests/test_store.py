@@ -154,6 +154,17 @@ async def test_only_a_live_handle_of_this_connection_is_waiting(store: Store) ->
     assert not await store.is_waiting("adfs", "a-handle", NOW)
 
 
+async def test_a_handle_tells_its_connection_answered_or_not_until_it_expires(store: Store) -> None:
+    assert await store.connection_of("a-handle", NOW) is None
+    await store.remember_pending(WAITING)
+    assert await store.connection_of("a-handle", NOW) == "adfs"
+    for other in ("another", "", "a-handle "):
+        assert await store.connection_of(other, NOW) is None
+    await store.take_pending("adfs", "a-handle", BINDER, NOW)
+    assert await store.connection_of("a-handle", NOW) == "adfs"
+    assert await store.connection_of("a-handle", WAITING.expires_at) is None
+
+
 async def test_a_finished_sign_in_leads_its_own_browser_on(store: Store) -> None:
     await store.remember_pending(WAITING)
     assert await store.finished("a-handle", TOKEN, NOW) is None  # not answered yet

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from federation import keys
 from federation.errors import FederationError, ProviderUnavailable
 from federation.fetch import Declared, Fetch, open_door
-from federation.operator import doctor_connections
+from federation.operator import doctor_connections, doctor_declared
 from federation.operator.finding import Finding, expiry, failed, note, ok, warning
 from federation.saml import xml
 from federation.settings import Settings
@@ -37,6 +37,7 @@ async def examine(config: Settings, *, now: datetime) -> list[Finding]:
         *_cookies(config),
         *_libraries(),
         *_secrets(config),
+        *doctor_declared.shared_callbacks(config.connections),
         *_own_keys(config, now),
         *await _database(config),
     ]

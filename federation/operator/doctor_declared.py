@@ -1,0 +1,30 @@
+"""What `federation doctor` sees in the settings alone: what was accepted there, and is weaker for it."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from federation.connection import AnyConnection, OAuth2Connection, OidcConnection
+from federation.operator.finding import Finding, warning
+
+
+def shared_callbacks(connections: Mapping[str, AnyConnection]) -> Iterator[Finding]:
+    """Tell which providers could pass another's answer off as their own (RFC 9207 §1)."""
+    sharing: dict[str, list[str]] = defaultdict(list)
+    for name, one in connections.items():
+        for path in getattr(one, "callback_paths", ()):
+            sharing[path].append(name)
+    for path, names in sharing.items():
+        trusted = [name for name in names if _accepted(connections[name])]
+        if len(names) > 1 and trusted:
+            whose = f"answers from {', '.join(trusted)} need not say whose they are"
+            said = f"{path} is shared by {', '.join(names)}; {whose}"
+            mend = (
+                "require_iss: true where the provider sends iss (RFC 9207), else a callback path of its own"
+            )
+            yield warning("shared callback", said, mend)
+
+
+def _accepted(one: AnyConnection) -> bool:
+    if not isinstance(one, OidcConnection | OAuth2Connection):
+        return False
+    return one.shared_callback == "accepted" and not one.require_iss
