@@ -169,7 +169,7 @@ def _house(
     return House(
         signin=story,
         signout=leaving,
-        tokens=TokenKeeper(connectors=connected, store=store, vault=vault, signin=story),
+        tokens=TokenKeeper(connectors=connected, store=store, vault=vault, signin=story, clock=now),
         store=store,
         connections=connections,
         published=published,

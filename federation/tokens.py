@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from federation import tokens_at_rest
+from federation.clock import Clock
 from federation.connectors.contract import Connector, Renewal
 from federation.errors import (
     AssertionRefused,
@@ -50,12 +51,19 @@ class TokenKeeper:
     """Everything that the tokens of sessions need, made once at start."""
 
     def __init__(
-        self, *, connectors: Mapping[str, Connector], store: Store, vault: Vault, signin: SignIn
+        self,
+        *,
+        connectors: Mapping[str, Connector],
+        store: Store,
+        vault: Vault,
+        signin: SignIn,
+        clock: Clock,
     ) -> None:
         self._connectors = connectors
         self._store = store
         self._vault = vault
         self._signin = signin  # keeps the records
+        self._clock = clock  # what was asked for waits its turn, and an ID Token is held to the minute
         self._renewing: dict[str, asyncio.Task[KeptTokens | None]] = {}
 
     async def access_token(self, session_token: str, *, life: timedelta, now: datetime) -> KeptTokens | None:
@@ -111,7 +119,7 @@ class TokenKeeper:
 
         async def renew(one: KeptTokensOf) -> None:
             async with turns:
-                await self._renewed(one, now)
+                await self._renewed(one, self._clock())
 
         for first in range(0, len(due), _LANES):
             if asyncio.get_running_loop().time() > ends:
@@ -194,7 +202,7 @@ class TokenKeeper:
         if current is None:
             return None
         opened = tokens_at_rest.unseal(current, vault=self._vault)
-        if not opened.good(now):
+        if not opened.good(self._clock()):
             raise ProviderUnavailable(
                 "oidc.refresh_pending", "the access token has ended, and the provider has not renewed it yet"
             )

@@ -77,7 +77,7 @@ class Installation:
             limits=Limits(idle=timedelta(hours=8), absolute=timedelta(hours=24)),
             clock=self.clock,
         )
-        keeper = TokenKeeper(connectors=connectors, store=store, vault=RING, signin=signin)
+        keeper = TokenKeeper(connectors=connectors, store=store, vault=RING, signin=signin, clock=self.clock)
         self.nodes.append(Node(store, signin, keeper, self.clock))
         return self.nodes[-1]
 
