@@ -19,6 +19,8 @@ from federation import keys, registry
 pytestmark = pytest.mark.providers
 
 SECRET = "the-secret-of-a-test-client-0123456789"
+# over http, for which its "web" clients may not ask for a token in front
+_IN_FRONT = {"application_type": "native", "grant_types": ["authorization_code", "implicit"]}
 _KEYED = {"token_endpoint_auth_method": "private_key_jwt", "client_secret": None}
 # connection → its keys in the settings file, and what its client registers beside what all do
 CONNECTIONS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
@@ -32,6 +34,8 @@ CONNECTIONS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "es256": ({"id_token_signed_response_alg": "ES256"}, {}),
     "ps256": ({"id_token_signed_response_alg": "PS256"}, {}),
     "eddsa": ({"id_token_signed_response_alg": "EdDSA"}, {}),
+    "implicit": ({"flow": "implicit"}, {**_IN_FRONT, "response_types": ["id_token"]}),
+    "hybrid": ({"flow": "hybrid"}, {**_IN_FRONT, "response_types": ["code id_token"]}),
     "userinfo-signed": ({"userinfo_signed_response_alg": "RS256"}, {"userinfo_signed_response_alg": "RS256"}),
 }
 
