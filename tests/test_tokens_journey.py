@@ -1,6 +1,8 @@
 """Tokens in two whole houses on one database: to the application, to /verify, to whoever explains."""
 
 import asyncio
+import json
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -28,6 +30,8 @@ KEEPING: dict[str, Any] = {
 }
 SOON = timedelta(minutes=4, seconds=30)  # the provider's access tokens live for five minutes
 ASKED = timedelta(minutes=1)
+MANUAL = (Path(__file__).parent.parent / "docs/tokens.md").read_text()
+EXAMPLE = re.search(r"<!-- tokens -->\n```python\n(.*?)```", MANUAL, re.DOTALL)[1]  # type: ignore[index]
 
 
 @pytest.fixture
@@ -67,6 +71,20 @@ async def test_an_application_asks_for_the_tokens_of_its_request(first: stair.St
     assert first.provider.asked.count("/token") == 1
     (new,) = {one for one in renewed if isinstance(one, KeptTokens)}
     assert new.access not in ("", told.access)
+
+
+async def test_the_example_of_the_manual_works(first: stair.Stair) -> None:
+    names: dict[str, Any] = {"__name__": "example"}
+    exec(EXAMPLE, names)  # noqa: S102  the example itself is under test
+    browser = first.browser()
+    assert (await names["calendar"](asking(first.house, browser))).status_code == 401
+    await browser.get(await first.oidc(browser))
+    answer = await names["calendar"](asking(first.house, browser))
+    assert json.loads(answer.body) == {
+        "scopes": KEEPING["scopes"],
+        "until": (first.clock() + timedelta(minutes=5)).isoformat(),
+        "asks with": ["Authorization"],
+    }
 
 
 async def test_a_refusal_to_renew_ends_it_everywhere_and_is_explained(
