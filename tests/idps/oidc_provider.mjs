@@ -66,6 +66,8 @@ function build() {
       jwtUserinfo: { enabled: true }, backchannelLogout: { enabled: true },
       pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: options.requirePushed ?? false },
     },
+    // Its own dispatcher keeps it from loopback, where the service under test is.
+    fetch: (url, { dispatcher, ...options }) => fetch(url, options),
     interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
     ttl: { AccessToken: 3600, AuthorizationCode: 60, IdToken: 3600, Interaction: 3600, Session: 86400, Grant: 86400 },
     loadExistingGrant: async ({ oidc }) => { // consent is given without a page
@@ -81,7 +83,7 @@ function build() {
       ctx.body = page('error', Object.entries(out).map(([key, value]) => `<pre>${key}: ${escape(value)}</pre>`).join(''));
     },
   });
-  for (const event of ['server_error', 'authorization.error', 'grant.error', 'userinfo.error', 'end_session.error']) {
+  for (const event of ['server_error', 'authorization.error', 'grant.error', 'userinfo.error', 'end_session.error', 'backchannel.error']) {
     provider.on(event, (...what) => { const e = what.find((x) => x instanceof Error); note(event, e?.error, e?.error_description, e?.error_detail, e?.message); });
   }
   return provider;
