@@ -502,6 +502,23 @@ async def test_a_provider_that_is_down_is_asked_again_later(
     assert await node.ask(token)
 
 
+async def test_a_provider_that_is_down_is_not_asked_for_everybody(
+    installed: Installation, store: Store, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "_LANES", 1)
+    node = installed.node(store)
+    sessions = [await installed.sign_in(node) for _ in range(3)]
+    installed.go_down()
+    installed.clock.at = SOON
+    with caplog.at_level(logging.WARNING, "federation"):
+        await node.tokens.renew_due(SOON)
+    assert len(caplog.records) == 1
+    installed.come_up()
+    await node.tokens.renew_due(SOON)  # those that were not tried wait for nothing
+    assert installed.posts == 2
+    assert all([await node.lives(token) for token in sessions])
+
+
 async def test_a_connection_that_renews_nothing_is_left_alone(installed: Installation, store: Store) -> None:
     node = installed.node(store)
     await installed.sign_in(node)
