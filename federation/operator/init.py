@@ -39,7 +39,8 @@ connections:
   #     - {{name: admins, groups: [Domain Admins, "ops-*"], roles: [admin]}}
   #     - {{name: finance, attribute: {{name: department, in: [Finance]}}, roles: [auditor]}}
   #
-  # OpenID Connect: register {base_url}/oidc/okta/callback as redirect URI
+  # OpenID Connect: register {base_url}/oidc/okta/callback as redirect URI; for a portal's
+  # tile {base_url}/oidc/initiate?provider=okta; for signing out {base_url}/logout
   # okta:
   #   protocol: oidc
   #   preset: okta
