@@ -1,7 +1,9 @@
 """OpenID Connect logout: what is sent, and one good logout token, one fault at a time."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -408,3 +410,12 @@ def test_a_frame_without_iss_may_mean_any_tenant_that_signs_in_here() -> None:
 
 def test_of_the_vendors_entra_alone_leaves_iss_out() -> None:
     assert [name for name in presets.PRESETS if not presets.oidc(name).frame_iss] == ["entra"]
+
+
+def test_the_manual_has_a_row_for_every_rule_in_the_codes_order() -> None:
+    page = (Path(__file__).parent.parent / "docs/oidc.md").read_text()
+    rows = re.findall(r"^\| `(oidc\.logout_\w+)` \| (.+?) \| .+ \|$", page, re.MULTILINE)
+    assert [code for code, _ in rows] == list(logout.RULES)
+    for code, section in rows:
+        own = re.match(r"Back-Channel Logout (§[\d.]+(?: \(\d\))?)", logout.RULES[code].__doc__ or "")
+        assert own is None or section == f"Back-Channel {own[1]}"
