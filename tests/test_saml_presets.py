@@ -23,9 +23,10 @@ from saml_peer import ACS, NOW, REQUEST, SP, expected
 from federation import identity, presets
 from federation.connection import SamlConnection
 from federation.demo.saml_signing import SigningKey, make_key
+from federation.dialects import SamlDialect
 from federation.errors import AssertionRefused
 from federation.identity import Groups, Identity, Presence, Subject, VerifiedAssertion
-from federation.presets import PRESETS, Dialect
+from federation.presets import PRESETS
 from federation.saml import metadata, service_provider
 from federation.saml.metadata import IdentityProvider
 from federation.saml.scopes import Scope
@@ -320,7 +321,7 @@ def test_entra_overage_is_unobtainable() -> None:
     assert person.groups == Groups(Presence.UNOBTAINABLE)
 
 
-def dialect(name: str) -> Dialect:
+def dialect(name: str) -> SamlDialect:
     found = PRESETS[name].saml
     assert found is not None
     return found

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from federation import presets
 from federation.connection import OAuth2Connection, OidcConnection
+from federation.dialects import OidcDialect
 from federation.errors import ConfigurationError
 from federation.identity import ALIASES
 from federation.oidc import oauth2, oauth2_api, oauth2_person, provider
@@ -185,7 +186,7 @@ def _client(connection: OidcConnection, response_type: ResponseType, redirect_ur
     )
 
 
-def _answered(dialect: presets.Dialect, asked: Mapping[str, str]) -> dict[str, str]:
+def _answered(dialect: OidcDialect, asked: Mapping[str, str]) -> dict[str, str]:
     """Return which claims must say what was asked for: a parameter that the browser could change."""
     if any(asked.get(name) == "*" for name in dialect.answered):
         raise ConfigurationError(
