@@ -54,7 +54,7 @@ class AssertionRefused(FederationError):
 class SignInDeclined(AssertionRefused):
     """The provider said no: the person cancelled there, or may not use this service (access_denied)."""
 
-    public = "Your identity provider did not let you in: it was cancelled there, or you have no access."
+    public = "Your identity provider did not let you in: that was cancelled there, or you have no access."
 
 
 class PolicyRefused(FederationError):

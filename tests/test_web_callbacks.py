@@ -221,6 +221,15 @@ async def test_a_form_without_cookies_is_posted_again_by_our_own_page_once(
         assert (await browser.post(path, data=again)).status_code == 303
 
 
+async def test_an_error_without_cookies_promises_nothing(tmp_path: Path) -> None:
+    async with by_form(tmp_path, **MODES["code"]) as (stair, browser, arrival):
+        page = await arrival.bring(stair.browser(**HTML), code=None, error="access_denied")
+        assert "One more step and you know what it said." in page.text
+        again = {**arrival.fields, "error": "access_denied", "again": "1"}
+        del again["code"]
+        await refused(stair, await browser.post(arrival.path, data=again), "oidc.error_answer")
+
+
 async def test_a_large_id_token_fits(tmp_path: Path) -> None:
     async with by_form(tmp_path, **MODES["hybrid"]) as (stair, browser, arrival):
         large = "e" * 64 * 1024
@@ -258,7 +267,7 @@ async def test_an_error_is_heard_either_way(tmp_path: Path, keys: dict[str, Any]
 
 SAID = [
     # error              heading                     sentence
-    ("access_denied",   "You are not signed in",     "it was cancelled there, or you have no access"),
+    ("access_denied",   "You are not signed in",     "that was cancelled there, or you have no access"),
     ("server_error",    "We could not sign you in",  "We could not verify the answer"),
     ("<script>",        "We could not sign you in",  "We could not verify the answer"),
 ]  # fmt: skip

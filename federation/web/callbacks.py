@@ -191,11 +191,13 @@ def _post_again(request: Request, answer: Mapping[str, str]) -> Response:
     """Answer a page of ours that posts the same fields, marked, to the same path."""
     names = ("SAMLResponse", "RelayState", "state", *_OIDC_PARAMETERS)
     sent = {name: answer[name] for name in names if name in answer}
+    goal = "you know what it said" if "error" in answer else "you are signed in"
     return pages.page(
         request.app.state.house,
         "again.html",
         script=True,
         referrer="no-referrer",
+        sentence=f"Your identity provider has answered. One more step and {goal}.",
         action=arrived_at(request),
         fields=sent | {AGAIN: "1"},
     )
