@@ -345,6 +345,25 @@ async def test_who_dies_after_the_answer_ends_the_session_where_the_old_one_is_s
     assert await codes(store_url) == ["oidc.refresh_refused"]
 
 
+async def test_who_comes_back_late_and_is_refused_ends_nothing(
+    installed: Installation, store: Store, elsewhere: Store, store_url: str
+) -> None:
+    slow, node = installed.node(store), installed.node(elsewhere)
+    token = await installed.sign_in(slow)
+    installed.clock.at = SOON
+    came, goes = installed.hold()
+    late = asyncio.create_task(slow.ask(token))
+    await came.wait()
+    installed.come_up()
+    installed.clock.at = SOON + HOLD
+    renewed = await handed(node, token)
+    goes.set()
+    assert await late == renewed
+    assert installed.posts == 2  # the second with a refresh token that was spent by then
+    assert await node.lives(token)
+    assert await codes(store_url) == []
+
+
 # Outage
 
 

@@ -117,6 +117,27 @@ async def test_a_refusal_to_renew_ends_it_everywhere_and_is_explained(
     assert not any(secret in str(story.as_json()) for secret in (told.access, told.refresh, told.id))
 
 
+async def test_a_house_that_closes_finishes_what_it_has_begun(first: stair.Stair, tmp_path: Path) -> None:
+    browser = first.browser()
+    await browser.get(await first.oidc(browser))
+    told = await provider_tokens(asking(first.house, browser), life=ASKED)
+    assert told
+    first.clock.at += SOON
+    config = settings.load(
+        tmp_path / "federation.yaml", overrides={"connections": {"acme-oidc": dict(KEEPING)}}
+    )
+    async with app.open_house(config, now=first.clock) as leaving:
+        begun = asyncio.create_task(leaving.tokens.renew_due(first.clock()))
+        while not leaving.tokens._renewing:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        begun.cancel()
+    first.provider.asked.clear()
+    renewed = await provider_tokens(asking(first.house, browser), life=ASKED)
+    assert renewed
+    assert renewed.access != told.access
+    assert "/token" not in first.provider.asked
+
+
 async def test_the_house_renews_in_the_background(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upkeep, "_SOON", timedelta(0))
     monkeypatch.setattr(upkeep, "RENEW_EVERY", timedelta(seconds=0.2))
