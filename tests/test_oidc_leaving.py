@@ -476,6 +476,10 @@ async def test_rubbish_is_slowed_down_and_a_provider_is_not(tmp_path: Path) -> N
             assert (await scene.tell(scene.logout_token(person))).status_code == 200
         statuses = [(await scene.tell("x")).status_code for _ in range(5)]
         assert statuses == [400, 400, 400, 429, 429]
+        stranger = scene.person()
+        returns = [(await stranger.client.get("/logout?state=x")).status_code for _ in range(5)]
+        assert returns == [303, 303, 303, 429, 429]
+        assert (await stranger.client.get("/logout")).status_code == 200
         url = f"/oidc/acme/frontchannel-logout?{urlencode({'iss': scene.provider.issuer, 'sid': 'x'})}"
         async with scene.program() as client:
             assert [(await client.get(url)).status_code for _ in range(5)] == [200, 200, 200, 429, 429]

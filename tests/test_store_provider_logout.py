@@ -221,3 +221,24 @@ async def test_a_sign_in_that_began_after_the_logout_is_another_one(
     known = there(authentication=Authentication(instant=ISSUED - SECOND))
     late = store.open_session(known, another(2, asked_at=ISSUED + MINUTE), NOW)
     assert await refusal(late) == "signin.logged_out"
+
+
+async def test_a_session_of_an_older_release_is_kept_and_goes_by_the_person(
+    store: Store, store_url: str
+) -> None:
+    await sign_in(store, 1, there(index="s-1", alone=ALONE))
+    await store.close()
+    for statement in (
+        "DROP INDEX ix_provider_session_alone_hash",
+        "ALTER TABLE provider_session DROP COLUMN alone_hash",
+        "UPDATE alembic_version SET version_num = '0002'",
+    ):
+        await ask(store_url, statement)
+    newer = await open_store(store_url)
+    try:
+        assert await newer.ready() is None
+        assert await newer.end_session_alone("adfs", ALONE, NOW) == 0
+        assert await living(newer, 1) == [1]
+        assert await newer.end_provider_sessions("adfs", (NAME,), ("s-1",), **message()) == 1
+    finally:
+        await newer.close()

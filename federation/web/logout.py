@@ -55,7 +55,9 @@ async def _returned(request: Request) -> Response:
     """Take back who comes from an OpenID Provider, with our state or without (RP-Initiated Logout §3)."""
     house: House = request.app.state.house
     connection = cookies.read_leaving(request, house)
-    house.rates.sign_in.hit(("logout", *rate_key(request, connection)), house.clock())
+    key, now = ("refused", *rate_key(request, "")), house.clock()
+    house.rates.sign_in.hit(("logout", *rate_key(request, connection)), now)
+    house.rates.failures.ask(key, now)  # a return that proves nothing leaves a record
     sent = request.query_params.getlist("state")
     callback = Callback(
         connection=connection,
@@ -66,7 +68,10 @@ async def _returned(request: Request) -> Response:
         path=arrived_at(request),
         posted=False,
     )
-    response = _afterwards((await house.signout.returned(callback)).value)
+    outcome = await house.signout.returned(callback)
+    if outcome is LogoutOutcome.FAILED:
+        house.rates.failures.count(key, now)
+    response = _afterwards(outcome.value)
     cookies.set_leaving(response, "", house)
     return response
 

@@ -41,19 +41,18 @@ async def backchannel_logout(request: Request) -> Response:
             posted=True,
         )
         await house.signout.requested(callback)
-    except (ProviderUnavailable, StoreUnavailable) as outage:
-        return await _not_done(house, outage, "temporarily_unavailable")
     except FederationError as refusal:
-        house.rates.failures.count(key, house.clock())
-        return await _not_done(house, refusal, "invalid_request")
+        house.rates.failures.count(key, house.clock())  # an outage too: each leaves a record
+        return await _not_done(house, refusal)
     return Response(status_code=200)
 
 
-async def _not_done(house: House, refusal: FederationError, error: str) -> Response:
+async def _not_done(house: House, refusal: FederationError) -> Response:
     """Answer 400, whoever could mend it: no other status says that the logout failed (§2.8)."""
     reference = refusal.reference or await house.signin.record_refusal(refusal)
     log.warning("logout refused", extra={"ref": reference, "code": refusal.code})
-    return pages.as_json({"error": error}, 400)
+    passes = isinstance(refusal, ProviderUnavailable | StoreUnavailable)
+    return pages.as_json({"error": "temporarily_unavailable" if passes else "invalid_request"}, 400)
 
 
 async def frontchannel_logout(request: Request) -> Response:
