@@ -7,13 +7,17 @@ here: no session, and nothing more is asked of the provider.
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from certified import BASE, CONNECTIONS, SECRET, Stage, staged
+from oidc_leaving import Scene, leaving
+from test_oidc_leaving import Notes
 
 from federation.demo.openid_faults import BESIDE, GONE, TWICE, Knobs, Later
+from federation.oidc.logout import EVENT
 
 OTHER = "https://other.example"
 DISCOVERY = "/.well-known/openid-configuration"
@@ -220,6 +224,123 @@ async def test_oidcc_client_test_form_post_error(stage: Stage, flow: str) -> Non
 async def test_an_error_is_shown_in_our_words_alone(stage: Stage, flow: str) -> None:
     said = {"error": "<script>", "error_description": "call +1 555 somebody-else"}
     await refused(stage, flow, "oidc.error_answer", answer={"code": GONE, "id_token": GONE, **said})
+
+
+# RP-Initiated, Back-Channel and Front-Channel Logout; what lies beside the modules: test_oidc_leaving.py
+
+
+@pytest.fixture(scope="module")
+async def everybody(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
+    place = tmp_path_factory.mktemp("certification-logout")
+    async with leaving(place, f"sqlite:///{place}/federation.db") as scene:
+        yield scene
+
+
+@pytest.fixture
+async def scene(everybody: Scene) -> Scene:
+    await everybody.begin_test()
+    return everybody
+
+
+@pytest.fixture
+def noted(scene: Scene, caplog: pytest.LogCaptureFixture) -> Notes:
+    return Notes(scene, caplog)
+
+
+async def left(scene: Scene, **knobs: Any) -> tuple[str, bool]:
+    """Sign out while the provider does this wrong; return how it ended, and whether another browser stays.
+
+    Both browsers share the person's session at the provider; so, as a logout of its own, each logout
+    token and frame has one more session to end.
+    """
+    person, beside = scene.person(), scene.person()
+    await person.sign_in()
+    for cookie in person.client.cookies.jar:
+        if cookie.name == "demo_openid_provider":
+            beside.client.cookies.jar.set_cookie(cookie)
+    await beside.sign_in()
+    scene.provider.knobs = Knobs(**knobs)
+    page = await person.sign_out()
+    assert not await person.signed_in()
+    return str(page.url).partition("outcome=")[2], await beside.signed_in()
+
+
+async def test_oidcc_client_test_rp_init_logout(scene: Scene, noted: Notes) -> None:
+    assert await left(scene) == ("full", False)
+    assert await noted.codes() == []
+
+
+async def test_oidcc_client_test_rp_init_logout_other_state(scene: Scene, noted: Notes) -> None:
+    assert (await left(scene, ended={"state": "another"}))[0] == "failed"
+    assert await noted.codes() == ["signin.unknown"]
+
+
+async def test_oidcc_client_test_rp_init_logout_no_state(scene: Scene, noted: Notes) -> None:
+    assert (await left(scene, ended={"state": GONE}))[0] == "failed"
+    assert await noted.codes() == ["signin.unknown"]
+
+
+async def test_oidcc_client_test_rp_backchannel_rpinitlogout(scene: Scene) -> None:
+    assert await left(scene) == ("full", False)
+    assert scene.provider.logout.told == [("us", 200)]
+
+
+async def untold(scene: Scene, noted: Notes, code: str, **knobs: Any) -> None:
+    """Sign out while the logout token breaks a rule: it ends nothing, and the provider is told so."""
+    assert await left(scene, **knobs) == ("full", True)
+    assert scene.provider.logout.told == [("us", 400)]
+    assert await noted.codes() == [code]
+
+
+async def test_oidcc_client_test_rp_backchannel_rpinitlogout_alg_none(scene: Scene, noted: Notes) -> None:
+    await untold(scene, noted, "oidc.alg", logout_header={"alg": "none"}, logout_sign="none")
+
+
+async def test_oidcc_client_test_rp_backchannel_rpinitlogout_wrong_alg(scene: Scene, noted: Notes) -> None:
+    await untold(scene, noted, "oidc.alg", logout_header={"alg": "HS256"}, logout_sign="public_key")
+
+
+async def test_oidcc_client_test_rp_backchannel_rpinitlogout_no_event(scene: Scene, noted: Notes) -> None:
+    await untold(scene, noted, "oidc.logout_event", logout={"events": GONE})
+
+
+async def test_oidcc_client_test_rp_backchannel_rpinitlogout_wrong_event(scene: Scene, noted: Notes) -> None:
+    await untold(scene, noted, "oidc.logout_event", logout={"events": {f"{EVENT}2": {}}})
+
+
+async def test_oidcc_client_test_rp_backchannel_rpinitlogout_with_nonce(scene: Scene, noted: Notes) -> None:
+    await untold(scene, noted, "oidc.logout_nonce", logout={"nonce": "n"})
+
+
+async def test_oidcc_client_test_rp_backchannel_rpinitlogout_wrong_aud(scene: Scene, noted: Notes) -> None:
+    await untold(scene, noted, "oidc.logout_audience", logout={"aud": "somebody-else"})
+
+
+async def test_oidcc_client_test_rp_backchannel_rpinitlogout_wrong_iss(scene: Scene, noted: Notes) -> None:
+    await untold(scene, noted, "oidc.logout_issuer", logout={"iss": OTHER})
+
+
+@pytest.mark.parametrize("by", ["rpinitlogout", "opinitlogout"])
+async def test_oidcc_client_test_rp_frontchannel(scene: Scene, noted: Notes, by: str) -> None:
+    known = scene.provider.clients.known
+    assert isinstance(known, dict)
+    url = f"{BASE}/oidc/acme/frontchannel-logout"
+    before, known["us"] = (
+        known["us"],
+        replace(known["us"], backchannel_logout_uri="", frontchannel_logout_uri=url),
+    )
+    try:
+        if by == "rpinitlogout":
+            assert await left(scene) == ("full", False)
+        else:
+            person = scene.person()
+            await person.sign_in()
+            await person.go("GET", f"{scene.provider.issuer}/logout")
+            assert not await person.signed_in()
+    finally:
+        known["us"] = before
+    assert scene.provider.logout.told == []
+    assert await noted.codes() == []
 
 
 # Third-party-initiated login
