@@ -14,7 +14,7 @@ from federation.operator.finding import State
 
 RSA = JWKRegistry.generate_key("RSA", 2048).as_dict(private=False)
 EC = JWKRegistry.generate_key("EC", "P-256").as_dict(private=False)
-GOOD = {
+GOOD: dict[str, Any] = {
     "issuer": "https://op.example",
     "authorization_endpoint": "https://op.example/authorize",
     "token_endpoint": "https://op.example/token",

@@ -38,6 +38,7 @@ async def examine(config: Settings, *, now: datetime) -> list[Finding]:
         *_libraries(),
         *_secrets(config),
         *doctor_declared.shared_callbacks(config.connections),
+        *doctor_declared.many_tenants(config.connections),
         *_own_keys(config, now),
         *await _database(config),
     ]

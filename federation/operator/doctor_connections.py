@@ -34,8 +34,9 @@ def topic_of(name: str) -> str:
 
 
 async def ask(config: Settings, name: str, fetch: Fetch, now: datetime) -> list[Finding]:
-    """Ask a connection's provider what a sign-in would ask."""
+    """Ask a connection's provider what a sign-in would ask; what was found before it fails is told too."""
     topic = topic_of(name)
+    found: list[Finding] = []
     try:
         entry = registry.compile_one(
             config.connections[name],
@@ -50,9 +51,11 @@ async def ask(config: Settings, name: str, fetch: Fetch, now: datetime) -> list[
             asked = _oidc(entry, topic, fetch, now)
         else:
             asked = _saml(entry, topic, fetch, now)
-        return [finding async for finding in asked]
+        async for finding in asked:
+            found.append(finding)  # noqa: PERF401  a comprehension would lose them where it fails
     except FederationError as fault:
-        return [failed(topic, f"{fault.detail} ({fault.code})", f"to be mended by {fault.mended_by}")]
+        found.append(failed(topic, f"{fault.detail} ({fault.code})", f"to be mended by {fault.mended_by}"))
+    return found
 
 
 async def kept(config: Settings, now: datetime) -> list[Finding]:
@@ -144,6 +147,8 @@ async def _oidc(entry: Oidc, topic: str, fetch: Fetch, now: datetime) -> AsyncIt
     for finding in doctor_oidc.fit(entry.client, told, jwks, topic=topic):
         yield finding
     for finding in doctor_oidc.others(entry, told, topic=topic):
+        yield finding
+    for finding in doctor_oidc.renewal(entry, told, topic=topic):
         yield finding
 
 

@@ -24,6 +24,17 @@ def shared_callbacks(connections: Mapping[str, AnyConnection]) -> Iterator[Findi
             yield warning("shared callback", said, mend)
 
 
+def many_tenants(connections: Mapping[str, AnyConnection]) -> Iterator[Finding]:
+    """Tell where each of several directories may put any address into its people's ``email``."""
+    for name, one in connections.items():
+        if not isinstance(one, OidcConnection) or one.preset != "entra":
+            continue
+        if one.tenants and one.email_trust != "verified":
+            said = f"any of its tenants may give its people any address; email_trust is {one.email_trust}"
+            mend = "email_trust: verified, with Entra's optional claim xms_edov"
+            yield warning(f"connection {name}", said, mend)
+
+
 def _accepted(one: AnyConnection) -> bool:
     if not isinstance(one, OidcConnection | OAuth2Connection):
         return False

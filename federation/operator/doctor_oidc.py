@@ -52,6 +52,17 @@ def others(entry: Oidc, told: ProviderMetadata, *, topic: str) -> Iterator[Findi
         yield note(topic, "it publishes no end_session_endpoint: signing out here leaves its session")
 
 
+def renewal(entry: Oidc, told: ProviderMetadata, *, topic: str) -> Iterator[Finding]:
+    """Tell where a refresh token is wanted, and the request is not one that brings it (Core §11).
+
+    Providers that publish their scopes and not this one have another way: some give one to everybody.
+    """
+    wanted = "refresh" in entry.connection.keep_tokens and "offline_access" not in entry.client.scopes
+    if wanted and (not told.scopes_supported or "offline_access" in told.scopes_supported):
+        said = "keep_tokens names refresh, but scopes do not hold offline_access, for which it is given"
+        yield warning(topic, said, "add offline_access to scopes")
+
+
 def _proof(client: Client, told: ProviderMetadata, topic: str) -> Iterator[Finding]:
     method, offered = client.token_endpoint_auth_method, told.token_endpoint_auth_methods_supported
     # "none" is registered for a client, and few providers publish it.
