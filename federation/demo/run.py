@@ -98,7 +98,13 @@ def prepare(
         service_providers={f"{here}/metadata": service},
     )
     (directory / "demo-saml-idp.xml").write_bytes(saml.metadata())
-    client = DemoClient(secret=secret, redirect_uris=(f"{base}/oidc/acme-oidc/callback",))
+    there = f"{base}/oidc/acme-oidc"
+    client = DemoClient(
+        secret=secret,
+        redirect_uris=(f"{there}/callback",),
+        post_logout_redirect_uris=(f"{base}/logout",),
+        backchannel_logout_uri=f"{there}/backchannel-logout",
+    )
     provider = OpenidProvider(f"http://{PROVIDER_HOST}:{oidc_port}", {"federation-demo": client})
     return saml, provider
 
