@@ -18,12 +18,10 @@ from federation.errors import AssertionRefused, FederationError, ProviderUnavail
 from federation.oidc import client_authentication, documents
 from federation.oidc.authorization import is_visible
 from federation.oidc.client_authentication import SecretMethod
-from federation.oidc.documents import media_type
-from federation.oidc.token_endpoint import JSON, OK, TokenRequest
+from federation.oidc.token_endpoint import JSON, OK, TokenRequest, read_life
 
 _CODE_LENGTH: Final = 4096
 _TOKEN_LENGTH: Final = 64 * 1024
-_LONGEST: Final = 10 * 366 * 86400  # seconds; a token that claims to live longer says nothing
 
 # What an answer may say in `error`; nothing else is named in a record. RFC 6749 §4.1.2.1, and GitHub's own.
 ANSWERS: Final = frozenset({
@@ -195,14 +193,14 @@ def read_tokens(status: int, content_type: str, body: bytes, *, client: Client) 
     return Tokens(
         access_token=_token(found, "access_token", required=True),
         refresh_token=_token(found, "refresh_token", required=False),
-        expires_in=_life(found.get("expires_in")),
+        expires_in=read_life(found.get("expires_in")),
         scopes=_scopes(found, client),
     )
 
 
 def _read_json(status: int, content_type: str, body: bytes) -> dict[str, Any]:
     """A failing endpoint may say why in JSON; if it does not, its status is the answer."""
-    if media_type(content_type) != JSON:
+    if documents.media_type(content_type) != JSON:
         if status != OK:
             raise _status(status)
         raise ProviderUnavailable("oauth2.token_content_type", f"the token endpoint's answer is not {JSON}")
@@ -235,12 +233,6 @@ def _token(found: Mapping[str, Any], name: str, *, required: bool) -> str:
     if not isinstance(token, str) or not token or len(token) > _TOKEN_LENGTH or not is_visible(token):
         raise ProviderUnavailable("oauth2.token_malformed", f"{name} is not a line of visible ASCII")
     return token
-
-
-def _life(seconds: Any) -> timedelta | None:
-    if isinstance(seconds, bool) or not isinstance(seconds, int) or not 0 <= seconds <= _LONGEST:
-        return None
-    return timedelta(seconds=seconds)
 
 
 def _scopes(found: Mapping[str, Any], client: Client) -> frozenset[str] | None:

@@ -135,7 +135,7 @@ def _tokens(found: Mapping[str, Any]) -> Tokens:
         id_token=id_token if isinstance(id_token, str) else "",
         access_token=_token(found, "access_token"),
         refresh_token=_token(found, "refresh_token"),
-        expires_in=_life(found.get("expires_in")),
+        expires_in=read_life(found.get("expires_in")),
         scopes=tuple(scope.split()) if isinstance(scope, str) else (),
     )
 
@@ -149,8 +149,13 @@ def _token(found: Mapping[str, Any], name: str) -> str:
     return token
 
 
-def _life(seconds: Any) -> timedelta | None:
-    """RFC 6749 §5.1; digits in a string too, as some providers write them. What is no number is not said."""
+def read_life(seconds: Any) -> timedelta | None:
+    """Return how long an access token lasts; None where that was not said, or as no number.
+
+    Digits in a string are one too, as some providers write them.
+
+    Source: RFC 6749 §5.1.
+    """
     if isinstance(seconds, str) and seconds.isascii() and seconds.isdigit() and len(seconds) <= _DIGITS:
         seconds = int(seconds)
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= _LONGEST:
