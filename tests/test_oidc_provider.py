@@ -115,7 +115,6 @@ METADATA_FAULTS: list[tuple[str, dict[str, Any]]] = [
     ("oidc.discovery_endpoint", {"token_endpoint": 7}),
     ("oidc.discovery_endpoint", {"userinfo_endpoint": "ftp://op.example/"}),           # absent or right
     ("oidc.discovery_endpoint", {"end_session_endpoint": ["https://op.example/"]}),
-    ("oidc.discovery_endpoint", {"revocation_endpoint": "http://op.example/"}),
     ("oidc.discovery_endpoint", {"pushed_authorization_request_endpoint": "http://op.example/"}),
     ("oidc.discovery_malformed", {"authorization_response_iss_parameter_supported": "true"}),
     ("oidc.discovery_malformed", {"require_pushed_authorization_requests": 1}),
@@ -168,7 +167,7 @@ def test_members_that_we_do_not_know_change_nothing() -> None:
         "development": True,
         "id_token_signed_response_alg": "none", "proxy": "http://evil.example", "verify": False,
         "iss_parameter_supported": False, "issuer_of": "x", "mtls_endpoint_aliases": {"token_endpoint": "x"},
-        "signed_metadata": "e30.e30.e30", "endpoints": {"token_endpoint": "http://x/"}, "__class__": "x",
+        "signed_metadata": "e30.e30.e30", "revocation_endpoint": "http://x/", "endpoints": {"token_endpoint": "http://x/"}, "__class__": "x",
     }  # fmt: skip
     assert read_document(json.dumps({**GOOD, **strangers}).encode()) == read()
 
@@ -176,17 +175,12 @@ def test_members_that_we_do_not_know_change_nothing() -> None:
 def test_what_is_said_of_logout_and_of_pushed_requests() -> None:
     told: dict[str, Any] = {
         "backchannel_logout_supported": True,
-        "backchannel_logout_session_supported": True,
         "frontchannel_logout_supported": "true",  # said to nobody's harm: not a boolean, so not said
         "require_pushed_authorization_requests": True,
         "pushed_authorization_request_endpoint": f"{ISSUER}/par",
     }
     found = read(**told)
-    assert (found.backchannel_logout_supported, found.backchannel_logout_session_supported) == (True, True)
-    assert (found.frontchannel_logout_supported, found.frontchannel_logout_session_supported) == (
-        False,
-        False,
-    )
+    assert (found.backchannel_logout_supported, found.frontchannel_logout_supported) == (True, False)
     assert found.require_pushed_authorization_requests is True
     assert found.pushed_authorization_request_endpoint == f"{ISSUER}/par"
     assert read().require_pushed_authorization_requests is False
@@ -247,8 +241,17 @@ def test_without_discovery_the_settings_say_everything() -> None:
     assert from_settings({**ALL, "jwks_uri": "http://127.0.0.1:9/k"}, development=True).jwks_uri
 
 
-@pytest.mark.parametrize("name", ALL)
-@pytest.mark.parametrize("instead", [None, "", "http://op.example/"])
+def test_whom_our_secret_alone_signs_for_needs_no_keys() -> None:
+    assert from_settings({name: url for name, url in ALL.items() if name != "jwks_uri"}).jwks_uri == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        *((name, url) for name in ALL for url in ("", "http://op.example/")),
+        *((name, None) for name in ALL if name != "jwks_uri"),
+    ],
+)
 def test_without_discovery_nothing_may_be_missing(name: str, instead: str | None) -> None:
     told = {**ALL, name: instead}
     with pytest.raises(ProviderUnavailable, match=r"^oidc\.discovery_endpoint: "):

@@ -68,6 +68,10 @@ GOOD: dict[str, Any] = {
 }
 ENVIRONMENT = {"OKTA_CLIENT_SECRET": SECRET, "PATH": "/bin"}
 ABSENT = object()
+BY_HAND = {
+    "okta.authorization_endpoint": "https://acme.okta.example/authorize",
+    "okta.token_endpoint": "https://acme.okta.example/token",
+}
 
 
 def with_values(changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -348,6 +352,11 @@ FAULTS: list[tuple[dict[str, Any], str, str]] = [
     ({"okta.scopes": ["profile"]},   "okta.scopes",                  "openid"),
     ({"okta.flow": "implicit", "okta.keep_tokens": ["refresh"]}, "okta.flow", "names refresh: use code"),
     ({"okta.flow": "implicit", "okta.fetch_userinfo": "always"}, "okta.fetch_userinfo", "use flow: code"),
+    ({"okta.skip_discovery": True},  "okta.skip_discovery",          "expected authorization_endpoint and token_endpoint"),
+    ({"okta.skip_discovery": True, **BY_HAND}, "okta.jwks_uri",      "URL of the provider's keys"),
+    ({"okta.skip_discovery": True, **BY_HAND, "okta.id_token_signed_response_alg": "HS256",
+      "okta.client_secret": "a secret of 32 octets or so, or more", "okta.userinfo_signed_response_alg": "RS256"},
+     "okta.jwks_uri", "URL of the provider's keys"),
     ({"okta.id_token_signed_response_alg": "HS256"}, "okta.id_token_signed_response_alg", "32 octets"),
     ({"okta.userinfo_signed_response_alg": "HS512"}, "okta.userinfo_signed_response_alg", "64 octets"),
     ({"okta.id_token_signed_response_alg": "none"}, "okta.id_token_signed_response_alg", "'RS256'"),
@@ -361,6 +370,23 @@ FAULTS: list[tuple[dict[str, Any], str, str]] = [
     ({"adfs.role_rules": [{"name": "a", "roles": ["r"], "attribute": {"name": "x", "in": []}}]},
      "adfs.role_rules.0.attribute.in", "at least 1"),
 ]  # fmt: skip
+
+
+HS256 = {
+    "okta.id_token_signed_response_alg": "HS256",
+    "okta.client_secret": "a secret of 32 octets or so, or more",
+}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [{"okta.jwks_uri": "https://k.example/"}, HS256, HS256 | {"okta.userinfo_signed_response_alg": "HS256"}],
+)
+def test_without_discovery_keys_are_named_unless_our_secret_signs_all(
+    directory: Path, told: dict[str, Any]
+) -> None:
+    read = load(directory, with_values({"okta.skip_discovery": True, **BY_HAND, **told}))
+    assert at(read, "connections.okta.skip_discovery") is True
 
 
 @pytest.mark.parametrize(("changes", "place", "expected"), FAULTS)

@@ -28,9 +28,8 @@ class OidcConnection(RelyingConnection):
     discovery_url: Url | None = None
     skip_discovery: bool = False  # true: every endpoint is told here
     issuer: Url | None = Field(default=None, validate_default=True)
-    jwks_uri: Url | None = None  # these beat the discovery document's
-    end_session_endpoint: Url | None = None
-    pushed_authorization_request_endpoint: Url | None = Field(default=None, validate_default=True)
+    end_session_endpoint: Url | None = None  # these beat the discovery document's, and so does jwks_uri
+    pushed_authorization_request_endpoint: Url | None = None
     tenants: tuple[Tenant, ...] = ()  # of an issuer that stands for many (Entra): who may sign in
     # who we are to them
     client_assertion_audience: Literal["issuer", "token_endpoint"] = "issuer"  # of private_key_jwt
@@ -47,6 +46,7 @@ class OidcConnection(RelyingConnection):
     # what we accept
     id_token_signed_response_alg: Algorithm = Field(default="RS256", validate_default=True)
     userinfo_signed_response_alg: Algorithm | None = None  # none: UserInfo is plain JSON
+    jwks_uri: Url | None = Field(default=None, validate_default=True)  # what is signed otherwise than by HS*
     fetch_userinfo: Literal["auto", "always", "never"] = "auto"
     fetch_groups: Literal["auto", "never"] = "auto"  # auto: from the vendor's API where they are only named
     require: Required = Field(default=Required(), validate_default=True)
@@ -62,14 +62,14 @@ class OidcConnection(RelyingConnection):
             raise ValueError("expected the provider's issuer URL (or discovery_url)")
         return issuer
 
-    @field_validator("pushed_authorization_request_endpoint")
+    @field_validator("skip_discovery")
     @classmethod
-    def _told(cls, endpoint: str | None, info: ValidationInfo) -> str | None:
-        needed = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+    def _told(cls, skipped: bool, info: ValidationInfo) -> bool:  # noqa: FBT001  a field's value
+        needed = ("authorization_endpoint", "token_endpoint")
         missing = [name for name in needed if info.data.get(name, "") is None]
-        if info.data.get("skip_discovery") and missing:
-            raise ValueError(f"expected {' and '.join(missing)} too: skip_discovery asks nobody for them")
-        return endpoint
+        if skipped and missing:
+            raise ValueError(f"expected {' and '.join(missing)} too: nobody else is asked for them")
+        return skipped
 
     @field_validator("scopes")
     @classmethod
@@ -108,6 +108,14 @@ class OidcConnection(RelyingConnection):
         if alg is not None and octets < _HMAC.get(alg, 0):
             raise ValueError(f"{alg} needs a client_secret of at least {_HMAC[alg]} octets (RFC 7518 §3.2)")
         return alg
+
+    @field_validator("jwks_uri")
+    @classmethod
+    def _published(cls, url: str | None, info: ValidationInfo) -> str | None:
+        algs = {info.data.get("id_token_signed_response_alg"), info.data.get("userinfo_signed_response_alg")}
+        if url is None and info.data.get("skip_discovery") and algs - _HMAC.keys() - {None}:
+            raise ValueError("expected the URL of the provider's keys: skip_discovery asks nobody for it")
+        return url
 
     @field_validator("require")
     @classmethod

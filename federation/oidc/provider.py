@@ -32,23 +32,19 @@ class ProviderMetadata:
     issuer: str  # holds TENANT where many tenants share it: see ``issuer_of``
     authorization_endpoint: str
     token_endpoint: str
-    jwks_uri: str
+    jwks_uri: str  # "" where nothing is signed but by our secret, and the settings alone know the provider
     userinfo_endpoint: str = ""
     end_session_endpoint: str = ""
-    revocation_endpoint: str = ""  # RFC 7009
     pushed_authorization_request_endpoint: str = ""  # RFC 9126 §5
     require_pushed_authorization_requests: bool = False
     iss_parameter_supported: bool = False  # authorization_response_iss_parameter_supported, RFC 9207 §3
     backchannel_logout_supported: bool = False
-    backchannel_logout_session_supported: bool = False  # its logout tokens name the session: sid
     frontchannel_logout_supported: bool = False
-    frontchannel_logout_session_supported: bool = False
     token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)  # Discovery §3: default
     id_token_signing_alg_values_supported: tuple[str, ...] = ()
     code_challenge_methods_supported: tuple[str, ...] = ()
     scopes_supported: tuple[str, ...] = ()
     response_types_supported: tuple[str, ...] = ()
-    response_modes_supported: tuple[str, ...] = ()
 
     def issuer_of(self, tid: str) -> str:
         """Return the issuer of one tenant's tokens; whether that tenant may sign in is another question.
@@ -114,7 +110,9 @@ def read_metadata(
         raise ProviderUnavailable(
             "oidc.discovery_issuer", "the discovery document names another issuer than the configured one"
         )
-    return _metadata({**found, **discovery.endpoints}, named, development=development)
+    told = {**found, **discovery.endpoints}
+    _endpoint(told, "jwks_uri", development=development)  # a document has one: Discovery §3
+    return _metadata(told, named, development=development)
 
 
 def from_settings(discovery: Discovery, *, templated: bool, development: bool) -> ProviderMetadata:
@@ -139,24 +137,20 @@ def _metadata(found: Mapping[str, Any], issuer: str, *, development: bool) -> Pr
         issuer=issuer,
         authorization_endpoint=required("authorization_endpoint"),
         token_endpoint=required("token_endpoint"),
-        jwks_uri=required("jwks_uri"),
+        jwks_uri=optional("jwks_uri"),
         userinfo_endpoint=optional("userinfo_endpoint"),
         end_session_endpoint=optional("end_session_endpoint"),
-        revocation_endpoint=optional("revocation_endpoint"),
         pushed_authorization_request_endpoint=optional("pushed_authorization_request_endpoint"),
         require_pushed_authorization_requests=_flag(found, "require_pushed_authorization_requests"),
         iss_parameter_supported=_flag(found, "authorization_response_iss_parameter_supported"),
         backchannel_logout_supported=found.get("backchannel_logout_supported") is True,
-        backchannel_logout_session_supported=found.get("backchannel_logout_session_supported") is True,
         frontchannel_logout_supported=found.get("frontchannel_logout_supported") is True,
-        frontchannel_logout_session_supported=found.get("frontchannel_logout_session_supported") is True,
         token_endpoint_auth_methods_supported=_names(found, "token_endpoint_auth_methods_supported")
         or ("client_secret_basic",),
         id_token_signing_alg_values_supported=_names(found, "id_token_signing_alg_values_supported"),
         code_challenge_methods_supported=_names(found, "code_challenge_methods_supported"),
         scopes_supported=_names(found, "scopes_supported"),
         response_types_supported=_names(found, "response_types_supported"),
-        response_modes_supported=_names(found, "response_modes_supported"),
     )
 
 
