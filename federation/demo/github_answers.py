@@ -179,4 +179,6 @@ GROUP_FAULTS: Mapping[str, Fault] = {
     "orgs-endless": Fault(code="oauth2.api_pages", knobs={"endless": "orgs"}),
     "orgs-elsewhere": _link("oauth2.api_link", '<https://evil.example/user/orgs?page=2>; rel="next"'),
     "orgs-unreadable": _link("oauth2.api_link", "page 2"),
+    "orgs-blanks": _link("oauth2.api_link", f'<https://a.example>{";a= " * 1000}"'),
+    "orgs-no-url": _link("oauth2.api_link", '<https://[>; rel="next"'),
 }  # fmt: skip

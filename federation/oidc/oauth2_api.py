@@ -24,7 +24,10 @@ LISTINGS: Final[tuple[Listing, ...]] = ("emails_endpoint", "organizations_endpoi
 PAGES: Final = 10
 PAGE: Final = 100  # entries; the most that GitHub gives
 _LINK_LENGTH: Final = 4096
-_LINK: Final = re.compile(r'<([^<>]*)>((?:\s*;\s*[\w*]+\s*=\s*(?:"[^"]*"|[^\s",;]*))*)\s*(?:,\s*|$)')
+# Nothing is given back once it was taken: a blank that two parts could claim doubles the ways to fail.
+_LINK: Final = re.compile(
+    r'<([^<>]*)>((?:\s*+;\s*+[\w*]++(?:\s*+=\s*+(?:"[^"]*+"|[^\s",;]++))?+)*+)\s*+(?:,\s*+|$)'
+)
 _REL: Final = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s",;]*))', re.IGNORECASE)
 
 # What an API's status says, where it is one that says something.
@@ -85,11 +88,19 @@ def next_page(link: str, *, asked: str) -> str:
     further = [one[1] for one in found if "next" in _relations(one[2])]
     if not further:
         return ""
-    parts, goal = urlsplit(asked), str(urljoin(asked, further[0]))
+    parts, goal = urlsplit(asked), _joined(asked, further[0])
     plain = goal.isascii() and goal.isprintable() and not set(goal) & set(" \\")
     if len(further) > 1 or not plain or not goal.startswith(f"{parts.scheme}://{parts.netloc}/"):
         raise ProviderUnavailable("oauth2.api_link", "the next page of a list is not where the first one was")
     return goal
+
+
+def _joined(asked: str, reference: str) -> str:
+    """Return the URL that a reference leads to; "" where it is none, such as ``//[``."""
+    try:
+        return str(urljoin(asked, reference))
+    except ValueError:
+        return ""
 
 
 def _relations(parameters: str) -> list[str]:
