@@ -1,6 +1,7 @@
 """Strict JSON: what a provider sends is one thing to every reader, and never much work."""
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -40,6 +41,8 @@ UNREADABLE = {
     "an item too many": json.dumps({"a": [0] * VALUES}).encode(),
     "objects too many": b'{"a":[' + b"{}," * VALUES + b"{}]}",
     "names too many": json.dumps({str(i): 0 for i in range(VALUES + 1)}).encode(),
+    "numbers too many": b'{"a":[' + b"1.5," * 250_000 + b"1]}",
+    "lists too many": b'{"a":[' + b"[]," * 340_000 + b"[]]}",
     "too many all in all": json.dumps({"a": [[0] * 100] * (VALUES // 100)}).encode(),
 }
 
@@ -49,6 +52,16 @@ def test_what_is_no_document_of_ours_to_read(document: bytes) -> None:
     with pytest.raises(ValueError, match=r"^[a-zA-Z ]+$|digits") as caught:
         documents.read_object(document)
     assert "9999" not in str(caught.value)
+
+
+@pytest.mark.parametrize("one", [b"1.5", b"[]", b"{}", b'""', b"1"])
+def test_a_document_of_too_much_costs_next_to_nothing(one: bytes) -> None:
+    """A MiB of numbers held every other person up for half a second."""
+    document = b'{"a":[' + (one + b",") * (1024 * 1024 // (len(one) + 1) - 8) + b"0]}"
+    start = time.process_time()
+    with pytest.raises(ValueError, match="too many"):
+        documents.read_object(document)
+    assert time.process_time() - start < 0.1
 
 
 def test_what_just_fits() -> None:
