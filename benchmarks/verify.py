@@ -85,7 +85,8 @@ async def fill(url: str, count: int) -> list[str]:
             user_agent="Mozilla/5.0 (X11; Linux x86_64) Chrome/140",
             record=Record(reference=mint_reference(), at=now, code="", detail=""),
         )
-        await store.open_session(Decision(identity=identity, grants=grants, checks=()), new, now)
+        decision = Decision(identity=identity, grants=grants, checks=())
+        await store.open_session(decision, new, now, claim=None, sealing=None)
         return token
 
     tokens: list[str] = []

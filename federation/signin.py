@@ -326,7 +326,7 @@ class SignIn:
             refusal, refusal.reference, callback, self._clock(), connection=connection
         )
         try:
-            await self.store.keep_record(record, sealing=sealing)
+            await self.store.keep_record(record, claim=None, sealing=sealing)
         except StoreUnavailable as outage:
             log.error(  # noqa: TRY400  the trace may hold what was to be stored
                 "not recorded", extra={"ref": refusal.reference, "why": outage.code}

@@ -183,20 +183,17 @@ class SignOut:
 
     async def _end(self, request: ProviderLogout, connection: str, now: datetime) -> bool:
         """End what is named, once; False where the store did not let us, and they may ask again."""
-        others = [one for one in self._parties[connection] if one != connection]
-        ended = 0
         try:
-            for one in (connection, *others):  # its own first: a replay is told there
-                ended += await self._store.end_provider_sessions(
-                    one,
-                    request.names,
-                    request.indexes,
-                    # No identifier holds a space: an assertion of the same id is another one.
-                    claim=(request.issuer, f"logout {request.id}" + (f" {one}" if one in others else "")),
-                    issued_at=request.issued_at,
-                    until=request.until,
-                    now=now,
-                )
+            ended = await self._store.end_provider_sessions(
+                tuple(self._parties[connection]),
+                request.names,
+                request.indexes,
+                # No identifier holds a space: an assertion of the same id is another one.
+                claim=(request.issuer, f"logout {request.id}"),
+                issued_at=request.issued_at,
+                until=request.until,
+                now=now,
+            )
         except StoreUnavailable as outage:
             log.warning("not ended", extra={"connection": connection, "code": outage.code})
             return False

@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,9 @@ from typing import Any
 import asyncpg
 import pytest
 
+from federation.identity import Decision, Session
 from federation.store.store import Store, open_store
+from federation.store.values import Claim, NewSession, Record, Sealing
 
 ENGINES = ("sqlite", "postgresql")
 _START = 20.0  # seconds
@@ -207,3 +210,23 @@ async def ask(url: str, statement: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in await connection.fetch(statement)]
     finally:
         await connection.close()
+
+
+async def open_session(
+    store: Store,
+    decision: Decision,
+    new: NewSession,
+    now: datetime,
+    *,
+    claim: Claim | None = None,
+    sealing: Sealing | None = None,
+) -> Session:
+    """Open one whose claim or sealing is nothing to the test."""
+    return await store.open_session(decision, new, now, claim=claim, sealing=sealing)
+
+
+async def keep_record(
+    store: Store, record: Record, *, claim: Claim | None = None, sealing: Sealing | None = None
+) -> None:
+    """Keep one whose claim or sealing is nothing to the test."""
+    await store.keep_record(record, claim=claim, sealing=sealing)

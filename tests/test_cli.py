@@ -29,7 +29,7 @@ from federation.operator import doctor, doctor_connections
 from federation.operator.finding import Finding
 from federation.settings import Settings
 from federation.store.store import open_store
-from federation.store.values import Record
+from federation.store.values import Record, Sealing
 
 NOW = stair.NOW
 AT = f"{NOW:%Y-%m-%dT%H:%M:%SZ}"
@@ -303,13 +303,16 @@ async def keep(config: Path, **differs: Any) -> None:
         "reference": REFERENCE, "at": NOW, "code": "policy.domain", "detail": "outside the domains",
         "connection": "acme-saml", "organization": "acme", "size": 1234, "digest": "ab" * 32,
     }  # fmt: skip
+    place, sealing = f"person:{PERSON}", None
     if differs.pop("sealed", False):
-        wrapped = await store.person_key(PERSON, vault.first, lambda: vault.new_key(f"person:{PERSON}"), NOW)
-        sealed = vault.seal_under(
-            wrapped, f"person:{PERSON}", records.encode_checks(CHECKS), f"record:{REFERENCE}"
+        encoded = records.encode_checks(CHECKS)
+        sealing = Sealing(
+            ring_key=vault.first,
+            fresh=lambda: vault.new_key(place),
+            seal=lambda wrapped: vault.seal_under(wrapped, place, encoded, f"record:{REFERENCE}"),
         )
-        told |= {"person": PERSON, "sealed": sealed}
-    await store.keep_record(Record(**told | differs))
+        told |= {"person": PERSON}
+    await store.keep_record(Record(**told | differs), claim=None, sealing=sealing)
     await store.close()
 
 

@@ -3,17 +3,16 @@
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 
 import pytest
-from databases import ask
+from databases import ask, keep_record, open_session
 
 from federation.errors import FederationError, SignInExpired
 from federation.identity import Authentication, Decision, Grant, Groups, Identity, Presence, Subject
 from federation.store import verbs
 from federation.store.store import Store, open_store
-from federation.store.values import RECORD_OCTETS, Claim, NewSession, Pending, Record
+from federation.store.values import RECORD_OCTETS, Claim, NewSession, Pending, Record, Sealing
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, 123456, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -170,8 +169,8 @@ async def test_a_finished_sign_in_leads_its_own_browser_on(store: Store) -> None
     assert await store.finished("a-handle", TOKEN, NOW) is None  # not answered yet
     await store.take_pending("adfs", "a-handle", BINDER, NOW)
     assert await store.finished("a-handle", TOKEN, NOW) is None  # used, but nothing was opened
-    await store.open_session(ADMITTED, NEW, NOW)
-    await store.open_session(ADMITTED, another(2, handle=""), NOW)
+    await open_session(store, ADMITTED, NEW, NOW)
+    await open_session(store, ADMITTED, another(2, handle=""), NOW)
     assert await store.finished("a-handle", TOKEN, NOW) == "/path?x=1"
     assert await store.finished("a-handle", another(2).token_hash, NOW) is None  # another's session
     assert await store.finished("a-handle", TOKEN, WAITING.expires_at) is None
@@ -182,39 +181,48 @@ async def test_a_finished_sign_in_leads_its_own_browser_on(store: Store) -> None
 # Person keys
 
 
+def under(fresh: str, ring_key: str = "ring") -> Sealing:
+    return Sealing(ring_key=ring_key, fresh=lambda: fresh, seal=lambda wrapped: f"sealed under {wrapped}")
+
+
 async def test_a_person_has_one_key_of_each_ring_key(store: Store) -> None:
     offers = [f"key-{number}" for number in range(20)]
-    answers = await asyncio.gather(
-        *(store.person_key("p", "ring", partial(str, fresh), NOW) for fresh in offers)
+    await asyncio.gather(
+        *(keep_record(store, replace(RECORD, reference=fresh), sealing=under(fresh)) for fresh in offers)
     )
-    assert len(set(answers)) == 1
-    assert answers[0] in offers
-    assert await store.person_key("p", "ring", lambda: "later", NOW) == answers[0]
-    assert await store.person_key("another", "ring", lambda: "later", NOW) == "later"
-    assert await store.person_key("p", "next", lambda: "fresh", NOW + SECOND) == "fresh"
-    assert await store.person_keys("p") == ("fresh", answers[0])
+    (key,) = await store.person_keys(RECORD.person)
+    assert key in offers
+    for person, at, sealing in (
+        (RECORD.person, NOW, under("later")),
+        ("another", NOW, under("later")),
+        (RECORD.person, NOW + SECOND, under("fresh", "next")),
+    ):
+        record = replace(RECORD, reference=f"{person}{at}", person=person, at=at)
+        await keep_record(store, record, sealing=sealing)
+    assert await store.person_keys("another") == ("later",)
+    assert await store.person_keys(RECORD.person) == ("fresh", key)
     assert await store.person_keys("nobody") == ()
 
 
 async def test_a_key_goes_with_the_last_record_of_its_person(store: Store) -> None:
-    for person in (RECORD.person, "nobody"):
-        await store.person_key(person, "ring", lambda: "key", NOW)
-    await store.keep_record(replace(RECORD, at=NOW + MINUTE))
+    for number, (person, at) in enumerate((("p", NOW), ("p", NOW + MINUTE), ("nobody", NOW))):
+        record = replace(RECORD, reference=f"R{number}", person=person, at=at)
+        await keep_record(store, record, sealing=under("key"))
     await store.purge(NOW + verbs.RECORD_LIFE - SECOND)
     assert await store.person_keys("nobody") == ("key",)
     await store.purge(NOW + verbs.RECORD_LIFE)
     assert await store.person_keys("nobody") == ()
-    assert await store.person_keys(RECORD.person) == ("key",)
+    assert await store.person_keys("p") == ("key",)
     await store.purge(NOW + verbs.RECORD_LIFE + MINUTE)
-    assert await store.person_keys(RECORD.person) == ()
+    assert await store.person_keys("p") == ()
 
 
 async def test_of_one_person_the_latest_records_are_kept(store: Store) -> None:
-    await store.keep_record(replace(RECORD, reference="ELSEWHERE1", organization="other"))
+    await keep_record(store, replace(RECORD, reference="ELSEWHERE1", organization="other"))
     made = verbs.RECORDS_OF_PERSON + 64
     for number in range(made):
         record = replace(RECORD, reference=f"R{number:09}", at=NOW + number * SECOND)
-        await store.keep_record(record)
+        await keep_record(store, record)
     kept = [await store.find_record(f"R{number:09}") is not None for number in range(made)]
     assert verbs.RECORDS_OF_PERSON <= sum(kept) < made
     assert kept == sorted(kept)  # the oldest went
@@ -226,11 +234,11 @@ async def test_of_one_person_the_latest_records_are_kept(store: Store) -> None:
 
 async def test_the_ring_overwrites_its_oldest(store: Store, store_url: str) -> None:
     rubbish = [replace(RECORD, reference=name, person="", sealed="") for name in ("FIRST", "SECOND", "THIRD")]
-    await store.keep_record(rubbish[0])
-    await store.keep_record(rubbish[1])
-    await store.keep_record(RECORD)  # of a person: not in the ring
+    await keep_record(store, rubbish[0])
+    await keep_record(store, rubbish[1])
+    await keep_record(store, RECORD)  # of a person: not in the ring
     await ask(store_url, f"UPDATE ring SET place = {verbs.RING - 1}")  # noqa: S608  the ring is full
-    await store.keep_record(rubbish[2])
+    await keep_record(store, rubbish[2])
     assert await store.find_record("FIRST") is None
     assert await store.find_record("SECOND") == rubbish[1]
     assert await store.find_record("THIRD") == rubbish[2]
@@ -241,7 +249,7 @@ async def test_the_ring_overwrites_its_oldest(store: Store, store_url: str) -> N
 
 async def test_rubbish_at_one_moment_takes_a_place_each(store: Store, store_url: str) -> None:
     rubbish = [replace(RECORD, reference=f"R{number}", person="", sealed="") for number in range(50)]
-    await asyncio.gather(*map(store.keep_record, rubbish))
+    await asyncio.gather(*(keep_record(store, record) for record in rubbish))
     assert await ask(store_url, "SELECT count(*), min(ring), max(ring) FROM decision_record") == [(50, 0, 49)]
 
 
@@ -260,7 +268,7 @@ async def test_purge_takes_what_is_over_and_nothing_else(store: Store, store_url
         life = timedelta(minutes=10 if number else 60)
         await store.remember_pending(replace(WAITING, handle=str(number), expires_at=NOW + life))
         claim = Claim(issuer="i", id=str(number), until=NOW + life)
-        await store.open_session(ADMITTED, another(number, absolute_end=NOW + life), NOW, claim=claim)
+        await open_session(store, ADMITTED, another(number, absolute_end=NOW + life), NOW, claim=claim)
     await store.end_session(another(1).token_hash, NOW)
     assert await store.purge(NOW) == 1  # the ended session
     at = NOW + timedelta(minutes=10)

@@ -7,8 +7,8 @@ from itertools import count as counting
 from typing import Any
 
 import pytest
-from databases import ask
-from test_store import ADMITTED, MINUTE, NEW, NOW, RECORD, SECOND, another, count, refusal, someone
+from databases import ask, keep_record, open_session
+from test_store import ADMITTED, MINUTE, NEW, NOW, RECORD, SECOND, another, count, refusal, someone, under
 from test_store_provider_sessions import log_out, there
 
 from federation.errors import AssertionRefused, FederationError
@@ -22,19 +22,19 @@ REFUSED = replace(RECORD, code="policy.refused", detail="refused", sealed="")
 
 
 def sealing(fresh: str = "key", ring_key: str = "ring") -> Sealing:
-    return Sealing(ring_key=ring_key, fresh=lambda: fresh, seal=lambda wrapped: f"sealed under {wrapped}")
+    return under(fresh, ring_key)
 
 
 async def enter(
     store: Store, claim: Claim = CLAIM, decision: Decision = ADMITTED, now: datetime = NOW
 ) -> Any:
     new = another(next(NUMBERS))
-    return await store.open_session(decision, new, now, claim=claim, sealing=sealing())
+    return await open_session(store, decision, new, now, claim=claim, sealing=sealing())
 
 
 async def refuse(store: Store, claim: Claim = CLAIM) -> str:
     reference = f"REF{next(NUMBERS):07}"
-    await store.keep_record(replace(REFUSED, reference=reference), claim=claim, sealing=sealing())
+    await keep_record(store, replace(REFUSED, reference=reference), claim=claim, sealing=sealing())
     return reference
 
 
@@ -120,13 +120,13 @@ def fail(_wrapped: str) -> str:
 
 @pytest.mark.parametrize("fault", ["seal", "database"])
 async def test_a_failure_half_way_leaves_no_claim(store: Store, store_url: str, fault: str) -> None:
-    await store.keep_record(RECORD)
+    await keep_record(store, RECORD)
     seal = replace(sealing(), seal=fail) if fault == "seal" else sealing()
     # The last that is written has a reference that is taken.
     with pytest.raises(Exception, match=r"(?i)unique|duplicate|no such key"):
-        await store.open_session(ADMITTED, NEW, NOW, claim=CLAIM, sealing=seal)
+        await open_session(store, ADMITTED, NEW, NOW, claim=CLAIM, sealing=seal)
     with pytest.raises(Exception, match=r"(?i)unique|duplicate|no such key"):
-        await store.keep_record(RECORD, claim=CLAIM, sealing=seal)
+        await keep_record(store, RECORD, claim=CLAIM, sealing=seal)
     assert await claims(store_url) == 0
     assert await store.person_keys(RECORD.person) == ()
     assert (await count(store_url))["account"] == 0
@@ -138,7 +138,7 @@ async def test_a_failure_half_way_leaves_no_claim(store: Store, store_url: str, 
 
 async def test_a_record_is_sealed_under_the_key_that_stands(store: Store) -> None:
     tries = (
-        store.keep_record(replace(REFUSED, reference=f"R{number}"), sealing=sealing(f"key-{number}"))
+        keep_record(store, replace(REFUSED, reference=f"R{number}"), sealing=sealing(f"key-{number}"))
         for number in range(20)
     )
     await asyncio.gather(*tries)
@@ -147,11 +147,11 @@ async def test_a_record_is_sealed_under_the_key_that_stands(store: Store) -> Non
         record = await store.find_record(f"R{number}")
         assert record
         assert record.sealed == f"sealed under {key}"
-    await store.open_session(ADMITTED, NEW, NOW, claim=CLAIM, sealing=sealing("later"))
+    await open_session(store, ADMITTED, NEW, NOW, claim=CLAIM, sealing=sealing("later"))
     record = await store.find_record(RECORD.reference)
     assert record == replace(RECORD, sealed=f"sealed under {key}")
-    await store.keep_record(
-        replace(REFUSED, reference="NEXT", at=NOW + SECOND), sealing=sealing("fresh", "next")
+    await keep_record(
+        store, replace(REFUSED, reference="NEXT", at=NOW + SECOND), sealing=sealing("fresh", "next")
     )
     assert await store.person_keys(RECORD.person) == ("fresh", key)
 
@@ -159,7 +159,8 @@ async def test_a_record_is_sealed_under_the_key_that_stands(store: Store) -> Non
 async def test_first_sign_ins_of_many_at_one_moment_all_succeed(store: Store, store_url: str) -> None:
     people = [someone(subject=replace(ADMITTED.identity.subject, value=f"p{turn % 5}")) for turn in range(40)]
     tries = [
-        store.open_session(
+        open_session(
+            store,
             who,
             replace(new := another(turn), record=replace(new.record, person=who.identity.subject.person)),
             NOW,

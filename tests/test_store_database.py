@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from databases import Postgres, ask
+from databases import Postgres, ask, keep_record, open_session
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from test_store import ADMITTED, BINDER, NEW, NOW, RECORD, TOKEN, WAITING, refusal
 
@@ -43,7 +43,7 @@ STATEMENTS = {
 
 async def test_reopening_keeps_everything(store: Store, store_url: str) -> None:
     await store.remember_pending(WAITING)
-    opened = await store.open_session(ADMITTED, replace(NEW, handle=""), NOW)
+    opened = await open_session(store, ADMITTED, replace(NEW, handle=""), NOW)
     await store.close()
     again = await open_store(store_url)
     try:
@@ -301,7 +301,7 @@ async def test_a_wrong_database_name_is_unreachable(postgres: Postgres) -> None:
 async def test_the_file_is_made_for_us_alone(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "er" / "federation.db"
     store = await open_store(f"sqlite:///{path}")
-    await store.keep_record(RECORD)
+    await keep_record(store, RECORD)
     modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
     assert modes == dict.fromkeys(("federation.db", "federation.db-shm", "federation.db-wal"), 0o600)
     await store.close()
@@ -328,8 +328,8 @@ async def test_a_lost_database_is_a_typed_refusal(postgres: Postgres, postgres_u
     for attempt in (
         store.find_session(TOKEN, NOW),
         store.take_pending("adfs", "a-handle", BINDER, NOW),
-        store.open_session(ADMITTED, NEW, NOW),
-        store.keep_record(RECORD),
+        open_session(store, ADMITTED, NEW, NOW),
+        keep_record(store, RECORD),
     ):
         assert await refusal(attempt) == "store.unavailable"
     assert "does not answer" in (await store.ready() or "")
@@ -391,7 +391,7 @@ async def test_a_table_may_be_altered_beside_us(postgres_url: str) -> None:
 async def test_what_is_remembered_ends_on_time(postgres_url: str) -> None:
     store = await open_store(postgres_url)
     end = NOW + timedelta(seconds=30)
-    await store.open_session(ADMITTED, replace(NEW, absolute_end=end), NOW)
+    await open_session(store, ADMITTED, replace(NEW, absolute_end=end), NOW)
     assert await store.find_session(TOKEN, end - timedelta(milliseconds=500))
     assert await store.find_session(TOKEN, end) is None
     await store.close()
@@ -400,7 +400,7 @@ async def test_what_is_remembered_ends_on_time(postgres_url: str) -> None:
 async def test_an_answer_older_than_an_end_is_not_remembered(postgres_url: str) -> None:
     store = await open_store(postgres_url)
     assert isinstance(store, PostgresStore)
-    await store.open_session(ADMITTED, NEW, NOW)
+    await open_session(store, ADMITTED, NEW, NOW)
     then = NOW + timedelta(minutes=2)
     elsewhere = await asyncpg.connect(postgres_url)
     async with elsewhere.transaction():

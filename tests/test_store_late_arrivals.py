@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from databases import ask
+from databases import ask, open_session
 from test_store import (
     ADMITTED,
     BINDER,
@@ -75,7 +75,7 @@ async def test_an_assertion_after_its_logout_opens_nothing(
     await log_out(store, *indexes)
     before = await count(store_url)
     decision = there(**differs, authentication=Authentication(instant=instant))
-    attempt = store.open_session(decision, replace(NEW, provider_sealed=SEALED), NOW)
+    attempt = open_session(store, decision, replace(NEW, provider_sealed=SEALED), NOW)
     if not refused:
         assert (await attempt).id
         return
@@ -90,13 +90,13 @@ async def test_a_refused_arrival_ends_no_other_session(store: Store) -> None:
     await sign_in(store, 1, there(index="_s1"))
     await log_out(store, "_s2")
     replacing = another(2, ended_token_hash=another(1).token_hash)
-    assert await refusal(store.open_session(there(index="_s2"), replacing, NOW)) == "signin.logged_out"
+    assert await refusal(open_session(store, there(index="_s2"), replacing, NOW)) == "signin.logged_out"
     assert await living(store, 1, 2) == [1]
 
 
 async def test_a_sign_in_without_a_session_there_is_no_ones_to_end(store: Store) -> None:
     await log_out(store)
-    await store.open_session(ADMITTED, NEW, NOW)
+    await open_session(store, ADMITTED, NEW, NOW)
     assert await log_out(store) == 0
     assert await store.find_session(TOKEN, NOW)
 
@@ -119,8 +119,8 @@ async def test_a_logout_is_remembered_to_its_last_moment(
     await log_out(store, *indexes)
     last = UNTIL - MICROSECOND
     await store.purge(last)
-    assert await refusal(store.open_session(there(), another(1), last)) == "signin.logged_out"
-    assert await store.open_session(there(), another(2), UNTIL)
+    assert await refusal(open_session(store, there(), another(1), last)) == "signin.logged_out"
+    assert await open_session(store, there(), another(2), UNTIL)
     assert await store.purge(UNTIL) == 2  # and the claim of its message
     assert await ask(store_url, "SELECT count(*) FROM provider_logout") == [(0,)]
 
@@ -161,7 +161,7 @@ async def test_a_logout_waits_for_a_sign_in_under_way(postgres_url: str, isolati
     elsewhere = await asyncpg.connect(postgres_url)
     async with elsewhere.transaction():
         await elsewhere.execute("SELECT 1 FROM pending_sign_in FOR UPDATE")
-        opening = asyncio.create_task(store.open_session(there(), NEW, NOW))  # has looked for a logout
+        opening = asyncio.create_task(open_session(store, there(), NEW, NOW))  # has looked for a logout
         await _until_somebody_waits(postgres_url)
         leaving = asyncio.create_task(log_out(store, "_s1"))
         assert (await asyncio.wait({leaving}, timeout=0.2))[0] == set()

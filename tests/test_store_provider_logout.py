@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from databases import ask
+from databases import ask, open_session
 from test_store import MINUTE, NOW, SECOND, another, refusal
 from test_store_provider_sessions import (
     ISSUED,
@@ -22,7 +22,9 @@ from test_store_provider_sessions import (
 from federation.errors import AssertionRefused
 from federation.identity import Authentication
 from federation.store import provider_sessions, sql
+from federation.store.rows import Steps
 from federation.store.store import Store, open_store
+from federation.store.twin import Twin
 from federation.store.values import PROVIDER_NAMES
 
 # Whom it names
@@ -32,9 +34,9 @@ async def test_every_way_to_write_the_name_is_meant(store: Store) -> None:
     for number, name in enumerate(SPELLINGS):
         await sign_in(store, number, there(name=name, index=f"_s{number % 2}"))
     await sign_in(store, 9, there(name=NAME + "9", index="_s1"))
-    assert await store.end_provider_sessions("adfs", SPELLINGS, ("_s1",), **message()) == 2
+    assert await store.end_provider_sessions(("adfs",), SPELLINGS, ("_s1",), **message()) == 2
     assert await living(store, 0, 1, 2, 3, 9) == [0, 2, 9]
-    assert await store.end_provider_sessions("adfs", (*SPELLINGS, NAME), (), **message()) == 2
+    assert await store.end_provider_sessions(("adfs",), (*SPELLINGS, NAME), (), **message()) == 2
     assert await living(store, 0, 1, 2, 3, 9) == [9]
     for name in SPELLINGS:
         attempt = sign_in(store, 10, there(name=name, index="_s5"))
@@ -55,7 +57,7 @@ NO_NAMES: list[tuple[Any, Any]] = [
 async def test_what_names_nobody_is_no_logout(store: Store, store_url: str, names: Any, indexes: Any) -> None:
     await sign_in(store, 1, there())
     with pytest.raises(ValueError, match="names"):
-        await store.end_provider_sessions("adfs", names, indexes, **message())
+        await store.end_provider_sessions(("adfs",), names, indexes, **message())
     assert await living(store, 1) == [1]
     for table in ("provider_logout", "claimed_assertion"):
         assert await ask(store_url, f"SELECT count(*) FROM {table}") == [(0,)]  # noqa: S608
@@ -66,11 +68,11 @@ async def test_what_names_nobody_is_no_logout(store: Store, store_url: str, name
 
 async def test_a_message_counts_once(store: Store, store_url: str) -> None:
     one = message(until=NOW + MINUTE)
-    assert await store.end_provider_sessions("adfs", (NAME,), (), **one) == 0
+    assert await store.end_provider_sessions(("adfs",), (NAME,), (), **one) == 0
     await sign_in(store, 1, there(authentication=Authentication(instant=ISSUED + SECOND)))
     before = await ask(store_url, "SELECT * FROM provider_logout")
     for differs in ({}, {"issued_at": ISSUED + MINUTE, "until": UNTIL}):
-        again = store.end_provider_sessions("adfs", (NAME + "2", NAME), ("_s1",), **{**one, **differs})
+        again = store.end_provider_sessions(("adfs",), (NAME + "2", NAME), ("_s1",), **{**one, **differs})
         with pytest.raises(AssertionRefused, match=r"^signin\.replayed: "):
             await again
     assert await ask(store_url, "SELECT * FROM provider_logout") == before
@@ -84,7 +86,7 @@ async def test_of_twenty_of_one_message_one_counts(store: Store, store_url: str)
     elsewhere = await open_store(store_url)
     one = message()
     answers = await asyncio.gather(
-        *(node.end_provider_sessions("adfs", SPELLINGS, (), **one) for node in [store, elsewhere] * 10),
+        *(node.end_provider_sessions(("adfs",), SPELLINGS, (), **one) for node in [store, elsewhere] * 10),
         return_exceptions=True,
     )
     assert answers.count(1) == 1
@@ -95,9 +97,49 @@ async def test_of_twenty_of_one_message_one_counts(store: Store, store_url: str)
 async def test_another_message_is_another_claim(store: Store) -> None:
     one = message()
     issuer, identifier = one["claim"]
-    await store.end_provider_sessions("adfs", (NAME,), (), **one)
+    await store.end_provider_sessions(("adfs",), (NAME,), (), **one)
     for claim in ((issuer, identifier + " "), (issuer + "2", identifier), (identifier, issuer)):
-        assert await store.end_provider_sessions("adfs", (NAME,), (), **message(claim=claim)) == 0
+        assert await store.end_provider_sessions(("adfs",), (NAME,), (), **message(claim=claim)) == 0
+
+
+# Connections that the provider knows as one
+
+
+async def test_one_message_ends_them_at_every_connection_it_was_said_to(store: Store) -> None:
+    places = ("adfs", "okta", "third")
+    for number, place in enumerate(places):
+        await sign_in(store, number, there(connection=place))
+    one = message()
+    assert await store.end_provider_sessions(("adfs", "okta"), (NAME,), (), **one) == 2
+    assert await living(store, 0, 1, 2) == [2]
+    # What arrives late is late there, too; and told at the other's address, it is the same message.
+    assert await refusal(sign_in(store, 3, there(connection="okta"))) == "signin.logged_out"
+    again = store.end_provider_sessions(places[::-1], (NAME,), (), **one)
+    assert await refusal(again) == "signin.replayed"
+    assert await living(store, 2) == [2]
+
+
+@pytest.mark.parametrize("done", [1, 2, 3, 4, 5, 6])
+async def test_what_fails_between_two_connections_may_be_told_again(store: Store, done: int) -> None:
+    assert isinstance(store, Twin)
+    for number, place in enumerate(("adfs", "okta")):
+        await sign_in(store, number, there(connection=place))
+    one = message()
+
+    def failing() -> Steps[None]:
+        steps = provider_sessions.end(("adfs", "okta"), (NAME,), (), **one)
+        asked = next(steps)
+        for _ in range(done):
+            asked = steps.send((yield asked))
+        raise ArithmeticError
+
+    with pytest.raises(ArithmeticError):
+        await store._transact(failing)
+    assert await living(store, 0, 1) == [0, 1]
+    assert await store.end_provider_sessions(("adfs", "okta"), (NAME,), (), **one) == 2
+    assert (
+        await refusal(store.end_provider_sessions(("adfs", "okta"), (NAME,), (), **one)) == "signin.replayed"
+    )
 
 
 # In one order
@@ -105,7 +147,7 @@ async def test_another_message_is_another_claim(store: Store) -> None:
 
 def statements(names: tuple[str, ...], indexes: tuple[str, ...]) -> list[Any]:
     """Every statement of a logout, in order; none but the claim is answered by a row."""
-    steps, asked = provider_sessions.end("adfs", names, indexes, **message()), []
+    steps, asked = provider_sessions.end(("adfs",), names, indexes, **message()), []
     with suppress(StopIteration):
         asked.append(next(steps))
         while True:
@@ -132,7 +174,7 @@ async def test_logouts_of_one_name_at_one_moment_never_wait_for_each_other(postg
     for _ in range(5):
         await asyncio.gather(
             *(
-                store.end_provider_sessions("adfs", SPELLINGS[::turn], one, **message())
+                store.end_provider_sessions(("adfs",), SPELLINGS[::turn], one, **message())
                 for one in named
                 for turn in (1, -1)
             )
@@ -163,7 +205,7 @@ async def test_a_session_ends_by_its_own_name(store: Store) -> None:
 async def test_a_frame_is_not_remembered_as_a_message_is(store: Store) -> None:
     await store.end_session_alone("adfs", ALONE, NOW)
     assert await sign_in(store, 1, there(index="s-1", alone=ALONE))
-    assert await store.end_provider_sessions("adfs", (ALONE,), (), **message()) == 1
+    assert await store.end_provider_sessions(("adfs",), (ALONE,), (), **message()) == 1
     assert await living(store, 1) == []
     assert await refusal(sign_in(store, 2, there(index="s-1", alone=ALONE))) == "signin.logged_out"
     assert await sign_in(store, 3, there(index="s-2", alone=ALONE.replace("s-1", "s-2")))
@@ -173,14 +215,14 @@ async def test_a_frame_is_not_remembered_as_a_message_is(store: Store) -> None:
 async def test_the_person_and_the_session_by_itself_are_one_session(store: Store) -> None:
     for number in range(3):
         await sign_in(store, number, there(index=f"s-{number}", alone=ALONE.replace("s-1", f"s-{number}")))
-    assert await store.end_provider_sessions("adfs", (NAME,), ("s-1",), **message()) == 1
-    assert await store.end_provider_sessions("adfs", (ALONE,), (), **message()) == 0
-    assert await store.end_provider_sessions("adfs", (NAME,), (), **message()) == 2
+    assert await store.end_provider_sessions(("adfs",), (NAME,), ("s-1",), **message()) == 1
+    assert await store.end_provider_sessions(("adfs",), (ALONE,), (), **message()) == 0
+    assert await store.end_provider_sessions(("adfs",), (NAME,), (), **message()) == 2
 
 
 async def test_sign_ins_and_logouts_by_either_name_leave_none_alive(store: Store) -> None:
     async def log_out(name: str) -> int:
-        return await store.end_provider_sessions("adfs", (name,), (), **message())
+        return await store.end_provider_sessions(("adfs",), (name,), (), **message())
 
     names = [ALONE.replace("s-1", f"s-{number}") for number in range(12)]
     tries = [sign_in(store, at, there(index=f"s-{at}", alone=name)) for at, name in enumerate(names)]
@@ -210,16 +252,16 @@ async def test_a_sign_in_that_began_after_the_logout_is_another_one(
     refused: bool,  # noqa: FBT001
     later: Any,
 ) -> None:
-    await store.end_provider_sessions("adfs", (NAME,), (), **message())
+    await store.end_provider_sessions(("adfs",), (NAME,), (), **message())
     new = another(1, provider_sealed="sealed", asked_at=ISSUED + later)
-    attempt = store.open_session(there(authentication=Authentication(instant=None)), new, NOW)
+    attempt = open_session(store, there(authentication=Authentication(instant=None)), new, NOW)
     if refused:
         assert await refusal(attempt) == "signin.logged_out"
     else:
         assert await attempt
     # What the provider says itself counts before it.
     known = there(authentication=Authentication(instant=ISSUED - SECOND))
-    late = store.open_session(known, another(2, asked_at=ISSUED + MINUTE), NOW)
+    late = open_session(store, known, another(2, asked_at=ISSUED + MINUTE), NOW)
     assert await refusal(late) == "signin.logged_out"
 
 
@@ -239,6 +281,6 @@ async def test_a_session_of_an_older_release_is_kept_and_goes_by_the_person(
         assert await newer.ready() is None
         assert await newer.end_session_alone("adfs", ALONE, NOW) == 0
         assert await living(newer, 1) == [1]
-        assert await newer.end_provider_sessions("adfs", (NAME,), ("s-1",), **message()) == 1
+        assert await newer.end_provider_sessions(("adfs",), (NAME,), ("s-1",), **message()) == 1
     finally:
         await newer.close()

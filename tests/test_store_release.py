@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from databases import ask
+from databases import ask, open_session
 from test_store import MINUTE, NOW, SECOND, ZOE, another, refusal, someone
 from test_store_subjects import everything, known_as
 
@@ -28,7 +28,7 @@ def verb(request: pytest.FixtureRequest) -> str:
 
 
 async def sign_in(store: Store, number: int, decision: Decision, now: datetime = NOW) -> Session:
-    return await store.open_session(decision, another(number), now)
+    return await open_session(store, decision, another(number), now)
 
 
 async def let_go(store: Store, verb: str, who: Identity = ZOE, **differs: Any) -> Released | None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from databases import ask
+from databases import ask, keep_record, open_session
 from test_store import (
     ABSOLUTE,
     ADMITTED,
@@ -31,7 +31,7 @@ from federation.store.twin import Twin
 
 
 async def test_a_session_comes_back_as_it_was_opened(store: Store) -> None:
-    opened = await store.open_session(ADMITTED, NEW, NOW)
+    opened = await open_session(store, ADMITTED, NEW, NOW)
     assert opened == await store.find_session(TOKEN, NOW)
     assert opened == Session(
         id=opened.id,
@@ -56,7 +56,7 @@ async def test_a_session_comes_back_as_it_was_opened(store: Store) -> None:
 async def test_text_that_no_database_holds_does_no_harm(store: Store) -> None:
     odd = "a\0b\ud800c"
     decision = someone(given_name=odd, display_name=odd, attributes={odd: (odd,)})
-    opened = await store.open_session(decision, replace(NEW, user_agent=odd, handle=odd), NOW)
+    opened = await open_session(store, decision, replace(NEW, user_agent=odd, handle=odd), NOW)
     assert await store.find_session(TOKEN, NOW) == opened
     assert opened.attributes == {odd: (odd,)}
     assert await store.find_record(odd) is None
@@ -64,8 +64,8 @@ async def test_text_that_no_database_holds_does_no_harm(store: Store) -> None:
 
 
 async def test_the_second_sign_in_finds_the_same_user(store: Store, store_url: str) -> None:
-    first = await store.open_session(ADMITTED, NEW, NOW)
-    second = await store.open_session(someone(email="new@acme.example"), another(2), NOW)
+    first = await open_session(store, ADMITTED, NEW, NOW)
+    second = await open_session(store, someone(email="new@acme.example"), another(2), NOW)
     assert second.user == replace(first.user, email="new@acme.example")
     assert second.id != first.id
     assert (await count(store_url))["user"] == 1
@@ -81,14 +81,14 @@ async def test_the_second_sign_in_finds_the_same_user(store: Store, store_url: s
     ],
 )
 async def test_the_same_email_is_not_the_same_person(store: Store, differs: dict[str, Any]) -> None:
-    first = await store.open_session(ADMITTED, NEW, NOW)
-    second = await store.open_session(someone(**differs), another(2), NOW)
+    first = await open_session(store, ADMITTED, NEW, NOW)
+    second = await open_session(store, someone(**differs), another(2), NOW)
     assert first.user.email == second.user.email
     assert first.user.id != second.user.id
 
 
 async def test_twenty_first_sign_ins_at_one_moment_make_one_user(store: Store, store_url: str) -> None:
-    tries = (store.open_session(ADMITTED, another(number), NOW) for number in range(20))
+    tries = (open_session(store, ADMITTED, another(number), NOW) for number in range(20))
     sessions = await asyncio.gather(*tries)
     assert len({session.user.id for session in sessions}) == 1
     assert len({session.id for session in sessions}) == 20
@@ -97,11 +97,11 @@ async def test_twenty_first_sign_ins_at_one_moment_make_one_user(store: Store, s
 
 
 async def test_grants_are_replaced_by_their_own_connection_alone(store: Store, store_url: str) -> None:
-    await store.open_session(ADMITTED, NEW, NOW)
+    await open_session(store, ADMITTED, NEW, NOW)
     okta = replace(someone(connection="okta"), grants=(Grant("auditor", "finance"),))
-    await store.open_session(okta, another(2), NOW)
+    await open_session(store, okta, another(2), NOW)
     demoted = replace(ADMITTED, grants=(Grant("member", "default"), Grant("member", "default")))
-    session = await store.open_session(demoted, another(3), NOW)
+    session = await open_session(store, demoted, another(3), NOW)
     kept = await ask(store_url, "SELECT connection, role, source FROM role_grant ORDER BY connection, role")
     assert kept == [("adfs", "member", "default"), ("okta", "auditor", "finance")]
     assert session.roles == ("member",)
@@ -109,19 +109,19 @@ async def test_grants_are_replaced_by_their_own_connection_alone(store: Store, s
 
 async def test_a_grant_that_stands_keeps_its_time(store: Store, store_url: str) -> None:
     granted_at = "SELECT role, source, granted_at FROM role_grant ORDER BY role, source"
-    await store.open_session(ADMITTED, NEW, NOW)
+    await open_session(store, ADMITTED, NEW, NOW)
     granted = await ask(store_url, granted_at)
     again = replace(ADMITTED, grants=(*reversed(ADMITTED.grants), *ADMITTED.grants))
-    await store.open_session(again, another(2), NOW + MINUTE)
+    await open_session(store, again, another(2), NOW + MINUTE)
     assert await ask(store_url, granted_at) == granted
-    await store.open_session(replace(ADMITTED, grants=()), another(3), NOW + MINUTE)
+    await open_session(store, replace(ADMITTED, grants=()), another(3), NOW + MINUTE)
     assert await ask(store_url, granted_at) == []
 
 
 async def test_another_organizations_grants_stay_there(store: Store) -> None:
-    await store.open_session(ADMITTED, NEW, NOW)
+    await open_session(store, ADMITTED, NEW, NOW)
     elsewhere = replace(someone(organization="other", connection="okta"), grants=(Grant("guest", "default"),))
-    assert (await store.open_session(elsewhere, another(2), NOW)).roles == ("guest",)
+    assert (await open_session(store, elsewhere, another(2), NOW)).roles == ("guest",)
     first = await store.find_session(TOKEN, NOW)
     assert first is not None
     assert first.roles == ("admin", "member")
@@ -129,20 +129,20 @@ async def test_another_organizations_grants_stay_there(store: Store) -> None:
 
 async def test_a_failure_half_way_leaves_nothing(store: Store, store_url: str) -> None:
     await store.remember_pending(WAITING)
-    await store.keep_record(RECORD)
+    await keep_record(store, RECORD)
     before = await count(store_url)
     with pytest.raises(Exception, match=r"(?i)unique|duplicate"):  # the record's reference is taken
-        await store.open_session(ADMITTED, NEW, NOW)
+        await open_session(store, ADMITTED, NEW, NOW)
     assert await count(store_url) == before
     assert await ask(store_url, "SELECT session_id FROM pending_sign_in") == [(None,)]
     assert await store.find_session(TOKEN, NOW) is None
-    await store.open_session(ADMITTED, another(2), NOW)  # and the store goes on
+    await open_session(store, ADMITTED, another(2), NOW)  # and the store goes on
 
 
 async def test_a_new_session_replaces_the_browsers_last(store: Store) -> None:
-    await store.open_session(ADMITTED, NEW, NOW)
+    await open_session(store, ADMITTED, NEW, NOW)
     assert await store.find_session(TOKEN, NOW)
-    await store.open_session(ADMITTED, another(2, ended_token_hash=TOKEN), NOW)
+    await open_session(store, ADMITTED, another(2, ended_token_hash=TOKEN), NOW)
     assert await store.find_session(TOKEN, NOW) is None
     assert await store.find_session(another(2).token_hash, NOW)
 
@@ -167,13 +167,13 @@ async def test_each_limit_ends_a_session(
     when: datetime,
     lives: bool,  # noqa: FBT001
 ) -> None:
-    session = await store.open_session(ADMITTED, replace(NEW, absolute_end=absolute_end), NOW)
+    session = await open_session(store, ADMITTED, replace(NEW, absolute_end=absolute_end), NOW)
     assert (await store.find_session(TOKEN, when) is not None) is lives
     assert (await store.sessions_of(session.user.id, "acme", when) != ()) is lives
 
 
 async def test_an_ended_session_is_refused_at_once(store: Store) -> None:
-    await store.open_session(ADMITTED, NEW, NOW)
+    await open_session(store, ADMITTED, NEW, NOW)
     assert await store.find_session(TOKEN, NOW)
     await store.end_session(TOKEN, NOW)
     assert await store.find_session(TOKEN, NOW) is None
@@ -184,11 +184,11 @@ async def test_an_ended_session_is_refused_at_once(store: Store) -> None:
 
 async def test_a_session_ended_elsewhere_is_refused_within_a_second(store: Store, store_url: str) -> None:
     for number in (1, 2, 3):
-        session = await store.open_session(ADMITTED, another(number), NOW)
+        session = await open_session(store, ADMITTED, another(number), NOW)
         assert await store.find_session(another(number).token_hash, NOW)  # and remembered, where it is
     elsewhere = await open_store(store_url)
     await elsewhere.end_session(another(1).token_hash, NOW)
-    await elsewhere.open_session(ADMITTED, another(4, ended_token_hash=another(2).token_hash), NOW)
+    await open_session(elsewhere, ADMITTED, another(4, ended_token_hash=another(2).token_hash), NOW)
     assert await elsewhere.end_session_by_id(session.user.id, session.id, NOW)
     await elsewhere.close()
     for number in (1, 2, 3):
@@ -196,14 +196,14 @@ async def test_a_session_ended_elsewhere_is_refused_within_a_second(store: Store
 
 
 async def test_a_clock_set_back_prolongs_nothing(store: Store, store_url: str) -> None:
-    await store.open_session(ADMITTED, NEW, NOW)
+    await open_session(store, ADMITTED, NEW, NOW)
     assert await store.find_session(TOKEN, NOW + MINUTE)
     await ask(store_url, "UPDATE session SET ended_at = 0")
     assert await store.find_session(TOKEN, NOW) is None
 
 
 async def test_a_use_is_noted_at_most_once_a_minute(store: Store, store_url: str) -> None:
-    await store.open_session(ADMITTED, NEW, NOW)
+    await open_session(store, ADMITTED, NEW, NOW)
     noted = []
     for after in (0, 59, 60, 61, 119, 120, 150):
         await asyncio.gather(*(store.find_session(TOKEN, NOW + after * SECOND) for _ in range(5)))
@@ -214,7 +214,7 @@ async def test_a_use_is_noted_at_most_once_a_minute(store: Store, store_url: str
 
 
 async def test_use_prolongs_a_session_but_never_past_its_end(store: Store) -> None:
-    await store.open_session(ADMITTED, NEW, NOW)
+    await open_session(store, ADMITTED, NEW, NOW)
     step = IDLE - SECOND
     for uses in range(1, 4):
         assert await store.find_session(TOKEN, NOW + uses * step), uses
@@ -228,7 +228,7 @@ async def test_use_prolongs_a_session_but_never_past_its_end(store: Store) -> No
 @pytest.mark.parametrize(("after", "due"), [(59, False), (60, True), (61, True)])
 async def test_within_the_minute_no_note_is_even_tried(store: Store, after: int, due: bool) -> None:  # noqa: FBT001
     assert isinstance(store, Twin)
-    await store.open_session(ADMITTED, NEW, NOW)
+    await open_session(store, ADMITTED, NEW, NOW)
     row = await store._read(lambda: verbs.find_session(TOKEN))
     assert row is not None
     assert (rows.touch_due(row, NOW + after * SECOND) is not None) is due
@@ -236,7 +236,7 @@ async def test_within_the_minute_no_note_is_even_tried(store: Store, after: int,
 
 async def test_a_note_that_comes_late_changes_nothing(store: Store, store_url: str) -> None:
     assert isinstance(store, Twin)
-    await store.open_session(ADMITTED, NEW, NOW)
+    await open_session(store, ADMITTED, NEW, NOW)
 
     async def note(then: datetime) -> list[tuple[Any, ...]]:
         """What another node writes that read the row before the last change of it."""
@@ -252,9 +252,9 @@ async def test_a_note_that_comes_late_changes_nothing(store: Store, store_url: s
 
 
 async def test_a_person_sees_and_ends_their_own_sessions_here(store: Store) -> None:
-    first = await store.open_session(ADMITTED, NEW, NOW)
-    second = await store.open_session(ADMITTED, another(2), NOW + SECOND)
-    bob = await store.open_session(someone(subject=Subject(issuer="i", value="bob")), another(3), NOW)
+    first = await open_session(store, ADMITTED, NEW, NOW)
+    second = await open_session(store, ADMITTED, another(2), NOW + SECOND)
+    bob = await open_session(store, someone(subject=Subject(issuer="i", value="bob")), another(3), NOW)
     then = NOW + MINUTE
     assert [s.id for s in await store.sessions_of(first.user.id, "acme", then)] == [second.id, first.id]
     assert await store.sessions_of(first.user.id, "other", then) == ()
@@ -269,7 +269,7 @@ async def test_a_person_sees_and_ends_their_own_sessions_here(store: Store) -> N
 async def test_the_oldest_of_too_many_sessions_ends(store: Store) -> None:
     made = verbs.SESSIONS_OF_USER + 64
     for number in range(made):
-        opened = await store.open_session(ADMITTED, another(number), NOW + number * SECOND)
+        opened = await open_session(store, ADMITTED, another(number), NOW + number * SECOND)
     then = NOW + MINUTE * 3
     live = await store.sessions_of(opened.user.id, opened.organization, then)
     assert verbs.SESSIONS_OF_USER <= len(live) < made

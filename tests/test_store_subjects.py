@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from databases import ask
+from databases import ask, open_session
 from test_store import (
     MINUTE,
     NOW,
@@ -79,7 +79,8 @@ async def test_another_stable_id_is_another_person(
     for number, stable_id in enumerate(earlier):
         await sign_in(store, number, there(**of_kind(stable_id)))
     before = await everything(store_url)
-    attempt = store.open_session(
+    attempt = open_session(
+        store,
         there(**of_kind(last), email="new@acme.example"),
         another(9, ended_token_hash=another(0).token_hash),
         NOW + MINUTE,

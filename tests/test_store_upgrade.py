@@ -10,13 +10,13 @@ from typing import Any
 import asyncpg
 import pytest
 from alembic import command
-from databases import ask
+from databases import ask, keep_record, open_session
 from test_store import ADMITTED, BINDER, MINUTE, NEW, NOW, RECORD, TOKEN, WAITING, another, refusal, someone
 
 from federation.identity import ProviderSession
 from federation.store import migration
 from federation.store.store import Store, open_store
-from federation.store.values import Claim, SealedTokens
+from federation.store.values import Claim, SealedTokens, Sealing
 
 # As it was released: what it made, in an order in which rows can be put in.
 FIRST = (
@@ -73,11 +73,11 @@ async def _insert(url: str, table: str, columns: list[str], rows: list[tuple[Any
 
 async def _fill(store: Store) -> None:
     await store.remember_pending(WAITING)
-    await store.open_session(THERE, NEW_THERE, NOW, claim=CLAIM)
-    await store.person_key(RECORD.person, "ring", lambda: "wrapped", NOW)
+    sealing = Sealing(ring_key="ring", fresh=lambda: "wrapped", seal=lambda _: RECORD.sealed)
+    await store.open_session(THERE, NEW_THERE, NOW, claim=CLAIM, sealing=sealing)
     told = {"issued_at": NOW - timedelta(hours=1), "until": NOW + MINUTE, "now": NOW}
-    await store.end_provider_sessions("adfs", ("another",), (), claim=("i", "logout"), **told)
-    await store.keep_record(replace(RECORD, reference="BBBBBBBBBB", person="", sealed="", code="a.code"))
+    await store.end_provider_sessions(("adfs",), ("another",), (), claim=("i", "logout"), **told)
+    await keep_record(store, replace(RECORD, reference="BBBBBBBBBB", person="", sealed="", code="a.code"))
     await store.lease("purge", "a", NOW + MINUTE, NOW)
 
 
@@ -114,13 +114,13 @@ async def test_what_an_earlier_release_kept_stays(store: Store, store_url: str, 
         assert await again.find_record(RECORD.reference) == RECORD
         assert await again.person_keys(RECORD.person) == ("wrapped",)
         assert await again.take_pending("adfs", "a-handle", BINDER, NOW) == WAITING
-        assert await refusal(again.open_session(ADMITTED, another(2), NOW, claim=CLAIM)) == "signin.replayed"
+        assert await refusal(open_session(again, ADMITTED, another(2), NOW, claim=CLAIM)) == "signin.replayed"
         assert not await again.lease("purge", "b", NOW + MINUTE, NOW)
         tokens = SealedTokens(sealed="v1.tokens", renew_at=None)
-        await again.open_session(THERE, another(3, tokens=tokens), NOW)
+        await open_session(again, THERE, another(3, tokens=tokens), NOW)
         assert await again.tokens_of(another(3).token_hash, NOW)
         told = {"issued_at": NOW, "until": NOW + MINUTE, "now": NOW}
-        ended = await again.end_provider_sessions("adfs", ("a-name",), (), claim=("i", "2"), **told)
+        ended = await again.end_provider_sessions(("adfs",), ("a-name",), (), claim=("i", "2"), **told)
         assert ended == 2
         assert await again.find_session(TOKEN, NOW) is None
     finally:

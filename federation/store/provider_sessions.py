@@ -79,7 +79,7 @@ def find(token_hash: bytes, now: datetime) -> Steps[tuple[str, str] | None]:
 
 
 def end(
-    connection: str,
+    connections: tuple[str, ...],
     names: tuple[str, ...],
     indexes: tuple[str, ...],
     *,
@@ -94,21 +94,21 @@ def end(
         AssertionRefused: ``signin.replayed``.
     """
     # One text is a sequence of texts too, and would name nobody: its letters.
-    if isinstance(names, str) or isinstance(indexes, str):
-        raise ValueError("names and indexes are tuples of texts")  # noqa: TRY004  as every value that cannot be
+    if any(isinstance(one, str) for one in (connections, names, indexes)):
+        raise ValueError("connections, names and indexes are tuples of texts")
     if not 0 < len(names) <= PROVIDER_NAMES or len(indexes) > PROVIDER_INDEXES:
         raise ValueError("a logout names nobody, or more than it may")
     if not (yield sql.CLAIM_ASSERTION, {"claim_hash": rows.digest(*claim), "kept_until": micros(until)}):
         raise AssertionRefused("signin.replayed", "this logout request has been accepted before")
     # In one order everywhere, so that two logouts at one moment do not wait for each other: every
     # lock before any row, and names and indexes sorted.
-    named = {rows.digest(connection, name): name for name in names}
+    named = {rows.digest(one, name): (one, name) for one in connections for name in names}
     for name_hash in sorted(named):
         yield sql.LOCK_NAME, {"gate": _gate(name_hash)}
     ended: list[bytes] = []
     times = {"issued_at": micros(issued_at), "kept_until": micros(until)}
-    for name_hash, name in sorted(named.items()):
-        index_hashes = sorted({rows.digest(connection, name, index) for index in indexes})
+    for name_hash, (one, name) in sorted(named.items()):
+        index_hashes = sorted({rows.digest(one, name, index) for index in indexes})
         for logout_hash in index_hashes or [name_hash]:
             yield sql.REMEMBER_LOGOUT, {**times, "logout_hash": logout_hash}
         whose = {"name_hash": name_hash, "now": micros(now)}

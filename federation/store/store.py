@@ -4,7 +4,6 @@ Two twins keep them: ``sqlite.SqliteStore`` and ``postgres.PostgresStore``, held
 Values in, values out; each change of state is one awaited verb and one transaction.
 """
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -49,9 +48,6 @@ class Store(Protocol):
     async def finished(self, handle: str, token_hash: bytes, now: datetime) -> str | None:
         """Return where to go on, if this used handle opened the caller's own live session."""
 
-    async def person_key(self, person: str, ring_key: str, fresh: Callable[[], str], now: datetime) -> str:
-        """Return the person's record key that ``ring_key`` wrapped; ``fresh`` makes it if there is none."""
-
     async def person_keys(self, person: str) -> tuple[str, ...]:
         """Return every wrapped record key of this person, newest first."""
 
@@ -61,8 +57,8 @@ class Store(Protocol):
         new: NewSession,
         now: datetime,
         *,
-        claim: Claim | None = None,
-        sealing: Sealing | None = None,
+        claim: Claim | None,
+        sealing: Sealing | None,
     ) -> Session:
         """Claim the assertion; write user, account, grants, session and record: one transaction.
 
@@ -128,7 +124,7 @@ class Store(Protocol):
 
     async def end_provider_sessions(
         self,
-        connection: str,
+        connections: tuple[str, ...],
         names: tuple[str, ...],
         indexes: tuple[str, ...],
         *,
@@ -143,7 +139,7 @@ class Store(Protocol):
         ``open_session``. All of it is one transaction: a message that failed may come again.
 
         Args:
-            connection: Through which the message came; sessions of others stay.
+            connections: To which the message was said; sessions of others stay.
             names: As in ``identity.ProviderSession``, or its ``alone``: the ways to write the one
                 that is meant, at least one, at most ``values.PROVIDER_NAMES``.
             indexes: Likewise; at most ``values.PROVIDER_INDEXES``. None at all means every
@@ -270,14 +266,13 @@ class Store(Protocol):
     async def metadata_changes(self, connection: str | None, limit: int) -> tuple[MetadataChange, ...]:
         """Return the latest changes, newest first, of one connection or (None) of all; 1,000 at most."""
 
-    async def keep_record(
-        self, record: Record, *, claim: Claim | None = None, sealing: Sealing | None = None
-    ) -> None:
+    async def keep_record(self, record: Record, *, claim: Claim | None, sealing: Sealing | None) -> None:
         """Keep why an attempt ended: 10,000 without a person, 100 of each person in an organization.
 
         Args:
             record: Of a person where ``sealing`` is given.
-            claim: Of the assertion that was refused: it is not accepted later either.
+            claim: Of the assertion that was refused: it is not accepted later either. None where
+                none was verified.
             sealing: Of the record; None where it is sealed, or nothing in it is.
 
         Raises:

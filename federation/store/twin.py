@@ -71,13 +71,6 @@ class Twin(ABC):
     async def finished(self, handle: str, token_hash: bytes, now: datetime) -> str | None:
         return await self._read(lambda: verbs.finished(handle, token_hash, now))
 
-    async def person_key(self, person: str, ring_key: str, fresh: Callable[[], str], now: datetime) -> str:
-        known = await self._read(lambda: verbs.find_person_key(person, ring_key))
-        if known is not None:
-            return known
-        made = fresh()
-        return await self._decide(lambda: verbs.keep_person_key(person, ring_key, made, now))
-
     async def person_keys(self, person: str) -> tuple[str, ...]:
         return await self._read(lambda: verbs.person_keys(person))
 
@@ -87,8 +80,8 @@ class Twin(ABC):
         new: NewSession,
         now: datetime,
         *,
-        claim: Claim | None = None,
-        sealing: Sealing | None = None,
+        claim: Claim | None,
+        sealing: Sealing | None,
     ) -> Session:
         session = await self._transact(
             lambda: verbs.open_session(decision, new, now, claim=claim, sealing=sealing)
@@ -135,7 +128,7 @@ class Twin(ABC):
 
     async def end_provider_sessions(
         self,
-        connection: str,
+        connections: tuple[str, ...],
         names: tuple[str, ...],
         indexes: tuple[str, ...],
         *,
@@ -146,7 +139,7 @@ class Twin(ABC):
     ) -> int:
         ended = await self._transact(
             lambda: provider_sessions.end(
-                connection, names, indexes, claim=claim, issued_at=issued_at, until=until, now=now
+                connections, names, indexes, claim=claim, issued_at=issued_at, until=until, now=now
             )
         )
         for token_hash in ended:
@@ -220,9 +213,7 @@ class Twin(ABC):
     async def metadata_changes(self, connection: str | None, limit: int) -> tuple[MetadataChange, ...]:
         return await self._read(lambda: provider_metadata.changes_of(connection, limit))
 
-    async def keep_record(
-        self, record: Record, *, claim: Claim | None = None, sealing: Sealing | None = None
-    ) -> None:
+    async def keep_record(self, record: Record, *, claim: Claim | None, sealing: Sealing | None) -> None:
         await self._transact(lambda: verbs.keep_record(record, claim=claim, sealing=sealing))
 
     async def find_record(self, reference: str) -> Record | None:

@@ -117,17 +117,11 @@ def _proven(
     if found := next(told):
         ((wrapped,),) = found
     else:
-        wrapped = yield from keep_person_key(record.person, sealing.ring_key, sealing.fresh(), record.at)
+        wrapped = yield from _keep_person_key(record.person, sealing.ring_key, sealing.fresh(), record.at)
     return replace(record, sealed=sealing.seal(wrapped))
 
 
-def find_person_key(person: str, ring_key: str) -> Steps[str | None]:
-    """One read by primary key."""
-    found = yield sql.FIND_PERSON_KEY, {"person": person, "ring_key": ring_key}
-    return str(found[0][0]) if found else None
-
-
-def keep_person_key(person: str, ring_key: str, fresh: str, now: datetime) -> Steps[str]:
+def _keep_person_key(person: str, ring_key: str, fresh: str, now: datetime) -> Steps[str]:
     """Offer ``fresh``, then read what stands: another's, if that was first."""
     key = {"person": person, "ring_key": ring_key}
     yield sql.KEEP_PERSON_KEY, {**key, "wrapped": fresh, "now": micros(now)}
