@@ -163,8 +163,12 @@ class SignOut:
                 ended += await self._store.end_session_alone(one, name, now)
         log.info("ended by a frame", extra={"connection": connection, "sessions": ended})
 
-    async def requested(self, callback: Callback) -> Challenge | None:
+    async def requested(self, callback: Callback, *, recorded: bool) -> Challenge | None:
         """End the sessions that a provider names; return our answer, None where it takes none.
+
+        Args:
+            callback: The message.
+            recorded: Whether a refusal is: not of who was refused too often.
 
         Raises:
             AssertionRefused: The message broke a rule, or came before: nobody is answered.
@@ -177,7 +181,8 @@ class SignOut:
             request = await logout.read_request(callback, now)
             done = await self._end(request, callback.connection, now)
         except FederationError as refusal:
-            await self._signin.record_refusal(refusal, callback)
+            if recorded:
+                await self._signin.record_refusal(refusal, callback)
             raise
         return await logout.answer(request, relay_state=callback.handle, done=done, now=now)
 

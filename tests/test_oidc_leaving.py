@@ -468,14 +468,24 @@ async def test_where_the_store_is_out_the_provider_is_told(tmp_path: Path) -> No
         assert (answer.status_code, answer.json()) == (400, {"error": "temporarily_unavailable"})
 
 
-async def test_rubbish_is_slowed_down_and_a_provider_is_not(tmp_path: Path) -> None:
+async def test_rubbish_is_slowed_down_and_a_provider_is_not(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async with leaving(tmp_path, f"sqlite:///{tmp_path}/federation.db", rate="3/minute") as scene:
-        person = scene.person()
+        person, late = scene.person(), scene.person()
         await person.sign_in()
+        await late.sign_in()
         for _ in range(5):
             assert (await scene.tell(scene.logout_token(person))).status_code == 200
-        statuses = [(await scene.tell("x")).status_code for _ in range(5)]
+        with caplog.at_level("WARNING"):
+            statuses = [(await scene.tell("x")).status_code for _ in range(5)]
         assert statuses == [400, 400, 400, 429, 429]
+        assert [line.getMessage() for line in caplog.records].count("logout refused") == 3  # each a record
+        # Another customer of the provider sends from its addresses, and people may from its network.
+        assert await late.signed_in()
+        assert (await scene.tell(scene.logout_token(late))).status_code == 200
+        assert not await late.signed_in()
+        assert (await scene.tell("x")).status_code == 429
         stranger = scene.person()
         returns = [(await stranger.client.get("/logout?state=x")).status_code for _ in range(5)]
         assert returns == [303, 303, 303, 429, 429]

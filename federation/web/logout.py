@@ -127,7 +127,7 @@ async def _requested(house: House, callback: Callback, key: tuple[str, str]) -> 
     """End what the provider names, and answer it."""
     house.rates.failures.ask(key, house.clock())
     try:
-        answer = await house.signout.requested(callback)
+        answer = await house.signout.requested(callback, recorded=True)
     except ProviderUnavailable:
         raise  # not the client's doing
     except FederationError as refusal:

@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse, Response
 
 from federation.connectors.contract import Callback
 from federation.connectors.oidc_logout import TOKEN
-from federation.errors import FederationError, ProviderUnavailable, StoreUnavailable
+from federation.errors import FederationError, ProviderUnavailable, StoreUnavailable, TooManyRequests
 from federation.web import fields, pages
 from federation.web.callbacks import arrived_at, known, rate_key
 from federation.web.house import House
@@ -26,9 +26,10 @@ async def backchannel_logout(request: Request) -> Response:
     """POST /oidc/{connection}/backchannel-logout: a logout token (Back-Channel Logout §2.5, §2.8)."""
     house: House = request.app.state.house
     connection = known(request, "oidc").id
-    # All of a provider's messages come from its few addresses: only what is refused is counted.
+    # All of a provider's messages come from its few addresses, and those of its other customers too:
+    # what is refused is counted, and then refused without a record; what is right is always heard.
     key = rate_key(request, connection)
-    house.rates.failures.ask(key, house.clock())
+    too_often = _too_often(house, key)
     try:
         token = fields.needed(await fields.read_form(request), TOKEN)
         callback = Callback(
@@ -40,11 +41,21 @@ async def backchannel_logout(request: Request) -> Response:
             path=arrived_at(request),
             posted=True,
         )
-        await house.signout.requested(callback)
+        await house.signout.requested(callback, recorded=too_often is None)
     except FederationError as refusal:
+        if too_often is not None:
+            raise too_often from None
         house.rates.failures.count(key, house.clock())  # an outage too: each leaves a record
         return await _not_done(house, refusal)
     return Response(status_code=200)
+
+
+def _too_often(house: House, key: tuple[str, str]) -> TooManyRequests | None:
+    try:
+        house.rates.failures.ask(key, house.clock())
+    except TooManyRequests as told:
+        return told
+    return None
 
 
 async def _not_done(house: House, refusal: FederationError) -> Response:
