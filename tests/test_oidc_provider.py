@@ -167,7 +167,8 @@ def test_members_that_we_do_not_know_change_nothing() -> None:
         "development": True,
         "id_token_signed_response_alg": "none", "proxy": "http://evil.example", "verify": False,
         "iss_parameter_supported": False, "issuer_of": "x", "mtls_endpoint_aliases": {"token_endpoint": "x"},
-        "signed_metadata": "e30.e30.e30", "revocation_endpoint": "http://x/", "endpoints": {"token_endpoint": "http://x/"}, "__class__": "x",
+        "signed_metadata": "e30.e30.e30", "revocation_endpoint": "http://x/",
+        "endpoints": {"token_endpoint": "http://x/"}, "__class__": "x",
     }  # fmt: skip
     assert read_document(json.dumps({**GOOD, **strangers}).encode()) == read()
 
