@@ -10,8 +10,10 @@ import socket
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -29,6 +31,7 @@ CONNECTIONS = 100
 CONNECTIONS_TO_ONE = 20  # host and port: a provider that hangs must leave room for the others
 _HTTPS_PORT = 443
 _NOT_MODIFIED = 304
+_FORM = "application/x-www-form-urlencoded"
 _CONDITIONS = frozenset({"If-None-Match", "If-Modified-Since"})
 _HEADER = 512  # characters of one that is kept
 
@@ -113,6 +116,8 @@ class Fetch:
         self._development = development
         self._deadline = deadline
         self._sessions: dict[Declared, aiohttp.ClientSession] = {}
+        # Of the URL and the settings alone, and the same few URLs at every sign-in.
+        self._check = lru_cache(maxsize=1024)(self._judge)
 
     async def get(
         self, url: str, *, declared: Declared, accept: str, headers: Mapping[str, str] | None = None
@@ -132,7 +137,8 @@ class Fetch:
         self, url: str, form: Mapping[str, str], headers: Mapping[str, str], *, declared: Declared
     ) -> Answer:
         """Send a form, ``application/x-www-form-urlencoded``. Raises as ``get`` does."""
-        return await self._ask("POST", url, headers, form, declared)
+        told = {**headers, "Content-Type": _FORM}
+        return await self._ask("POST", url, told, urlencode(form).encode(), declared)
 
     async def close(self) -> None:
         """Close what was opened."""
@@ -145,13 +151,13 @@ class Fetch:
         method: str,
         url: str,
         headers: Mapping[str, str],
-        form: Mapping[str, str] | None,
+        body: bytes | None,
         declared: Declared,
     ) -> Answer:
         target = self._check(url, declared)
         try:
             async with asyncio.timeout(self._deadline):
-                return await self._exchange(method, target, headers, form, declared)
+                return await self._exchange(method, target, headers, body, declared)
         except TimeoutError:
             raise ProviderTimedOut(
                 "fetch.timeout", f"the provider took longer than {self._deadline:g} seconds"
@@ -174,7 +180,7 @@ class Fetch:
         method: str,
         target: URL,
         headers: Mapping[str, str],
-        form: Mapping[str, str] | None,
+        body: bytes | None,
         declared: Declared,
     ) -> Answer:
         proxied = self._is_proxied(target)
@@ -182,7 +188,7 @@ class Fetch:
         session = self._session(Declared.FILE if proxied else declared)
         extra: dict[str, Any] = {"proxy": self._proxy} if proxied else {}
         async with session.request(
-            method, target, headers=headers, data=form, allow_redirects=False, **extra
+            method, target, headers=headers, data=body, allow_redirects=False, **extra
         ) as response:
             # Not modified is an answer to those who asked for it, and no redirect (RFC 9110 §15.4.5).
             asked = response.status == _NOT_MODIFIED and not _CONDITIONS.isdisjoint(headers)
@@ -204,7 +210,7 @@ class Fetch:
                 link=", ".join(response.headers.getall("Link", ())),
             )
 
-    def _check(self, url: str, declared: Declared) -> URL:
+    def _judge(self, url: str, declared: Declared) -> URL:
         """Judge the URL with the parser that connects; literal addresses never see the resolver."""
         try:
             target = URL(url)
