@@ -348,6 +348,8 @@ VENDORS: dict[str, Vendor] = {
             "acr": "Single_Factor", "amr": ["pwd"], "at_hash": "{at_hash}", **MAIL, **NAMED,
             "groups": [*GROUPS],
         },
+        # Asked, for the ID Token says nothing of email_verified; it does not either.
+        userinfo={"sub": "0f6b1d0e-2a43-4c8a-b1a0-9c8d7e6f5a4b", **MAIL, **NAMED},
         subject="0f6b1d0e-2a43-4c8a-b1a0-9c8d7e6f5a4b",
         email_verified=None,
     ),

@@ -72,8 +72,9 @@ def answer(header: dict[str, Any] | None = None, *, sign: str = "right", **fault
         ("always", ("openid",), {}, True),
         ("auto", ("openid",), {}, False),
         ("auto", ("openid", "email"), {}, True),
-        ("auto", ("openid", "email"), {"email": "a@x"}, False),
-        ("auto", ("openid", "email", "groups"), {"email": "a@x"}, True),
+        ("auto", ("openid", "email"), {"email": "a@x", "email_verified": False}, False),
+        ("auto", ("openid", "email"), {"email": "a@x"}, True),
+        ("auto", ("openid", "email", "groups"), {"email": "a@x", "email_verified": True}, True),
         ("auto", ("openid", "profile"), {"name": "A"}, False),
     ],
 )

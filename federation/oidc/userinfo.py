@@ -17,7 +17,7 @@ from federation.oidc.token_endpoint import JSON, OK
 
 JWT = "application/jwt"
 # What a scope asks for; "auto" fetches UserInfo where one of these is missing. Core §5.4.
-_ASKED = {"profile": "name", "email": "email", "groups": "groups"}
+_ASKED = {"profile": {"name"}, "email": {"email", "email_verified"}, "groups": {"groups"}}
 
 
 def wants(client: Client, provider: ProviderMetadata, claims: SignedClaims) -> bool:
@@ -37,7 +37,7 @@ def wants(client: Client, provider: ProviderMetadata, claims: SignedClaims) -> b
                 )
             return True
         case "auto":
-            asked = {claim for scope, claim in _ASKED.items() if scope in client.scopes}
+            asked = {claim for scope in client.scopes for claim in _ASKED.get(scope, ())}
             return possible and not asked <= claims.claims.keys()
         case "never":
             return False
