@@ -4,10 +4,11 @@ OIDC Core §3.1.2, §3.2.2, §3.3.2; RFC 6749 §4.1; RFC 7636, S256 or nothing; 
 is not read here: it is the handle under which the pending sign-in was already taken. Pure.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
@@ -16,6 +17,7 @@ from federation.oidc.client import Client
 from federation.oidc.provider import TENANT, ProviderMetadata
 
 _CODE_LENGTH = 4096
+_UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch  # RFC 3986 §2.3
 # The registered error codes; only these are named in a record. RFC 6749 §4.1.2.1, §5.2; Core §3.1.2.6.
 ERRORS = frozenset({
     "access_denied", "account_selection_required", "consent_required", "interaction_required",
@@ -91,7 +93,13 @@ def request_url(provider: ProviderMetadata, asked: Mapping[str, str]) -> str:
     Source: RFC 6749 §3.1; RFC 9126 §4.
     """
     endpoint = provider.authorization_endpoint
-    return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(asked)}"
+    query = "&".join(f"{_encoded(name)}={_encoded(value)}" for name, value in asked.items())
+    return f"{endpoint}{'&' if '?' in endpoint else '?'}{query}"
+
+
+def _encoded(text: str) -> str:
+    """Most names and values are such that encoding changes nothing, and asking that is quicker."""
+    return text if _UNRESERVED(text) else quote_plus(text)
 
 
 def read_answer(params: Mapping[str, str], *, client: Client, provider: ProviderMetadata) -> FrontChannel:
