@@ -193,6 +193,30 @@ async def test_one_that_must_last_has_those_beside_it_flushed_too(tmp_path: Path
     await writer.close()
 
 
+async def test_a_power_cut_leaves_a_beginning_that_holds_all_that_was_flushed(tmp_path: Path) -> None:
+    path = tmp_path / "w.db"
+    writer = _writer(path)
+    flushed = 0
+    for number in range(12):
+        light = number != 5
+        await writer.submit(_tell(f"{number:02}"), light=light)
+        if not light:
+            flushed = path.with_name("w.db-wal").stat().st_size
+    kept, written = path.read_bytes(), path.with_name("w.db-wal").read_bytes()
+    await writer.close()
+    cut, lengths = tmp_path / "cut.db", set()
+    for octets in (
+        *range(flushed, len(written), 509),
+        len(written),
+    ):  # what the disk had not seen may be there or not
+        cut.write_bytes(kept)
+        cut.with_name("cut.db-wal").write_bytes(written[:octets] + bytes(len(written) - octets))
+        left = [what for (what,) in await ask(f"sqlite:///{cut}", "SELECT what FROM told")]
+        assert left == [f"{number:02}" for number in range(len(left))]
+        lengths.add(len(left))
+    assert lengths == set(range(6, 13))
+
+
 async def test_mixed_arrivals_keep_their_order(tmp_path: Path) -> None:
     writer = _writer(tmp_path / "w.db")
     told: list[int] = []
