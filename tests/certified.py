@@ -42,7 +42,8 @@ _PLAIN: Mapping[str, Any] = {
 }
 _KEYED = {"token_endpoint_auth_method": "private_key_jwt", "client_secret": None}
 # connection → its keys in the settings file, and what its client registered at the provider
-CONNECTIONS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
+Connections = Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]]
+CONNECTIONS: Connections = {
     "basic": ({}, {}),
     "form-post": ({"response_mode": "form_post"}, {}),
     "implicit": ({"flow": "implicit"}, {}),
@@ -267,7 +268,7 @@ def _write(directory: Path, issuer: str, connections: Mapping[str, Mapping[str, 
     return file
 
 
-def _registered(directory: Path) -> dict[str, DemoClient]:
+def _registered(directory: Path, connections: Connections) -> dict[str, DemoClient]:
     """Register every connection at the provider."""
     place = _key_place(directory.parent / "certified-keys")
     jwks = registry.own_keys(keys.load_key_set(place / "sp.key", place / "sp.crt")).jwks
@@ -281,26 +282,28 @@ def _registered(directory: Path) -> dict[str, DemoClient]:
                 **client,
             }
         )
-        for name, (told, client) in CONNECTIONS.items()
+        for name, (told, client) in connections.items()
     }
 
 
 @asynccontextmanager
-async def provided(directory: Path) -> AsyncIterator[tuple[OpenidProvider, StandingClock]]:
+async def provided(
+    directory: Path, connections: Connections = CONNECTIONS
+) -> AsyncIterator[tuple[OpenidProvider, StandingClock]]:
     """Run the provider on loopback."""
     clock = StandingClock()
     async with serving() as site:
         assert isinstance(site, Site)
-        provider = OpenidProvider(site.url, _registered(directory), clock=clock)
+        provider = OpenidProvider(site.url, _registered(directory, connections), clock=clock)
         site.app = provider.app()
         yield provider, clock
 
 
 @asynccontextmanager
-async def staged(place: Path) -> AsyncIterator[Stage]:
-    """Open the service, beside a provider that knows all of CONNECTIONS, in an empty directory."""
-    async with provided(place) as (provider, clock):
-        file = _write(place, provider.issuer, {name: keyed for name, (keyed, _) in CONNECTIONS.items()})
+async def staged(place: Path, connections: Connections = CONNECTIONS) -> AsyncIterator[Stage]:
+    """Open the service, beside a provider that knows all of these, in an empty directory."""
+    async with provided(place, connections) as (provider, clock):
+        file = _write(place, provider.issuer, {name: keyed for name, (keyed, _) in connections.items()})
         async with app.open_house(settings.load(file), now=clock) as house:
             inner = build(routes(), None)
             inner.state.house = house

@@ -90,7 +90,8 @@ class OidcConnector:
         self, asked: Mapping[str, str], provider: ProviderMetadata, now: datetime
     ) -> dict[str, str]:
         """Hand the request over, and return what is left for the browser to bring (RFC 9126 §4)."""
-        proof = self._proof(provider, now)
+        # Named as token_endpoint, it would be anybody's: the document that says where to push says that too.
+        proof = self._proof(provider, now, provider.pushed_authorization_request_endpoint)
         answer = await self._post(pushed.pushed_request(asked, provider=provider, proof=proof))
         request_uri = pushed.read_pushed(answer.status, answer.content_type, answer.body)
         return {"client_id": self._client.client_id, "request_uri": request_uri}
@@ -152,7 +153,7 @@ class OidcConnector:
                 code=code,
                 code_verifier=expects["code_verifier"],
                 redirect_uri=expects["redirect_uri"],
-                proof=self._proof(provider, now),
+                proof=self._proof(provider, now, provider.token_endpoint),
             )
         )
         return relying_party.read_tokens(answer.status, answer.content_type, answer.body)
@@ -194,7 +195,9 @@ class OidcConnector:
         provider = await self._provider.get(now)
         answer = await self._post(
             relying_party.refresh_request(
-                provider, refresh_token=tokens.refresh, proof=self._proof(provider, now)
+                provider,
+                refresh_token=tokens.refresh,
+                proof=self._proof(provider, now, provider.token_endpoint),
             )
         )
         new = relying_party.read_refreshed(answer.status, answer.content_type, answer.body)
@@ -225,10 +228,10 @@ class OidcConnector:
             jwks = await kept.renew(now)
         return jwks
 
-    def _proof(self, provider: ProviderMetadata, now: datetime) -> Proof:
+    def _proof(self, provider: ProviderMetadata, now: datetime, url: str) -> Proof:
         return client_authentication.authenticate(
             self._client,
-            url=provider.token_endpoint,
+            url=url,
             issuer=provider.issuer,
             key=self._entry.assertion_key,
             jti=secrets.token_urlsafe(16),

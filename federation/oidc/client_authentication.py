@@ -75,8 +75,9 @@ def authenticate(
 
     Args:
         client: Ourselves.
-        url: The token endpoint, wherever the request goes: it is the one audience beside the issuer
-            that every endpoint takes (RFC 9126 §2).
+        url: Where the request goes, and the audience where that is not the issuer: every endpoint
+            takes its own (RFC 7523 §3, RFC 9126 §2), and what one of a bad provider is told is of
+            no use at the endpoint of another.
         issuer: The provider's.
         key: For ``private_key_jwt``; None where we have none.
         jti: 128 random bits, made for this request.
