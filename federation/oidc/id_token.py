@@ -41,7 +41,7 @@ class Statement:
     alg: str
     crv: str  # of the key that verified; "" for RSA
     claims: Mapping[str, Any]
-    access_token: str
+    access_token: str = field(repr=False)
 
 
 def issuer(said: Statement, want: Expected) -> str | None:
