@@ -243,8 +243,9 @@ def normalize(
             counts; takes the place of the aliases.
 
     Raises:
-        PolicyRefused: ``identity.email_repeated``, ``identity.email_malformed``.
+        PolicyRefused: ``identity.too_large``, ``identity.email_repeated``, ``identity.email_malformed``.
     """
+    _bounded(assertion)
     sent, unobtainable = assertion.attributes, assertion.unobtainable
     ours: dict[str, tuple[str, ...]] = {}
     used: set[str] = set()
@@ -285,6 +286,18 @@ def normalize(
 
 
 _PROFILE = frozenset(ALIASES)
+SIZE = 256 * 1024  # characters of all that is said of a person: it is kept with every session of theirs
+
+
+def _bounded(assertion: VerifiedAssertion) -> None:
+    """A MiB of claims is no person, and would be read again with every request of theirs."""
+    sent = assertion.attributes
+    size = sum(len(name) + sum(len(one) + 1 for one in values) for name, values in sent.items())
+    if size > SIZE:
+        said = f"more than {SIZE} characters are said of the person"
+        raise PolicyRefused(
+            "identity.too_large", said, (*assertion.checks, Check("identity.too_large", said))
+        )
 
 
 def _first(values: tuple[str, ...] | None) -> str:

@@ -663,6 +663,31 @@ async def test_most_of_a_mebibyte_of_nothing_is_not_read(stage: Stage, endpoint:
     await refused(stage, page, f"oidc.{endpoint}_malformed", before, 502)
 
 
+SWOLLEN: Mapping[str, Any] = {
+    "one long text": {"name": "x" * 300_000},
+    "many claims": {f"claim-{number}": "y" * 300 for number in range(900)},
+    "many groups": {"groups": [f"group {number:40}" for number in range(7_000)]},
+    "a long name": {"n" * 300_000: 1},
+    "nested": {"a": {"b" * 100: {f"{number:04}": "x" * 100 for number in range(1500)}}},
+}
+
+
+@pytest.mark.parametrize("name", SWOLLEN)
+async def test_a_person_is_no_mebibyte(stage: Stage, name: str) -> None:
+    """It would be kept with each session, and read with each request."""
+    before, page = stage.sessions(), await stage.sign_in("basic", knobs=Knobs(userinfo=SWOLLEN[name]))
+    await refused(stage, page, "identity.too_large", before)
+
+
+async def test_a_thousand_groups_are_a_person(stage: Stage) -> None:
+    groups = [f"CN=group {number:04},OU=Groups,OU=Engineering,DC=acme,DC=example" for number in range(1000)]
+    page = await stage.sign_in("basic", knobs=Knobs(userinfo={"groups": groups}))
+    session = await stage.people[-1].session()
+    assert page.status_code == 303
+    assert session is not None
+    assert session["groups"] == groups
+
+
 # ── what can be read afterwards ───────────────────────────────────────────────────────────
 
 
