@@ -7,9 +7,11 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from stair import NOW
 
 from federation.errors import AssertionRefused, FederationError, ProviderUnavailable
-from federation.oidc import oauth2
+from federation.identity import KeptTokens
+from federation.oidc import oauth2, oauth2_person
 from federation.oidc.oauth2 import Client
 
 ISSUER = "https://github.com/login/oauth"
@@ -238,6 +240,50 @@ def test_one_fault_of_a_token_answer(code: str, members: Any, how: dict[str, Any
         read(members, **how)
     assert isinstance(caught.value, AssertionRefused | ProviderUnavailable)
     assert "gho_" not in caught.value.detail
+
+
+def refreshed(members: Any, *, status: int = 200) -> oauth2.Tokens:
+    body = json.dumps(members).encode()
+    return oauth2.read_refreshed(status, "application/json", body, scopes=["read:org"])
+
+
+def test_what_a_refresh_token_is_exchanged_for() -> None:
+    request = oauth2.refresh_request(CLIENT, refresh_token="ghr_x")
+    assert request.url == CLIENT.token_endpoint
+    assert (request.form["grant_type"], request.form["refresh_token"]) == ("refresh_token", "ghr_x")
+    assert "ghr_x" not in repr(request)
+    tokens = refreshed({"access_token": "gho_x", "token_type": "bearer"})
+    assert (tokens.refresh_token, tokens.scopes) == ("", frozenset({"read:org"}))
+    assert refreshed(TOKENS).scopes == frozenset({"read:org", "user:email"})
+
+
+@pytest.mark.parametrize("status", [200, 400])
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("oauth2.refresh_refused", "invalid_grant"),
+        ("oauth2.refresh_refused", "bad_refresh_token"),
+        ("oauth2.token_client_refused", "invalid_client"),
+        ("oauth2.token_error", "slow_down"),
+    ],
+)
+def test_one_fault_of_an_answer_to_a_refresh_token(code: str, error: str, status: int) -> None:
+    with pytest.raises(FederationError, match=f"^{code}: "):
+        refreshed({**TOKENS, "error": error}, status=status)
+
+
+def test_a_refresh_token_that_did_not_come_anew_stays() -> None:
+    terms = oauth2_person.Terms(
+        subject_claim="id", members=(), paths=(), address_needed=True,
+        keep_tokens=frozenset({"access", "refresh"}), skew=timedelta(seconds=60),
+    )  # fmt: skip
+    before = KeptTokens(access="gho_old", refresh="ghr_old")
+    new = oauth2_person.keep_renewed(refreshed(TOKENS), before, terms=terms, now=NOW)
+    assert (new.access, new.refresh, new.access_until) == ("gho_x", "ghr_old", None)
+    with pytest.raises(ValueError, match="some are kept"):
+        oauth2_person.keep_renewed(
+            refreshed(TOKENS), before, terms=replace(terms, keep_tokens=frozenset()), now=NOW
+        )
 
 
 def test_every_error_that_is_known_is_one_that_the_manual_names() -> None:

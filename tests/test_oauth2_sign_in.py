@@ -6,6 +6,7 @@ Every row of its FAULTS is tried, and refused by the code that it names.
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -21,7 +22,7 @@ from federation.connectors.oauth2 import OAuth2Connector
 from federation.demo.github import GitHub
 from federation.demo.github_answers import FAULTS, GROUP_FAULTS, SLOW_FAULTS, Fault, Knobs
 from federation.demo.openid_failures import HOW
-from federation.errors import FederationError, ProviderTimedOut
+from federation.errors import AssertionRefused, FederationError, ProviderTimedOut
 from federation.fetch import Fetch
 from federation.identity import Subject, VerifiedAssertion
 
@@ -422,6 +423,26 @@ async def test_tokens_are_kept_where_the_connection_asks(world: World) -> None:
     assert kept.access_until is not None
     assert (kept.access_until - NOW).total_seconds() == 28800
     assert kept.access not in repr(kept)
+
+
+async def test_kept_tokens_are_renewed_until_the_provider_refuses(world: World) -> None:
+    world.misbehave(expires=True)
+    kept = (await straight(world, keep_tokens=["access", "refresh"])).tokens
+    assert kept is not None
+    fetch = Fetch(allow=(), proxy=None, development=True)
+    try:
+        one = connector(world, fetch, keep_tokens=["access", "refresh"])
+        assert one.renewal is not None
+        assert connector(world, fetch, keep_tokens=["access"]).renewal is None
+        later = NOW + timedelta(hours=8)
+        new = await one.renewal.renew(kept, person="", now=later)
+        assert (new.access[:4], new.refresh[:4]) == ("gho_", "ghr_")
+        assert {new.access, new.refresh}.isdisjoint({kept.access, kept.refresh})
+        assert (new.access_until, new.scopes) == (later + timedelta(hours=8), kept.scopes)
+        with pytest.raises(AssertionRefused, match=r"^oauth2\.refresh_refused: "):
+            await one.renewal.renew(kept, person="", now=later)
+    finally:
+        await fetch.close()
 
 
 async def test_an_alias_is_asked_for_and_nothing_else_takes_the_answer(world: World) -> None:

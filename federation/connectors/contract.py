@@ -147,8 +147,8 @@ class Renewal(Protocol):
             now: UTC.
 
         Raises:
-            AssertionRefused: ``oidc.refresh_refused``: the provider has ended the grant; or the
-                rule that the new ID Token broke.
+            AssertionRefused: ``oidc.refresh_refused``, ``oauth2.refresh_refused``: the provider has
+                ended the grant; or the rule that the new ID Token broke.
             ProviderUnavailable: It failed; the tokens may still be good.
         """
 

@@ -15,11 +15,11 @@ from federation.connection import AnyConnection
 from federation.connectors.contract import REFUSED, Callback, Challenge, Logout, Renewal
 from federation.errors import AssertionRefused, FederationError, ProviderTimedOut
 from federation.fetch import Answer, Declared, Fetch
-from federation.identity import VerifiedAssertion
+from federation.identity import KeptTokens, VerifiedAssertion
 from federation.oidc import oauth2, oauth2_api, oauth2_person
 from federation.oidc.oauth2 import Tokens
 from federation.oidc.oauth2_api import Entries, Heard, Listing
-from federation.oidc.token_endpoint import JSON
+from federation.oidc.token_endpoint import JSON, TokenRequest
 
 PATIENCE: Final = 15.0  # seconds for a whole listing, however many pages
 
@@ -30,13 +30,14 @@ class OAuth2Connector:
     connection: AnyConnection
     uninvited = REFUSED
     logout: Logout | None = None  # its session is for its own site, and it has no word for ours
-    renewal: Renewal | None = None
+    renewal: Renewal | None
 
     def __init__(self, entry: registry.OAuth2, fetch: Fetch, *, patience: float = PATIENCE) -> None:
         self.connection = entry.connection
         self._entry = entry
         self._fetch = fetch
         self._patience = patience
+        self.renewal = self if "refresh" in entry.connection.keep_tokens else None
 
     async def begin(self, *, handle: str, login_hint: str, now: datetime) -> Challenge:  # noqa: ARG002
         """Send an authorization request (RFC 6749 §4.1.1, RFC 7636); the protocol has no login_hint."""
@@ -60,9 +61,7 @@ class OAuth2Connector:
         request = oauth2.token_request(
             client, code=code, code_verifier=expects["code_verifier"], redirect_uri=expects["redirect_uri"]
         )
-        answer = await self._fetch.post_form(
-            request.url, request.form, request.headers, declared=Declared.FILE
-        )
+        answer = await self._post(request)
         tokens = oauth2.read_tokens(answer.status, answer.content_type, answer.body, client=client)
         answer = await self._ask(self._entry.api.userinfo_endpoint, tokens)
         profile = oauth2_api.read_profile(answer.status, answer.content_type, answer.body)
@@ -80,8 +79,17 @@ class OAuth2Connector:
         """Refuse: an authorization code without our state and verifier is anybody's."""
         raise AssertionRefused("oauth2.unsolicited", "the answer belongs to no sign-in that was started here")
 
+    async def renew(self, tokens: KeptTokens, *, person: str, now: datetime) -> KeptTokens:  # noqa: ARG002
+        """Ask for new tokens with the refresh token (RFC 6749 §6); whose they are, only the API could say."""
+        answer = await self._post(oauth2.refresh_request(self._entry.client, refresh_token=tokens.refresh))
+        new = oauth2.read_refreshed(answer.status, answer.content_type, answer.body, scopes=tokens.scopes)
+        return oauth2_person.keep_renewed(new, tokens, terms=self._entry.terms, now=now)
+
     async def refresh(self, now: datetime) -> None:
         """Return: nothing is published."""
+
+    async def _post(self, request: TokenRequest) -> Answer:
+        return await self._fetch.post_form(request.url, request.form, request.headers, declared=Declared.FILE)
 
     async def _ask(self, url: str, tokens: Tokens) -> Answer:
         headers = oauth2_api.headers(self._entry.api, tokens)

@@ -78,6 +78,7 @@ class GitHub:
         self._redirect_uris = redirect_uris
         self._codes: dict[str, _Granted] = {}
         self._tokens: dict[str, _Granted] = {}
+        self._renewals: dict[str, _Granted] = {}
 
     def app(self) -> Starlette:
         """Return the server as an ASGI application."""
@@ -104,11 +105,13 @@ class GitHub:
     async def _token(self, request: Request) -> Response:
         self.asked.append(request.url.path)
         form = await request.form()
-        code = _field(form, "code")
-        granted = self._codes.get(code) if self.knobs.codes_last else self._codes.pop(code, None)
+        renews = _field(form, "grant_type") == "refresh_token"
+        granted = self._renewals.pop(_field(form, "refresh_token"), None) if renews else self._redeemed(form)
         if self._named(request, form) != self._client:
             told: dict[str, Any] = {"error": "incorrect_client_credentials"}
-        elif granted is None or not (self.knobs.unbound or _redeems(granted.query, form)):
+        elif renews and granted is None:
+            told = {"error": "bad_refresh_token"}
+        elif granted is None or not (renews or self.knobs.unbound or _redeems(granted.query, form)):
             told = {"error": "bad_verification_code", "error_description": "The code passed is incorrect."}
         else:
             token = f"gho_{secrets.token_hex(18)}"
@@ -118,10 +121,18 @@ class GitHub:
                 "token_type": "bearer",
                 "scope": ",".join(sorted(granted.query.get("scope", "").split())),
             }
+            if granted.knobs.expires:
+                renewal = f"ghr_{secrets.token_hex(18)}"
+                self._renewals[renewal] = granted
+                told |= {"expires_in": 28800, "refresh_token": renewal}
             told = bend(told, granted.knobs.token_members)
         if "application/json" not in request.headers.get("accept", ""):
             return Response(urlencode(told), media_type="application/x-www-form-urlencoded")
         return await deliver(request, JSONResponse(told), self.knobs.endpoints.get("access_token", ""))
+
+    def _redeemed(self, form: FormData) -> "_Granted | None":
+        code = _field(form, "code")
+        return self._codes.get(code) if self.knobs.codes_last else self._codes.pop(code, None)
 
     def _named(self, request: Request, form: FormData) -> tuple[str, str]:
         kind, _, pair = request.headers.get("authorization", "").partition(" ")

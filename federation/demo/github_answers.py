@@ -30,6 +30,7 @@ class Knobs:
     token_members: Mapping[str, Any] = field(default_factory=dict)  # GONE
     codes_last: bool = False  # a code is redeemed again and again
     unbound: bool = False  # by whoever has it
+    expires: bool = False  # tokens last eight hours, with a refresh token that is good once: a GitHub App's
     versions: bool = True  # the version of the API must be asked for
     profile: Mapping[str, Any] = field(default_factory=dict)  # GONE
     listings: Mapping[str, Sequence[Any]] = field(default_factory=dict)  # emails, orgs, teams

@@ -1,12 +1,12 @@
 """OAuth 2.0 without OpenID Connect: the request, its answer, and the code's exchange for a token.
 
-RFC 6749 §4.1; RFC 7636, S256; RFC 9207; RFC 9700 §2.1. Nothing here is signed: what is said of
+RFC 6749 §4.1, §6; RFC 7636, S256; RFC 9207; RFC 9700 §2.1. Nothing here is signed: what is said of
 a person is believed because we asked for it ourselves, over TLS, with a token that came
 straight from the provider (``oauth2_person.py``). ``state`` is not read here: it is the handle
 under which the pending sign-in was already taken. Pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
@@ -31,6 +31,11 @@ ANSWERS: Final = frozenset({
 
 Refusal = type[AssertionRefused] | type[ProviderUnavailable]
 _CODE: Final = (AssertionRefused, "oauth2.code_refused", "the provider refused the code")
+_GRANT: Final = (
+    AssertionRefused,
+    "oauth2.refresh_refused",
+    "the provider refused the refresh token",
+)
 _CLIENT: Final = (
     ProviderUnavailable,
     "oauth2.token_client_refused",
@@ -56,6 +61,7 @@ TOKEN_ERRORS: Final[Mapping[str, tuple[Refusal, str, str]]] = {
     "redirect_uri_mismatch": _REDIRECT,
     "unverified_user_email": _ADDRESS,
 }
+REFRESH_ERRORS: Final = {**TOKEN_ERRORS, "invalid_grant": _GRANT, "bad_refresh_token": _GRANT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +165,18 @@ def token_request(client: Client, *, code: str, code_verifier: str, redirect_uri
     form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
     if client.pkce:
         form["code_verifier"] = code_verifier
+    return _request(client, form)
+
+
+def refresh_request(client: Client, *, refresh_token: str) -> TokenRequest:
+    """Build the exchange of a refresh token for new tokens, of the scopes that it stands for.
+
+    Source: RFC 6749 §6.
+    """
+    return _request(client, {"grant_type": "refresh_token", "refresh_token": refresh_token})
+
+
+def _request(client: Client, form: Mapping[str, str]) -> TokenRequest:
     proof = client_authentication.by_secret(
         client.token_endpoint_auth_method, client_id=client.client_id, client_secret=client.client_secret
     )
@@ -170,7 +188,7 @@ def token_request(client: Client, *, code: str, code_verifier: str, redirect_uri
 
 
 def read_tokens(status: int, content_type: str, body: bytes, *, client: Client) -> Tokens:
-    """Read the token endpoint's answer.
+    """Read the token endpoint's answer to a code.
 
     An error is one whatever the status: GitHub's come with 200.
 
@@ -182,9 +200,35 @@ def read_tokens(status: int, content_type: str, body: bytes, *, client: Client) 
 
     Source: RFC 6749 §5.1, §5.2.
     """
-    found = _read_json(status, content_type, body)
+    return _tokens(_read_json(status, content_type, body), status, TOKEN_ERRORS, client.scopes)
+
+
+def read_refreshed(status: int, content_type: str, body: bytes, *, scopes: Collection[str]) -> Tokens:
+    """Read its answer to a refresh token; it may hold no other refresh token.
+
+    Args:
+        status: HTTP's.
+        content_type: Its header.
+        body: At most what ``fetch`` lets through.
+        scopes: Of the tokens before, which go on unless it says otherwise.
+
+    Raises:
+        AssertionRefused: ``oauth2.refresh_refused``: the provider has ended the grant.
+        ProviderUnavailable: As ``read_tokens`` does.
+
+    Source: RFC 6749 §5.1, §5.2, §6.
+    """
+    return _tokens(_read_json(status, content_type, body), status, REFRESH_ERRORS, scopes)
+
+
+def _tokens(
+    found: Mapping[str, Any],
+    status: int,
+    errors: Mapping[str, tuple[Refusal, str, str]],
+    scopes: Collection[str],
+) -> Tokens:
     if "error" in found:
-        raise _refused(found["error"])
+        raise _refused(found["error"], errors)
     if status != OK:
         raise _status(status)
     token_type = found.get("token_type")
@@ -194,7 +238,7 @@ def read_tokens(status: int, content_type: str, body: bytes, *, client: Client) 
         access_token=_token(found, "access_token", required=True),
         refresh_token=_token(found, "refresh_token", required=False),
         expires_in=read_life(found.get("expires_in")),
-        scopes=_scopes(found, client),
+        scopes=_scopes(found, scopes),
     )
 
 
@@ -216,8 +260,8 @@ def _status(status: int) -> ProviderUnavailable:
     return ProviderUnavailable("oauth2.token_status", f"the token endpoint answered {status}, not 200")
 
 
-def _refused(error: Any) -> FederationError:
-    known = TOKEN_ERRORS.get(error) if isinstance(error, str) else None
+def _refused(error: Any, errors: Mapping[str, tuple[Refusal, str, str]]) -> FederationError:
+    known = errors.get(error) if isinstance(error, str) else None
     if known is None:
         return ProviderUnavailable(
             "oauth2.token_error", f"the token endpoint answered {_named(error, ANSWERS)}"
@@ -235,10 +279,10 @@ def _token(found: Mapping[str, Any], name: str, *, required: bool) -> str:
     return token
 
 
-def _scopes(found: Mapping[str, Any], client: Client) -> frozenset[str] | None:
+def _scopes(found: Mapping[str, Any], asked: Collection[str]) -> frozenset[str] | None:
     """RFC 6749 §5.1: none said means as asked; GitHub puts commas between them, in place of spaces."""
     if "scope" not in found:
-        return frozenset(client.scopes)
+        return frozenset(asked)
     said = found["scope"]
     if not isinstance(said, str):
         raise ProviderUnavailable("oauth2.token_malformed", "scope is not a string")

@@ -9,7 +9,7 @@ Source: GitHub's REST API, "Users", "Emails", "Organizations", "Teams".
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -213,3 +213,21 @@ def _kept(tokens: Tokens, terms: Terms, now: datetime) -> KeptTokens | None:
     return KeptTokens(
         access=access, refresh=refresh, access_until=until, scopes=tuple(sorted(tokens.scopes or ()))
     )
+
+
+def keep_renewed(tokens: Tokens, before: KeptTokens, *, terms: Terms, now: datetime) -> KeptTokens:
+    """Return what takes the place of kept tokens: a refresh token that did not come anew stays (RFC 6749 §6).
+
+    Args:
+        tokens: From ``oauth2.read_refreshed``.
+        before: What was kept.
+        terms: The connection's.
+        now: UTC, aware.
+
+    Raises:
+        ValueError: The connection keeps nothing any more.
+    """
+    kept = _kept(replace(tokens, refresh_token=tokens.refresh_token or before.refresh), terms, now)
+    if kept is None:
+        raise ValueError("tokens are renewed where some are kept")
+    return kept
