@@ -20,6 +20,7 @@ from federation.demo.users import USERS
 from federation.oidc.logout import EVENT, FRESH
 
 SECOND = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
 CONFIRMED = "says that it has signed you out"
 NOT_CONFIRMED = "did not confirm that it has signed you out"
 NOT_ASKED = "may still know you"
@@ -387,6 +388,14 @@ async def test_keys_that_were_rotated_without_notice_are_fetched_again(scene: Sc
     scene.provider.asked.clear()
     assert (await scene.tell(scene.logout_token(person))).status_code == 200
     assert not await person.signed_in()
+    scene.clock.at += MINUTE
+    person = scene.person()
+    await person.sign_in()
+    scene.provider.signer.replace(same_name=True)
+    assert (await scene.tell(scene.logout_token(person))).status_code == 200
+    assert not await person.signed_in()
+    scene.provider.asked.clear()
+    scene.clock.at += MINUTE
     scene.provider.knobs = Knobs(logout_header={"kid": "nobody"})
     for _ in range(3):
         assert (await scene.tell(scene.logout_token(scene.people[0]))).status_code == 400

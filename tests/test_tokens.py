@@ -218,6 +218,37 @@ async def test_they_are_renewed_and_the_old_ones_are_gone(installed: Installatio
     assert (await kept(node, token)).version == 2
 
 
+async def test_a_key_that_was_replaced_under_its_name_ends_nothing(
+    installed: Installation, store: Store, store_url: str
+) -> None:
+    node = installed.node(store)
+    token = await installed.sign_in(node)
+    first = await handed(node, token)
+    installed.world.provider.signer.replace(same_name=True)
+    installed.clock.at = SOON
+    assert (await handed(node, token)).refresh not in ("", first.refresh)
+    assert await codes(store_url) == []
+    installed.world.provider.knobs = Knobs(sign="other_key")  # and a key that is nobody's still does
+    installed.clock.at = SOON + LIFE - SECOND
+    assert await node.ask(token) is None
+    assert await codes(store_url) == ["oidc.signature"]
+
+
+async def test_without_keys_for_the_answer_no_refresh_token_is_spent(
+    installed: Installation, store: Store, elsewhere: Store
+) -> None:
+    token = await installed.sign_in(installed.node(store))
+    fresh = installed.node(elsewhere)
+    installed.clock.at = SOON
+    installed.world.provider.knobs = Knobs(publishes={"jwks": "error"})
+    first = await handed(fresh, token)  # the old one, which is good
+    assert installed.posts == 0
+    installed.world.provider.knobs = RIGHT
+    installed.clock.at += PAUSE
+    assert (await handed(fresh, token)).refresh not in ("", first.refresh)
+    assert installed.posts == 1
+
+
 async def test_a_refresh_token_that_is_not_replaced_stays(installed: Installation, store: Store) -> None:
     node = installed.node(store)
     token = await installed.sign_in(node)

@@ -5,11 +5,12 @@ beside a code.
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from typing import TypeVar
 
 from federation import registry
 from federation.connection import AnyConnection
@@ -21,10 +22,12 @@ from federation.connectors.oidc_logout import OidcLogout
 from federation.errors import AssertionRefused, ProviderUnavailable
 from federation.fetch import Answer, Declared, Fetch
 from federation.identity import KeptTokens, VerifiedAssertion
-from federation.oidc import client_authentication, logout, pushed, relying_party, signature, userinfo
+from federation.oidc import client_authentication, pushed, relying_party, signature, userinfo
 from federation.oidc.client_authentication import Proof
 from federation.oidc.provider import Jwks, ProviderMetadata
 from federation.oidc.relying_party import Expected, SignedClaims, TokenRequest, Tokens
+
+Verified = TypeVar("Verified")
 
 
 class OidcConnector:
@@ -55,10 +58,30 @@ class OidcConnector:
         """Return what the provider says of itself."""
         return await self._provider.get(now)
 
-    async def logout_keys(self, token: str, now: datetime) -> Jwks:
-        """Return the keys for a logout token, which is signed as ID Tokens are."""
+    async def verified(
+        self,
+        token: str,
+        verify: Callable[[Jwks], Verified],
+        now: datetime,
+        *,
+        rules: Mapping[str, signature.HeaderRule] = signature.HEADER_RULES,
+    ) -> Verified:
+        """Verify an ID Token, or what is signed as they are, with keys that are fresh enough.
+
+        Raises:
+            AssertionRefused: As ``verify`` does.
+            ProviderUnavailable: There are no keys.
+        """
         registered = self._client.id_token_signed_response_alg
-        return await self._keys_for(token, registered, now, rules=logout.HEADER_RULES)
+        jwks = await self._keys_for(token, registered, now, rules)
+        try:
+            return verify(jwks)
+        except AssertionRefused as refusal:
+            if refusal.code != "oidc.signature":
+                raise
+            with suppress(ProviderUnavailable):  # a key may have been replaced under its old name
+                jwks = await self._keys[_kind(registered)].renew(now)
+        return verify(jwks)
 
     async def _load_provider(self, _now: datetime) -> ProviderMetadata:
         return await openid_documents.fetch_provider(self._entry, self._fetch)
@@ -159,16 +182,10 @@ class OidcConnector:
         return relying_party.read_tokens(answer.status, answer.content_type, answer.body)
 
     async def _verify(self, tokens: Tokens, expected: Expected) -> SignedClaims:
-        registered = self._client.id_token_signed_response_alg
-        jwks = await self._keys_for(tokens.id_token, registered, expected.now)
-        try:
+        def verify(jwks: Jwks) -> SignedClaims:
             return relying_party.verify_id_token(tokens, jwks=jwks, client=self._client, expected=expected)
-        except AssertionRefused as refusal:
-            if refusal.code != "oidc.signature":
-                raise
-            with suppress(ProviderUnavailable):  # a key may have been replaced under its old name
-                jwks = await self._keys[_kind(registered)].renew(expected.now)
-        return relying_party.verify_id_token(tokens, jwks=jwks, client=self._client, expected=expected)
+
+        return await self.verified(tokens.id_token, verify, expected.now)
 
     async def _userinfo(
         self, provider: ProviderMetadata, tokens: Tokens, claims: SignedClaims
@@ -193,6 +210,8 @@ class OidcConnector:
     async def renew(self, tokens: KeptTokens, *, person: str, now: datetime) -> KeptTokens:
         """Ask for new tokens with the refresh token (OIDC Core §12, RFC 6749 §6)."""
         provider = await self._provider.get(now)
+        # Asking may spend the refresh token: what the answer is verified with has to be there first.
+        await self._keys[_kind(self._client.id_token_signed_response_alg)].get(now)
         answer = await self._post(
             relying_party.refresh_request(
                 provider,
@@ -201,17 +220,20 @@ class OidcConnector:
             )
         )
         new = relying_party.read_refreshed(answer.status, answer.content_type, answer.body)
-        if new.id_token:
-            registered = self._client.id_token_signed_response_alg
-            relying_party.verify_renewed(
+
+        def verify(jwks: Jwks) -> SignedClaims:
+            return relying_party.verify_renewed(
                 new,
-                jwks=await self._keys_for(new.id_token, registered, now),
+                jwks=jwks,
                 client=self._client,
                 issuer=provider.issuer,
                 person=person,
                 now=now,
                 skew=self._entry.connection.clock_skew,
             )
+
+        if new.id_token:
+            await self.verified(new.id_token, verify, now)
         return relying_party.keep_renewed(new, tokens, keeping=self._keeping, now=now)
 
     async def _keys_for(

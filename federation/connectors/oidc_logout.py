@@ -5,19 +5,21 @@ publishes.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from federation import presets, registry
 from federation.connectors.contract import Callback, Challenge, LogoutOutcome, ProviderLogout, Return
 from federation.errors import StoreUnavailable
 from federation.identity import ProviderSession
-from federation.oidc import logout
-from federation.oidc.logout import VendorWay
+from federation.oidc import logout, signature
+from federation.oidc.logout import LogoutToken, VendorWay
 from federation.oidc.provider import Jwks, ProviderMetadata
 
 TOKEN = "logout_token"  # noqa: S105  the field of a form
+
+Verified = TypeVar("Verified")
 
 
 class Published(Protocol):
@@ -26,8 +28,15 @@ class Published(Protocol):
     async def provider(self, now: datetime) -> ProviderMetadata:
         """Return its metadata."""
 
-    async def logout_keys(self, token: str, now: datetime) -> Jwks:
-        """Return the keys for a logout token; fetched again where its own is not among them."""
+    async def verified(
+        self,
+        token: str,
+        verify: Callable[[Jwks], Verified],
+        now: datetime,
+        *,
+        rules: Mapping[str, signature.HeaderRule],
+    ) -> Verified:
+        """Verify what is signed as ID Tokens are, with keys that are fresh enough."""
 
 
 class OidcLogout:
@@ -81,14 +90,18 @@ class OidcLogout:
         """Verify a logout token (Back-Channel Logout §2.6)."""
         text = callback.params.get(TOKEN, "")
         provider = await self._published.provider(now)
-        found = logout.verify_logout_token(
-            text,
-            jwks=await self._published.logout_keys(text, now),
-            client=self._entry.client,
-            provider=provider,
-            now=now,
-            skew=self._entry.connection.clock_skew,
-        )
+
+        def verify(jwks: Jwks) -> LogoutToken:
+            return logout.verify_logout_token(
+                text,
+                jwks=jwks,
+                client=self._entry.client,
+                provider=provider,
+                now=now,
+                skew=self._entry.connection.clock_skew,
+            )
+
+        found = await self._published.verified(text, verify, now, rules=logout.HEADER_RULES)
         return ProviderLogout(
             issuer=found.issuer,
             id=found.id,
