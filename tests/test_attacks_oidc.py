@@ -33,6 +33,10 @@ OURS = (
 STAGED = {
     **{name: CONNECTIONS[name] for name in OURS},
     "verified": ({"email_trust": "verified", "fetch_userinfo": "always"}, {}),
+    "mapped": (
+        {"email_trust": "verified", "fetch_userinfo": "always", "attributes": {"email": ["email"]}},
+        {},
+    ),
     "nested": ({"attributes": {"groups": ["realm_access.roles"]}}, {}),
     "quoted": ({"attributes": {"groups": ['"https://acme.example/roles"']}}, {}),
 }
@@ -446,6 +450,11 @@ UNVERIFIED: Mapping[str, Mapping[str, Any]] = {  # ID Token, UserInfo
 async def test_verified_moves_to_no_other_address(stage: Stage, name: str) -> None:
     before, page = stage.sessions(), await stage.sign_in("verified", knobs=Knobs(**UNVERIFIED[name]))
     await refused(stage, page, "policy.email_unverified", before)
+
+
+async def test_verified_is_said_of_a_text_and_not_of_the_list_in_it(stage: Stage) -> None:
+    wrong, before = Knobs(userinfo={"email": '["ada@acme.example"]'}), stage.sessions()
+    await refused(stage, await stage.sign_in("mapped", knobs=wrong), "policy.email_unverified", before)
 
 
 ADDRESSES: Mapping[str, tuple[str, Any]] = {

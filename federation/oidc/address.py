@@ -24,7 +24,9 @@ def email_verified(said: Mapping[str, Any], userinfo: Mapping[str, Any], *, by: 
     """
     for claims in (said, userinfo):
         address = claims.get("email")
-        taken = isinstance(address, str) and said.get("email") in (None, address)
+        # What is read as a list (``claims``) is another text than the one that was verified.
+        plain = isinstance(address, str) and not address.lstrip().startswith(("[", "{"))
+        taken = plain and said.get("email") in (None, address)
         if taken and any(claims.get(name) is not None for name in ("email_verified", by)):
             return _WAYS[by](claims)  # the first that speaks decides, even where it cannot be understood
     return None
