@@ -273,7 +273,7 @@ class SignIn:
             idle=self._limits.idle.total_seconds(),
             absolute_end=ends,
             user_agent=callback.user_agent[:200],
-            provider_sealed=self._seal_theirs(decision.identity),
+            provider_sealed=self._seal_theirs(decision.identity, hash_token(token)),
             tokens=self._seal_tokens(decision.identity, hash_token(token), now),
             asked_at=goal.asked_at,
             record=record,
@@ -282,10 +282,11 @@ class SignIn:
         session = await self.store.open_session(decision, new, now, claim=claim, sealing=sealing)
         return Completed(return_to=goal.return_to, token=token, session=session)
 
-    def _seal_theirs(self, who: Identity) -> str:
+    def _seal_theirs(self, who: Identity, token_hash: bytes) -> str:
         """Encrypt what it takes to end their session at the provider: it names the person."""
-        theirs = who.provider_session
-        return self._vault.seal(theirs.encode(), f"provider_session:{who.connection}") if theirs else ""
+        if (theirs := who.provider_session) is None:
+            return ""
+        return self._vault.seal(theirs.encode(), place_of_theirs(who.connection, token_hash))
 
     def _seal_tokens(self, who: Identity, token_hash: bytes, now: datetime) -> SealedTokens | None:
         if who.tokens is None:
@@ -387,6 +388,11 @@ def decide(
         refusal.checks = (*checks, *refusal.checks)
         raise
     return Decision(identity=who, grants=grants, checks=(*checks, *entered, *asked))
+
+
+def place_of_theirs(connection: str, token_hash: bytes) -> str:
+    """Return where the words about a session's own at the provider stand: moved, they open nowhere."""
+    return f"provider_session:{connection}:{token_hash.hex()}"
 
 
 def hash_token(token: str) -> bytes:

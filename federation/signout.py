@@ -22,7 +22,7 @@ from federation.connectors.contract import (
 )
 from federation.errors import FederationError, RequestRefused, SignInExpired, StoreUnavailable
 from federation.identity import ProviderSession
-from federation.signin import PENDING_LIFE, SignIn, hash_token
+from federation.signin import PENDING_LIFE, SignIn, hash_token, place_of_theirs
 from federation.store.store import Store
 from federation.store.values import Pending
 from federation.vault import Vault
@@ -81,16 +81,18 @@ class SignOut:
         if theirs is None:
             return None
         try:
-            return await self._ask_provider(*theirs, binder, now)
+            return await self._ask_provider(*theirs, token_hash, binder, now)
         except FederationError as refusal:
             await self._note(refusal, None)
             return None
 
-    async def _ask_provider(self, connection: str, sealed: str, binder: str, now: datetime) -> Leaving | None:
+    async def _ask_provider(
+        self, connection: str, sealed: str, token_hash: bytes, binder: str, now: datetime
+    ) -> Leaving | None:
         connector = self._connectors.get(connection)
         if connector is None or connector.logout is None:
             return None
-        session = ProviderSession.decode(self._vault.open(sealed, f"provider_session:{connection}"))
+        session = ProviderSession.decode(self._vault.open(sealed, place_of_theirs(connection, token_hash)))
         handle = secrets.token_urlsafe(32)
         challenge = await connector.logout.begin(session, handle=handle, now=now)
         if challenge is None:

@@ -76,6 +76,7 @@ class Scene:
     provider: OpenidProvider
     clock: StandingClock
     transport: httpx2.ASGITransport
+    database: str
     people: list["Person"] = field(default_factory=list)
 
     async def begin_test(self) -> None:
@@ -238,7 +239,7 @@ async def leaving(directory: Path, database: str, *, rate: str = "off") -> Async
         async with app.open_house(settings.load(file), now=clock) as house:
             inner = build(routes(), None)
             inner.state.house = house
-            scene = Scene(house, provider, clock, httpx2.ASGITransport(Verify(inner)))
+            scene = Scene(house, provider, clock, httpx2.ASGITransport(Verify(inner)), database)
             scenes.append(scene)
             yield scene
             for person in scene.people:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx2
 import pytest
-from databases import ENGINES, fresh_url
+from databases import ENGINES, ask, fresh_url
 from oidc_leaving import ALIAS, BASE, LEAVING, OURS, Person, Scene, leaving, path_of
 
 from federation.demo.openid_faults import GONE, TWICE, Knobs
@@ -203,6 +203,20 @@ async def test_where_nobody_is_to_be_asked_ours_ends(scene: Scene) -> None:
     assert (str(page.url), NOT_ASKED in page.text) == (f"{BASE}/logout", True)
     assert not await person.signed_in()
     assert person.cookie("demo_openid_provider") in scene.provider._sessions
+
+
+async def test_words_of_anothers_session_open_nowhere(scene: Scene, noted: Notes) -> None:
+    victim, thief = scene.person(), scene.person()
+    await victim.sign_in(who="ada")
+    await thief.sign_in(who="zoe")
+    of = "(SELECT id FROM session WHERE data LIKE '%{}@%' ORDER BY created_at DESC LIMIT 1)"
+    taken = f"SELECT sealed FROM provider_session WHERE session_id = {of.format('ada')}"  # noqa: S608  ours
+    moved = f"UPDATE provider_session SET sealed = ({taken}) WHERE session_id = {of.format('zoe')}"  # noqa: S608
+    await ask(scene.database, moved)
+    page = await thief.sign_out(stop=lambda _: True)
+    assert "id_token_hint" not in page.text
+    assert await noted.codes() == ["keys.envelope"]
+    assert await signed_in(victim, thief) == [True, False]
 
 
 async def test_a_vendors_own_way_says_nothing_about_how_it_went(scene: Scene, noted: Notes) -> None:
