@@ -4,15 +4,30 @@ import asyncio
 from dataclasses import replace
 from datetime import datetime
 from itertools import count as counting
+from pathlib import Path
 from typing import Any
 
 import pytest
 from databases import ask, keep_record, open_session
-from test_store import ADMITTED, MINUTE, NEW, NOW, RECORD, SECOND, another, count, refusal, someone, under
+from test_store import (
+    ADMITTED,
+    MINUTE,
+    NEW,
+    NOW,
+    RECORD,
+    SECOND,
+    WAITING,
+    another,
+    count,
+    refusal,
+    someone,
+    under,
+)
 from test_store_provider_sessions import log_out, there
 
-from federation.errors import AssertionRefused, FederationError
+from federation.errors import AssertionRefused, FederationError, StoreUnavailable
 from federation.identity import Decision, StableId
+from federation.store.sqlite import SqliteStore
 from federation.store.store import Store, open_store
 from federation.store.values import Claim, Sealing
 
@@ -131,6 +146,29 @@ async def test_a_failure_half_way_leaves_no_claim(store: Store, store_url: str, 
     assert await store.person_keys(RECORD.person) == ()
     assert (await count(store_url))["account"] == 0
     assert await enter(store)
+
+
+async def test_a_full_disk_claims_nothing_and_is_got_over(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/full.db"
+    store = await open_store(url)
+    assert isinstance(store, SqliteStore)
+    await enter(store)
+    pages = await ask(url, "PRAGMA page_count")
+    await store._writer.submit(lambda db: db.execute(f"PRAGMA max_page_count={pages[0][0]}"))
+    big = replace(WAITING, expects={"x": "y" * 20_000})
+    for _ in range(3):  # alone, and together with what has room
+        assert await refusal(store.remember_pending(big)) == "store.unavailable"
+        tries = [store.remember_pending(big), *(enter(store, replace(CLAIM, id=f"{n}")) for n in range(12))]
+        answers = await asyncio.gather(*tries, return_exceptions=True)
+        assert isinstance(answers[0], StoreUnavailable)
+    kept = (await count(url))["session"]
+    assert kept == await claims(url)
+    await store._writer.submit(lambda db: db.execute("PRAGMA max_page_count=1073741823"))
+    await enter(store, replace(CLAIM, id="later"))
+    await store.remember_pending(big)
+    assert await refusal(enter(store)) == "signin.replayed"
+    assert await ask(url, "PRAGMA integrity_check") == [("ok",)]
+    await store.close()
 
 
 # Under the person's key
