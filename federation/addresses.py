@@ -104,6 +104,15 @@ def parse_address(host: str) -> Address | None:
         return None
 
 
+def is_number(host: str) -> bool:
+    """Tell whether a host reads as an IPv4 address in one of the older spellings: 2852039166, 0x7f.1.
+
+    Source: inet_aton(3); WHATWG URL §3.5: the last label decides.
+    """
+    last = host.rstrip(".").rpartition(".")[2].lower()
+    return last.isdecimal() or (last.startswith("0x") and all(one in "0123456789abcdef" for one in last[2:]))
+
+
 def _plain(host: str) -> str:
     return host.rstrip(".").lower()
 

@@ -19,7 +19,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from federation.addresses import Allowed, Bypass, Declared, is_loopback, parse_address
+from federation.addresses import Allowed, Bypass, Declared, is_loopback, is_number, parse_address
 from federation.errors import ConfigurationError, ProviderTimedOut, ProviderUnavailable
 from federation.settings import Settings
 
@@ -220,6 +220,8 @@ class Fetch:
         if not host or target.user is not None or target.password is not None:
             raise ProviderUnavailable("fetch.url", "the URL has no host, or a user in it")
         address = parse_address(host)
+        if address is None and is_number(host):  # who connects would take it for the address that it spells
+            raise ProviderUnavailable("fetch.url", "the host is an address in another spelling than a.b.c.d")
         plain = target.scheme == "http" and self._development and is_loopback(host)
         if target.scheme != "https" and not plain:
             raise ProviderUnavailable("fetch.url", "the URL is not https (http: in development, on loopback)")

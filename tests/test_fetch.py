@@ -292,6 +292,10 @@ URLS: list[tuple[str, str]] = [
     ("fetch.url", "https://:secret@localhost/"),
     ("fetch.url", "https://localhost:99999/"),
     ("fetch.url", "https://[::1/"),
+    ("fetch.url", "https://2852039166/"),  # 169.254.169.254 to who connects
+    ("fetch.url", "https://127.1/"),
+    ("fetch.url", "https://0xa9fea9fe/"),
+    ("fetch.url", "https://169.254.0xa9.254./"),
     ("fetch.address_forbidden", "https://169.254.169.254/latest/meta-data/"),
     ("fetch.address_forbidden", "https://[fd00:ec2::254]/"),
     ("fetch.address_forbidden", "https://[::ffff:169.254.169.254]/"),

@@ -377,6 +377,7 @@ UNUSABLE: list[tuple[str, Any]] = [
     ("curve is a list", {**EC, "crv": ["P-256"]}),
     ("for key agreement", {**OKP, "crv": "X25519"}),
     ("not on its curve", {**EC, "x": EC["y"]}),
+    ("a coordinate padded with zeros", {**EC, "x": "A" * 4000 + EC["x"]}),
     ("not base64url", {**RSA, "n": "+/="}),
     ("no modulus", {"kty": "RSA", "e": "AQAB"}),
     ("exponent 1", {**RSA, "e": "AQ"}),

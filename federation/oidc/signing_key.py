@@ -14,6 +14,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, Key, OctKey
 
 RSA_BITS = range(2048, 8193)  # below: NIST SP 800-131A; above: one verification becomes work for an attacker
+_COORDINATE = 88  # characters: 66 octets, of P-521 (RFC 7518 §6.2.1.2); longer ones cost and are no key
 _EXPONENT = range(3, 1 << 33)  # above: likewise
 # What a key needs to verify each algorithm (RFC 7518 §3.1, RFC 8037, RFC 9864). No "none".
 FITTING: Mapping[str, tuple[str, frozenset[str]]] = {
@@ -119,6 +120,7 @@ def _is_unusable(entry: Mapping[str, Any]) -> bool:
         or not _PRIVATE.isdisjoint(entry)  # its private half is public: anybody can sign with it
         or not all(isinstance(entry.get(name, ""), str) for name in ("kid", "alg", "issuer"))
         or not all(isinstance(entry.get(name), str) for name in _MEMBERS[kty])
+        or (kty == "EC" and max(len(entry["x"]), len(entry["y"])) > _COORDINATE)
         or (kty == "RSA" and not _is_sound_rsa(entry["n"], entry["e"]))
         or (kty == "OKP" and not _is_sound_edwards(entry["crv"], entry["x"]))
     )
