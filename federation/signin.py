@@ -72,6 +72,7 @@ class Completed:
     token: str = field(repr=False)
     session: Session | None
     restart: bool = False
+    replaces_another: bool = False  # another user's live session of this browser ended with it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -279,8 +280,14 @@ class SignIn:
             record=record,
         )
         sealing = self._sealing(record.person, reference, decision.checks)
+        before = await self.store.find_session(new.ended_token_hash, now) if new.ended_token_hash else None
         session = await self.store.open_session(decision, new, now, claim=claim, sealing=sealing)
-        return Completed(return_to=goal.return_to, token=token, session=session)
+        return Completed(
+            return_to=goal.return_to,
+            token=token,
+            session=session,
+            replaces_another=before is not None and before.user.id != session.user.id,
+        )
 
     def _seal_theirs(self, who: Identity, token_hash: bytes) -> str:
         """Encrypt what it takes to end their session at the provider: it names the person."""

@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from federation.connection import AnyConnection
 from federation.connectors.contract import Callback
 from federation.errors import FederationError, ProviderUnavailable, RequestRefused, SignInExpired
+from federation.identity import Session
 from federation.signin import Completed
 from federation.web import cookies, fields, pages
 from federation.web.house import House
@@ -129,10 +130,19 @@ async def _finish(request: Request, answer: Mapping[str, str], callback: Callbac
     completed = await _complete(house, callback, key, now)
     if completed.restart:
         return _start_over(request, callback.connection, completed.return_to)
-    response = RedirectResponse(completed.return_to, 303)
-    if completed.session is not None:
-        cookies.set_session(response, completed.token, completed.session, now, house)
+    if completed.session is None:
+        return RedirectResponse(completed.return_to, 303)
+    response = _go_on(house, completed.session, completed)
+    cookies.set_session(response, completed.token, completed.session, now, house)
     return response
+
+
+def _go_on(house: House, session: Session, completed: Completed) -> Response:
+    """Go where the sign-in was to lead; where it took another's place in this browser, not silently."""
+    if not completed.replaces_another:
+        return RedirectResponse(completed.return_to, 303)
+    name = session.user.display_name or session.user.email or "another user"
+    return pages.page(house, "replaced.html", name=name, return_to=completed.return_to)
 
 
 def _start_over(request: Request, connection: str, return_to: str) -> Response:
