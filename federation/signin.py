@@ -286,7 +286,7 @@ class SignIn:
             return_to=goal.return_to,
             token=token,
             session=session,
-            replaces_another=before is not None and before.user.id != session.user.id,
+            replaces_another=before is not None and not _is_same_person(before, session),
         )
 
     def _seal_theirs(self, who: Identity, token_hash: bytes) -> str:
@@ -378,6 +378,15 @@ class SignIn:
             fresh=lambda: vault.new_key(place),
             seal=lambda wrapped: vault.seal_under(wrapped, place, encoded, f"record:{reference}"),
         )
+
+
+def _is_same_person(before: Session, session: Session) -> bool:
+    """Tell whether a person would call both theirs: by two connections one human may be two users."""
+    if before.user.id == session.user.id:
+        return True
+    address = session.user.email.lower()
+    same_address = bool(address) and before.user.email.lower() == address
+    return same_address and before.organization == session.organization
 
 
 def decide(

@@ -75,6 +75,7 @@ def test_the_role_decides(client: TestClient) -> None:
     page = client.get("/admin", headers=BROWSER)
     assert (page.status_code, page.headers["content-type"]) == (403, "text/html; charset=utf-8")
     assert client.get("/admin").json()["error"]["status"] == 403
+    client.cookies.clear()  # in a browser of her own
     sign_in(client, "ada")
     assert "Ada Lovelace" in client.get("/admin").text
 

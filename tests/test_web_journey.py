@@ -634,6 +634,13 @@ async def test_who_comes_back_is_led_on_at_once(stair: Stair) -> None:
     assert (again.status_code, again.headers["location"]) == (303, "/account")
 
 
+async def test_who_comes_by_another_connection_is_led_on_at_once(stair: Stair) -> None:
+    browser = await sign_in(stair)
+    answer = await browser.get(await stair.oidc(browser))
+    assert answer.status_code == 303
+    assert (await browser.get("/session")).json()["connection"] == "acme-oidc"
+
+
 async def test_an_ended_session_of_another_is_nobodys_place(stair: Stair) -> None:
     browser = await sign_in(stair)
     form = await stair.saml(browser, "bob")
