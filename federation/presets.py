@@ -1,7 +1,7 @@
 """What is special about each vendor, as one table. A connection's own settings beat it.
 
 A row says which protocols the vendor speaks here, and what it calls things where that differs
-from the aliases in ``identity.py``. Of several names the first that is sent counts. What a
+from the aliases in ``attributes.py``. Of several names the first that is sent counts. What a
 row leaves out is the connection's own default.
 """
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from federation import identity, records, tokens_at_rest
+from federation import attributes, records, tokens_at_rest
 from federation.clock import Clock
 from federation.connection import AnyConnection, Organization
 from federation.connectors.contract import Callback, Connector
@@ -240,7 +240,7 @@ class SignIn:
         )
 
     def _decide(self, assertion: VerifiedAssertion, connection: AnyConnection) -> Decision:
-        who = identity.normalize(
+        who = attributes.normalize(
             assertion,
             connection=connection.id,
             organization=connection.organization,

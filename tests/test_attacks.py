@@ -12,7 +12,7 @@ import stair
 from saml_peer import NOW, accept, refusal, response
 from typer.testing import CliRunner
 
-from federation import identity
+from federation import attributes
 from federation.__main__ import app
 from federation.connection import OidcConnection
 from federation.connectors.kept import RETRY_AFTER, Kept
@@ -120,7 +120,7 @@ def test_verified_speaks_of_the_claim_email_alone(
     mapped: dict[str, tuple[str, ...]], sent: dict[str, str], *, said: bool | None, holds: bool | None
 ) -> None:
     """With ``email: upn`` a verified address of one's own vouched for anybody's upn."""
-    made = identity.normalize(
+    made = attributes.normalize(
         assertion(sent, email_verified=said), connection="okta", organization="acme", attributes=mapped
     )
     assert made.email == "ceo@acme.example"
@@ -154,7 +154,7 @@ def test_a_claim_of_the_same_name_never_stands_in_for_the_mapped_one(
     sent: dict[str, str], department: tuple[str, ...] | None
 ) -> None:
     """People may set a plain ``department`` themselves where the namespaced one is the directory's."""
-    made = identity.normalize(
+    made = attributes.normalize(
         assertion(sent),
         connection="okta",
         organization="acme",

@@ -25,8 +25,8 @@ from typer.testing import CliRunner
 from federation import registry, settings
 from federation.__main__ import app
 from federation.about import About
+from federation.attributes import ALIASES
 from federation.connection import AnyConnection
-from federation.identity import ALIASES
 from federation.presets import PRESETS, PROTOCOLS
 
 ROOT = Path(__file__).parent.parent

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from federation import identity
+from federation import attributes, identity
 from federation.errors import PolicyRefused
 from federation.identity import SEAL, Authentication, Identity, Presence, Subject, VerifiedAssertion
 
@@ -31,7 +31,7 @@ def assertion(**differs: Any) -> VerifiedAssertion:
 
 
 def normalize(mapped: Mapping[str, tuple[str, ...]] | None = None, **differs: Any) -> Identity:
-    return identity.normalize(
+    return attributes.normalize(
         assertion(**differs), connection="okta", organization="acme", attributes=mapped or {}
     )
 
@@ -171,7 +171,7 @@ def test_no_clear_address_is_refused(code: str, attributes: dict[str, Any]) -> N
 # ── names, groups, the rest ───────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(("ours", "names"), identity.ALIASES.items())
+@pytest.mark.parametrize(("ours", "names"), attributes.ALIASES.items())
 def test_every_alias_is_read(ours: str, names: tuple[str, ...]) -> None:
     for name in names:
         value = "v@acme.example" if ours == "email" else "Zoë & <R&D>"

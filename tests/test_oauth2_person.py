@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from federation.attributes import normalize
 from federation.errors import AssertionRefused, FederationError, ProviderUnavailable
-from federation.identity import Presence, Subject, VerifiedAssertion, normalize
+from federation.identity import Presence, Subject, VerifiedAssertion
 from federation.oidc import oauth2_api, oauth2_person
 from federation.oidc.claims import parse_path
 from federation.oidc.oauth2 import Client, Tokens

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from federation import registry
+from federation.attributes import ALIASES
 from federation.connection import OidcConnection
 from federation.errors import ConfigurationError
-from federation.identity import ALIASES
 from federation.oidc import claims
 from federation.oidc.claims import Lack
 

@@ -23,7 +23,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from federation import identity, presets, registry
+from federation import attributes, presets, registry
 from federation.connection import OidcConnection, Organization
 from federation.connectors.contract import Callback
 from federation.connectors.oidc import OidcConnector
@@ -153,7 +153,7 @@ class World:
         )
         assertion = await connector.complete(callback, challenge.expects, NOW)
         connection = entry.connection
-        who = identity.normalize(
+        who = attributes.normalize(
             assertion, connection=connection.id, organization="acme", attributes=connection.attributes
         )
         return decide(who, connection, Organization(name="Acme"), assertion.checks), there

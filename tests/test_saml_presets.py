@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import serialization
 from lxml import etree
 from saml_peer import ACS, NOW, REQUEST, SP, expected
 
-from federation import identity, presets
+from federation import attributes, presets
 from federation.connection import SamlConnection
 from federation.demo.saml_signing import SigningKey, make_key
 from federation.dialects import SamlDialect
@@ -200,7 +200,7 @@ def accept(name: str, document: bytes, **other: Any) -> VerifiedAssertion:
 
 
 def normalize(name: str, accepted: VerifiedAssertion) -> Identity:
-    return identity.normalize(
+    return attributes.normalize(
         accepted, connection=name, organization="acme", attributes=connection(name).attributes
     )
 

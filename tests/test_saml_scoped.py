@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_saml_profile import EMAIL, PRINCIPAL, UNSPECIFIED, good, name
 
-from federation import identity
+from federation import attributes
 from federation.errors import AssertionRefused, PolicyRefused
 from federation.saml import profile
 from federation.saml.scopes import Scope
@@ -44,7 +44,7 @@ def test_the_address_that_is_used_is_the_one_that_was_asked(
     want: dict[str, Any] = {"name_id_format": form, "email_attributes": mapped}
 
     def address(*scopes: Scope) -> str:
-        return identity.normalize(
+        return attributes.normalize(
             profile.verify(message, scoped(*scopes, **want), ()),
             connection="acme",
             organization="acme",

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from federation.attributes import ALIASES
 from federation.errors import AssertionRefused, Check, FederationError
-from federation.identity import ALIASES, SEAL, Authentication, KeptTokens, Subject, VerifiedAssertion
+from federation.identity import SEAL, Authentication, KeptTokens, Subject, VerifiedAssertion
 from federation.oidc import address, claims, oauth2_api
 from federation.oidc.claims import Path
 from federation.oidc.oauth2 import Client, Tokens

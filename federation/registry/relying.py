@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from federation import presets
+from federation.attributes import ALIASES
 from federation.connection import OAuth2Connection, OidcConnection
 from federation.dialects import OidcDialect
 from federation.errors import ConfigurationError
-from federation.identity import ALIASES
 from federation.oidc import oauth2, oauth2_api, oauth2_person, provider
 from federation.oidc.claims import Path, parse_path
 from federation.oidc.client import ResponseType

@@ -8,7 +8,7 @@ that will be used must be within them. Pure.
 from collections.abc import Iterator
 from typing import Final
 
-from federation.identity import ALIASES
+from federation.attributes import ALIASES
 from federation.saml.expected import Expected
 from federation.saml.messages import Message
 from federation.saml.subject import PAIRWISE_ID, SUBJECT_ID
@@ -52,7 +52,7 @@ def _scoped_values(message: Message, want: Expected) -> Iterator[tuple[str, str]
 
 
 def _addresses(message: Message, want: Expected) -> tuple[str, ...]:
-    """Return the values that ``identity.normalize`` will choose the address from, as it chooses."""
+    """Return the values that ``attributes.normalize`` will choose the address from, as it chooses."""
     names = want.terms.email_attributes
     name = message.assertion.name_id
     if not names and name is not None and name.format == EMAIL_ADDRESS:

@@ -1,0 +1,163 @@
+"""Attributes in our words: what identity providers call things, and the Identity made of them.
+
+The same lines for every protocol. Names change here as vendors do; the types that they
+fill stand in ``identity``. Pure.
+"""
+
+from collections.abc import Mapping
+
+from federation.errors import Check, PolicyRefused
+from federation.identity import Groups, Identity, Presence, VerifiedAssertion, parse_email
+
+# What identity providers call things, first match wins. The connection's own map goes before it.
+_CLAIMS = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
+_MICROSOFT = "http://schemas.microsoft.com/"
+ALIASES: Mapping[str, tuple[str, ...]] = {
+    "email": (
+        "email", "mail", "emailAddress", "emailaddress", "Email",
+        "urn:oid:0.9.2342.19200300.100.1.3", _CLAIMS + "emailaddress",
+    ),
+    "given_name": (
+        "given_name", "givenName", "firstName", "first_name", "FirstName", "givenname",
+        "urn:oid:2.5.4.42", _CLAIMS + "givenname",
+    ),
+    "family_name": (
+        "family_name", "sn", "surname", "lastName", "last_name", "LastName", "familyName",
+        "urn:oid:2.5.4.4", _CLAIMS + "surname",
+    ),
+    "display_name": (
+        "display_name", "displayName", "name", "cn",
+        "urn:oid:2.16.840.1.113730.3.1.241", "urn:oid:2.5.4.3",
+        _MICROSOFT + "identity/claims/displayname", _CLAIMS + "name",
+    ),
+    "groups": (
+        "groups", "group", "memberOf", "member_of", "roles", "role",
+        "urn:oid:1.3.6.1.4.1.5923.1.5.1.1", "urn:oid:1.2.840.113556.1.2.102",
+        _MICROSOFT + "ws/2008/06/identity/claims/groups",
+        _MICROSOFT + "ws/2008/06/identity/claims/role",
+        "http://schemas.xmlsoap.org/claims/Group",
+    ),
+}  # fmt: skip
+
+
+def normalize(
+    assertion: VerifiedAssertion,
+    *,
+    connection: str,
+    organization: str,
+    attributes: Mapping[str, tuple[str, ...]],
+) -> Identity:
+    """Turn what an IdP said into our words, the same lines for every protocol.
+
+    Args:
+        assertion: Sealed by a verifier.
+        connection: Id of the connection that it came through.
+        organization: Id of that connection's organization.
+        attributes: The connection's map, ours → the IdP's names, of which the first sent
+            counts; takes the place of the aliases.
+
+    Raises:
+        PolicyRefused: ``identity.too_large``, ``identity.email_repeated``, ``identity.email_malformed``.
+    """
+    _bounded(assertion)
+    sent, unobtainable = assertion.attributes, assertion.unobtainable
+    ours: dict[str, tuple[str, ...]] = {}
+    used: set[str] = set()
+    asked = {**ALIASES, **attributes} if attributes else ALIASES
+    for name, names in asked.items():
+        for one in names:
+            if values := sent.get(one):
+                ours[name] = values
+                used.add(one)
+                break
+            # One that was named but could not be had speaks before those behind it: Entra sends app
+            # roles beside groups that it only names, and what is left is not all there is.
+            if one in unobtainable:
+                break
+    addresses = _email_values(ours, attributes, assertion)
+    return Identity(
+        subject=assertion.subject,
+        connection=connection,
+        organization=organization,
+        email=_email(addresses, assertion),
+        email_verified=_email_verified(addresses, assertion),
+        given_name=_first(ours.get("given_name")),
+        family_name=_first(ours.get("family_name")),
+        display_name=_first(ours.get("display_name")),
+        groups=_groups(ours.get("groups", ()), unobtainable=not unobtainable.isdisjoint(asked["groups"])),
+        # A claim that happens to have one of our names never stands in for the one mapped to it.
+        attributes={
+            name: values
+            for name, values in sent.items()
+            if values and name not in used and not (name in attributes and name not in _PROFILE)
+        }
+        | {name: values for name, values in ours.items() if name not in _PROFILE},
+        authentication=assertion.authentication,
+        stable_id=assertion.stable_id,
+        provider_session=assertion.provider_session,
+        tokens=assertion.tokens,
+    )
+
+
+_PROFILE = frozenset(ALIASES)
+SIZE = 256 * 1024  # characters of all that is said of a person: it is kept with every session of theirs
+
+
+def _bounded(assertion: VerifiedAssertion) -> None:
+    """A MiB of claims is no person, and would be read again with every request of theirs."""
+    sent = assertion.attributes
+    size = sum(len(name) + sum(len(one) + 1 for one in values) for name, values in sent.items())
+    if size > SIZE:
+        said = f"more than {SIZE} characters are said of the person"
+        raise PolicyRefused(
+            "identity.too_large", said, (*assertion.checks, Check("identity.too_large", said))
+        )
+
+
+def _first(values: tuple[str, ...] | None) -> str:
+    return values[0].strip() if values else ""
+
+
+def _groups(names: tuple[str, ...], *, unobtainable: bool) -> Groups:
+    kept = tuple(dict.fromkeys([name for name in names if name.strip()]))
+    if unobtainable and not kept:
+        return Groups(Presence.UNOBTAINABLE)
+    return Groups(Presence.PRESENT if kept else Presence.EMPTY, kept)
+
+
+def _email_values(
+    ours: Mapping[str, tuple[str, ...]], mapped: Mapping[str, object], assertion: VerifiedAssertion
+) -> tuple[str, ...]:
+    """The connection's own map speaks first, then an emailAddress subject, then the aliases."""
+    if assertion.subject_email and "email" not in mapped:
+        return (assertion.subject_email,)
+    return ours.get("email", ())
+
+
+def _email_verified(values: tuple[str, ...], assertion: VerifiedAssertion) -> bool | None:
+    """What was said holds for the claim ``email`` (OIDC Core §5.1): "verified" moves to no other."""
+    if assertion.email_verified and values and values != assertion.attributes.get("email"):
+        return None
+    return assertion.email_verified
+
+
+def _email(values: tuple[str, ...], assertion: VerifiedAssertion) -> str:
+    """Return the one address, its domain lower-cased; two different ones are refused."""
+    distinct = {value.strip().lower() for value in values if value.strip()}
+    if not distinct:
+        return ""
+    if len(distinct) > 1:
+        raise PolicyRefused(
+            "identity.email_repeated",
+            "the identity provider sent more than one e-mail address",
+            (*assertion.checks, Check("identity.email_repeated", f"{len(distinct)} different addresses")),
+        )
+    address = next(value.strip() for value in values if value.strip())
+    parsed = parse_email(address)
+    if parsed is None:
+        raise PolicyRefused(
+            "identity.email_malformed",
+            "the e-mail address is not one plain ASCII address",
+            (*assertion.checks, Check("identity.email_malformed", "not one plain ASCII address")),
+        )
+    return parsed
