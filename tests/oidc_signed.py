@@ -10,7 +10,7 @@ from federation.demo.openid_faults import Knobs
 from federation.demo.openid_tokens import Signer
 from federation.demo.users import USERS
 from federation.identity import Subject
-from federation.oidc import provider, relying_party, signature
+from federation.oidc import key_set, relying_party, signature
 from federation.oidc.id_token import Expected
 from federation.oidc.signed_claims import SignedClaims
 from federation.oidc.token_endpoint import Tokens
@@ -20,7 +20,7 @@ AT = int(NOW.timestamp())
 SKEW = timedelta(seconds=60)
 ISSUER = "https://op.example"
 SIGNER = Signer(ISSUER, "RS256")
-JWKS = provider.read_jwks(SIGNER.jwks(), "application/json")
+JWKS = key_set.read_jwks(SIGNER.jwks(), "application/json")
 TOKEN, CODE = "an-access-token", "a-code"
 TENANT, OTHER_TENANT = "aaaaaaaa-2222-4333-8444-555555555555", "bbbbbbbb-2222-4333-8444-555555555555"
 CLIENT = client(

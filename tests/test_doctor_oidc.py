@@ -7,8 +7,9 @@ import pytest
 from joserfc.jwk import JWKRegistry
 from oidc_peer import client
 
-from federation.oidc import provider
-from federation.oidc.provider import Jwks, ProviderMetadata
+from federation.oidc import key_set
+from federation.oidc.key_set import Jwks
+from federation.oidc.provider import ProviderMetadata
 from federation.operator import doctor_oidc
 from federation.operator.finding import State
 
@@ -26,7 +27,7 @@ GOOD: dict[str, Any] = {
 
 
 def jwks(*keys: Any) -> Jwks:
-    return provider.read_jwks(json.dumps({"keys": keys}).encode(), "application/json")
+    return key_set.read_jwks(json.dumps({"keys": keys}).encode(), "application/json")
 
 
 def said(

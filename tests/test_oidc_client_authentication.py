@@ -16,7 +16,7 @@ from joserfc.jwk import KeySet
 from oidc_peer import client
 
 from federation.demo.saml_signing import make_key
-from federation.oidc import client_authentication, provider
+from federation.oidc import client_authentication, key_set
 from federation.oidc.client import Client
 from federation.oidc.client_authentication import AssertionKey, Proof
 
@@ -147,7 +147,7 @@ def test_what_we_publish_is_public_and_a_provider_like_us_can_read_it() -> None:
         canonical = json.dumps({name: entry[name] for name in ("e", "kty", "n")}, separators=(",", ":"))
         digest = sha256(canonical.encode()).digest()  # RFC 7638 §3
         assert entry["kid"] == base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-    read = provider.read_jwks(document, "application/json")
+    read = key_set.read_jwks(document, "application/json")
     assert [one.thumbprint for one in read.keys] == [one.kid for one in keys]
 
 

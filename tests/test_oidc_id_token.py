@@ -31,7 +31,7 @@ from federation.demo.openid_faults import GONE
 from federation.demo.openid_tokens import Signer
 from federation.errors import AssertionRefused, FederationError
 from federation.identity import Subject
-from federation.oidc import id_token, provider, relying_party, signature
+from federation.oidc import id_token, key_set, relying_party, signature
 from federation.oidc.id_token import Expected
 from federation.oidc.signed_claims import SignedClaims
 from federation.oidc.token_endpoint import Tokens
@@ -252,7 +252,7 @@ def test_at_hash_needs_the_token_it_hashes() -> None:
 @pytest.mark.parametrize("alg", ["RS384", "PS256", "ES256", "ES384", "ES512", "EdDSA", "Ed448"])
 def test_every_registered_algorithm(alg: str) -> None:
     signer = Signer(ISSUER, alg)
-    jwks = provider.read_jwks(signer.jwks(), "application/json")
+    jwks = key_set.read_jwks(signer.jwks(), "application/json")
     registered = "EdDSA" if alg == "Ed448" else alg
     ours = replace(CLIENT, id_token_signed_response_alg=registered)
     crv = jwks.keys[0].crv
@@ -295,7 +295,7 @@ def test_at_hash_is_half_of_the_algorithms_digest(alg: str, crv: str, size: int)
 
 
 def test_one_key_without_kid_is_enough() -> None:
-    alone = provider.Jwks(JWKS.keys[:1])
+    alone = key_set.Jwks(JWKS.keys[:1])
     tokens = good(header={"kid": GONE})
     assert relying_party.verify_id_token(tokens, jwks=alone, client=CLIENT, expected=WANT)
 

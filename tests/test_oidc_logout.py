@@ -17,7 +17,7 @@ from federation.demo.openid_faults import GONE, Knobs
 from federation.demo.openid_tokens import Signer
 from federation.demo.users import USERS
 from federation.errors import AssertionRefused, RequestRefused
-from federation.oidc import logout, provider, relying_party, signature
+from federation.oidc import key_set, logout, relying_party, signature
 from federation.oidc.client import Client
 from federation.oidc.id_token import Expected
 from federation.oidc.logout import EVENT, FRESH, EndSession, LogoutToken, VendorWay
@@ -29,7 +29,7 @@ AT = int(NOW.timestamp())
 SKEW = timedelta(seconds=60)
 ISSUER = "https://op.example"
 SIGNER = Signer(ISSUER, "ES256")
-JWKS = provider.read_jwks(SIGNER.jwks(), "application/json")
+JWKS = key_set.read_jwks(SIGNER.jwks(), "application/json")
 TENANT, OTHER_TENANT = "aaaaaaaa-2222-4333-8444-555555555555", "bbbbbbbb-2222-4333-8444-555555555555"
 CLIENT = client(id_token_signed_response_alg="ES256", demands=demands(tenants=frozenset({TENANT})))
 PROVIDER = ProviderMetadata(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from joserfc.jwk import JWKRegistry
 
 from federation.errors import AssertionRefused, FederationError, ProviderUnavailable
-from federation.oidc import provider
+from federation.oidc import key_set, provider
 from federation.oidc.provider import Discovery
 
 ISSUER = "https://op.example"
@@ -153,12 +153,12 @@ def test_what_is_published_says_that_it_is_json(content_type: str, taken: bool) 
     good, keys = json.dumps(GOOD).encode(), json.dumps({"keys": [RSA]}).encode()
     if taken:
         assert read_document(good, content_type).issuer == ISSUER
-        assert provider.read_jwks(keys, content_type).keys
+        assert key_set.read_jwks(keys, content_type).keys
         return
     with pytest.raises(ProviderUnavailable, match=r"^oidc\.discovery_content_type: "):
         read_document(good, content_type)
     with pytest.raises(ProviderUnavailable, match=r"^oidc\.jwks_content_type: "):
-        provider.read_jwks(keys, content_type)
+        key_set.read_jwks(keys, content_type)
 
 
 def test_members_that_we_do_not_know_change_nothing() -> None:
@@ -361,8 +361,8 @@ def edwards(y: int, crv: str, length: int, sign: int = 0) -> dict[str, Any]:
     return {"kty": "OKP", "crv": crv, "x": base64.urlsafe_b64encode(octets).rstrip(b"=").decode()}
 
 
-def jwks(*entries: Any) -> provider.Jwks:
-    return provider.read_jwks(json.dumps({"keys": entries}).encode(), "application/json")
+def jwks(*entries: Any) -> key_set.Jwks:
+    return key_set.read_jwks(json.dumps({"keys": entries}).encode(), "application/json")
 
 
 UNUSABLE: list[tuple[str, Any]] = [
@@ -420,7 +420,7 @@ def test_an_unusable_key_is_skipped_and_the_others_stay(entry: Any) -> None:
 )
 def test_what_is_no_jwk_set(document: bytes) -> None:
     with pytest.raises(ProviderUnavailable, match=r"^oidc\.jwks_malformed: "):
-        provider.read_jwks(document, "application/json")
+        key_set.read_jwks(document, "application/json")
 
 
 @pytest.mark.parametrize("sign", [0, 1])
@@ -520,7 +520,7 @@ def test_a_key_that_is_one_issuers_alone(named: str, issuer: str, outcome: str) 
 
 @pytest.mark.parametrize(("alg", "octets"), [("HS256", 32), ("HS384", 48), ("HS512", 64)])
 def test_our_secret_is_the_key_of_one_algorithm(alg: str, octets: int) -> None:
-    keys = provider.secret_key("s" * octets, alg=alg)
+    keys = key_set.secret_key("s" * octets, alg=alg)
     for kid in (None, "whatever their software writes there"):
         assert keys.choose(kid=kid, alg=alg, issuer=ISSUER).alg == alg
     for other in ("HS256", "HS384", "HS512", "RS256", "EdDSA", "none"):
@@ -528,13 +528,13 @@ def test_our_secret_is_the_key_of_one_algorithm(alg: str, octets: int) -> None:
             with pytest.raises(AssertionRefused, match=r"^oidc\.key_unknown: "):
                 keys.choose(kid=None, alg=other, issuer=ISSUER)
     with pytest.raises(ValueError, match="octets"):
-        provider.secret_key("s" * (octets - 1), alg=alg)
+        key_set.secret_key("s" * (octets - 1), alg=alg)
     assert "ssss" not in repr(keys)
 
 
 def test_without_a_key_nothing_is_verified() -> None:
     with pytest.raises(ValueError, match="without a key"):
-        provider.Jwks(())
+        key_set.Jwks(())
 
 
 members = st.sampled_from(["kty", "crv", "x", "y", "n", "e", "use", "alg", "kid", "key_ops", "issuer"])
@@ -557,6 +557,6 @@ def test_no_key_breaks_the_set(good: dict[str, Any], fault: dict[str, Any]) -> N
 )
 def test_no_document_breaks_the_reader(document: bytes) -> None:
     with pytest.raises(FederationError):
-        provider.read_jwks(document, "application/json")
+        key_set.read_jwks(document, "application/json")
     with pytest.raises(FederationError):
         read_document(document)

@@ -14,7 +14,7 @@ from federation.demo.openid_tokens import Signer, subject
 from federation.demo.users import USERS
 from federation.errors import AssertionRefused, Check
 from federation.identity import KeptTokens, ProviderSession, Subject, VerifiedAssertion
-from federation.oidc import groups, id_token, logout, provider, relying_party, signature
+from federation.oidc import groups, id_token, key_set, logout, relying_party, signature
 from federation.oidc.client import Client
 from federation.oidc.id_token import Expected
 from federation.oidc.signed_claims import SignedClaims
@@ -25,7 +25,7 @@ AT = int(NOW.timestamp())
 SKEW = timedelta(seconds=60)
 ISSUER = "https://op.example"
 SIGNER = Signer(ISSUER, "ES256")
-JWKS = provider.read_jwks(SIGNER.jwks(), "application/json")
+JWKS = key_set.read_jwks(SIGNER.jwks(), "application/json")
 ADA = subject(USERS["ada"])
 CLIENT = client(id_token_signed_response_alg="ES256")
 WANT = Expected(
@@ -248,7 +248,7 @@ def test_tokens_of_another_sign_in_are_not_accepted(tokens: Tokens, ours: Client
         relying_party.accept(claims, None, tokens=tokens, asked=None, keeping=frozenset(), client=ours)
 
 
-def explain(text: str, jwks: provider.Jwks | None) -> dict[str, str | None]:
+def explain(text: str, jwks: key_set.Jwks | None) -> dict[str, str | None]:
     checks = relying_party.explain(text, jwks=jwks, client=CLIENT, issuer=ISSUER, now=NOW, skew=SKEW)
     return {check.code: check.said for check in checks}
 
@@ -270,7 +270,7 @@ def test_explaining_without_keys_says_that_the_signature_was_not_asked() -> None
 def test_explaining_a_token_whose_signature_does_not_hold() -> None:
     told = explain(token({})[:-4] + "AAAA", JWKS)
     assert told["oidc.signature"] == "the ID Token's signature does not hold"
-    assert explain(token({}), provider.read_jwks(Signer(ISSUER, "ES256").jwks(), "application/json"))[
+    assert explain(token({}), key_set.read_jwks(Signer(ISSUER, "ES256").jwks(), "application/json"))[
         "oidc.signature"
     ]
 

@@ -9,23 +9,23 @@ from joserfc import jws
 from joserfc.jwk import RSAKey
 
 from federation.errors import AssertionRefused
-from federation.oidc import provider, signature
+from federation.oidc import key_set, signature
 
 ENTRA = "https://login.microsoftonline.com"
 TENANT, OTHER = "aaaaaaaa-2222-4333-8444-555555555555", "bbbbbbbb-2222-4333-8444-555555555555"
 OLD, NEW = RSAKey.generate_key(2048), RSAKey.generate_key(2048)
 
 
-def published(*keys: tuple[RSAKey, dict[str, Any]]) -> provider.Jwks:
+def published(*keys: tuple[RSAKey, dict[str, Any]]) -> key_set.Jwks:
     entries = [{**key.as_dict(private=False), **members} for key, members in keys]
-    return provider.read_jwks(json.dumps({"keys": entries}).encode(), "application/json")
+    return key_set.read_jwks(json.dumps({"keys": entries}).encode(), "application/json")
 
 
 def signed(key: RSAKey, header: dict[str, Any], payload: bytes = b'{"iss":"https://op.example"}') -> str:
     return jws.serialize_compact({"alg": "RS256", **header}, payload, key)
 
 
-def outcome(token: str, keys: provider.Jwks) -> tuple[str, bool]:
+def outcome(token: str, keys: key_set.Jwks) -> tuple[str, bool]:
     """The refusal's code, "" where it held; and whether new keys are asked for."""
     fresh = signature.needs_new_keys(token, jwks=keys, registered="RS256")
     try:

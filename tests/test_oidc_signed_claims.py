@@ -29,7 +29,7 @@ from federation.demo.openid_tokens import Signer, subject
 from federation.demo.users import USERS
 from federation.errors import AssertionRefused
 from federation.identity import Subject
-from federation.oidc import id_token, provider, relying_party
+from federation.oidc import id_token, key_set, relying_party
 from federation.oidc.id_token import Expected
 from federation.oidc.signed_claims import SignedClaims
 from federation.oidc.token_endpoint import Tokens
@@ -151,14 +151,14 @@ def test_a_shared_secret_signs_only_where_it_is_registered(alg: str) -> None:
     """Core §3.1.3.7 (8), §10.1: the client_secret, long enough, and by the one algorithm."""
     secret = "p+ä :~%/=&" * 8
     signer = Signer(ISSUER, alg, secret=secret)
-    keys = provider.secret_key(secret, alg=alg)
+    keys = key_set.secret_key(secret, alg=alg)
     ours = replace(CLIENT, id_token_signed_response_alg=alg)
     assert relying_party.verify_id_token(good(signer=signer), jwks=keys, client=ours, expected=WANT)
     named = good(header={"kid": "their-name-for-it"}, signer=signer)
     assert relying_party.verify_id_token(named, jwks=keys, client=ours, expected=WANT)
     faults = [
         ("oidc.signature", good(sign="other_key", signer=signer), keys, ours),
-        ("oidc.signature", good(signer=signer), provider.secret_key(secret + "x", alg=alg), ours),
+        ("oidc.signature", good(signer=signer), key_set.secret_key(secret + "x", alg=alg), ours),
         ("oidc.alg", good(signer=signer), keys, CLIENT),  # not registered
         ("oidc.alg", good(), keys, ours),  # registered, so nothing else
         ("oidc.alg", good(header={"alg": "none"}, sign="none", signer=signer), keys, ours),
@@ -173,6 +173,6 @@ def test_a_shared_secret_signs_only_where_it_is_registered(alg: str) -> None:
 
 @pytest.mark.parametrize(("alg", "octets"), [("HS256", 32), ("HS384", 48), ("HS512", 64)])
 def test_a_short_secret_signs_nothing(alg: str, octets: int) -> None:
-    assert provider.secret_key("s" * octets, alg=alg)
+    assert key_set.secret_key("s" * octets, alg=alg)
     with pytest.raises(ValueError, match="octets"):
-        provider.secret_key("s" * (octets - 1), alg=alg)
+        key_set.secret_key("s" * (octets - 1), alg=alg)

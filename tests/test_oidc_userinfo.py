@@ -14,7 +14,7 @@ from federation.demo.openid_faults import GONE, Knobs
 from federation.demo.openid_tokens import Signer, subject
 from federation.demo.users import USERS
 from federation.errors import AssertionRefused, FederationError, ProviderUnavailable
-from federation.oidc import provider, relying_party, userinfo
+from federation.oidc import key_set, relying_party, userinfo
 from federation.oidc.client import Client
 from federation.oidc.id_token import Expected
 from federation.oidc.provider import ProviderMetadata
@@ -25,7 +25,7 @@ NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 AT = int(NOW.timestamp())
 ISSUER = "https://op.example"
 SIGNER = Signer(ISSUER, "ES256")
-JWKS = provider.read_jwks(SIGNER.jwks(), "application/json")
+JWKS = key_set.read_jwks(SIGNER.jwks(), "application/json")
 ADA = subject(USERS["ada"])
 PLAIN = client(id_token_signed_response_alg="ES256")
 SIGNED = replace(PLAIN, userinfo_signed_response_alg="ES256")
@@ -210,7 +210,7 @@ def test_by_subject_claims_it_still_is_sub_that_must_agree() -> None:
 
 
 @pytest.mark.parametrize(("ours", "jwks"), [(PLAIN, JWKS), (SIGNED, None)])
-def test_a_signed_answer_is_never_read_without_keys(ours: Client, jwks: provider.Jwks | None) -> None:
+def test_a_signed_answer_is_never_read_without_keys(ours: Client, jwks: key_set.Jwks | None) -> None:
     with pytest.raises(ValueError, match="keys"):
         userinfo.read(answer(), jwks=jwks, client=ours, claims=signed())
 

@@ -24,7 +24,8 @@ from federation.fetch import Answer, Declared, Fetch
 from federation.identity import KeptTokens, VerifiedAssertion
 from federation.oidc import client_authentication, pushed, relying_party, signature, userinfo
 from federation.oidc.client_authentication import Proof
-from federation.oidc.provider import Jwks, ProviderMetadata
+from federation.oidc.key_set import Jwks
+from federation.oidc.provider import ProviderMetadata
 from federation.oidc.relying_party import Expected, SignedClaims, TokenRequest, Tokens
 
 Verified = TypeVar("Verified")

@@ -14,8 +14,9 @@ from federation.connectors.contract import Callback, Challenge, LogoutOutcome, P
 from federation.errors import StoreUnavailable
 from federation.identity import ProviderSession
 from federation.oidc import logout, signature
+from federation.oidc.key_set import Jwks
 from federation.oidc.logout import LogoutToken, VendorWay
-from federation.oidc.provider import Jwks, ProviderMetadata
+from federation.oidc.provider import ProviderMetadata
 
 TOKEN = "logout_token"  # noqa: S105  the field of a form
 

@@ -5,8 +5,9 @@ from typing import Final
 from federation import registry
 from federation.errors import ProviderUnavailable
 from federation.fetch import Answer, Declared, Fetch
-from federation.oidc import provider
-from federation.oidc.provider import Jwks, ProviderMetadata
+from federation.oidc import key_set, provider
+from federation.oidc.key_set import Jwks
+from federation.oidc.provider import ProviderMetadata
 
 _OK: Final = 200
 _JSON: Final = "application/json"
@@ -51,12 +52,12 @@ async def fetch_keys(entry: registry.Oidc, told: ProviderMetadata, fetch: Fetch,
     """Return what is verified by this algorithm; where that is our secret, nothing is fetched.
 
     Raises:
-        ProviderUnavailable: ``oidc.jwks_unavailable``; what ``provider.read_jwks`` and ``Fetch.get`` raise.
+        ProviderUnavailable: ``oidc.jwks_unavailable``; what ``key_set.read_jwks`` and ``Fetch.get`` raise.
     """
     if alg.startswith("HS"):
-        return provider.secret_key(entry.client.client_secret, alg=alg)
+        return key_set.secret_key(entry.client.client_secret, alg=alg)
     answer = await ask(told.jwks_uri, "oidc.jwks_unavailable", fetch)
-    return provider.read_jwks(answer.body, answer.content_type)
+    return key_set.read_jwks(answer.body, answer.content_type)
 
 
 async def ask(url: str, code: str, fetch: Fetch) -> Answer:

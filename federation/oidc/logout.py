@@ -16,7 +16,8 @@ from federation.errors import AssertionRefused, Check, RequestRefused
 from federation.oidc import id_token, signature
 from federation.oidc.client import Client
 from federation.oidc.id_token import Expected, Rule, Statement, read_time
-from federation.oidc.provider import Jwks, ProviderMetadata
+from federation.oidc.key_set import Jwks
+from federation.oidc.provider import ProviderMetadata
 from federation.oidc.signed_claims import read_claims
 
 EVENT: Final = "http://schemas.openid.net/event/backchannel-logout"

@@ -16,8 +16,8 @@ from federation.oidc import claims as person
 from federation.oidc.authorization import FrontChannel, parameters, read_answer, request_url
 from federation.oidc.client import Client, Demands
 from federation.oidc.id_token import Expected, read_time
+from federation.oidc.key_set import Jwks
 from federation.oidc.logout import provider_name, session_name
-from federation.oidc.provider import Jwks
 from federation.oidc.signed_claims import (
     SignedClaims,
     read_claims,

@@ -18,7 +18,7 @@ from joserfc.registry import HeaderParameter
 
 from federation.errors import AssertionRefused
 from federation.oidc import documents
-from federation.oidc.provider import Jwks
+from federation.oidc.key_set import Jwks
 from federation.oidc.signing_key import FITTING
 
 HEADER_LENGTH, PAYLOAD_LENGTH, SIGNATURE_LENGTH = 16 * 1024, 256 * 1024, 2048  # octets of base64url

@@ -25,7 +25,7 @@ from federation.oidc.id_token import (
     subject,
     subject_claims,
 )
-from federation.oidc.provider import Jwks
+from federation.oidc.key_set import Jwks
 from federation.oidc.token_endpoint import Tokens
 
 

@@ -11,7 +11,8 @@ from federation.errors import AssertionRefused, Check, ProviderUnavailable
 from federation.oidc import documents, signature
 from federation.oidc.client import Client
 from federation.oidc.id_token import read_audience, read_time
-from federation.oidc.provider import Jwks, ProviderMetadata
+from federation.oidc.key_set import Jwks
+from federation.oidc.provider import ProviderMetadata
 from federation.oidc.signed_claims import SignedClaims
 from federation.oidc.token_endpoint import JSON, OK
 

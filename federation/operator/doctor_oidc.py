@@ -6,7 +6,8 @@ from federation import presets
 from federation.errors import ProviderUnavailable
 from federation.oidc import pushed
 from federation.oidc.client import Client
-from federation.oidc.provider import Jwks, ProviderMetadata
+from federation.oidc.key_set import Jwks
+from federation.oidc.provider import ProviderMetadata
 from federation.operator.finding import Finding, failed, note, warning
 from federation.registry import Oidc
 
