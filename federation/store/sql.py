@@ -39,13 +39,19 @@ ON CONFLICT (claim_hash) DO NOTHING
 RETURNING claim_hash
 """
 
-KEEP_PERSON_KEY = """
-INSERT INTO person_key (person, ring_key, wrapped, created_at)
-VALUES (:person, :ring_key, :wrapped, :now) ON CONFLICT (person, ring_key) DO NOTHING
+# Of one that is found here the purge wants nothing for days yet, whatever its clock says.
+FIND_PERSON_KEY = """
+SELECT wrapped FROM person_key
+WHERE person = :person AND ring_key = :ring_key AND created_at > :young_since
 """
 
-FIND_PERSON_KEY = """
-SELECT wrapped FROM person_key WHERE person = :person AND ring_key = :ring_key
+# The row changes, so that a purge which waits for it, or has looked already, looks again and leaves
+# it; and where the purge was first, it is made anew.
+KEEP_PERSON_KEY = """
+INSERT INTO person_key (person, ring_key, wrapped, created_at)
+VALUES (:person, :ring_key, :wrapped, :now)
+ON CONFLICT (person, ring_key) DO UPDATE SET created_at = :now
+RETURNING wrapped
 """
 
 FIND_PERSON_KEYS = """
@@ -293,7 +299,7 @@ DELETE FROM decision_record WHERE reference IN
   (SELECT reference FROM decision_record WHERE recorded_at <= :records_before LIMIT :batch)
 RETURNING 1
 """,
-    # A key is made a moment before its first record: only an old one without any is over.
+    # A key is made, or made young again, with a record: only an old one without any is over.
     """
 DELETE FROM person_key WHERE created_at <= :records_before AND person IN
   (SELECT person FROM person_key WHERE created_at <= :records_before AND NOT EXISTS

@@ -23,6 +23,7 @@ RING = 10_000  # records without a person: whoever sends rubbish cannot fill the
 RECORDS_OF_PERSON = 100  # in one organization: whoever is refused all day cannot either
 SESSIONS_OF_USER = 100  # live ones in one organization
 RECORD_LIFE = timedelta(days=30)  # of every record
+KEY_YOUTH = timedelta(days=15)  # of a person's key: an older one is made young again with its next record
 
 
 def remember_pending(pending: Pending) -> Steps[None]:
@@ -98,7 +99,8 @@ def _proof(record: Record, claim: Claim | None, sealing: Sealing | None) -> rows
         claim_hash = rows.digest(claim.issuer, claim.id)
         asked.append((sql.CLAIM_ASSERTION, {"claim_hash": claim_hash, "kept_until": micros(claim.until)}))
     if sealing is not None:
-        asked.append((sql.FIND_PERSON_KEY, {"person": record.person, "ring_key": sealing.ring_key}))
+        key = {"person": record.person, "ring_key": sealing.ring_key}
+        asked.append((sql.FIND_PERSON_KEY, {**key, "young_since": micros(record.at - KEY_YOUTH)}))
     return tuple(asked)
 
 
@@ -122,10 +124,9 @@ def _proven(
 
 
 def _keep_person_key(person: str, ring_key: str, fresh: str, now: datetime) -> Steps[str]:
-    """Offer ``fresh``, then read what stands: another's, if that was first."""
-    key = {"person": person, "ring_key": ring_key}
-    yield sql.KEEP_PERSON_KEY, {**key, "wrapped": fresh, "now": micros(now)}
-    ((wrapped,),) = yield sql.FIND_PERSON_KEY, key
+    """Offer ``fresh``; return what stands, young from now on: an old one, or another's that was first."""
+    key = {"person": person, "ring_key": ring_key, "wrapped": fresh, "now": micros(now)}
+    ((wrapped,),) = yield sql.KEEP_PERSON_KEY, key
     return str(wrapped)
 
 
