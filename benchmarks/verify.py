@@ -52,7 +52,10 @@ async def bare(scope: Any, receive: Any, send: Any) -> None:
 
 async def fill(url: str, count: int) -> list[str]:
     """Open sessions of as many people; return their tokens."""
-    from federation.identity import Authentication, Decision, Grant, Groups, Identity, Presence, Subject  # noqa: PLC0415
+    from federation.connection import OidcConnection, Organization  # noqa: PLC0415
+    from federation.decision import Wanted, of_connection  # noqa: PLC0415
+    from federation.identity import Authentication, Grant, Groups, Identity, Presence, Subject  # noqa: PLC0415
+    from federation.policy.decide import bind  # noqa: PLC0415
     from federation.records import mint_reference  # noqa: PLC0415
     from federation.signin import hash_token  # noqa: PLC0415
     from federation.store.store import open_store  # noqa: PLC0415
@@ -60,6 +63,18 @@ async def fill(url: str, count: int) -> list[str]:
 
     now = datetime.now(UTC)
     store = await open_store(url)
+    acme = Organization(name="Acme")
+    through = OidcConnection.model_validate({
+        "id": "op", "protocol": "oidc", "organization": "acme", "anyone": True,
+        "issuer": "http://127.0.0.1:1", "client_id": "us", "token_endpoint_auth_method": "none",
+    })  # fmt: skip
+    source = of_connection("op")
+    wanted = Wanted(
+        grants=(
+            Grant("admin", source, "platform administrators"),
+            Grant("member", source, "default (organization)"),
+        )
+    )
 
     async def one(number: int) -> str:
         identity = Identity(
@@ -75,7 +90,6 @@ async def fill(url: str, count: int) -> list[str]:
             attributes={"department": ("Platform Engineering",), "title": ("Principal Engineer",)},
             authentication=Authentication(instant=now),
         )
-        grants = (Grant("admin", "platform administrators"), Grant("member", "default (organization)"))
         token = secrets.token_urlsafe(32)
         new = NewSession(
             token_hash=hash_token(token),
@@ -85,7 +99,7 @@ async def fill(url: str, count: int) -> list[str]:
             user_agent="Mozilla/5.0 (X11; Linux x86_64) Chrome/140",
             record=Record(reference=mint_reference(), at=now, code="", detail=""),
         )
-        decision = Decision(identity=identity, grants=grants, checks=())
+        decision = bind(identity, through, acme, wanted, ())
         await store.open_session(decision, new, now, claim=None, sealing=None)
         return token
 

@@ -176,24 +176,11 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A role and why it was given."""
+    """A role, who gave it (and alone takes it away), and why."""
 
     role: str
-    source: str  # the rule's name, "default (connection)" or "default (organization)"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Decision:
-    """They may enter, with these roles; ``checks`` is every step that led here."""
-
-    identity: Identity
-    grants: tuple[Grant, ...]
-    checks: tuple[Check, ...]
-
-    @property
-    def roles(self) -> tuple[str, ...]:
-        """Role names, sorted, each once."""
-        return tuple(sorted({grant.role for grant in self.grants}))
+    source: str  # "connection:okta", "manual", "team:platform", "system:okta", …: see ``decision``
+    why: str = ""  # the rule's name, "default (connection)" or "default (organization)"
 
 
 _EMAIL_LENGTH = 254  # RFC 5321 §4.5.3.1.3, less the angle brackets

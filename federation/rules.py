@@ -7,7 +7,7 @@ means "everybody".
 from functools import cached_property
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from federation.scalars import Name
 
@@ -39,20 +39,29 @@ def fold(name: str) -> str:
 
 
 class RoleRule(Model):
-    """Who gets which roles: by group (case-insensitive, ``*`` at the end) or by attribute.
+    """Who gets which roles and teams: by group (without case, ``*`` at the end), attribute or expression.
 
-    With both tests given, both must hold.
+    Of the tests given, all must hold.
     """
 
     name: Name
     groups: tuple[Name, ...] = ()
     attribute: AttributeTest | None = None
-    roles: tuple[Name, ...] = Field(min_length=1)
+    when: str | None = None  # CEL
+    teams: tuple[Name, ...] = ()  # ids of declared teams
+    roles: tuple[Name, ...] = Field(default=(), validate_default=True)
+
+    @field_validator("roles")
+    @classmethod
+    def _gives_something(cls, roles: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if not roles and not info.data.get("teams"):
+            raise ValueError("expected a list of roles, or teams: a rule gives something")
+        return roles
 
     @model_validator(mode="after")
     def _tests_something(self) -> Self:
-        if not self.groups and self.attribute is None:
-            raise ValueError("a rule needs groups or attribute: without a test it would match everybody")
+        if not self.groups and self.attribute is None and self.when is None:
+            raise ValueError("a rule needs groups, attribute or when: else it would match everybody")
         return self
 
     @cached_property

@@ -16,16 +16,16 @@ from federation import attributes, records, tokens_at_rest
 from federation.clock import Clock
 from federation.connection import AnyConnection, Organization
 from federation.connectors.contract import Callback, Connector
+from federation.decision import Decision, Settled
 from federation.errors import (
     Check,
     FederationError,
-    PolicyRefused,
     RequestRefused,
     SignInExpired,
     StoreUnavailable,
 )
-from federation.identity import Decision, Identity, Session, VerifiedAssertion
-from federation.policy import domains, roles
+from federation.identity import Identity, Session, VerifiedAssertion
+from federation.policy.decide import decide
 from federation.return_to import local_path
 from federation.store.store import Store
 from federation.store.values import (
@@ -372,11 +372,16 @@ class SignIn:
 
         Each key of the ring wraps its own: a ring whose first key was changed, or lost, seals on.
         """
-        place, vault, encoded = f"person:{person}", self._vault, records.encode_checks(checks)
+        place, vault = f"person:{person}", self._vault
+
+        def seal(wrapped: str, settled: Settled | None) -> str:
+            every = (*checks, *settled.link.checks, *settled.outcome.checks) if settled else checks
+            return vault.seal_under(wrapped, place, records.encode_checks(every), f"record:{reference}")
+
         return Sealing(
             ring_key=vault.first,
             fresh=lambda: vault.new_key(place),
-            seal=lambda wrapped: vault.seal_under(wrapped, place, encoded, f"record:{reference}"),
+            seal=seal,
         )
 
 
@@ -387,23 +392,6 @@ def _is_same_person(before: Session, session: Session) -> bool:
     address = session.user.email.lower()
     same_address = bool(address) and before.user.email.lower() == address
     return same_address and before.organization == session.organization
-
-
-def decide(
-    who: Identity, connection: AnyConnection, organization: Organization, checks: tuple[Check, ...]
-) -> Decision:
-    """Ask the domain rule, then the role rules. Pure.
-
-    Raises:
-        PolicyRefused: Why this person may not enter, with every check so far.
-    """
-    try:
-        entered = domains.admit(who, connection)
-        grants, asked = roles.grant(who, connection, organization)
-    except PolicyRefused as refusal:
-        refusal.checks = (*checks, *refusal.checks)
-        raise
-    return Decision(identity=who, grants=grants, checks=(*checks, *entered, *asked))
 
 
 def place_of_theirs(connection: str, token_hash: bytes) -> str:

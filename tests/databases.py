@@ -27,7 +27,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from federation.identity import Decision, Session
+from federation.decision import Decision
+from federation.identity import Session
 from federation.store.store import Store, open_store
 from federation.store.values import Claim, NewSession, Record, Sealing
 

@@ -309,7 +309,7 @@ async def keep(config: Path, **differs: Any) -> None:
         sealing = Sealing(
             ring_key=vault.first,
             fresh=lambda: vault.new_key(place),
-            seal=lambda wrapped: vault.seal_under(wrapped, place, encoded, f"record:{REFERENCE}"),
+            seal=lambda wrapped, _: vault.seal_under(wrapped, place, encoded, f"record:{REFERENCE}"),
         )
         told |= {"person": PERSON}
     await store.keep_record(Record(**told | differs), claim=None, sealing=sealing)

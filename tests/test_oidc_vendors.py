@@ -27,12 +27,13 @@ from federation import attributes, presets, registry
 from federation.connection import OidcConnection, Organization
 from federation.connectors.contract import Callback
 from federation.connectors.oidc import OidcConnector
+from federation.decision import Decision
 from federation.errors import FederationError
 from federation.fetch import Fetch
-from federation.identity import Decision, Groups, Presence, Subject
+from federation.identity import Groups, Presence, Subject
 from federation.oidc import groups as graph
+from federation.policy.decide import decide
 from federation.presets import PRESETS
-from federation.signin import decide
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 AT = int(NOW.timestamp())
@@ -238,9 +239,9 @@ async def test_what_was_not_obtained_says_why_in_the_record(world: World) -> Non
 async def test_groups_that_are_not_obtained_give_no_role(world: World) -> None:
     rules = [{"name": "all", "groups": ["*"], "roles": ["admin"]}]
     refused, _ = await world.sign_in("entra-overage-refused", role_rules=rules, default_roles=["member"])
-    assert refused.roles == ()
+    assert refused.wanted.grants == ()
     told, _ = await world.sign_in("entra-overage", role_rules=rules, default_roles=["member"])
-    assert told.roles == ("admin",)
+    assert [grant.role for grant in told.wanted.grants] == ["admin"]
 
 
 async def test_unreadable_groups_are_unobtainable(world: World) -> None:

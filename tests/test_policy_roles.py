@@ -6,11 +6,13 @@ import pytest
 from test_policy_domains import connection, person
 
 from federation.connection import Organization
+from federation.decision import Stay, of_connection
 from federation.identity import Grant, Groups, Identity, Presence
 from federation.policy import roles
 from federation.rules import RoleRule
 
 ACME = Organization(name="Acme", default_roles=("visitor",))
+SOURCE = of_connection(connection().id)
 ADMINS = {"name": "admins", "groups": ["Domain Admins", "ops-*"], "roles": ["admin", "member"]}
 FINANCE = {
     "name": "finance",
@@ -66,7 +68,8 @@ NO_MATCH = [
 
 
 def grant(rules: list[dict[str, Any]], who: dict[str, Any], *defaults: str) -> Any:
-    return roles.grant(person(**who), connection(role_rules=rules, default_roles=defaults), ACME)
+    given, _, checks = roles.grant(person(**who), connection(role_rules=rules, default_roles=defaults), ACME)
+    return given, checks
 
 
 @pytest.mark.parametrize(("rules", "who", "given", "by"), GRANTED)
@@ -74,7 +77,7 @@ def test_the_first_match_gives_all_its_roles(
     rules: list[dict[str, Any]], who: dict[str, Any], given: list[str], by: str
 ) -> None:
     grants, checks = grant(rules, who, "fallback")
-    assert list(grants) == [Grant(role, by) for role in given]
+    assert list(grants) == [Grant(role, SOURCE, by) for role in given]
     assert checks[-1].code == f"policy.rule:{by}"
     assert [check.said is None for check in checks] == [False] * (len(checks) - 1) + [True]
 
@@ -82,15 +85,15 @@ def test_the_first_match_gives_all_its_roles(
 @pytest.mark.parametrize(("rules", "who"), NO_MATCH)
 def test_no_match_gives_the_defaults(rules: list[dict[str, Any]], who: dict[str, Any]) -> None:
     grants, checks = grant(rules, who, "fallback")
-    assert grants == (Grant("fallback", "default (connection)"),)
+    assert grants == (Grant("fallback", SOURCE, "default (connection)"),)
     assert [check.code for check in checks] == [f"policy.rule:{rule['name']}" for rule in rules]
     assert all(check.said for check in checks)
-    assert grant(rules, who)[0] == (Grant("visitor", "default (organization)"),)
+    assert grant(rules, who)[0] == (Grant("visitor", SOURCE, "default (organization)"),)
 
 
 def test_without_any_default_nothing_is_given() -> None:
     nothing = Organization(name="Acme")
-    assert roles.grant(person(), connection(), nothing) == ((), ())
+    assert roles.grant(person(), connection(), nothing) == ((), Stay(), ())
 
 
 @pytest.mark.parametrize("rules", [[ADMINS], [FINANCE, ADMINS, STAFF], [STAFF, FINANCE]])
@@ -113,15 +116,15 @@ def test_a_rule_after_an_undetermined_one_is_not_asked() -> None:
 
 def test_a_role_named_twice_is_given_once() -> None:
     rule = STAFF | {"roles": ["member", "member"]}
-    assert grant([rule], in_groups("x"))[0] == (Grant("member", "staff"),)
+    assert grant([rule], in_groups("x"))[0] == (Grant("member", SOURCE, "staff"),)
 
 
 @pytest.mark.parametrize("literal", ["a*b", "[ab]", "a?", ".*x", "%", "ops*west"])
 def test_nothing_else_is_a_wildcard(literal: str) -> None:
     rule = {"name": "literal", "groups": [literal], "roles": ["r"]}
     for name in ("aXb", "a", "ab", "x", "anything", "ops-west"):
-        assert grant([rule], in_groups(name))[0] != (Grant("r", "literal"),)
-    assert grant([rule], in_groups(literal))[0] == (Grant("r", "literal"),)
+        assert grant([rule], in_groups(name))[0] != (Grant("r", SOURCE, "literal"),)
+    assert grant([rule], in_groups(literal))[0] == (Grant("r", SOURCE, "literal"),)
 
 
 @pytest.mark.parametrize(
@@ -141,16 +144,16 @@ def test_nothing_else_is_a_wildcard(literal: str) -> None:
 )
 def test_case_is_folded_one_character_for_one(written: str, sent: str, *, same: bool) -> None:
     rule = {"name": "folded", "groups": [written], "roles": ["r"]}
-    assert (grant([rule], in_groups(sent))[0] == (Grant("r", "folded"),)) is same
+    assert (grant([rule], in_groups(sent))[0] == (Grant("r", SOURCE, "folded"),)) is same
 
 
 def test_a_prefix_is_found_among_many() -> None:
     names = [f"group-{number:03}" for number in range(500)]
     for prefix in ("group-000*", "group-250*", "group-499*", "GROUP-*"):
         rule = {"name": "many", "groups": [prefix], "roles": ["r"]}
-        assert grant([rule], in_groups(*names))[0] == (Grant("r", "many"),)
+        assert grant([rule], in_groups(*names))[0] == (Grant("r", SOURCE, "many"),)
     rule = {"name": "many", "groups": ["group-5*", "grouq*", "a*", "z*"], "roles": ["r"]}
-    assert grant([rule], in_groups(*names))[0] != (Grant("r", "many"),)
+    assert grant([rule], in_groups(*names))[0] != (Grant("r", SOURCE, "many"),)
 
 
 @pytest.mark.parametrize(
@@ -186,6 +189,6 @@ def many_rules() -> tuple[Identity, Any]:
 
 def test_twenty_rules_over_five_hundred_groups_are_all_asked() -> None:
     who, where = many_rules()
-    grants, checks = roles.grant(who, where, ACME)
+    grants, _, checks = roles.grant(who, where, ACME)
     assert len(checks) == 20
-    assert grants == (Grant("visitor", "default (organization)"),)
+    assert grants == (Grant("visitor", SOURCE, "default (organization)"),)

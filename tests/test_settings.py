@@ -237,7 +237,7 @@ def test_settings_are_frozen_and_hide_secrets(directory: Path) -> None:
 def test_what_is_shown_is_in_the_keys_of_the_file(directory: Path) -> None:
     rule = {"name": "finance", "attribute": {"name": "department", "in": ["Finance"]}, "roles": ["auditor"]}
     read = load(directory, with_values({"connections.okta.role_rules": [rule]}))
-    assert show(read)["connections"]["okta"]["role_rules"] == [rule | {"groups": []}]
+    assert show(read)["connections"]["okta"]["role_rules"] == [rule | {"groups": [], "teams": []}]
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from databases import ask, keep_record, open_session
+from decisions import as_someone, decided
 
+from federation.decision import Decision
 from federation.errors import FederationError, SignInExpired
-from federation.identity import Authentication, Decision, Grant, Groups, Identity, Presence, Subject
+from federation.identity import Authentication, Groups, Identity, Presence, Subject
 from federation.store import verbs
 from federation.store.store import Store, open_store
 from federation.store.values import RECORD_OCTETS, Claim, NewSession, Pending, Record, Sealing
@@ -44,7 +46,7 @@ ZOE = Identity(
     attributes={"department": ("R&D", "Überbau")},
     authentication=Authentication(instant=NOW - MINUTE),
 )
-ADMITTED = Decision(identity=ZOE, grants=(Grant("admin", "admins"), Grant("member", "default")), checks=())
+ADMITTED = decided(ZOE, ("admin", "admins"), ("member", "default"))
 RECORD = Record(
     reference="AAAAAAAAAA",
     at=NOW,
@@ -65,11 +67,11 @@ NEW = NewSession(
     user_agent="Browser/1",
     record=RECORD,
 )
-TABLES = ("user", "account", "role_grant", "session", "decision_record")
+TABLES = ("user", "membership", "account", "role_grant", "session", "decision_record")
 
 
 def someone(**differs: Any) -> Decision:
-    return replace(ADMITTED, identity=replace(ZOE, **differs))
+    return as_someone(ADMITTED, **differs)
 
 
 def another(number: int, **differs: Any) -> NewSession:
@@ -182,7 +184,7 @@ async def test_a_finished_sign_in_leads_its_own_browser_on(store: Store) -> None
 
 
 def under(fresh: str, ring_key: str = "ring") -> Sealing:
-    return Sealing(ring_key=ring_key, fresh=lambda: fresh, seal=lambda wrapped: f"sealed under {wrapped}")
+    return Sealing(ring_key=ring_key, fresh=lambda: fresh, seal=lambda wrapped, _: f"sealed under {wrapped}")
 
 
 async def test_a_person_has_one_key_of_each_ring_key(store: Store) -> None:
@@ -279,7 +281,7 @@ async def test_purge_takes_what_is_over_and_nothing_else(store: Store, store_url
     assert (await count(store_url))["decision_record"] == 5
     assert await store.purge(NOW + verbs.RECORD_LIFE) == 3 + 5
     assert (await count(store_url)) == {
-        "user": 1, "account": 1, "role_grant": 2, "session": 0, "decision_record": 0,
+        "user": 1, "membership": 1, "account": 1, "role_grant": 2, "session": 0, "decision_record": 0,
     }  # fmt: skip
 
 

@@ -25,8 +25,9 @@ from test_store import (
 )
 from test_store_provider_sessions import log_out, there
 
+from federation.decision import Decision, Settled
 from federation.errors import AssertionRefused, FederationError, StoreUnavailable
-from federation.identity import Decision, StableId
+from federation.identity import StableId
 from federation.store.sqlite import SqliteStore
 from federation.store.store import Store, open_store
 from federation.store.values import Claim, Sealing
@@ -129,7 +130,7 @@ async def test_who_is_refused_by_the_store_is_claimed_by_the_refusal(store: Stor
     )
 
 
-def fail(_wrapped: str) -> str:
+def fail(_wrapped: str, _settled: Settled | None) -> str:
     raise KeyError("no such key")
 
 
@@ -210,7 +211,7 @@ async def test_first_sign_ins_of_many_at_one_moment_all_succeed(store: Store, st
     answers = await asyncio.gather(*tries, return_exceptions=True)
     assert [answer for answer in answers if isinstance(answer, FederationError)] == []
     assert await count(store_url) == {
-        "user": 5, "account": 5, "role_grant": 10, "session": 40, "decision_record": 40,
+        "user": 5, "membership": 5, "account": 5, "role_grant": 10, "session": 40, "decision_record": 40,
     }  # fmt: skip
     assert await ask(store_url, "SELECT count(*) FROM person_key") == [(5,)]
 

@@ -22,7 +22,7 @@ AGAIN = replace(RECORD, reference="AGAIN", at=LATER)
 
 
 def under(fresh: str) -> Sealing:
-    return Sealing(ring_key="ring", fresh=lambda: fresh, seal=lambda wrapped: f"sealed under {wrapped}")
+    return Sealing(ring_key="ring", fresh=lambda: fresh, seal=lambda wrapped, _: f"sealed under {wrapped}")
 
 
 async def stands(store: Store, reference: str = "AGAIN") -> bool:

@@ -18,6 +18,7 @@ from test_store_provider_sessions import (
     sign_in,
     there,
 )
+from test_store_upgrade import go_back
 
 from federation.errors import AssertionRefused
 from federation.identity import Authentication
@@ -270,12 +271,7 @@ async def test_a_session_of_an_older_release_is_kept_and_goes_by_the_person(
 ) -> None:
     await sign_in(store, 1, there(index="s-1", alone=ALONE))
     await store.close()
-    for statement in (
-        "DROP INDEX ix_provider_session_alone_hash",
-        "ALTER TABLE provider_session DROP COLUMN alone_hash",
-        "UPDATE alembic_version SET version_num = '0002'",
-    ):
-        await ask(store_url, statement)
+    await go_back(store_url, "0002")
     newer = await open_store(store_url)
     try:
         assert await newer.ready() is None

@@ -19,7 +19,8 @@ from test_store import (
     someone,
 )
 
-from federation.identity import Decision, ProviderSession, Session, StableId
+from federation.decision import Decision
+from federation.identity import ProviderSession, Session, StableId
 from federation.store import provider_sessions, verbs
 from federation.store.rows import Steps, micros
 from federation.store.store import Store, open_store

@@ -11,7 +11,8 @@ from databases import ask, open_session
 from test_store import MINUTE, NOW, SECOND, ZOE, another, refusal, someone
 from test_store_subjects import everything, known_as
 
-from federation.identity import Decision, Identity, Session
+from federation.decision import Decision
+from federation.identity import Identity, Session
 from federation.store.store import Store, open_store
 from federation.store.values import Released
 

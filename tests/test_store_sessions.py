@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from databases import ask, keep_record, open_session
+from decisions import decided
 from test_store import (
     ABSOLUTE,
     ADMITTED,
@@ -24,7 +25,7 @@ from test_store import (
     someone,
 )
 
-from federation.identity import Grant, Session, Subject
+from federation.identity import Session, Subject
 from federation.store import rows, verbs
 from federation.store.store import Store, open_store
 from federation.store.twin import Twin
@@ -39,7 +40,7 @@ async def test_a_session_comes_back_as_it_was_opened(store: Store) -> None:
         connection="adfs",
         organization="acme",
         groups=ZOE.groups.names,
-        grants=ADMITTED.grants,
+        grants=ADMITTED.wanted.grants,
         attributes=ZOE.attributes,
         authenticated_at=NOW - MINUTE,
         created_at=NOW,
@@ -92,35 +93,46 @@ async def test_twenty_first_sign_ins_at_one_moment_make_one_user(store: Store, s
     sessions = await asyncio.gather(*tries)
     assert len({session.user.id for session in sessions}) == 1
     assert len({session.id for session in sessions}) == 20
-    expected = {"user": 1, "account": 1, "role_grant": 2, "session": 20, "decision_record": 20}
+    expected = {
+        "user": 1,
+        "membership": 1,
+        "account": 1,
+        "role_grant": 2,
+        "session": 20,
+        "decision_record": 20,
+    }
     assert await count(store_url) == expected
 
 
 async def test_grants_are_replaced_by_their_own_connection_alone(store: Store, store_url: str) -> None:
     await open_session(store, ADMITTED, NEW, NOW)
-    okta = replace(someone(connection="okta"), grants=(Grant("auditor", "finance"),))
-    await open_session(store, okta, another(2), NOW)
-    demoted = replace(ADMITTED, grants=(Grant("member", "default"), Grant("member", "default")))
+    okta = decided(replace(ZOE, connection="okta"), ("auditor", "finance"))
+    both = await open_session(store, okta, another(2), NOW)
+    assert both.roles == ("admin", "auditor", "member")
+    demoted = decided(ZOE, ("member", "default"), ("member", "default"))
     session = await open_session(store, demoted, another(3), NOW)
-    kept = await ask(store_url, "SELECT connection, role, source FROM role_grant ORDER BY connection, role")
-    assert kept == [("adfs", "member", "default"), ("okta", "auditor", "finance")]
-    assert session.roles == ("member",)
+    kept = await ask(store_url, "SELECT source, role, why FROM role_grant ORDER BY source, role")
+    assert kept == [("connection:adfs", "member", "default"), ("connection:okta", "auditor", "finance")]
+    assert session.roles == ("auditor", "member")
+    told = await store.find_session(another(2).token_hash, NOW + 2 * SECOND)
+    assert told is not None
+    assert told.roles == ("auditor", "member")  # of a session that was open meanwhile, too
 
 
 async def test_a_grant_that_stands_keeps_its_time(store: Store, store_url: str) -> None:
-    granted_at = "SELECT role, source, granted_at FROM role_grant ORDER BY role, source"
+    granted_at = "SELECT role, why, granted_at FROM role_grant ORDER BY role, why"
     await open_session(store, ADMITTED, NEW, NOW)
     granted = await ask(store_url, granted_at)
-    again = replace(ADMITTED, grants=(*reversed(ADMITTED.grants), *ADMITTED.grants))
+    again = decided(ZOE, ("member", "default"), ("admin", "admins"), ("member", "default"))
     await open_session(store, again, another(2), NOW + MINUTE)
     assert await ask(store_url, granted_at) == granted
-    await open_session(store, replace(ADMITTED, grants=()), another(3), NOW + MINUTE)
+    await open_session(store, decided(ZOE), another(3), NOW + MINUTE)
     assert await ask(store_url, granted_at) == []
 
 
 async def test_another_organizations_grants_stay_there(store: Store) -> None:
     await open_session(store, ADMITTED, NEW, NOW)
-    elsewhere = replace(someone(organization="other", connection="okta"), grants=(Grant("guest", "default"),))
+    elsewhere = decided(replace(ZOE, organization="other", connection="okta"), ("guest", "default"))
     assert (await open_session(store, elsewhere, another(2), NOW)).roles == ("guest",)
     first = await store.find_session(TOKEN, NOW)
     assert first is not None

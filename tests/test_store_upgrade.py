@@ -9,6 +9,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+import sqlalchemy as sa
 from alembic import command
 from databases import ask, keep_record, open_session
 from test_store import ADMITTED, BINDER, MINUTE, NEW, NOW, RECORD, TOKEN, WAITING, another, refusal, someone
@@ -23,7 +24,7 @@ FIRST = (
     "pending_sign_in", "claimed_assertion", "person_key", "user", "account", "role_grant", "session",
     "provider_session", "provider_logout", "decision_record", "ring", "lease",
 )  # fmt: skip
-RELEASES = {"0001": FIRST, "0002": (*FIRST, "kept_token")}
+RELEASES = {"0001": FIRST, "0002": (*FIRST, "kept_token"), "0003": (*FIRST, "kept_token")}
 KEPT = SealedTokens(sealed="v1.tokens", renew_at=None)
 CLAIM = Claim(issuer="https://idp.example", id="_1", until=NOW + MINUTE)
 THERE = someone(provider_session=ProviderSession(name="a-name", index="_s1"))
@@ -36,6 +37,20 @@ def _script(dialect: str, to: str) -> str:
     config.output_buffer = written
     command.upgrade(config, f"base:{to}", sql=True)
     return written.getvalue()
+
+
+async def go_back(url: str, release: str) -> None:
+    """Bring a database back to an earlier release's tables."""
+    if url.startswith("sqlite:///"):
+        engine = sa.create_engine(url, poolclass=sa.NullPool)
+        with engine.begin() as connection:
+            command.downgrade(migration._config(connection=connection), release)
+        return
+    written = io.StringIO()
+    config = migration._config(dialect="postgresql")
+    config.output_buffer = written
+    command.downgrade(config, f"{migration.HEAD}:{release}", sql=True)
+    await _run(url, written.getvalue())
 
 
 async def _run(url: str, script: str) -> None:
@@ -75,12 +90,19 @@ async def _insert(url: str, table: str, columns: list[str], rows: list[tuple[Any
 
 async def _fill(store: Store) -> None:
     await store.remember_pending(WAITING)
-    sealing = Sealing(ring_key="ring", fresh=lambda: "wrapped", seal=lambda _: RECORD.sealed)
+    sealing = Sealing(ring_key="ring", fresh=lambda: "wrapped", seal=lambda _, __: RECORD.sealed)
     await store.open_session(THERE, NEW_THERE, NOW, claim=CLAIM, sealing=sealing)
     told = {"issued_at": NOW - timedelta(hours=1), "until": NOW + MINUTE, "now": NOW}
     await store.end_provider_sessions(("adfs",), ("another",), (), claim=("i", "logout"), **told)
     await keep_record(store, replace(RECORD, reference="BBBBBBBBBB", person="", sealed="", code="a.code"))
     await store.lease("purge", "a", NOW + MINUTE, NOW)
+
+
+def _older(table: str, row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row as releases before 0004 wrote it."""
+    if table != "role_grant":
+        return row
+    return row | {"connection": row["source"].removeprefix("connection:"), "source": row["why"]}
 
 
 @pytest.mark.parametrize("release", RELEASES)
@@ -103,14 +125,20 @@ async def test_what_an_earlier_release_kept_stays(store: Store, store_url: str, 
         await _run(store_url, f'DROP TABLE "{row[0]}"' + ("" if sqlite else " CASCADE"))
     await _run(store_url, _script("sqlite" if sqlite else "postgresql", release))
     for table, found in kept.items():
-        columns = [name for name in await _columns(store_url, table) if name in found[0]]
-        await _insert(store_url, table, columns, [tuple(row[name] for name in columns) for row in found])
+        columns = [name for name in await _columns(store_url, table) if name in _older(table, found[0])]
+        older = [_older(table, row) for row in found]
+        await _insert(store_url, table, columns, [tuple(row[name] for name in columns) for row in older])
     assert await ask(store_url, "SELECT version_num FROM alembic_version") == [(release,)]
 
     again = await open_store(store_url)
     try:
         assert await again.ready() is None
         assert await again.find_session(TOKEN, NOW) == session
+        belongs = await ask(store_url, "SELECT organization_id, source FROM membership")
+        assert belongs == [("acme", "connection:adfs")]
+        granted = await ask(store_url, "SELECT source, role, why FROM role_grant ORDER BY role")
+        assert granted == [("connection:adfs", "admin", "admins"), ("connection:adfs", "member", "default")]
+        assert await ask(store_url, "SELECT email_key FROM account") == [("zoe@acme.example",)]
         assert await again.provider_session(TOKEN, NOW) == ("adfs", "v1.words")
         tokens = await again.tokens_of(TOKEN, NOW)
         assert (tokens and tokens.tokens) == (KEPT if "kept_token" in RELEASES[release] else None)

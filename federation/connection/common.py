@@ -10,16 +10,27 @@ from federation.rules import Model, RoleRule
 from federation.scalars import ID_PATTERN, Domain, Duration, Id, Name, Names, Skew
 
 
+class DeclaredTeam(Model):
+    """A team, the groups whose members are in it, and the roles that it gives."""
+
+    name: Name
+    groups: tuple[Name, ...] = ()  # of any connection of the organization; compared without case
+    roles: tuple[Name, ...] = ()
+
+
 class Organization(Model):
     """A tenant: connections belong to it, sessions are for it."""
 
     name: Name
     default_roles: tuple[Name, ...] = ()
+    administrators: tuple[Name, ...] = ()  # roles of which somebody must be left
+    teams: dict[Id, DeclaredTeam] = Field(default_factory=dict)
 
 
 class Configured(Model):
     """What every connection has, whatever it speaks."""
 
+    enabled: bool = True  # false: nobody comes in by it, and its sessions end
     id: Id = ""  # set from the key in the file; never change it
     preset: Id = "generic"
     organization: Id
@@ -28,9 +39,21 @@ class Configured(Model):
     anyone: bool = False  # true: no domain rule; said aloud, because an empty list never allows
     domains: tuple[Domain, ...] = Field(default=(), validate_default=True)
     email_trust: Literal["none", "verified", "domains"] = "none"
+    # who they are to us
+    on_email_match: Literal["ask_proof", "link", "create", "deny"] = "ask_proof"
+    provisioning: Literal["open", "invited_only", "provisioned_only"] = "open"
+    profile_update: Literal["when_empty", "always", "never"] = "when_empty"
     attributes: dict[Name, Names] = Field(default_factory=dict)  # ours → theirs
+    # what they may do
     role_rules: tuple[RoleRule, ...] = ()
+    match: Literal["first", "all"] = "first"
+    strict: bool = False  # true: whom no rule matches is refused
+    on_no_match: Literal["remove", "keep"] = "remove"  # of what this connection gave before
+    role_sync: Literal["every_login", "first_login"] = "every_login"
     default_roles: tuple[Name, ...] = ()
+    create_teams: Literal["never", "from_groups"] = "never"
+    team_filter: str | None = None  # of groups that teams are made from: RE2, the whole name
+    reconcile_every: Duration = timedelta(minutes=60)  # groups and status between sign-ins
     clock_skew: Skew = timedelta(seconds=60)
 
     @field_validator("domains")

@@ -9,6 +9,7 @@ from bisect import bisect_left
 from functools import cached_property
 
 from federation.connection import AnyConnection, Organization
+from federation.decision import Stay, of_connection
 from federation.errors import Check
 from federation.identity import Grant, Identity, Presence
 from federation.rules import RoleRule, fold
@@ -34,33 +35,35 @@ class _Person:
 
 def grant(
     who: Identity, connection: AnyConnection, organization: Organization
-) -> tuple[tuple[Grant, ...], tuple[Check, ...]]:
+) -> tuple[tuple[Grant, ...], Stay, tuple[Check, ...]]:
     """Give the roles of the first matching rule, else the connection's or organization's defaults.
 
     Returns:
-        The grants, each with the rule that gave it, and a check for every rule asked: held
-        where it matched, else why it did not (which is no refusal).
-        ``policy.rule.undetermined`` ends the list: no grants by rule and no defaults.
+        The grants, each with the rule that gave it; which earlier ones stay beside them; and a
+        check for every rule asked: held where it matched, else why it did not (which is no
+        refusal). ``policy.rule.undetermined`` ends the list: nothing is given, nothing taken away.
     """
     person = _Person(who)
+    source = of_connection(connection.id)
     checks: list[Check] = []
     for rule in connection.role_rules:
         said = _attribute(rule, person)
         if said is None and rule.groups:
             if not person.obtainable:
                 undetermined = f"{rule.name!r} asks for groups, which the identity provider did not send"
-                return (), (*checks, Check("policy.rule.undetermined", undetermined))
+                checks.append(Check("policy.rule.undetermined", undetermined))
+                return (), Stay(everything=True), tuple(checks)
             said = _groups(rule, person)
         checks.append(Check(f"policy.rule:{rule.name}", said))
         if said is None:
-            return _grants(rule.roles, rule.name), tuple(checks)
+            return _grants(rule.roles, source, rule.name), Stay(), tuple(checks)
     if connection.default_roles:
-        return _grants(connection.default_roles, "default (connection)"), tuple(checks)
-    return _grants(organization.default_roles, "default (organization)"), tuple(checks)
+        return _grants(connection.default_roles, source, "default (connection)"), Stay(), tuple(checks)
+    return _grants(organization.default_roles, source, "default (organization)"), Stay(), tuple(checks)
 
 
-def _grants(roles: tuple[str, ...], source: str) -> tuple[Grant, ...]:
-    return tuple(Grant(role, source) for role in dict.fromkeys(roles))
+def _grants(roles: tuple[str, ...], source: str, why: str) -> tuple[Grant, ...]:
+    return tuple(Grant(role, source, why) for role in dict.fromkeys(roles))
 
 
 def _groups(rule: RoleRule, person: _Person) -> str | None:

@@ -6,62 +6,128 @@ refuses nobody and is not forgotten: when its kind comes again, it is compared a
 meanwhile the first one of every other kind stands beside it.
 """
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 
+from federation.decision import Candidates, Decision, Holder, How, Invited, Link, Profile, Provisioned
 from federation.errors import Check, PolicyRefused
-from federation.identity import Decision, Identity
-from federation.store import rows, sql
+from federation.identity import Identity
+from federation.store import rows, sql, standing
 from federation.store.rows import Ask, Row, Steps, micros, new_id, storable
+from federation.store.standing import Known
 from federation.store.values import Released
 
 
 def known(decision: Decision, now: datetime) -> Ask:
-    """Return the statement that finds this Subject's account, and renews it: see ``enter``."""
+    """Return the statement that finds this Subject's account, and locks it: see ``enter``."""
     return sql.UPDATE_ACCOUNT, _account(decision, now)
 
 
-def enter(decision: Decision, found: Sequence[Row], now: datetime) -> Steps[str]:
-    """Return the user of this Subject in this organization, made if they are new.
+def enter(
+    decision: Decision, found: Sequence[Row], *, invitation: bytes, now: datetime
+) -> Steps[tuple[Link, Known]]:
+    """Return whose account this Subject has in this organization, made if they are new.
 
     Args:
         decision: Whom to let in.
         found: What ``known`` was answered.
+        invitation: SHA-256 of the token of the invitation link that the browser holds, b"" for none.
         now: UTC.
 
     Raises:
-        PolicyRefused: ``identity.subject_recycled``.
+        PolicyRefused: ``identity.subject_recycled``; what policy says of a new person.
     """
-    _, stable_id = _stable_id(decision.identity)
-    for user_id, kept in found:
-        _same_person(decision, stable_id, kept)
-        return str(user_id)
-    fresh = {"user_id": new_id(now), "now": micros(now)}
-    _, ((user_id, kept),) = yield (
-        (sql.ADD_USER, fresh),
-        (sql.ADD_ACCOUNT, _account(decision, now) | fresh),
+    who = decision.identity
+    if not found:
+        # Whoever else comes with this address waits here, or has been waited for: then the Subject
+        # itself may be known by now.
+        yield standing.hold_address(who.organization, who.email.lower() or who.subject.person)
+        found = yield known(decision, now)
+    if found:
+        return Link(user_id=found[0][0], how="subject"), _whose_account(decision, found[0], "subject")
+    link = decision.link((yield from _candidates(decision, invitation, now)))
+    return link, (yield from _make(decision, link, now))
+
+
+def _candidates(decision: Decision, invitation: bytes, now: datetime) -> Steps[Candidates]:
+    who = decision.identity
+    if not who.email:
+        return Candidates()
+    asked = {
+        "organization_id": who.organization,
+        "email_key": who.email.lower(),
+        "invitation": invitation,
+        "now": micros(now),
+    }
+    found = yield sql.FIND_CANDIDATES, asked
+    return Candidates(
+        holders=tuple(Holder(user_id=one[1], connection=one[2]) for one in found if one[0] == "holder"),
+        invited=tuple(
+            Invited(
+                id=one[1],
+                by_link=one[2] == "link",
+                roles=tuple(json.loads(one[3])),
+                teams=tuple(json.loads(one[4])),
+            )
+            for one in found
+            if one[0] == "invited"
+        ),
+        provisioned=tuple(
+            Provisioned(user_id=one[1], source=one[2], connection=one[3])
+            for one in found
+            if one[0] == "provisioned"
+        ),
     )
-    _same_person(decision, stable_id, kept)
-    if user_id != fresh["user_id"]:  # another sign-in of theirs was first
+
+
+def _make(decision: Decision, link: Link, now: datetime) -> Steps[Known]:
+    """Make the account, and its user where policy found none."""
+    who = decision.identity
+    fresh = {"user_id": link.user_id or new_id(now), "now": micros(now)}
+    if not link.user_id:
+        yield sql.ADD_USER, fresh
+    if link.invitation is not None:
+        used = yield sql.USE_INVITATION, fresh | {"id": link.invitation.id}
+        if not used:
+            raise PolicyRefused(*_NOT_INVITED, (*decision.checks, Check(*_NOT_INVITED)))
+    if link.how == "provisioned":
+        yield sql.DROP_PROVISIONED, fresh | {"organization_id": who.organization}
+    (row,) = yield sql.ADD_ACCOUNT, _account(decision, now) | standing.profile_values(_profile(who)) | fresh
+    if row[0] != fresh["user_id"] and not link.user_id:  # another sign-in of theirs was first
         yield sql.DROP_USER, fresh
-    return str(user_id)
+    return _whose_account(decision, row, link.how)
+
+
+_NOT_INVITED = ("policy.not_invited", "the invitation was used by another sign-in just now")
+
+
+def _profile(who: Identity) -> Profile:
+    return Profile(
+        email=who.email,
+        given_name=who.given_name,
+        family_name=who.family_name,
+        display_name=who.display_name,
+    )
+
+
+def _whose_account(decision: Decision, row: Row, how: How) -> Known:
+    user_id, kept, email, given_name, family_name, display_name = row
+    _same_person(decision, _stable_id(decision.identity)[1], kept)
+    profile = Profile(email=email, given_name=given_name, family_name=family_name, display_name=display_name)
+    return Known(user_id=str(user_id), how=how, signed_in_before=how == "subject", profile=profile)
 
 
 def _account(decision: Decision, now: datetime) -> dict[str, object]:
     who = decision.identity
-    key = who.subject.key
     kind, stable_id = _stable_id(who)
     return {
         "organization_id": who.organization,
         "person": who.subject.person,
-        "subject_key": storable(key),
+        "subject_key": storable(who.subject.key),
         "any_of_kind": f"%{kind}%",
         "stable_id": stable_id,
         "connection": who.connection,
-        "email": storable(who.email),
-        "given_name": storable(who.given_name),
-        "family_name": storable(who.family_name),
-        "display_name": storable(who.display_name),
         "now": micros(now),
     }
 

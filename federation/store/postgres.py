@@ -55,6 +55,15 @@ _NOTES = {
     sql.TAKE_PENDING: f"{sql.TAKE_PENDING}, {_UNFLUSHED}",
     sql.TOUCH_SESSION: f"{sql.TOUCH_SESSION} RETURNING {_UNFLUSHED}",  # lost, it is idle a little earlier
 }
+# An array of texts as rows: each engine has its own words for that.
+_ARRAYS = {
+    statement: re.sub(
+        r"SELECT value FROM json_each\((:[a-z]+)\)",
+        r"SELECT json_array_elements_text(CAST(\1 AS json))",
+        statement,
+    )
+    for statement in (sql.FIND_TEAMS, sql.OTHER_ADMINISTRATORS)
+}
 CACHE_LIFE = timedelta(seconds=1)
 _CACHED = 10_000  # sessions
 
@@ -129,7 +138,7 @@ def numbered(statement: str, *, above: int = 0) -> tuple[str, tuple[str, ...]]:
     def number(match: re.Match[str]) -> str:
         return f"${names.setdefault(match[1], above + len(names) + 1)}"
 
-    text = GATES.get(statement) or _NOTES.get(statement) or statement
+    text = GATES.get(statement) or _NOTES.get(statement) or _ARRAYS.get(statement) or statement
     return re.sub(r":([a-z_]+)", number, text), tuple(names)
 
 
@@ -147,7 +156,7 @@ def numbered_together(statements: tuple[str, ...]) -> tuple[str, tuple[tuple[str
     named: list[tuple[str, ...]] = []
     for at, statement in enumerate(statements):
         text, names = numbered(statement, above=sum(map(len, named)))
-        returns = "RETURNING" in text or text.lstrip().startswith("SELECT")
+        returns = "RETURNING" in text or text.lstrip().startswith(("SELECT", "WITH"))
         parts.append(f"part{at} AS ({text})")
         rows_of = f"ARRAY(SELECT part{at} FROM part{at})"  # noqa: S608  a number of ours
         columns.append(rows_of if returns else "'{}'::text[]")

@@ -9,8 +9,9 @@ sees it, and none slips between.
 from collections.abc import Sequence
 from datetime import datetime
 
+from federation.decision import Decision
 from federation.errors import AssertionRefused, Check, SignInExpired
-from federation.identity import Decision, Identity, ProviderSession, Session
+from federation.identity import Identity, ProviderSession, Session
 from federation.store import rows, sql
 from federation.store.rows import Ask, Row, Steps, micros
 from federation.store.values import PROVIDER_INDEXES, PROVIDER_NAMES

@@ -67,13 +67,31 @@ def snapshot(session: Session) -> str:
         {
             "user": [user.id, user.email, user.given_name, user.family_name, user.display_name],
             "groups": session.groups,
-            "grants": [(grant.role, grant.source) for grant in session.grants],
+            "grants": _grants(session.grants),
             "attributes": dict(session.attributes),
             "teams": session.teams,
             "reference": session.reference,
             "user_agent": session.user_agent,
         }
     )
+
+
+def _grants(grants: Sequence[Grant]) -> list[tuple[str, str, str]]:
+    return [(grant.role, grant.source, grant.why) for grant in grants]
+
+
+def retold(data: str, told: Session) -> str:
+    """Return the snapshot of another session of the same person with the roles and teams of this one.
+
+    System roles (``system:``) are those that its own sign-in gave.
+    """
+    kept = json.loads(data)
+    given = [one for one in kept["grants"] if len(one) == _GRANT and one[1].startswith("system:")]
+    others = [grant for grant in told.grants if not grant.source.startswith("system:")]
+    return _encode(kept | {"grants": [*_grants(others), *given], "teams": told.teams})
+
+
+_GRANT = 3  # members; there were two before a grant named its source
 
 
 def session(row: Row) -> Session:
@@ -113,7 +131,7 @@ def _session(  # noqa: PLR0913, PLR0917  the columns
         organization=organization,
         connection=connection,
         groups=tuple(data["groups"]),
-        grants=tuple(Grant(role, source) for role, source in data["grants"]),
+        grants=tuple(_grant(connection, *told) for told in data["grants"]),
         attributes={name: tuple(values) for name, values in data["attributes"].items()},
         authenticated_at=moment(authenticated_at),
         created_at=moment(created_at),
@@ -123,6 +141,10 @@ def _session(  # noqa: PLR0913, PLR0917  the columns
         user_agent=data["user_agent"],
         teams=tuple(data["teams"]),
     )
+
+
+def _grant(connection: str, role: str, told: str, why: str | None = None) -> Grant:
+    return Grant(role, told, why) if why is not None else Grant(role, f"connection:{connection}", told)
 
 
 def live(row: Row, now: datetime) -> Session | None:

@@ -58,14 +58,19 @@ FIND_PERSON_KEYS = """
 SELECT wrapped FROM person_key WHERE person = :person ORDER BY created_at DESC, ring_key
 """
 
-# Locks the account of a known person first, so that their sign-ins follow one another. A stable
-# id is added where there is none of its kind; whether it is the one that stands, the row tells.
+# Locks the account of a known person, so that their sign-ins follow one another. A stable id is
+# added where there is none of its kind; whether it is the one that stands, the row tells.
 UPDATE_ACCOUNT = """
-UPDATE account SET subject_key = :subject_key, connection = :connection, email = :email,
-  given_name = :given_name, family_name = :family_name, display_name = :display_name, signed_in_at = :now,
+UPDATE account SET subject_key = :subject_key, connection = :connection, signed_in_at = :now,
   stable_ids = CASE WHEN stable_ids LIKE :any_of_kind THEN stable_ids ELSE stable_ids || :stable_id END
 WHERE organization_id = :organization_id AND person = :person
-RETURNING user_id, stable_ids
+RETURNING user_id, stable_ids, email, given_name, family_name, display_name
+"""
+
+UPDATE_PROFILE = """
+UPDATE account SET email = :email, email_key = :email_key, given_name = :given_name,
+  family_name = :family_name, display_name = :display_name
+WHERE organization_id = :organization_id AND person = :person
 """
 
 ADD_USER = """
@@ -74,14 +79,39 @@ INSERT INTO "user" (id, created_at) VALUES (:user_id, :now)
 
 # Two sign-ins of one new person at one moment: the second waits, and is told the first one's user.
 ADD_ACCOUNT = """
-INSERT INTO account (organization_id, person, subject_key, stable_ids, user_id, connection, email,
+INSERT INTO account (organization_id, person, subject_key, stable_ids, user_id, connection, email, email_key,
   given_name, family_name, display_name, created_at, signed_in_at, released_at)
-VALUES (:organization_id, :person, :subject_key, :stable_id, :user_id, :connection, :email,
+VALUES (:organization_id, :person, :subject_key, :stable_id, :user_id, :connection, :email, :email_key,
   :given_name, :family_name, :display_name, :now, :now, 0)
 ON CONFLICT (organization_id, person) DO UPDATE SET signed_in_at = excluded.signed_in_at,
   stable_ids = CASE WHEN account.stable_ids LIKE :any_of_kind THEN account.stable_ids
     ELSE account.stable_ids || excluded.stable_ids END
-RETURNING user_id, stable_ids
+RETURNING user_id, stable_ids, email, given_name, family_name, display_name
+"""
+
+# Who a new person could be: see ``decision.Candidates``. A detached account is of no Subject.
+FIND_CANDIDATES = """
+SELECT 'holder', user_id, connection, '', '', ''
+FROM account WHERE organization_id = :organization_id AND email_key = :email_key AND person NOT LIKE '%/%'
+UNION ALL
+SELECT 'invited', id, CASE WHEN token_hash = :invitation THEN 'link' ELSE '' END, roles, teams, ''
+FROM invitation WHERE organization_id = :organization_id AND email_key = :email_key
+  AND used_at IS NULL AND expires_at > :now
+UNION ALL
+SELECT 'provisioned', user_id, source, connection, '', ''
+FROM provisioned_user WHERE organization_id = :organization_id AND email_key = :email_key
+"""
+
+# One statement decides who uses it.
+USE_INVITATION = """
+UPDATE invitation SET used_at = :now, user_id = :user_id
+WHERE id = :id AND used_at IS NULL AND expires_at > :now
+RETURNING id
+"""
+
+# Once they have come, their Subject finds them.
+DROP_PROVISIONED = """
+DELETE FROM provisioned_user WHERE organization_id = :organization_id AND user_id = :user_id
 """
 
 # Of the account that the refused sign-in met: not one that came into being or was released since.
@@ -111,19 +141,106 @@ DROP_USER = """
 DELETE FROM "user" WHERE id = :user_id
 """
 
-FIND_GRANTS = """
-SELECT role, source FROM role_grant
-WHERE organization_id = :organization_id AND user_id = :user_id AND connection = :connection
+# All that hangs together of one person in one organization: see ``decision.Standing``.
+FIND_STANDING = """
+SELECT 'grant', role, source, why FROM role_grant
+WHERE organization_id = :organization_id AND user_id = :user_id
+UNION ALL
+SELECT 'member', team_key, source, why FROM team_membership
+WHERE organization_id = :organization_id AND user_id = :user_id
+UNION ALL
+SELECT 'membership', source, '', '' FROM membership
+WHERE organization_id = :organization_id AND user_id = :user_id
+UNION ALL
+SELECT 'deactivated', source, organization_id, '' FROM deactivation
+WHERE user_id = :user_id AND organization_id IN (:organization_id, '')
+UNION ALL
+SELECT 'disabled', connection, '', '' FROM connection_state WHERE connection = :connection
 """
 
-DROP_GRANTS = """
-DELETE FROM role_grant
-WHERE organization_id = :organization_id AND user_id = :user_id AND connection = :connection
+# The teams of the store that the person is in, or whose groups they are in, with what each gives.
+# ``postgres`` reads the array of groups in its own way: see there.
+FIND_TEAMS = """
+WITH led AS (
+  SELECT team_key, group_key FROM team_group
+  WHERE organization_id = :organization_id AND connection IN (:connection, '')
+    AND group_key IN (SELECT value FROM json_each(:groups))
+), theirs AS (
+  SELECT team_key FROM led
+  UNION SELECT team_key FROM team_membership
+  WHERE organization_id = :organization_id AND user_id = :user_id
+)
+SELECT 'team', team.key, team.name, team.source
+FROM team JOIN theirs ON theirs.team_key = team.key WHERE team.organization_id = :organization_id
+UNION ALL SELECT 'group', team_key, group_key, '' FROM led
+UNION ALL
+SELECT 'role', team_role.team_key, team_role.role, ''
+FROM team_role JOIN theirs ON theirs.team_key = team_role.team_key
+WHERE team_role.organization_id = :organization_id
+"""
+
+ADDRESS_HOLDERS = """
+SELECT user_id FROM account
+WHERE organization_id = :organization_id AND email_key = :email_key AND person NOT LIKE '%/%'
+"""
+
+# Is anybody left? Asked after ``LOCK_NAME`` of the organization, by all who would take such a role away.
+OTHER_ADMINISTRATORS = """
+SELECT count(*) FROM role_grant WHERE organization_id = :organization_id AND user_id <> :user_id
+  AND role IN (SELECT value FROM json_each(:roles))
+  AND NOT EXISTS (SELECT 1 FROM deactivation WHERE deactivation.user_id = role_grant.user_id
+    AND deactivation.organization_id IN (:organization_id, ''))
+"""
+
+DROP_GRANT = """
+DELETE FROM role_grant WHERE organization_id = :organization_id AND user_id = :user_id
+  AND source = :source AND role = :role AND why = :why
 """
 
 ADD_GRANT = """
-INSERT INTO role_grant (organization_id, user_id, connection, role, source, granted_at)
-VALUES (:organization_id, :user_id, :connection, :role, :source, :now)
+INSERT INTO role_grant (organization_id, user_id, source, role, why, granted_at)
+VALUES (:organization_id, :user_id, :source, :role, :why, :now)
+ON CONFLICT (organization_id, user_id, source, role, why) DO NOTHING
+"""
+
+ADD_MEMBERSHIP = """
+INSERT INTO membership (organization_id, user_id, source, created_at)
+VALUES (:organization_id, :user_id, :source, :now)
+ON CONFLICT (organization_id, user_id, source) DO NOTHING
+"""
+
+MAKE_TEAM = """
+INSERT INTO team (organization_id, key, name, source, created_at)
+VALUES (:organization_id, :key, :name, :source, :now)
+ON CONFLICT (organization_id, key) DO NOTHING
+"""
+
+LINK_TEAM = """
+INSERT INTO team_group (organization_id, group_key, team_key, connection)
+VALUES (:organization_id, :group_key, :key, :connection)
+ON CONFLICT (organization_id, group_key, team_key, connection) DO NOTHING
+"""
+
+JOIN_TEAM = """
+INSERT INTO team_membership (organization_id, user_id, team_key, source, why, joined_at)
+VALUES (:organization_id, :user_id, :key, :source, :why, :now)
+ON CONFLICT (organization_id, user_id, team_key, source) DO UPDATE SET why = excluded.why
+"""
+
+LEAVE_TEAM = """
+DELETE FROM team_membership WHERE organization_id = :organization_id AND user_id = :user_id
+  AND team_key = :key AND source = :source
+"""
+
+# What other live sessions of a person say of them, where it has changed.
+FIND_SNAPSHOTS = """
+SELECT token_hash, data FROM session
+WHERE organization_id = :organization_id AND user_id = :user_id
+  AND ended_at IS NULL AND idle_at > :now AND expires_at > :now
+"""
+
+UPDATE_SNAPSHOT = """
+UPDATE session SET data = :data WHERE token_hash = :token_hash
 """
 
 ADD_SESSION = """

@@ -7,8 +7,9 @@ Values in, values out; each change of state is one awaited verb and one transact
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from federation.decision import Decision
 from federation.errors import ConfigurationError
-from federation.identity import Decision, Session
+from federation.identity import Session
 from federation.store.values import (
     Claim,
     KeptTokensOf,

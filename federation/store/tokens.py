@@ -7,7 +7,8 @@ held the only new ones, if there were any; after the deadline another tries with
 
 from datetime import datetime
 
-from federation.identity import Decision, Session
+from federation.decision import Decision
+from federation.identity import Session
 from federation.store import rows, tokens_sql
 from federation.store.rows import Ask, Row, Steps, micros
 from federation.store.values import KeptTokensOf, SealedTokens

@@ -8,8 +8,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from federation.decision import Decision
 from federation.errors import StoreUnavailable
-from federation.identity import Decision, Session
+from federation.identity import Session
 from federation.store import accounts, migration, provider_metadata, provider_sessions, tokens, verbs
 from federation.store.rows import Result, Steps
 from federation.store.values import (

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from federation.decision import Settled
+
 RECORD_OCTETS = 16 * 1024  # of a record's sealed checks
 RECORD_DETAIL = 300  # characters
 PROVIDER_INDEXES = 100  # sessions that one logout message may name
@@ -69,7 +71,8 @@ class Sealing:
 
     ring_key: str  # id of the key of our ring that wraps the person's
     fresh: Callable[[], str]  # makes a wrapped key, where there is none
-    seal: Callable[[str], str]  # takes a wrapped key, returns what ``Record.sealed`` is
+    # Takes a wrapped key, and what came of the decision (None of a refusal); returns ``Record.sealed``.
+    seal: Callable[[str, Settled | None], str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +107,7 @@ class NewSession:
     idle: float  # seconds without use after which it ends
     absolute_end: datetime
     user_agent: str = ""
+    invitation: bytes = b""  # SHA-256 of the token of the invitation link that the browser holds
     provider_sealed: str = field(default="", repr=False)  # Vault envelope: how to end the provider's session
     asked_at: datetime | None = None  # when the sign-in was started here; None: it was not
     tokens: SealedTokens | None = None  # None where the connection keeps none

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from federation.decision import Decision, Outcome, Settled
 from federation.errors import AssertionRefused, SignInExpired
-from federation.identity import Decision, Session, User
-from federation.store import accounts, provider_sessions, rows, sql, tokens
+from federation.identity import Session, User
+from federation.store import accounts, provider_sessions, rows, sql, standing, tokens
 from federation.store.rows import Steps, micros, new_id, storable
 from federation.store.values import Claim, NewSession, Pending, Record, Sealing
 
@@ -106,8 +107,8 @@ def _proof(record: Record, claim: Claim | None, sealing: Sealing | None) -> rows
 
 def _proven(
     record: Record, claim: Claim | None, sealing: Sealing | None, told: Iterator[Sequence[rows.Row]]
-) -> Steps[Record]:
-    """Hold the answers to ``_proof``: the row that comes back tells the one winner. Seal the record.
+) -> Steps[str]:
+    """Hold the answers to ``_proof``: the row that comes back tells the one winner. Return the key.
 
     Raises:
         AssertionRefused: ``signin.replayed``.
@@ -115,12 +116,14 @@ def _proven(
     if claim is not None and not next(told):
         raise AssertionRefused("signin.replayed", "this assertion has been accepted before")
     if sealing is None:
-        return record
-    if found := next(told):
-        ((wrapped,),) = found
-    else:
-        wrapped = yield from _keep_person_key(record.person, sealing.ring_key, sealing.fresh(), record.at)
-    return replace(record, sealed=sealing.seal(wrapped))
+        return ""
+    for (wrapped,) in next(told):
+        return str(wrapped)
+    return (yield from _keep_person_key(record.person, sealing.ring_key, sealing.fresh(), record.at))
+
+
+def _sealed(record: Record, sealing: Sealing | None, wrapped: str, settled: Settled | None) -> Record:
+    return record if sealing is None else replace(record, sealed=sealing.seal(wrapped, settled))
 
 
 def _keep_person_key(person: str, ring_key: str, fresh: str, now: datetime) -> Steps[str]:
@@ -153,15 +156,20 @@ def open_session(
     beside = provider_sessions.beside(who)
     proof = _proof(new.record, claim, sealing)
     told = yield (*beside, *proof, accounts.known(decision, now))
-    record = yield from _proven(new.record, claim, sealing, iter(told[len(beside) :]))
-    user_id = yield from accounts.enter(decision, told[-1], now)
-    place = {"organization_id": who.organization, "user_id": user_id, "connection": who.connection}
-    session = _session(user_id, decision, new, now)
+    wrapped = yield from _proven(new.record, claim, sealing, iter(told[len(beside) :]))
+    link, known = yield from accounts.enter(decision, told[-1], invitation=new.invitation, now=now)
+    stands, outcome = yield from standing.settle(decision, known)
+    if outcome.make:
+        yield from standing.made(decision, outcome, now)
+    session = _session(known.user_id, decision, outcome, new, now)
+    settled = Settled(link=link, standing=stands, outcome=outcome, session_id=session.id)
+    record = _sealed(new.record, sealing, wrapped, settled)
+    place = {"organization_id": who.organization, "user_id": known.user_id, "connection": who.connection}
     ring = yield from _place(record)
     asked = [
-        (sql.FIND_GRANTS, place),
         _added(session, place, new),
         (sql.KEEP_RECORD, rows.record_values(record, ring)),
+        *standing.changes(decision, stands, outcome, now),
     ]
     if new.handle:
         finished = {"handle_hash": rows.digest(new.handle), "session_id": session.id}
@@ -172,28 +180,17 @@ def open_session(
         asked.append(tokens.added(session, decision, new.tokens))
     if theirs := who.provider_session:
         asked += provider_sessions.named(session, theirs, new.provider_sealed, now)
-    standing, *_, last = yield tuple(asked)
+    *_, last = yield tuple(asked)
     if theirs:
         provider_sessions.not_logged_out(decision, new.asked_at, last)
-    yield from _grant(decision, standing, place, now)
+    if outcome.changes and stands.how != "new":
+        yield from standing.tell_sessions(session, now)
     if _trims(record):
         yield (
             (sql.END_OLD_SESSIONS, {**place, "now": micros(now), "kept": SESSIONS_OF_USER}),
             *_trim(record),
         )
     return session
-
-
-def _grant(
-    decision: Decision, standing: Sequence[rows.Row], place: Mapping[str, object], now: datetime
-) -> Steps[None]:
-    """Replace what this connection granted; mostly it grants the same again."""
-    grants = tuple(dict.fromkeys(decision.grants))
-    if {(role, source) for role, source in standing} == {(grant.role, grant.source) for grant in grants}:
-        return
-    yield sql.DROP_GRANTS, place
-    for grant in grants:
-        yield sql.ADD_GRANT, {**place, "role": grant.role, "source": grant.source, "now": micros(now)}
 
 
 def _added(session: Session, place: Mapping[str, object], new: NewSession) -> rows.Ask:
@@ -213,21 +210,22 @@ def _added(session: Session, place: Mapping[str, object], new: NewSession) -> ro
     )
 
 
-def _session(user_id: str, decision: Decision, new: NewSession, now: datetime) -> Session:
-    who = decision.identity
+def _session(user_id: str, decision: Decision, outcome: Outcome, new: NewSession, now: datetime) -> Session:
+    who, profile = decision.identity, outcome.profile
     return Session(
         id=new_id(now),
         user=User(
             id=user_id,
-            email=who.email,
-            given_name=who.given_name,
-            family_name=who.family_name,
-            display_name=who.display_name,
+            email=profile.email,
+            given_name=profile.given_name,
+            family_name=profile.family_name,
+            display_name=profile.display_name,
         ),
         connection=who.connection,
         organization=who.organization,
         groups=who.groups.names,
-        grants=decision.grants,
+        grants=outcome.grants,
+        teams=outcome.teams,
         attributes=dict(who.attributes),
         authenticated_at=who.authentication.instant or now,
         created_at=now,
@@ -282,7 +280,8 @@ def keep_record(record: Record, *, claim: Claim | None, sealing: Sealing | None)
         AssertionRefused: ``signin.replayed``.
     """
     if proof := _proof(record, claim, sealing):
-        record = yield from _proven(record, claim, sealing, iter((yield proof)))
+        wrapped = yield from _proven(record, claim, sealing, iter((yield proof)))
+        record = _sealed(record, sealing, wrapped, None)
     place = yield from _place(record)
     yield sql.KEEP_RECORD, rows.record_values(record, place)
     if _trims(record) and (trim := _trim(record)):

@@ -1,0 +1,146 @@
+"""Settlement: what a sign-in changes of what stands, and what its session then carries.
+
+Asked within the transaction that carries it out. A source takes away only what it gave itself;
+what the session carries is the union of all that is given, the most permissive wins. Pure.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from federation.connection import AnyConnection
+from federation.decision import (
+    Outcome,
+    Profile,
+    Standing,
+    Team,
+    TeamMember,
+    TeamWish,
+    Wanted,
+    of_connection,
+    of_team,
+)
+from federation.errors import Check, PolicyRefused
+from federation.identity import Grant, Identity
+
+
+def settle(
+    who: Identity,
+    connection: AnyConnection,
+    wanted: Wanted,
+    standing: Standing,
+    *,
+    administrators: frozenset[str],
+    system: tuple[Grant, ...],
+    declared: Mapping[str, tuple[str, ...]],
+) -> Outcome:
+    """Decide what becomes of what stands.
+
+    Args:
+        who: Who signs in.
+        connection: Through which.
+        wanted: What its rules give.
+        standing: What is so, locked.
+        administrators: Roles of which somebody in the organization must be left.
+        system: System roles of this sign-in: the session's alone.
+        declared: Key and roles of each team of the settings file.
+
+    Raises:
+        PolicyRefused: ``policy.deactivated``, ``policy.connection_disabled``.
+    """
+    _may_enter(standing)
+    source = of_connection(connection.id)
+    checks: list[Check] = []
+    ours = tuple(grant for grant in standing.grants if grant.source == source)
+    given = tuple(dict.fromkeys(wanted.grants))
+    drop = tuple(grant for grant in ours if grant not in given and not wanted.stays.holds(grant.why))
+    rest = [grant for grant in (*standing.grants, *given) if grant not in drop]
+    asks = any(one.role in administrators for one in drop) and not any(
+        one.role in administrators for one in rest
+    )
+    if asks and standing.last_administrator:
+        kept = tuple(one for one in drop if one.role in administrators)
+        drop = tuple(one for one in drop if one not in kept)
+        checks.append(
+            Check(
+                "policy.last_administrator",
+                f"nobody else is one: {', '.join(one.role for one in kept)} stays",
+            )
+        )
+    add = tuple(grant for grant in given if grant not in ours)
+    make, join, leave = _teams(wanted, standing, source, declared)
+    members = [one for one in (*standing.members, *join) if one not in leave]
+    teams = tuple(sorted({one.key for one in members}))
+    known = dict(standing.teams) | {team.key: team for team in make}
+    stay = [grant for grant in standing.grants if grant not in drop]
+    return Outcome(
+        profile=_profile(who, standing),
+        add=add,
+        drop=drop,
+        join=join,
+        leave=leave,
+        make=make,
+        memberships=_memberships(standing, source),
+        grants=(*dict.fromkeys((*stay, *add)), *_of_teams(teams, known, declared), *system),
+        teams=teams,
+        checks=tuple(checks),
+        asks_administrators=asks and not standing.last_administrator,
+    )
+
+
+def _may_enter(standing: Standing) -> None:
+    if standing.connection_disabled:
+        raise PolicyRefused("policy.connection_disabled", "an operator has switched this connection off")
+    if standing.deactivated:
+        raise PolicyRefused(
+            "policy.deactivated", f"this user is deactivated (by {', '.join(sorted(standing.deactivated))})"
+        )
+
+
+def _memberships(standing: Standing, source: str) -> tuple[str, ...]:
+    return () if standing.memberships else (source,)
+
+
+def _profile(who: Identity, standing: Standing) -> Profile:
+    told = Profile(
+        email=who.email,
+        given_name=who.given_name,
+        family_name=who.family_name,
+        display_name=who.display_name,
+    )
+    return replace(told, email=standing.profile.email) if standing.address_taken else told
+
+
+def _teams(
+    wanted: Wanted, standing: Standing, source: str, declared: Mapping[str, tuple[str, ...]]
+) -> tuple[tuple[Team, ...], tuple[TeamMember, ...], tuple[TeamMember, ...]]:
+    """Return the teams to make, those to join, those to leave: wanted teams less present teams."""
+    wishes = {wish.key: wish for wish in wanted.teams}
+    for team in standing.teams.values():
+        if team.groups:
+            wishes.setdefault(team.key, TeamWish(key=team.key, why=team.groups[0]))
+    make = tuple(
+        Team(key=wish.key, name=wish.name, source=source, groups=(wish.key,))
+        for wish in wishes.values()
+        if wish.name and wish.key not in standing.teams and wish.key not in declared
+    )
+    known = {*declared, *standing.teams, *(team.key for team in make)}
+    present = {one.key: one for one in standing.members if one.source == source}
+    join = tuple(
+        TeamMember(wish.key, source, wish.why)
+        for wish in wishes.values()
+        if wish.key in known and wish.key not in present
+    )
+    leave = tuple(
+        one for one in present.values() if one.key not in wishes and not wanted.teams_stay.holds(one.why)
+    )
+    return make, join, leave
+
+
+def _of_teams(
+    teams: Sequence[str], known: Mapping[str, Team], declared: Mapping[str, tuple[str, ...]]
+) -> tuple[Grant, ...]:
+    return tuple(
+        Grant(role, of_team(key), "team")
+        for key in teams
+        for role in (declared[key] if key in declared else known[key].roles if key in known else ())
+    )

@@ -1,0 +1,195 @@
+"""Standing: what is so of a person in an organization, and how an outcome changes it.
+
+Read after the person's account is locked, and written in the same transaction: two sign-ins of
+one person follow one another, and each sees what the other left. What is decided in between is
+policy's: see ``decision``.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from federation.decision import Decision, How, Outcome, Profile, Standing, Team, TeamMember
+from federation.identity import Grant, Session
+from federation.store import rows, sql
+from federation.store.rows import Ask, Row, Steps, micros, storable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """Whose standing it is."""
+
+    user_id: str
+    how: How
+    signed_in_before: bool
+    profile: Profile
+
+
+def settle(decision: Decision, known: Known) -> Steps[tuple[Standing, Outcome]]:
+    """Read what stands, and have policy decide what becomes of it.
+
+    Raises:
+        PolicyRefused: Whatever policy says.
+    """
+    who = decision.identity
+    place = {"organization_id": who.organization, "user_id": known.user_id, "connection": who.connection}
+    asked: list[Ask] = [(sql.FIND_STANDING, place)]
+    if decision.groups:
+        asked.append(
+            (sql.FIND_TEAMS, place | {"groups": json.dumps([storable(one) for one in decision.groups])})
+        )
+    found = yield tuple(asked)
+    standing = _read(known, found[0], found[1] if decision.groups else ())
+    if not decision.groups and standing.members:
+        standing = replace(standing, teams=_teams((yield sql.FIND_TEAMS, place | {"groups": "[]"})))
+    if who.email and who.email.lower() != known.profile.email.lower():
+        taken = yield from _is_taken(decision, known)
+        standing = replace(standing, address_taken=taken)
+    outcome = decision.settle(standing)
+    if outcome.asks_administrators and (yield from _is_last(decision, known)):
+        standing = replace(standing, last_administrator=True)
+        outcome = decision.settle(standing)
+    return standing, outcome
+
+
+def _read(known: Known, found: Sequence[Row], teams: Sequence[Row]) -> Standing:
+    told: defaultdict[str, list[tuple[str, str, str]]] = defaultdict(list)
+    for kind, first, second, third in found:
+        told[kind].append((first, second, third))
+    return Standing(
+        user_id=known.user_id,
+        how=known.how,
+        signed_in_before=known.signed_in_before,
+        profile=known.profile,
+        grants=tuple(Grant(*one) for one in sorted(told["grant"])),
+        members=tuple(TeamMember(*one) for one in sorted(told["member"])),
+        teams=_teams(teams),
+        memberships=frozenset(source for source, *_ in told["membership"]),
+        deactivated=frozenset(
+            source if organization else f"*:{source}" for source, organization, _ in told["deactivated"]
+        ),
+        connection_disabled=bool(told["disabled"]),
+    )
+
+
+def _teams(found: Sequence[Row]) -> Mapping[str, Team]:
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    roles: defaultdict[str, list[str]] = defaultdict(list)
+    for kind, key, told, _ in found:
+        if kind == "group":
+            groups[key].append(told)
+        elif kind == "role":
+            roles[key].append(told)
+    return {
+        key: Team(
+            key=key,
+            name=name,
+            source=source,
+            groups=tuple(sorted(groups[key])),
+            roles=tuple(sorted(roles[key])),
+        )
+        for kind, key, name, source in found
+        if kind == "team"
+    }
+
+
+def _is_taken(decision: Decision, known: Known) -> Steps[bool]:
+    """Tell whether another user of the organization has the address, which is locked until the end."""
+    who = decision.identity
+    yield hold_address(who.organization, who.email.lower())
+    address = {"organization_id": who.organization, "email_key": who.email.lower()}
+    return any(user_id != known.user_id for (user_id,) in (yield sql.ADDRESS_HOLDERS, address))
+
+
+def hold_address(organization: str, email_key: str) -> Ask:
+    """Return the statement that lets nobody else claim this address until the end."""
+    return sql.LOCK_NAME, {"gate": _gate("address", organization, email_key)}
+
+
+def _is_last(decision: Decision, known: Known) -> Steps[bool]:
+    """Tell whether nobody but this user has an administrator's role; nobody's is taken meanwhile."""
+    organization = decision.identity.organization
+    yield sql.LOCK_NAME, {"gate": _gate("administrators", organization)}
+    asked = {
+        "organization_id": organization,
+        "user_id": known.user_id,
+        "roles": json.dumps(sorted(decision.administrators)),
+    }
+    ((others,),) = yield sql.OTHER_ADMINISTRATORS, asked
+    return not others
+
+
+def _gate(*parts: str) -> int:
+    return int.from_bytes(rows.digest("gate", *parts)[:8], "big", signed=True)
+
+
+def changes(decision: Decision, standing: Standing, outcome: Outcome, now: datetime) -> Iterable[Ask]:
+    """Yield the statements that carry an outcome out; mostly there are none.
+
+    They do not see each other's work on PostgreSQL (``rows.Together``): a team that is made is
+    joined in a later step, see ``made``.
+    """
+    who = decision.identity
+    place = {"organization_id": who.organization, "user_id": standing.user_id}
+    at = {**place, "now": micros(now)}
+    if outcome.profile != standing.profile:
+        yield (
+            sql.UPDATE_PROFILE,
+            profile_values(outcome.profile)
+            | {
+                "organization_id": who.organization,
+                "person": who.subject.person,
+            },
+        )
+    for source in outcome.memberships:
+        yield sql.ADD_MEMBERSHIP, {**at, "source": source}
+    for grant in outcome.drop:
+        yield sql.DROP_GRANT, {**place, "source": grant.source, "role": grant.role, "why": grant.why}
+    for grant in outcome.add:
+        yield sql.ADD_GRANT, {**at, "source": grant.source, "role": grant.role, "why": grant.why}
+    for member in outcome.leave:
+        yield sql.LEAVE_TEAM, {**place, "key": member.key, "source": member.source}
+    for member in outcome.join:
+        yield (
+            sql.JOIN_TEAM,
+            {**at, "key": member.key, "source": member.source, "why": storable(member.why)},
+        )
+
+
+def made(decision: Decision, outcome: Outcome, now: datetime) -> Steps[None]:
+    """Make the teams that an outcome makes, and lead their groups to them."""
+    who = decision.identity
+    for team in outcome.make:
+        told = {"organization_id": who.organization, "key": team.key}
+        yield (
+            sql.MAKE_TEAM,
+            {**told, "name": storable(team.name), "source": team.source, "now": micros(now)},
+        )
+        for group in team.groups:
+            yield sql.LINK_TEAM, {**told, "group_key": storable(group), "connection": who.connection}
+
+
+def profile_values(profile: Profile) -> dict[str, object]:
+    """Return a profile as the columns of an account."""
+    return {
+        "email": storable(profile.email),
+        "email_key": storable(profile.email.lower()),
+        "given_name": storable(profile.given_name),
+        "family_name": storable(profile.family_name),
+        "display_name": storable(profile.display_name),
+    }
+
+
+def tell_sessions(session: Session, now: datetime) -> Steps[None]:
+    """Have the person's other live sessions say the same of their roles and teams.
+
+    What only a sign-in gives stays with the session that it gave it to: groups, attributes, and
+    system roles.
+    """
+    place = {"organization_id": session.organization, "user_id": session.user.id, "now": micros(now)}
+    for token_hash, data in (yield sql.FIND_SNAPSHOTS, place):
+        retold = rows.retold(data, session)
+        if retold != data:
+            yield sql.UPDATE_SNAPSHOT, {"token_hash": token_hash, "data": retold}
