@@ -137,8 +137,8 @@ async def test_a_return_that_proves_nothing_is_noticed(
     assert (str(page.url), NOT_CONFIRMED in page.text) == (f"{BASE}/logout?outcome=failed", True)
     assert (await noted.codes())[-1] == code
     assert not await person.signed_in()
-    assert person.cookie(LEAVING) == ""
     assert NOT_ASKED in (await person.go("GET", "/logout")).text  # noticed once
+    assert len(await noted.codes()) == 1
 
 
 async def test_an_answer_counts_once_and_for_its_browser(scene: Scene, noted: Notes) -> None:
@@ -160,6 +160,28 @@ async def test_an_answer_counts_once_and_for_its_browser(scene: Scene, noted: No
     again = await _return(person, url)
     assert again.headers["location"] == "/logout?outcome=failed"
     assert (await noted.codes())[-1] == "signin.used"
+
+
+@pytest.mark.parametrize(
+    "link", ["/logout?state=x", "/logout", "/logout?state=x&state=y", "/logout?outcome=full"]
+)
+async def test_no_link_takes_a_confirmation_away(scene: Scene, noted: Notes, link: str) -> None:
+    person = scene.person()
+    await person.sign_in()
+    page = await person.sign_out(stop=coming_back)
+    for _ in range(2):
+        await person.go("GET", link)
+    assert set(await noted.codes()) <= {"signin.unknown"}
+    page = await person.go("GET", page.headers["location"])
+    assert (str(page.url), CONFIRMED in page.text) == (f"{BASE}/logout?outcome=full", True)
+    assert person.cookie(LEAVING) == ""
+    assert NOT_ASKED in (await person.go("GET", "/logout")).text
+
+
+async def test_a_link_makes_no_browser_wait(scene: Scene) -> None:
+    person = scene.person()
+    await person.go("GET", "/logout?state=x")
+    assert person.cookie(LEAVING) == ""
 
 
 async def _return(person: Person, url: str, connection: str = "acme") -> httpx2.Response:
