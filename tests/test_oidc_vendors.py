@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import google_account
 import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
@@ -31,6 +32,8 @@ from federation.errors import FederationError
 from federation.fetch import Fetch
 from federation.identity import Decision, Groups, Presence, Subject
 from federation.oidc import groups as graph
+from federation.oidc import service_account
+from federation.oidc.service_account import Endpoints
 from federation.presets import PRESETS
 from federation.signin import decide
 
@@ -39,6 +42,7 @@ AT = int(NOW.timestamp())
 BASE = "https://sso.acme.example"
 ACCESS_TOKEN = "an-opaque-access-token"
 SECRET = "s3cret"
+GOOGLE = "/googleapis.com"  # what Google is asked by a service account
 
 each_vendor = pytest.mark.parametrize("name", VENDORS)
 
@@ -93,6 +97,8 @@ class There:
             return JSONResponse(document)
         if where == document["jwks_uri"]:
             return JSONResponse(self.keys())
+        if where.startswith(f"{self.origin}{GOOGLE}"):
+            return await self._google(request)
         if where == document["token_endpoint"] and request.method == "POST":
             self.form = {name: str(value) for name, value in (await request.form()).items()}
             usual = {"token_type": "Bearer", "expires_in": 3600, "access_token": ACCESS_TOKEN}
@@ -103,6 +109,19 @@ class There:
             return JSONResponse(self.here(self.vendor.userinfo))
         assert where.startswith(f"{self.origin}/v1.0/me/transitiveMemberOf/microsoft.graph.group"), where
         page = self.here(self.vendor.graph[sum("/v1.0/" in one for one in self.asked) - 1])
+        return JSONResponse(page, status_code=403 if "error" in page else 200)
+
+    async def _google(self, request: Request) -> Response:
+        """Answer as Google does to a service account: whose token it is, and whom it asks about."""
+        if request.url.path.endswith("/token"):
+            assertion = str((await request.form())["assertion"])
+            signed = jwt.decode(assertion, google_account.key(), algorithms=["RS256"])
+            assert signed.claims["sub"] == google_account.SUBJECT
+            granted = {"access_token": "the-service-account's", "token_type": "Bearer", "expires_in": 3599}
+            return JSONResponse(granted)
+        assert request.headers["authorization"] == "Bearer the-service-account's"
+        assert request.query_params["userKey"] == self.vendor.subject
+        page = self.vendor.directory[1 if request.query_params.get("pageToken") == "p2" else 0]
         return JSONResponse(page, status_code=403 if "error" in page else 200)
 
 
@@ -170,6 +189,9 @@ async def world() -> AsyncIterator[World]:
 @pytest.fixture(autouse=True)
 def graph_is_here(monkeypatch: pytest.MonkeyPatch, world: World) -> None:
     monkeypatch.setitem(graph.GRAPH, "127.0.0.1", world.site.url)
+    here = f"{world.site.url}{GOOGLE}"
+    told = Endpoints(token=f"{here}/token", groups=f"{here}/groups")
+    monkeypatch.setitem(service_account.ENDPOINTS, "127.0.0.1", told)
 
 
 @each_vendor
@@ -189,6 +211,7 @@ async def test_a_sign_in(world: World, name: str) -> None:
     assert there.form["code"] == "c0de"
     asked = [one for one in there.asked if "/v1.0/" in one]
     assert len(asked) == len(vendor.graph)
+    assert there.asked.count(f"{GOOGLE}/groups") == len(vendor.directory)
     userinfo = there.document.get("userinfo_endpoint", "").removeprefix(there.origin)
     assert (userinfo in there.asked) is (vendor.userinfo is not None)
 
@@ -252,9 +275,10 @@ async def test_unreadable_groups_are_unobtainable(world: World) -> None:
     assert decision.identity.groups == Groups(Presence.EMPTY)
 
 
-async def test_a_mapped_attribute_is_read_through_quotes(world: World) -> None:
-    decision, _ = await world.sign_in("auth0")
-    assert decision.identity.attributes["department"] == ("R&D",)
+async def test_a_mapped_attribute_is_read_through_quotes_and_dots(world: World) -> None:
+    for name in ("auth0", "onelogin-params"):
+        decision, _ = await world.sign_in(name)
+        assert decision.identity.attributes["department"] == ("R&D",), name
 
 
 def test_every_preset_that_speaks_openid_connect_has_a_shape() -> None:

@@ -157,7 +157,7 @@ class OidcConnector:
             claims,
             await self._userinfo(provider, tokens, claims),
             tokens=tokens,
-            asked=await self._groups.ask(claims.claims, tokens.access_token) if self._groups else None,
+            asked=await self._groups.ask(claims.claims, tokens.access_token, now) if self._groups else None,
             keeping=self._keeping,
             client=self._client,
         )
