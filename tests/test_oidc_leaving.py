@@ -13,7 +13,7 @@ import pytest
 from databases import ENGINES, ask, fresh_url
 from oidc_leaving import ALIAS, BASE, LEAVING, OURS, Person, Scene, leaving, path_of
 
-from federation.demo.openid_faults import GONE, TWICE, Knobs
+from federation.demo.openid_faults import GONE, RIGHT, TWICE, Knobs
 from federation.demo.openid_logout import public_sid
 from federation.demo.openid_tokens import subject
 from federation.demo.users import USERS
@@ -511,6 +511,24 @@ async def test_where_the_store_is_out_the_provider_is_told(tmp_path: Path) -> No
         await scene.house.store.close()
         answer = await scene.tell(token)
         assert (answer.status_code, answer.json()) == (400, {"error": "temporarily_unavailable"})
+
+
+async def test_rubbish_takes_no_new_key_from_a_sign_in(scene: Scene, noted: Notes) -> None:
+    person = scene.person()
+    await person.sign_in()
+    scene.provider.asked.clear()
+    scene.provider.knobs = Knobs(logout_header={"kid": "of-nobody"})
+    token = scene.logout_token(person)
+    scene.provider.knobs = RIGHT
+    for _ in range(3):
+        assert (await scene.tell(token)).status_code == 400
+    assert set(await noted.codes()) == {"oidc.key_unknown"}
+    assert scene.provider.asked.count("/jwks") == 1
+    scene.provider.signer.replace()
+    other = scene.person()
+    await other.sign_in(who="bob")
+    assert await other.signed_in()
+    assert scene.provider.asked.count("/jwks") == 2
 
 
 async def test_rubbish_is_slowed_down_and_a_provider_is_not(
