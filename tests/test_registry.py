@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from test_settings import ABSENT, ENVIRONMENT, with_values
 
 from federation import registry, settings
@@ -34,15 +34,13 @@ def idp(base_url: str = "https://adfs.acme.example") -> SamlIdp:
 @cache
 def own() -> Own:
     key = make_key(now=NOW)
-    pem = key.private.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    assert isinstance(key.private, rsa.RSAPrivateKey)
     return Own(
-        signing=read_signing_key(pem, key.certificate),
-        decryption=(read_decryption_key(pem),),
+        signing=read_signing_key(key.private, key.certificate),
+        decryption=(read_decryption_key(key.private),),
         published=(key.certificate,),
         opening=(key.certificate,),
-        assertion=(assertion := read_assertion_key(pem, key.certificate)),
+        assertion=(assertion := read_assertion_key(key.private, key.certificate)),
         jwks=public_jwks([assertion]),
     )
 
