@@ -28,7 +28,7 @@ from federation import attributes, presets, registry
 from federation.connection import OidcConnection, Organization
 from federation.connectors.contract import Callback
 from federation.connectors.oidc import OidcConnector
-from federation.errors import FederationError
+from federation.errors import Check, FederationError
 from federation.fetch import Fetch
 from federation.identity import Decision, Groups, Presence, Subject
 from federation.oidc import groups as graph
@@ -256,14 +256,27 @@ async def test_what_was_not_obtained_says_why_in_the_record(world: World) -> Non
     decision, _ = await world.sign_in("entra-overage-refused")
     assert {check.code: check.said for check in decision.checks}["oidc.groups_status"]
     assert OVERAGE["_claim_sources"]["src1"]["endpoint"] not in str(decision.checks)
+    decision, _ = await world.sign_in("google-directory-refused")
+    assert {check.code: check.said for check in decision.checks}["oidc.directory_forbidden"]
+    decision, _ = await world.sign_in("google-directory")
+    assert Check("oidc.directory_status") in decision.checks
 
 
-async def test_groups_that_are_not_obtained_give_no_role(world: World) -> None:
+@pytest.mark.parametrize("name", ["entra-overage", "google-directory"])
+async def test_groups_that_are_not_obtained_give_no_role(world: World, name: str) -> None:
     rules = [{"name": "all", "groups": ["*"], "roles": ["admin"]}]
-    refused, _ = await world.sign_in("entra-overage-refused", role_rules=rules, default_roles=["member"])
+    refused, _ = await world.sign_in(f"{name}-refused", role_rules=rules, default_roles=["member"])
     assert refused.roles == ()
-    told, _ = await world.sign_in("entra-overage", role_rules=rules, default_roles=["member"])
+    told, _ = await world.sign_in(name, role_rules=rules, default_roles=["member"])
     assert told.roles == ("admin",)
+
+
+async def test_groups_in_a_token_are_none_where_the_directory_is_asked(world: World) -> None:
+    said = {"groups": ["platform-admins@acme.example"]}
+    refused, _ = await world.sign_in("google-directory-refused", said)
+    assert refused.identity.groups == Groups(Presence.UNOBTAINABLE)
+    alone, _ = await world.sign_in("google-directory-no-group", said)
+    assert alone.identity.groups == Groups(Presence.EMPTY)
 
 
 async def test_unreadable_groups_are_unobtainable(world: World) -> None:
