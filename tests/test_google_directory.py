@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from google_account import SUBJECT, key_file
 from loopback import serving
+from stair import listening, write_settings
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -21,16 +22,16 @@ from test_service_account import compiled
 from test_settings import load, with_values
 from test_settings_oidc import PEER
 
-from federation import registry
+from federation import registry, settings
 from federation.connectors import google_directory as asking
 from federation.connectors.google_directory import GoogleDirectory
 from federation.errors import ProviderUnavailable
-from federation.fetch import Fetch
+from federation.fetch import Fetch, open_door
 from federation.oidc import google_directory, service_account
 from federation.oidc.groups import Asked, Page
 from federation.oidc.provider import ProviderMetadata
 from federation.oidc.service_account import Access, Endpoints
-from federation.operator import doctor_oidc
+from federation.operator import doctor_connections, doctor_oidc
 from federation.operator.finding import State
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -383,6 +384,30 @@ async def test_doctor_says_which_step_is_missing(google: Both) -> None:
     _, (state, said) = await told(there)
     assert (state, "(oidc.directory_delegation)" in said) == (State.FAILED, True)
     assert SUBJECT not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [(key_file(), "(oidc.directory_disabled)"), (key_file(type="user"), "(registry.service_account)")],
+    ids=["a key file", "none"],
+)
+async def test_doctor_comes_to_the_directory_and_to_a_key_file_that_is_none(
+    google: Both, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, says: str
+) -> None:
+    there, _ = google
+    there.pages = [JSONResponse(error("accessNotConfigured"), 403)]
+    monkeypatch.setitem(service_account.ENDPOINTS, "127.0.0.1", there.access.endpoints)
+    (tmp_path / "google.json").write_text(text)
+    asks = {"service_account": {"file": "google.json"}, "subject": SUBJECT}
+    config = settings.load(
+        write_settings(tmp_path),
+        overrides={"connections": {"acme-oidc": {"preset": "google", "google_directory": asks}}},
+    )
+    async with listening():
+        fetch = open_door(config)
+        found = await doctor_connections.ask(config, "acme-oidc", fetch, NOW)
+        await fetch.close()
+    assert [says in one.said for one in found if one.state is State.FAILED] == [True]
 
 
 async def test_doctor_asks_no_directory_that_is_not_named() -> None:
