@@ -4,6 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from responses import ACS, IDP, REQUEST
 
 from federation import registry
@@ -35,7 +37,9 @@ def validator(keys: Path) -> Callable[[str], VerifiedAssertion]:
     assert entry.idp is not None
     assert entry.acs_url == ACS
     idp, terms = entry.idp, entry.terms
-    ours = (read_decryption_key((keys / "sp.key").read_bytes()),)
+    private = serialization.load_pem_private_key((keys / "sp.key").read_bytes(), None)
+    assert isinstance(private, rsa.RSAPrivateKey)
+    ours = (read_decryption_key(private),)
 
     def validate(encoded: str) -> VerifiedAssertion:
         at = datetime.now(UTC)

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from federation.errors import Check, PolicyRefused
 from federation.identity import Groups, Identity, Presence, VerifiedAssertion, parse_email
 
-# What identity providers call things, first match wins. The connection's own map goes before it.
+# What identity providers call things; the first that is there wins, be it empty. The connection's own
+# map goes before it.
 _CLAIMS = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
 _MICROSOFT = "http://schemas.microsoft.com/"
 ALIASES: Mapping[str, tuple[str, ...]] = {
@@ -53,8 +54,8 @@ def normalize(
         assertion: Sealed by a verifier.
         connection: Id of the connection that it came through.
         organization: Id of that connection's organization.
-        attributes: The connection's map, ours → the IdP's names, of which the first sent
-            counts; takes the place of the aliases.
+        attributes: The connection's map, ours → the IdP's names, of which the first
+            that is there, empty or not, counts; takes the place of the aliases.
 
     Raises:
         PolicyRefused: ``identity.too_large``, ``identity.email_repeated``, ``identity.email_malformed``.
@@ -62,18 +63,19 @@ def normalize(
     _bounded(assertion)
     sent, unobtainable = assertion.attributes, assertion.unobtainable
     ours: dict[str, tuple[str, ...]] = {}
-    used: set[str] = set()
+    used: set[str] = set()  # names of theirs
+    unknown: set[str] = set()  # names of ours
     asked = {**ALIASES, **attributes} if attributes else ALIASES
     for name, names in asked.items():
-        for one in names:
-            if values := sent.get(one):
-                ours[name] = values
-                used.add(one)
-                break
-            # One that was named but could not be had speaks before those behind it: Entra sends app
-            # roles beside groups that it only names, and what is left is not all there is.
-            if one in unobtainable:
-                break
+        # The first of which anything was said decides, though it be "nothing": somebody in no group is not
+        # in what the next name calls groups, and neither is somebody whose groups could not be had
+        # (Entra sends app roles beside groups that it only names).
+        decides = next((one for one in names if one in sent or one in unobtainable), None)
+        if decides is not None:
+            ours[name] = sent.get(decides, ())
+            used.add(decides)
+            if decides in unobtainable:
+                unknown.add(name)
     addresses = _email_values(ours, attributes, assertion)
     return Identity(
         subject=assertion.subject,
@@ -84,14 +86,14 @@ def normalize(
         given_name=_first(ours.get("given_name")),
         family_name=_first(ours.get("family_name")),
         display_name=_first(ours.get("display_name")),
-        groups=_groups(ours.get("groups", ()), unobtainable=not unobtainable.isdisjoint(asked["groups"])),
+        groups=_groups(ours.get("groups", ()), unobtainable="groups" in unknown),
         # A claim that happens to have one of our names never stands in for the one mapped to it.
         attributes={
             name: values
             for name, values in sent.items()
             if values and name not in used and not (name in attributes and name not in _PROFILE)
         }
-        | {name: values for name, values in ours.items() if name not in _PROFILE},
+        | {name: values for name, values in ours.items() if values and name not in _PROFILE},
         authentication=assertion.authentication,
         stable_id=assertion.stable_id,
         provider_session=assertion.provider_session,

@@ -50,7 +50,8 @@ class OidcDialect(Dialect):
     subject_claims: tuple[str, ...] = ()  # together they name a person for good; (): sub
     code_only: bool = False  # no answer of its authorization endpoint brings an ID Token
     verified_by: Literal["email_verified", "xms_edov", "hd"] = "email_verified"  # that an address is theirs
-    groups_api: str = ""  # where groups are asked for that the ID Token only names
+    groups_api: Literal["", "graph", "directory"] = ""  # where groups are asked for that no token holds
+    offline: Mapping[str, str] = field(default_factory=dict)  # asks for a refresh token; {}: offline_access
     # Its own way to end a session: the parameter that says where people go afterwards, beside client_id
     # and in place of post_logout_redirect_uri and id_token_hint. With a path, which starts at the issuer,
     # only where the provider publishes no end_session_endpoint.

@@ -33,6 +33,7 @@ class KeyPair:
     """The key that signs for this service provider, and its certificate."""
 
     private_key_pem: bytes = field(repr=False)  # PKCS #8, not encrypted
+    private_key: rsa.RSAPrivateKey = field(repr=False, compare=False)  # the same: checking one costs 0.2 s
     certificate_der: bytes = field(repr=False)
     not_before: datetime  # UTC
     not_after: datetime
@@ -147,6 +148,7 @@ def _pair(pem: bytes, certificate_pem: bytes, files: PairFiles) -> KeyPair:
         raise ConfigurationError("keys.pair", f"{files.certificate} is not the certificate of {files.key}")
     return KeyPair(
         private_key_pem=pem,
+        private_key=key,
         certificate_der=certificate.public_bytes(serialization.Encoding.DER),
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,

@@ -1,8 +1,8 @@
 """What is special about each vendor, as one table. A connection's own settings beat it.
 
 A row says which protocols the vendor speaks here, and what it calls things where that differs
-from the aliases in ``attributes.py``. Of several names the first that is sent counts. What a
-row leaves out is the connection's own default.
+from the aliases in ``attributes.py``. Of several names the first that is there counts, empty or
+not. What a row leaves out is the connection's own default.
 """
 
 from collections.abc import Mapping
@@ -143,8 +143,14 @@ PRESETS: Final[Mapping[str, Preset]] = {
         title="Google Workspace",
         saml=SamlDialect(signs=("assertion", "response"), logout="none: only our own session ends"),
         # hd in the request only steers the choice of an account; the claim is what tells.
-        oidc=OidcDialect(answered={"hd": "hd"}, verified_by="hd"),
-        notes="groups are sent by SAML only, under the name given in the Admin console",
+        oidc=OidcDialect(
+            answered={"hd": "hd"},
+            verified_by="hd",
+            groups_api="directory",
+            offline={"access_type": "offline"},
+        ),
+        notes="groups are sent by SAML only, under the name given in the Admin console; by OpenID Connect"
+        " they are asked for with google_directory",
     ),
     "keycloak": Preset(
         title="Keycloak",

@@ -259,6 +259,9 @@ def _inline(document: Mapping[str, Any]) -> Iterator[str]:
     for name, told in connections.items() if isinstance(connections, Mapping) else ():
         if isinstance(told, Mapping) and isinstance(told.get("client_secret"), str):
             yield f"connections.{name}.client_secret"
+        directory = told.get("google_directory") if isinstance(told, Mapping) else None
+        if isinstance(directory, Mapping) and isinstance(directory.get("service_account"), str):
+            yield f"connections.{name}.google_directory.service_account"
     outbound = document.get("outbound")
     proxy = outbound.get("proxy") if isinstance(outbound, Mapping) else None
     for key, url in (("database_url", document.get("database_url")), ("outbound.proxy", proxy)):

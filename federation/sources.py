@@ -19,7 +19,7 @@ PREFIX: Final = "FEDERATION__"
 SECRETS_DIRECTORY: Final = "FEDERATION_SECRETS_DIR"
 _DEPTH: Final = 16  # levels; the file has six
 _TEXT: Final = frozenset(
-    {"client_secret", "database_url", "proxy"}
+    {"client_secret", "database_url", "proxy", "service_account"}
 )  # never read as JSON, whatever they begin with
 
 

@@ -5,9 +5,10 @@ node at a time renews: it takes the tokens in the store, asks, and lets go of th
 new ones in place. What the provider refuses to renew, or answers with what breaks a rule, ends
 the session; where it only fails, the session stays and it is asked again.
 
-Whoever dies between the provider's answer and the store loses the new refresh token. After
-HOLD another asks with the old one: a provider that gave it up refuses, and the session ends; one
-that lets it be used again goes on. Nothing is lost silently, and nobody is let in by it.
+Whoever dies between the provider's answer and the store loses the new refresh token. Another
+asks with the old one, once it has seen the same holder for HOLD, by its own clock alone: no two
+clocks are compared. A provider that gave it up refuses, and the session ends, by a code of its
+own; one that lets it be used again goes on. Nothing is lost silently, and nobody is let in by it.
 """
 
 import asyncio
@@ -40,6 +41,8 @@ PAUSE: Final = timedelta(seconds=10)  # after a failure, for whoever asks
 RETRY: Final = timedelta(minutes=5)  # after a failure, where nobody asks
 PATIENCE: Final = 5.0  # seconds that one node waits for another's renewal
 _GLANCE: Final = 0.1  # seconds
+_FORGET: Final = timedelta(hours=1)  # what was seen of a holder and never again asked for
+_REFUSED: Final = frozenset({"oidc.refresh_refused", "oauth2.refresh_refused"})
 _STORE_PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 4.0)  # seconds: the new refresh token is nowhere else
 _BATCH: Final = 500  # of one connection, in one turn
 _LANES: Final = 4  # of one connection at once
@@ -65,6 +68,7 @@ class TokenKeeper:
         self._signin = signin  # keeps the records
         self._clock = clock  # what was asked for waits its turn, and an ID Token is held to the minute
         self._renewing: dict[str, asyncio.Task[KeptTokens | None]] = {}
+        self._held: dict[str, tuple[str, datetime]] = {}  # session → by whom, since when that is seen here
 
     async def access_token(self, session_token: str, *, life: timedelta, now: datetime) -> KeptTokens | None:
         """Return what a session keeps of its provider's tokens, the access token renewed where it must be.
@@ -106,6 +110,7 @@ class TokenKeeper:
 
     async def renew_due(self, now: datetime) -> None:
         """Renew what ends soon, though nobody asks; so a grant that has ended is noticed, too."""
+        self._held = {one: seen for one, seen in self._held.items() if now - seen[1] < _FORGET}
         turns = asyncio.Semaphore(_AT_ONCE)
         ends = asyncio.get_running_loop().time() + _TURN
         renewable = [name for name in self._connectors if self._renewal(name) is not None]
@@ -115,7 +120,8 @@ class TokenKeeper:
         self, connection: str, now: datetime, turns: asyncio.Semaphore, ends: float
     ) -> None:
         """Renew what is due of one connection, until it fails: no other waits for a provider that is down."""
-        due = await self._store.due_tokens(connection, now, _BATCH)
+        found = await self._store.due_tokens(connection, now, _BATCH)
+        due = [one for one in found if self._is_free(one, now)]
 
         async def renew(one: KeptTokensOf) -> None:
             async with turns:
@@ -158,13 +164,15 @@ class TokenKeeper:
     async def _renew(self, found: KeptTokensOf, now: datetime) -> KeptTokens | None:
         renewal = self._renewal(found.connection)
         holder = secrets.token_hex(16)
-        if renewal is None or not await self._store.take_tokens(found, holder, now + HOLD, now):
+        if renewal is None or not self._is_free(found, now):
+            return await self._of_another(found, now)
+        if not await self._store.take_tokens(found, holder, now + HOLD, now):
             return await self._of_another(found, now)
         try:
             before = tokens_at_rest.unseal(found, vault=self._vault).tokens
             new = await renewal.renew(before, person=found.person, now=now)
         except AssertionRefused as refusal:
-            return await self._end(refusal, found, holder, now)
+            return await self._end(_lost(refusal, found), found, holder, now)
         except Exception:
             await self._store.put_off_tokens(found.session_id, holder, now + PAUSE, now + RETRY)
             raise
@@ -209,7 +217,7 @@ class TokenKeeper:
         return opened.tokens
 
     async def _end(
-        self, refusal: AssertionRefused, found: KeptTokensOf, holder: str, now: datetime
+        self, refusal: FederationError, found: KeptTokensOf, holder: str, now: datetime
     ) -> KeptTokens | None:
         """End the session of what is not renewed, and record why."""
         if not await self._store.end_refused_session(found.session_id, holder, now):
@@ -222,6 +230,31 @@ class TokenKeeper:
         )
         return None
 
+    def _is_free(self, found: KeptTokensOf, now: datetime) -> bool:
+        """Tell whether nobody has them, or who has them has been seen to for so long that they are gone.
+
+        The deadline in the row is of another node's clock: one that is ahead would find it past at once.
+        """
+        if not found.taken:
+            self._held.pop(found.session_id, None)
+            return True
+        holder, since = self._held.get(found.session_id, ("", now))
+        if holder != found.taken_by:
+            self._held[found.session_id] = (found.taken_by, now)
+            return False
+        return now - since >= HOLD
+
     def _renewal(self, connection: str) -> Renewal | None:
         connector = self._connectors.get(connection)
         return connector.renewal if connector else None
+
+
+def _lost(refusal: AssertionRefused, found: KeptTokensOf) -> FederationError:
+    """Tell a refresh token that was most likely spent by who died over it from one that has ended."""
+    if not found.taken or refusal.code not in _REFUSED:
+        return refusal
+    return SignInExpired(
+        "signin.renewal_lost",
+        "a process ended while it renewed these tokens, and the provider does not take the old ones again",
+        refusal.checks,
+    )

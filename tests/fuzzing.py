@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from lxml import etree
 from saml_peer import ACS, IDP, NOW, REQUEST, SP, USER, expected
 from test_saml_logout import REQUEST as LOGOUT_REQUEST
@@ -66,7 +67,9 @@ class World:
 
     @cached_property
     def keys(self) -> tuple[DecryptionKey, ...]:
-        return (read_decryption_key(self.private_key),)
+        key = serialization.load_pem_private_key(self.private_key, password=None)
+        assert isinstance(key, rsa.RSAPrivateKey)
+        return (read_decryption_key(key),)
 
 
 @cache

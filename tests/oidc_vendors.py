@@ -7,6 +7,8 @@ hosts is served below it. Tokens are signed when the test runs; nobody's keys ar
 from dataclasses import dataclass, field
 from typing import Any
 
+import google_account
+
 TENANT = "0b0a3c4e-5a0c-4d5e-9d3e-0d6c7b9a1f22"
 PARTNER = "1c1b4d5f-6b1d-4e6f-8e4f-1e7d8c0b2a33"
 CONSUMERS = "9188040d-6c67-4c5b-b112-36a304b66dad"  # everybody's personal accounts
@@ -32,6 +34,7 @@ class Vendor:
     claims: dict[str, Any]  # of the ID Token, beside aud, exp, iat and nonce
     userinfo: dict[str, Any] | None = None  # None: it is not asked
     graph: tuple[dict[str, Any], ...] = ()  # pages; (): Graph is not asked
+    directory: tuple[dict[str, Any], ...] = ()  # pages of Google's Directory; (): it is not asked
     # what must have been asked of the browser, and what must come of it
     asks: dict[str, str] = field(default_factory=dict)
     subject: str
@@ -91,6 +94,11 @@ OKTA: dict[str, Any] = {
     "ver": 1, "sub": "00u1example", "idp": "00o1example", "jti": "ID.x", "amr": ["pwd", "mfa"],
     "preferred_username": "ada@acme.example", "auth_time": "{now}", "at_hash": "{at_hash}",
 }  # fmt: skip
+GROUP_ADDRESSES = ("platform-admins@acme.example", "staff@acme.example")
+GOOGLE: dict[str, Any] = {
+    "iss": "{o}", "azp": "federation", "sub": "110169484474386276334", "hd": "acme.example",
+    "at_hash": "{at_hash}", **MAIL, **NAMED, "email_verified": True,
+}  # fmt: skip
 KEYCLOAK: dict[str, Any] = {
     "iss": "{o}/realms/acme", "sub": "b3c5a0de-0000-4000-8000-000000000001", "typ": "ID", "azp": "federation",
     "sid": "s-1", "session_state": "s-1", "acr": "1", "auth_time": "{now}", "at_hash": "{at_hash}",
@@ -134,6 +142,28 @@ def keycloak(**other: Any) -> Vendor:
             "claims": {**KEYCLOAK, "groups": ["/platform-admins", "/acme/staff"]},
             "subject": KEYCLOAK["sub"],
             "groups": ("/platform-admins", "/acme/staff"),
+            **other,
+        }
+    )
+
+
+def google(*pages: dict[str, Any], **other: Any) -> Vendor:
+    """Return Google's shape where a Workspace's Directory is asked for groups."""
+    return Vendor(
+        **{
+            "preset": "google",
+            "issuer": "{o}",
+            "published": {"authorization_endpoint": "{o}/auth", "token_endpoint": "{o}/token"},
+            "settings": {
+                "google_directory": {
+                    "service_account": google_account.key_file(),
+                    "subject": google_account.SUBJECT,
+                }
+            },
+            "claims": GOOGLE,
+            "directory": pages,
+            "subject": GOOGLE["sub"],
+            "groups": GROUP_ADDRESSES,
             **other,
         }
     )
@@ -213,6 +243,19 @@ VENDORS: dict[str, Vendor] = {
         asks={"hd": "acme.example", "prompt": "select_account"},
         subject="110169484474386276334",
         groups=(),
+    ),
+    "google-directory": google(
+        {"kind": "admin#directory#groups", "groups": [{"email": GROUP_ADDRESSES[0]}], "nextPageToken": "p2"},
+        {"kind": "admin#directory#groups", "groups": [{"email": GROUP_ADDRESSES[1]}]},
+    ),
+    "google-directory-no-group": google({"kind": "admin#directory#groups"}, groups=()),
+    "google-directory-refused": google(
+        {"error": {"code": 403, "errors": [{"domain": "global", "reason": "forbidden"}]}}, groups=None
+    ),
+    "google-directory-consumer": google(
+        claims={name: value for name, value in GOOGLE.items() if name != "hd"},
+        email_verified=None,
+        groups=None,
     ),
     "google-somebody": Vendor(  # an address at another host, which Google knew once
         preset="google",
@@ -396,6 +439,28 @@ VENDORS: dict[str, Vendor] = {
         subject="33",
         email_verified=None,
     ),
+    "onelogin-params": Vendor(  # parameters of the application's own stand under params
+        preset="onelogin",
+        issuer="{o}/oidc/2",
+        settings={"attributes": {"department": "params.department"}},
+        published={
+            "authorization_endpoint": "{o}/oidc/2/auth",
+            "token_endpoint": "{o}/oidc/2/token",
+            "userinfo_endpoint": "{o}/oidc/2/me",
+            "end_session_endpoint": "{o}/oidc/2/logout",
+            "claims_parameter_supported": True,
+            "request_parameter_supported": False,
+            "response_modes_supported": ["form_post", "fragment", "query"],
+            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        },
+        claims={
+            "iss": "{o}/oidc/2", "sub": "33", "rt_hash": "x", "auth_time": "{now}",
+            "acr": "onelogin:nist:level:1:re-auth", "at_hash": "{at_hash}", **PERSON,
+            "groups": ["staff"], "params": {"department": "R&D", "employee": None},
+        },
+        subject="33",
+        groups=("staff",),
+    ),
     "generic": Vendor(
         preset="generic",
         issuer="{o}/op",
@@ -445,6 +510,17 @@ FAULTS: dict[str, tuple[str, dict[str, Any], str]] = {
     "okta: the other authorization server": ("okta-custom", {"iss": "{o}"}, "oidc.issuer"),
     "google: a consumer account": ("google", {"hd": None}, "oidc.demanded_claim"),
     "google: another Workspace": ("google", {"hd": "evil.example"}, "oidc.demanded_claim"),
+    "onelogin: the region's older issuer": (
+        "onelogin",
+        {"iss": "https://openid-connect.onelogin.com/oidc"},
+        "oidc.issuer",
+    ),
+    "onelogin: an address that is not verified": (
+        "onelogin-params",
+        {"email_verified": False},
+        "policy.email_unverified",
+    ),
+    "onelogin: UserInfo of somebody else": ("onelogin", {"sub": "34"}, "oidc.userinfo_sub"),
     "auth0: another organization": ("auth0", {"org_id": "org_2example"}, "oidc.demanded_claim"),
     "auth0: no organization": ("auth0", {"org_id": None}, "oidc.demanded_claim"),
     "auth0: no slash": ("auth0", {"iss": "{o}"}, "oidc.issuer"),

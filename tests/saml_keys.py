@@ -40,4 +40,4 @@ def pem(one: SigningKey) -> bytes:
 @cache
 def our_key(kind: str = "rsa") -> signing.SigningKey:
     """Return a key as the service signs with it."""
-    return signing.read_signing_key(pem(key(kind)), key(kind).certificate)
+    return signing.read_signing_key(key(kind).private, key(kind).certificate)

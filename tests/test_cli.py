@@ -531,6 +531,36 @@ async def test_doctor_of_keys(config: Path) -> None:
     assert (await examined(config)).states("encryption keys") == {"failed"}
 
 
+def name_authorities(config: Path, content: str | None) -> None:
+    tree = yaml.safe_load(config.read_text())
+    config.write_text(yaml.safe_dump(tree | {"outbound": {"ca_bundle": "company.pem"}}))
+    if content is not None:
+        (config.parent / "company.pem").write_text(content)
+
+
+def add_impostor(config: Path) -> None:
+    tree = yaml.safe_load(config.read_text())
+    other = tree["connections"]["acme-oidc"] | {"jwks_uri": "https://evil.example/keys"}
+    tree["connections"]["second"] = other
+    config.write_text(yaml.safe_dump(tree))
+
+
+@pytest.mark.parametrize("content", [None, "", "no certificate"])
+async def test_doctor_of_authorities_that_cannot_be_read(config: Path, content: str | None) -> None:
+    name_authorities(config, content)
+    seen = await examined(config)
+    assert seen.states("outbound") == {"failed"}
+    assert "(fetch.ca_bundle); no provider was asked" in seen.of("outbound")[0][1]
+    assert seen.states("encryption keys") == {"ok"}  # the rest is told all the same
+    assert seen.of("connection acme-oidc") == []
+
+
+async def test_doctor_names_who_could_speak_for_anothers_people(config: Path) -> None:
+    add_impostor(config)
+    seen = await examined(config)
+    assert any("(registry.issuer_keys)" in said for _, said in seen.of("connection second"))
+
+
 def write_secret_into(config: Path) -> None:
     tree = yaml.safe_load(config.read_text())
     tree["connections"]["acme-oidc"]["client_secret"] = stair.SECRET

@@ -14,6 +14,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import google_account
 import pytest
 import typer.main
 import yaml
@@ -117,6 +118,9 @@ def load(text: str, directory: Path) -> Block:
     for name in re.findall(r"[\w/-]+\.(?:pem|xml)\b", text.replace("https://", "")):
         (directory / name).parent.mkdir(parents=True, exist_ok=True)
         (directory / name).write_text("-----BEGIN CERTIFICATE-----")
+    for name in re.findall(r"file: ([\w/-]+\.json)\b", text):
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_text(google_account.key_file())
     file = directory / "federation.yaml"
     file.write_text(yaml.safe_dump(BASE | told))
     secrets = dict.fromkeys(re.findall(r"{env: ([A-Z0-9_]+)}", text), "a secret")
@@ -173,11 +177,10 @@ def test_every_preset_has_a_guide_for_each_protocol_and_no_other(tmp_path: Path)
         for protocol in PROTOCOLS
         if getattr(row, protocol) is not None
     }
-    # OpenID Providers by plug-ins, as generic as any; OneLogin's guide is for SAML; OAuth 2.0 has no one way.
+    # OpenID Providers by plug-ins, as generic as any; OAuth 2.0 has no one way.
     unguided = {
         ("shibboleth", "oidc"),
         ("simplesamlphp", "oidc"),
-        ("onelogin", "oidc"),
         ("generic", "oauth2"),
     }
     assert guided - {("generic", "oauth2")} == speaking - unguided

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from federation import attributes, identity
+from federation import attributes, identity, presets
 from federation.errors import PolicyRefused
-from federation.identity import SEAL, Authentication, Identity, Presence, Subject, VerifiedAssertion
+from federation.identity import SEAL, Authentication, Groups, Identity, Presence, Subject, VerifiedAssertion
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 CLAIMS = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
@@ -143,6 +143,8 @@ EMAILS = [
     ("",                 {"upn": "u@a.ex"},                   {},                            ""),
     ("",                 {"email": ("a@x.y", "A@x.y ")},              {},                            "a@x.y"),
     ("",                 {"email": ("", " ")},                        {},                            ""),
+    ("",                 {"email": (), "mail": "m@a.ex"},             {},                            ""),
+    ("",                 {"email": (), "upn": "u@a.ex"},              {"email": ("email", "upn")},   ""),
 ]  # fmt: skip
 
 
@@ -191,6 +193,10 @@ def test_every_alias_is_read(ours: str, names: tuple[str, ...]) -> None:
         (sent(groups=("a",)), ("groups",), Presence.PRESENT, ("a",)),
         (sent(roles=("app",)), ("groups",), Presence.UNOBTAINABLE, ()),
         (sent(roles=("app",)), ("department",), Presence.PRESENT, ("app",)),
+        (sent(groups=(), roles=("app",)), (), Presence.EMPTY, ()),
+        (sent(groups=(), roles=("app",)), ("groups",), Presence.UNOBTAINABLE, ()),
+        (sent(groups=(), roles=()), ("roles",), Presence.EMPTY, ()),
+        (sent(roles=()), ("member_of",), Presence.UNOBTAINABLE, ()),
     ],
 )
 def test_groups_have_three_states(
@@ -198,6 +204,38 @@ def test_groups_have_three_states(
 ) -> None:
     made = normalize(unobtainable=frozenset(unobtainable), **attributes)
     assert (made.groups.presence, made.groups.names) == (presence, names)
+
+
+LISTS = [
+    (f"{preset} {protocol} {ours}", ours, names)
+    for preset, row in presets.PRESETS.items()
+    for protocol in presets.PROTOCOLS
+    if (dialect := getattr(row, protocol)) is not None
+    for ours, names in {**attributes.ALIASES, **dialect.attributes}.items()
+]
+
+
+@pytest.mark.parametrize(("ours", "names"), [one[1:] for one in LISTS], ids=[one[0] for one in LISTS])
+def test_of_several_names_the_first_that_is_there_decides(ours: str, names: tuple[str, ...]) -> None:
+    """Present, empty and missing are three answers, whichever vendor gives them."""
+
+    def read(said: dict[str, tuple[str, ...]]) -> Any:
+        made = normalize({ours: names}, attributes=said)
+        return made.groups if ours == "groups" else getattr(made, ours)
+
+    empty = Groups(Presence.EMPTY) if ours == "groups" else ""
+    value = "v@acme.example"
+    for place, name in enumerate(names):
+        behind = dict.fromkeys(names[place + 1 :], ("other@acme.example",))
+        full = Groups(Presence.PRESENT, (value,)) if ours == "groups" else value
+        assert read({name: (value,), **behind}) == full  # those before it are missing
+        assert read({name: (), **behind}) == empty
+    assert read({}) == empty
+
+
+def test_an_attribute_that_is_empty_is_none_of_the_persons() -> None:
+    made = normalize({"department": ("dept", "unit")}, **sent(dept=(), unit=("R&D",)))
+    assert made.attributes == {"unit": ("R&D",)}
 
 
 def test_what_is_sent_beside_unobtainable_groups_stays_an_attribute() -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from federation.connectors.kept import RENEW_AFTER, RETRY_AFTER, Kept
+from federation.connectors.kept import RENEW_AFTER, RETRY_AFTER, Kept, Told
 from federation.errors import ProviderTimedOut, ProviderUnavailable
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -72,9 +72,10 @@ async def test_what_is_known_stays_while_a_refresh_fails() -> None:
     kept = Kept(provider.load)
     assert await kept.get(NOW) == 1
     provider.fails = ProviderUnavailable("oidc.jwks_unavailable", "500")
-    for ask in (kept.refresh, kept.renew):
-        with pytest.raises(ProviderUnavailable):
-            await ask(NOW)
+    with pytest.raises(ProviderUnavailable):
+        await kept.refresh(NOW)
+    with pytest.raises(ProviderUnavailable):
+        await kept.renew(NOW, told="provider")
     assert await kept.get(NOW) == 1
 
 
@@ -82,9 +83,9 @@ async def test_unknown_keys_cost_one_fetch_in_a_while_however_many_ask() -> None
     provider = Provider()
     kept = Kept(provider.load)
     await kept.get(NOW)
-    assert await asyncio.gather(*(kept.renew(NOW) for _ in range(20))) == [2] * 20
-    assert await kept.renew(NOW + RENEW_AFTER - SECOND) == 2
-    assert await kept.renew(NOW + RENEW_AFTER) == 3
+    assert await asyncio.gather(*(kept.renew(NOW, told="provider") for _ in range(20))) == [2] * 20
+    assert await kept.renew(NOW + RENEW_AFTER - SECOND, told="provider") == 2
+    assert await kept.renew(NOW + RENEW_AFTER, told="provider") == 3
     assert provider.asked == 3
 
 
@@ -93,7 +94,22 @@ async def test_the_hourly_refresh_does_not_hold_back_a_renewal() -> None:
     kept = Kept(provider.load)
     await kept.get(NOW)
     await kept.refresh(NOW)
-    assert await kept.renew(NOW) == 3  # keys may change a second after they were read
+    assert await kept.renew(NOW, told="provider") == 3  # keys may change a second after they were read
+
+
+TOLD: tuple[Told, ...] = ("anybody", "browser", "provider")
+
+
+@pytest.mark.parametrize("first", TOLD)
+async def test_nobody_uses_up_the_renewal_of_another(first: Told) -> None:
+    provider = Provider()
+    kept = Kept(provider.load)
+    await kept.get(NOW)
+    others = [one for one in TOLD if one != first]
+    for told, value in ((first, 2), (first, 2), (others[0], 3), (others[1], 4), (others[1], 4)):
+        assert await kept.renew(NOW, told=told) == value
+    later = [await kept.renew(NOW + RENEW_AFTER - SECOND, told=told) for told in TOLD * 10]
+    assert (set(later), provider.asked) == ({4}, 4)  # all together: three in a while
 
 
 async def test_a_renewal_that_failed_counts_too() -> None:
@@ -102,8 +118,8 @@ async def test_a_renewal_that_failed_counts_too() -> None:
     await kept.get(NOW)
     provider.fails = ProviderUnavailable("oidc.jwks_unavailable", "500")
     with pytest.raises(ProviderUnavailable):
-        await kept.renew(NOW)
-    assert await kept.renew(NOW + SECOND) == 1
+        await kept.renew(NOW, told="provider")
+    assert await kept.renew(NOW + SECOND, told="provider") == 1
     assert provider.asked == 2
 
 

@@ -9,7 +9,6 @@ from hashlib import sha1, sha256
 from typing import Any, Literal
 
 import pytest
-from cryptography.hazmat.primitives import serialization
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
@@ -26,12 +25,9 @@ ISSUER, ENDPOINT = "https://op.example", "https://op.example/token"
 
 
 @cache
-def pair(_name: str) -> tuple[bytes, bytes]:
+def pair(_name: str) -> tuple[Any, bytes]:
     made = make_key(now=NOW)
-    pem = made.private.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return pem, made.certificate
+    return made.private, made.certificate
 
 
 def key(name: str) -> AssertionKey:

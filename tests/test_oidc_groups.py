@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -16,13 +17,14 @@ from starlette.routing import Route
 from federation import registry
 from federation.connection import OidcConnection
 from federation.connectors import groups as asking
-from federation.connectors.groups import GroupsApi, open_groups
+from federation.connectors.groups import GroupsApi, GroupsSource, open_groups
 from federation.errors import ProviderUnavailable
 from federation.fetch import Fetch
 from federation.oidc import groups
 from federation.oidc.groups import Page
 
 JSON = "application/json"
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 ASKED = groups.memberships_url("https://login.microsoftonline.com/t/v2.0")
 NEXT = "https://graph.microsoft.com/v1.0/me/transitiveMemberOf/microsoft.graph.group?$skiptoken=x"
 OVERAGE: dict[str, Any] = {
@@ -173,15 +175,15 @@ async def graph() -> AsyncIterator[tuple[Graph, GroupsApi]]:
 
 async def test_groups_that_were_sent_are_not_asked_for(graph: tuple[Graph, GroupsApi]) -> None:
     there, api = graph
-    assert await api.ask({"groups": ["g"]}, "at") is None
-    assert await api.ask({}, "at") is None
+    assert await api.ask({"groups": ["g"]}, "at", NOW) is None
+    assert await api.ask({}, "at", NOW) is None
     assert there.asked == []
 
 
 async def test_every_page_is_read_once(graph: tuple[Graph, GroupsApi]) -> None:
     there, api = graph
     there.pages = [there.more("a", "b"), there.more("b"), body("c")]
-    found = await api.ask(OVERAGE, "at")
+    found = await api.ask(OVERAGE, "at", NOW)
     assert found is not None
     assert (found.names, found.check.said) == (("a", "b", "c"), None)
     assert [url.removeprefix(there.url) for url in there.asked] == [
@@ -192,7 +194,7 @@ async def test_every_page_is_read_once(graph: tuple[Graph, GroupsApi]) -> None:
 async def test_in_no_group_is_an_answer(graph: tuple[Graph, GroupsApi]) -> None:
     there, api = graph
     there.pages = [body()]
-    found = await api.ask({"hasgroups": True}, "at")
+    found = await api.ask({"hasgroups": True}, "at", NOW)
     assert found is not None
     assert found.names == ()
 
@@ -216,7 +218,7 @@ async def test_half_of_the_groups_is_none(
 ) -> None:
     there, api = graph
     there.pages = [*([there.more("a")] if late else []), *pages]
-    found = await api.ask(OVERAGE, "at")
+    found = await api.ask(OVERAGE, "at", NOW)
     assert found is not None
     assert (found.names, found.check.code) == (None, code)
     assert found.check.said
@@ -226,7 +228,7 @@ async def test_half_of_the_groups_is_none(
 async def test_a_list_without_end_is_left(graph: tuple[Graph, GroupsApi]) -> None:
     there, api = graph
     there.pages = [there.more("a")]
-    found = await api.ask(OVERAGE, "at")
+    found = await api.ask(OVERAGE, "at", NOW)
     assert found is not None
     assert (found.names, found.check.code) == (None, "oidc.groups_many")
     assert len(there.asked) == groups.PAGES
@@ -238,7 +240,7 @@ async def test_all_pages_share_one_deadline(
     there, api = graph
     monkeypatch.setattr(asking, "DEADLINE", 0.2)
     there.pages, there.wait = [there.more("a")], 0.08
-    found = await api.ask(OVERAGE, "at")
+    found = await api.ask(OVERAGE, "at", NOW)
     assert found is not None
     assert (found.names, found.check.code) == (None, "fetch.timeout")
     assert len(there.asked) < groups.PAGES
@@ -246,13 +248,13 @@ async def test_all_pages_share_one_deadline(
 
 async def test_without_a_token_nobody_is_asked(graph: tuple[Graph, GroupsApi]) -> None:
     there, api = graph
-    found = await api.ask(OVERAGE, "")
+    found = await api.ask(OVERAGE, "", NOW)
     assert found is not None
     assert (found.names, found.check.code) == (None, "oidc.groups_no_token")
     assert there.asked == []
 
 
-def opened(**other: Any) -> GroupsApi | None:
+def opened(**other: Any) -> GroupsSource | None:
     told: dict[str, Any] = {
         "id": "a", "protocol": "oidc", "organization": "a", "anyone": True, "client_id": "us",
         "client_secret": "s", "preset": "entra", "issuer": "https://login.microsoftonline.us/t/v2.0",

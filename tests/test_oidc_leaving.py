@@ -13,7 +13,7 @@ import pytest
 from databases import ENGINES, ask, fresh_url
 from oidc_leaving import ALIAS, BASE, LEAVING, OURS, Person, Scene, leaving, path_of
 
-from federation.demo.openid_faults import GONE, TWICE, Knobs
+from federation.demo.openid_faults import GONE, RIGHT, TWICE, Knobs
 from federation.demo.openid_logout import public_sid
 from federation.demo.openid_tokens import subject
 from federation.demo.users import USERS
@@ -137,8 +137,8 @@ async def test_a_return_that_proves_nothing_is_noticed(
     assert (str(page.url), NOT_CONFIRMED in page.text) == (f"{BASE}/logout?outcome=failed", True)
     assert (await noted.codes())[-1] == code
     assert not await person.signed_in()
-    assert person.cookie(LEAVING) == ""
     assert NOT_ASKED in (await person.go("GET", "/logout")).text  # noticed once
+    assert len(await noted.codes()) == 1
 
 
 async def test_an_answer_counts_once_and_for_its_browser(scene: Scene, noted: Notes) -> None:
@@ -160,6 +160,28 @@ async def test_an_answer_counts_once_and_for_its_browser(scene: Scene, noted: No
     again = await _return(person, url)
     assert again.headers["location"] == "/logout?outcome=failed"
     assert (await noted.codes())[-1] == "signin.used"
+
+
+@pytest.mark.parametrize(
+    "link", ["/logout?state=x", "/logout", "/logout?state=x&state=y", "/logout?outcome=full"]
+)
+async def test_no_link_takes_a_confirmation_away(scene: Scene, noted: Notes, link: str) -> None:
+    person = scene.person()
+    await person.sign_in()
+    page = await person.sign_out(stop=coming_back)
+    for _ in range(2):
+        await person.go("GET", link)
+    assert set(await noted.codes()) <= {"signin.unknown"}
+    page = await person.go("GET", page.headers["location"])
+    assert (str(page.url), CONFIRMED in page.text) == (f"{BASE}/logout?outcome=full", True)
+    assert person.cookie(LEAVING) == ""
+    assert NOT_ASKED in (await person.go("GET", "/logout")).text
+
+
+async def test_a_link_makes_no_browser_wait(scene: Scene) -> None:
+    person = scene.person()
+    await person.go("GET", "/logout?state=x")
+    assert person.cookie(LEAVING) == ""
 
 
 async def _return(person: Person, url: str, connection: str = "acme") -> httpx2.Response:
@@ -489,6 +511,24 @@ async def test_where_the_store_is_out_the_provider_is_told(tmp_path: Path) -> No
         await scene.house.store.close()
         answer = await scene.tell(token)
         assert (answer.status_code, answer.json()) == (400, {"error": "temporarily_unavailable"})
+
+
+async def test_rubbish_takes_no_new_key_from_a_sign_in(scene: Scene, noted: Notes) -> None:
+    person = scene.person()
+    await person.sign_in()
+    scene.provider.asked.clear()
+    scene.provider.knobs = Knobs(logout_header={"kid": "of-nobody"})
+    token = scene.logout_token(person)
+    scene.provider.knobs = RIGHT
+    for _ in range(3):
+        assert (await scene.tell(token)).status_code == 400
+    assert set(await noted.codes()) == {"oidc.key_unknown"}
+    assert scene.provider.asked.count("/jwks") == 1
+    scene.provider.signer.replace()
+    other = scene.person()
+    await other.sign_in(who="bob")
+    assert await other.signed_in()
+    assert scene.provider.asked.count("/jwks") == 2
 
 
 async def test_rubbish_is_slowed_down_and_a_provider_is_not(

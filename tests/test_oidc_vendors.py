@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import google_account
 import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
@@ -28,10 +29,12 @@ from federation.connection import OidcConnection, Organization
 from federation.connectors.contract import Callback
 from federation.connectors.oidc import OidcConnector
 from federation.decision import Decision
-from federation.errors import FederationError
+from federation.errors import Check, FederationError
 from federation.fetch import Fetch
 from federation.identity import Groups, Presence, Subject
 from federation.oidc import groups as graph
+from federation.oidc import service_account
+from federation.oidc.service_account import Endpoints
 from federation.policy.decide import decide
 from federation.presets import PRESETS
 
@@ -40,6 +43,7 @@ AT = int(NOW.timestamp())
 BASE = "https://sso.acme.example"
 ACCESS_TOKEN = "an-opaque-access-token"
 SECRET = "s3cret"
+GOOGLE = "/googleapis.com"  # what Google is asked by a service account
 
 each_vendor = pytest.mark.parametrize("name", VENDORS)
 
@@ -94,6 +98,8 @@ class There:
             return JSONResponse(document)
         if where == document["jwks_uri"]:
             return JSONResponse(self.keys())
+        if where.startswith(f"{self.origin}{GOOGLE}"):
+            return await self._google(request)
         if where == document["token_endpoint"] and request.method == "POST":
             self.form = {name: str(value) for name, value in (await request.form()).items()}
             usual = {"token_type": "Bearer", "expires_in": 3600, "access_token": ACCESS_TOKEN}
@@ -104,6 +110,19 @@ class There:
             return JSONResponse(self.here(self.vendor.userinfo))
         assert where.startswith(f"{self.origin}/v1.0/me/transitiveMemberOf/microsoft.graph.group"), where
         page = self.here(self.vendor.graph[sum("/v1.0/" in one for one in self.asked) - 1])
+        return JSONResponse(page, status_code=403 if "error" in page else 200)
+
+    async def _google(self, request: Request) -> Response:
+        """Answer as Google does to a service account: whose token it is, and whom it asks about."""
+        if request.url.path.endswith("/token"):
+            assertion = str((await request.form())["assertion"])
+            signed = jwt.decode(assertion, google_account.key(), algorithms=["RS256"])
+            assert signed.claims["sub"] == google_account.SUBJECT
+            granted = {"access_token": "the-service-account's", "token_type": "Bearer", "expires_in": 3599}
+            return JSONResponse(granted)
+        assert request.headers["authorization"] == "Bearer the-service-account's"
+        assert request.query_params["userKey"] == self.vendor.subject
+        page = self.vendor.directory[1 if request.query_params.get("pageToken") == "p2" else 0]
         return JSONResponse(page, status_code=403 if "error" in page else 200)
 
 
@@ -171,6 +190,9 @@ async def world() -> AsyncIterator[World]:
 @pytest.fixture(autouse=True)
 def graph_is_here(monkeypatch: pytest.MonkeyPatch, world: World) -> None:
     monkeypatch.setitem(graph.GRAPH, "127.0.0.1", world.site.url)
+    here = f"{world.site.url}{GOOGLE}"
+    told = Endpoints(token=f"{here}/token", groups=f"{here}/groups")
+    monkeypatch.setitem(service_account.ENDPOINTS, "127.0.0.1", told)
 
 
 @each_vendor
@@ -190,6 +212,7 @@ async def test_a_sign_in(world: World, name: str) -> None:
     assert there.form["code"] == "c0de"
     asked = [one for one in there.asked if "/v1.0/" in one]
     assert len(asked) == len(vendor.graph)
+    assert there.asked.count(f"{GOOGLE}/groups") == len(vendor.directory)
     userinfo = there.document.get("userinfo_endpoint", "").removeprefix(there.origin)
     assert (userinfo in there.asked) is (vendor.userinfo is not None)
 
@@ -234,14 +257,27 @@ async def test_what_was_not_obtained_says_why_in_the_record(world: World) -> Non
     decision, _ = await world.sign_in("entra-overage-refused")
     assert {check.code: check.said for check in decision.checks}["oidc.groups_status"]
     assert OVERAGE["_claim_sources"]["src1"]["endpoint"] not in str(decision.checks)
+    decision, _ = await world.sign_in("google-directory-refused")
+    assert {check.code: check.said for check in decision.checks}["oidc.directory_forbidden"]
+    decision, _ = await world.sign_in("google-directory")
+    assert Check("oidc.directory_status") in decision.checks
 
 
-async def test_groups_that_are_not_obtained_give_no_role(world: World) -> None:
+@pytest.mark.parametrize("name", ["entra-overage", "google-directory"])
+async def test_groups_that_are_not_obtained_give_no_role(world: World, name: str) -> None:
     rules = [{"name": "all", "groups": ["*"], "roles": ["admin"]}]
-    refused, _ = await world.sign_in("entra-overage-refused", role_rules=rules, default_roles=["member"])
+    refused, _ = await world.sign_in(f"{name}-refused", role_rules=rules, default_roles=["member"])
     assert refused.wanted.grants == ()
-    told, _ = await world.sign_in("entra-overage", role_rules=rules, default_roles=["member"])
+    told, _ = await world.sign_in(name, role_rules=rules, default_roles=["member"])
     assert [grant.role for grant in told.wanted.grants] == ["admin"]
+
+
+async def test_groups_in_a_token_are_none_where_the_directory_is_asked(world: World) -> None:
+    said = {"groups": ["platform-admins@acme.example"]}
+    refused, _ = await world.sign_in("google-directory-refused", said)
+    assert refused.identity.groups == Groups(Presence.UNOBTAINABLE)
+    alone, _ = await world.sign_in("google-directory-no-group", said)
+    assert alone.identity.groups == Groups(Presence.EMPTY)
 
 
 async def test_unreadable_groups_are_unobtainable(world: World) -> None:
@@ -253,9 +289,10 @@ async def test_unreadable_groups_are_unobtainable(world: World) -> None:
     assert decision.identity.groups == Groups(Presence.EMPTY)
 
 
-async def test_a_mapped_attribute_is_read_through_quotes(world: World) -> None:
-    decision, _ = await world.sign_in("auth0")
-    assert decision.identity.attributes["department"] == ("R&D",)
+async def test_a_mapped_attribute_is_read_through_quotes_and_dots(world: World) -> None:
+    for name in ("auth0", "onelogin-params"):
+        decision, _ = await world.sign_in(name)
+        assert decision.identity.attributes["department"] == ("R&D",), name
 
 
 def test_every_preset_that_speaks_openid_connect_has_a_shape() -> None:

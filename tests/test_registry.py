@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from test_settings import ABSENT, ENVIRONMENT, with_values
 
 from federation import registry, settings
@@ -34,15 +34,13 @@ def idp(base_url: str = "https://adfs.acme.example") -> SamlIdp:
 @cache
 def own() -> Own:
     key = make_key(now=NOW)
-    pem = key.private.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    assert isinstance(key.private, rsa.RSAPrivateKey)
     return Own(
-        signing=read_signing_key(pem, key.certificate),
-        decryption=(read_decryption_key(pem),),
+        signing=read_signing_key(key.private, key.certificate),
+        decryption=(read_decryption_key(key.private),),
         published=(key.certificate,),
         opening=(key.certificate,),
-        assertion=(assertion := read_assertion_key(pem, key.certificate)),
+        assertion=(assertion := read_assertion_key(key.private, key.certificate)),
         jwks=public_jwks([assertion]),
     )
 
@@ -239,3 +237,92 @@ def test_two_providers_of_one_name_share_a_key_or_one_is_not_who_it_says(directo
     (directory / "metadata/idp/second.xml").write_bytes(impostor.metadata())
     with pytest.raises(ConfigurationError, match=r"connections\.second: .*\(registry\.entity_id\)"):
         compiled(directory, {"connections.second": second})
+
+
+# ── one issuer, one source of keys ────────────────────────────────────────────────────────
+
+OP = "https://op.example/tenant"
+DISCOVERED = {"protocol": "oidc", "organization": "acme", "issuer": OP, "client_id": "a",
+              "token_endpoint_auth_method": "none", "domains": ["acme.example"]}  # fmt: skip
+SKIPPED = DISCOVERED | {
+    "skip_discovery": True,
+    "authorization_endpoint": f"{OP}/authorize",
+    "token_endpoint": f"{OP}/token",
+    "jwks_uri": f"{OP}/keys",
+}
+HS = DISCOVERED | {
+    "id_token_signed_response_alg": "HS256",
+    "client_secret": "a secret of 32 octets or so, or more",
+    "token_endpoint_auth_method": "client_secret_post",
+}
+BY_URL = {key: value for key, value in DISCOVERED.items() if key != "issuer"}
+ENTRA = "https://login.microsoftonline.com"
+TENANT = "11111111-2222-3333-4444-555555555555"
+MANY = DISCOVERED | {"issuer": f"{ENTRA}/organizations/v2.0", "tenants": [TENANT]}
+ONE = DISCOVERED | {"issuer": f"{ENTRA}/{TENANT}/v2.0"}
+API = {
+    "protocol": "oauth2", "organization": "acme", "issuer": OP, "client_id": "a", "subject_claim": "id",
+    "token_endpoint_auth_method": "none", "domains": ["acme.example"], "email_trust": "none",
+    "authorization_endpoint": f"{OP}/authorize", "token_endpoint": f"{OP}/token",
+    "userinfo_endpoint": f"{OP}/user",
+}  # fmt: skip
+
+ONE_SOURCE = [
+    (DISCOVERED, DISCOVERED | {"client_id": "b"}),
+    (DISCOVERED, DISCOVERED | {"discovery_url": f"{OP}/.well-known/openid-configuration?appid=b"}),
+    (DISCOVERED, DISCOVERED | {"discovery_url": "https://OP.example:443/elsewhere"}),
+    (DISCOVERED, BY_URL | {"discovery_url": OP}),
+    (DISCOVERED, HS),  # by its own token endpoint, as the key is by its own document
+    (DISCOVERED, SKIPPED | {"issuer": "https://op.example/another"}),
+    (SKIPPED, SKIPPED | {"client_id": "b"}),
+    (MANY, ONE),
+    (API, API | {"client_id": "b"}),
+]
+TWO_SOURCES = [
+    (DISCOVERED, SKIPPED),
+    (SKIPPED, DISCOVERED),
+    (SKIPPED, SKIPPED | {"jwks_uri": "https://evil.example/keys"}),
+    (DISCOVERED, DISCOVERED | {"jwks_uri": f"{OP}/keys"}),
+    (DISCOVERED, DISCOVERED | {"discovery_url": "https://evil.example/"}),
+    (DISCOVERED, DISCOVERED | {"discovery_url": "https://op.example:444/tenant"}),
+    (DISCOVERED, DISCOVERED | {"discovery_url": "https://op.example.evil.example/tenant"}),
+    (BY_URL | {"discovery_url": OP}, SKIPPED),
+    (DISCOVERED, BY_URL | {"discovery_url": OP, "jwks_uri": "https://evil.example/keys"}),
+    (DISCOVERED, HS | {"token_endpoint": "https://evil.example/token"}),
+    (DISCOVERED, HS | {"flow": "implicit"}),  # whoever knows that secret signs for everybody
+    (MANY, SKIPPED | {"issuer": f"{ENTRA}/{TENANT}/v2.0"}),
+    (ONE, MANY | {"jwks_uri": "https://evil.example/keys"}),
+    (DISCOVERED, API),
+    (API, API | {"userinfo_endpoint": "https://evil.example/user"}),
+    (API, API | {"subject_claim": "login"}),
+]
+
+
+@pytest.mark.parametrize(("first", "second"), ONE_SOURCE)
+def test_one_issuer_and_one_source_of_keys(
+    directory: Path, first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    assert {"one", "two"} <= compiled(directory, {"connections.one": first, "connections.two": second}).keys()
+
+
+@pytest.mark.parametrize(("first", "second"), TWO_SOURCES)
+def test_whoever_has_other_keys_does_not_speak_for_an_issuers_people(
+    directory: Path, first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        compiled(directory, {"connections.one": first, "connections.two": second})
+    told = str(refused.value)
+    assert told.count("registry.issuer_keys") == 1
+    assert "connections.two: it has the issuer of connections.one" in told
+    compiled(directory, {"connections.one": first})
+    compiled(directory, {"connections.two": second})  # each is fine alone
+
+
+def test_two_organizations_have_no_person_in_common(directory: Path) -> None:
+    elsewhere = {"organization": "globex", "domains": ["globex.example"]}
+    changes = {
+        "connections.one": DISCOVERED,
+        "connections.two": SKIPPED | elsewhere,
+        "organizations.globex": {"name": "Globex"},
+    }
+    assert {"one", "two"} <= compiled(directory, changes).keys()

@@ -12,7 +12,7 @@ import pytest
 import saml_keys
 import xmlsec
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from hypothesis import given
@@ -275,15 +275,13 @@ def test_what_has_no_id_is_not_signed() -> None:
 
 
 FAULTS = [
-    ("keys.private_key", b"nothing", saml_keys.key("rsa").certificate),
-    ("keys.private_key", saml_keys.key("rsa").certificate, saml_keys.key("rsa").certificate),
-    ("keys.certificate", saml_keys.pem(saml_keys.key("rsa")), b"nothing"),
-    ("keys.pair", saml_keys.pem(saml_keys.key("rsa")), saml_keys.key("p256").certificate),
+    ("keys.certificate", saml_keys.key("rsa").private, b"nothing"),
+    ("keys.pair", saml_keys.key("rsa").private, saml_keys.key("p256").certificate),
 ]
 
 
 @pytest.mark.parametrize(("code", "key", "certificate"), FAULTS)
-def test_a_key_that_cannot_sign_is_refused(code: str, key: bytes, certificate: bytes) -> None:
+def test_a_key_that_cannot_sign_is_refused(code: str, key: signing.PrivateKey, certificate: bytes) -> None:
     with pytest.raises(ConfigurationError, match=f"^{code}: "):
         signing.read_signing_key(key, certificate)
     assert x509.load_der_x509_certificate(saml_keys.key("rsa").certificate)
@@ -292,9 +290,7 @@ def test_a_key_that_cannot_sign_is_refused(code: str, key: bytes, certificate: b
 def test_a_key_of_another_kind_is_refused() -> None:
     from cryptography.hazmat.primitives.asymmetric import ed25519
 
-    key = ed25519.Ed25519PrivateKey.generate().private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    key: Any = ed25519.Ed25519PrivateKey.generate()
     with pytest.raises(ConfigurationError, match=r"^keys\.private_key: "):
         signing.read_signing_key(key, saml_keys.key("rsa").certificate)
 

@@ -54,7 +54,7 @@ async def test_they_come_back_as_they_were_kept(store: Store) -> None:
         person=ZOE.subject.person,
         tokens=KEPT,
         version=0,
-        taken=False,
+        taken_by="",
         taken_until=datetime.fromtimestamp(0, NOW.tzinfo),
     )
 
@@ -183,9 +183,12 @@ async def test_one_of_twenty_takes_them(store: Store, store_url: str) -> None:
 async def test_they_are_taken_again_at_the_deadline(store: Store) -> None:
     kept = await sign_in(store)
     assert await store.take_tokens(kept, "gone", UNTIL, NOW)
-    assert not await store.take_tokens(kept, "gone", UNTIL, NOW)  # not even by whoever has them
-    assert not await store.take_tokens(kept, "us", UNTIL + MINUTE, UNTIL - timedelta(microseconds=1))
-    assert await store.take_tokens(kept, "us", UNTIL + MINUTE, UNTIL)
+    held = await of(store)
+    assert not await store.take_tokens(held, "gone", UNTIL, NOW)  # not even by whoever has them
+    assert not await store.take_tokens(held, "us", UNTIL + MINUTE, UNTIL - timedelta(microseconds=1))
+    assert not await store.take_tokens(kept, "us", UNTIL + MINUTE, UNTIL)  # read before they were taken
+    assert await store.take_tokens(held, "us", UNTIL + MINUTE, UNTIL)
+    assert not await store.take_tokens(held, "them", UNTIL + 2 * MINUTE, UNTIL + MINUTE)
     assert not await store.keep_renewed_tokens(kept.session_id, "gone", RENEWED, UNTIL)  # came back too late
     assert (await of(store)).tokens == KEPT
     assert await store.keep_renewed_tokens(kept.session_id, "us", RENEWED, UNTIL)
@@ -234,7 +237,7 @@ async def test_the_holder_alone_ends_the_session(store: Store, store_url: str) -
 async def test_what_was_renewed_meanwhile_ends_nothing(store: Store) -> None:
     kept = await sign_in(store)
     assert await store.take_tokens(kept, "slow", UNTIL, NOW)
-    assert await store.take_tokens(kept, "us", UNTIL + MINUTE, UNTIL)
+    assert await store.take_tokens(await of(store), "us", UNTIL + MINUTE, UNTIL)
     assert await store.keep_renewed_tokens(kept.session_id, "us", RENEWED, UNTIL)
     assert not await store.end_refused_session(kept.session_id, "slow", UNTIL)
     assert await store.find_session(kept.token_hash, UNTIL)

@@ -2,26 +2,33 @@
 
 import asyncio
 import logging
+import signal
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from databases import ask
 from oidc_world import NOW
+from stair import StandingClock
 from test_store import SECOND, refusal
 from tokens_world import ASKED, LIFE, RING, SOON, Installation, Node, open_installation
 
 from federation import tokens, tokens_at_rest, upkeep
 from federation.demo.openid_faults import RIGHT, Knobs
-from federation.errors import StoreUnavailable
+from federation.errors import ProviderUnavailable, StoreUnavailable
 from federation.identity import KeptTokens
 from federation.records import decode_checks
 from federation.signin import hash_token
 from federation.store.store import Store, open_store
 from federation.store.values import KeptTokensOf, SealedTokens
 from federation.tokens import HOLD, PAUSE, RETRY
+
+DIES = str(Path(__file__).with_name("dies_renewing.py"))
 
 
 @pytest.fixture
@@ -155,7 +162,7 @@ ROW = KeptTokensOf(
     person="p" * 64,
     tokens=seal(FULL),
     version=0,
-    taken=False,
+    taken_by="",
     taken_until=NOW,
 )
 
@@ -373,7 +380,89 @@ async def test_who_dies_after_the_answer_ends_the_session_where_the_old_one_is_s
     assert await node.ask(token) is None
     assert installed.posts == 2
     assert not await node.lives(token)
-    assert await codes(store_url) == ["oidc.refresh_refused"]
+    assert await codes(store_url) == ["signin.renewal_lost"]
+
+
+@pytest.mark.parametrize("grace", [False, True], ids=["spent", "with grace"])
+async def test_a_process_that_is_killed_between_the_answer_and_the_store(
+    installed: Installation, store: Store, store_url: str, monkeypatch: pytest.MonkeyPatch, *, grace: bool
+) -> None:
+    monkeypatch.setattr(tokens, "PATIENCE", 0.1)
+    node = installed.node(store)
+    token = await installed.sign_in(node)
+    first = await handed(node, token)
+    granted = dict(installed.world.provider.grants._refresh)
+    issuer = installed.world.provider.issuer
+    installed.clock.at = SOON
+    dying = await asyncio.create_subprocess_exec(sys.executable, DIES, store_url, issuer, token)
+    assert await dying.wait() == -signal.SIGKILL
+    assert installed.posts == 1
+    assert granted.keys().isdisjoint(installed.world.provider.grants._refresh)  # rotated
+    if grace:
+        installed.world.provider.grants._refresh.update(granted)
+    assert await node.ask(token) == first  # held, by whom nobody can tell
+    installed.clock.at = SOON + HOLD - SECOND
+    assert await refusal(node.ask(token)) == "oidc.refresh_pending"
+    assert installed.posts == 1
+    installed.clock.at = SOON + HOLD
+    if grace:
+        renewed = await handed(node, token)
+        assert renewed.refresh not in ("", first.refresh)
+        assert await codes(store_url) == []
+    else:
+        assert await node.ask(token) is None
+        assert not await node.lives(token)
+        assert await codes(store_url) == ["signin.renewal_lost"]
+    assert installed.posts == 2
+
+
+async def test_what_the_dead_held_is_renewed_in_the_background(
+    installed: Installation, store: Store, elsewhere: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    node = installed.node(elsewhere)
+    token, zoe = await installed.sign_in(node), await installed.sign_in(node, "zoe")
+    assert await store.take_tokens(await kept(node, token), "dead", SOON + HOLD, SOON)
+    for late, posts in ((timedelta(0), 1), (HOLD, 1), (2 * HOLD - SECOND, 1), (2 * HOLD, 2)):
+        installed.clock.at = SOON + late
+        with caplog.at_level(logging.WARNING, "federation"):
+            await node.tokens.renew_due(installed.clock.at)
+        assert installed.posts == posts
+    assert caplog.records == []
+    assert (await kept(node, token)).version == (await kept(node, zoe)).version == 1
+
+
+AHEAD = [HOLD + SECOND, 3 * HOLD, -(HOLD + SECOND)]
+
+
+@pytest.mark.parametrize("ahead", AHEAD, ids=str)
+async def test_another_clock_renews_nothing_twice(
+    installed: Installation,
+    store: Store,
+    elsewhere: Store,
+    store_url: str,
+    ahead: timedelta,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tokens, "PATIENCE", 0.1)
+    here, there = installed.node(store), installed.node(elsewhere, clock=StandingClock(SOON + ahead))
+    token = await installed.sign_in(here)
+    installed.clock.at = SOON
+    came, goes = installed.hold()
+    renewing = asyncio.create_task(here.ask(token))
+    await came.wait()
+    for _ in range(3):
+        with suppress(ProviderUnavailable):  # by its clock the old one may have ended
+            await there.ask(token)
+        await there.tokens.renew_due(there.clock())
+        there.clock.at += HOLD / 4
+    goes.set()
+    renewed = await renewing
+    assert renewed
+    assert installed.posts == 1
+    assert await there.ask(token) == renewed
+    assert installed.posts == 1
+    assert await here.lives(token)
+    assert await codes(store_url) == []
 
 
 async def test_who_comes_back_late_and_is_refused_ends_nothing(
@@ -386,7 +475,8 @@ async def test_who_comes_back_late_and_is_refused_ends_nothing(
     late = asyncio.create_task(slow.ask(token))
     await came.wait()
     installed.come_up()
-    installed.clock.at = SOON + HOLD
+    await node.tokens.renew_due(SOON + HOLD)  # it is seen to be held
+    installed.clock.at = SOON + 2 * HOLD
     renewed = await handed(node, token)
     goes.set()
     assert await late == renewed

@@ -238,11 +238,39 @@ async def test_an_answer_with_one_fault_is_refused(shared: Stair, fault: str) ->
     assert right.status_code == 303, right.text
 
 
-@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "HEAD"])
 async def test_other_methods(shared: Stair, method: str) -> None:
     answer = await shared.browser().request(method, CALLBACK)
     assert answer.status_code == 405
-    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "POST"}
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "POST"}
+
+
+STEPS = ["/login/acme-oidc", "/login/acme-saml", "/saml/acme-saml/slo", "/oidc/initiate?provider=acme-oidc",
+         "/oidc/acme-oidc/frontchannel-logout", "/logout?state=x"]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", STEPS)
+async def test_head_takes_no_step(shared: Stair, path: str) -> None:
+    """RFC 9110 §9.2.1: it is safe. A link checker starts nothing, and uses nothing up."""
+    browser = shared.browser()
+    answer = await browser.head(path)
+    assert (answer.status_code, answer.content, list(browser.cookies)) == (405, b"", [])
+
+
+async def test_head_uses_no_answer_up(shared: Stair) -> None:
+    browser = shared.browser()
+    answer = await shared.oidc(browser)
+    assert (await browser.head(answer)).status_code == 405
+    assert (await browser.get(answer)).status_code == 303
+
+
+@pytest.mark.parametrize(
+    "path", ["/login", "/login?email=ada@acme.example", "/account", "/session", "/healthz"]
+)
+async def test_head_of_a_page_is_its_get_without_the_page(shared: Stair, path: str) -> None:
+    browser = shared.browser()
+    asked = await browser.head(path)
+    assert (asked.status_code, asked.content) == ((await browser.get(path)).status_code, b"")
 
 
 # --- connections, targets, Host

@@ -61,8 +61,9 @@ class Installation:
         """How often the token endpoint was asked."""
         return self.world.provider.asked.count("/token")
 
-    def node(self, store: Store, **connection: Any) -> Node:
-        """Start a process on this database."""
+    def node(self, store: Store, *, clock: StandingClock | None = None, **connection: Any) -> Node:
+        """Start a process on this database; on a machine of its own, with a clock of its own."""
+        clock = clock or self.clock
         kept: dict[str, Any] = {
             "keep_tokens": ["access", "refresh", "id"],
             "scopes": ["openid", "email", "offline_access"],
@@ -75,10 +76,10 @@ class Installation:
             store=store,
             vault=RING,
             limits=Limits(idle=timedelta(hours=8), absolute=timedelta(hours=24)),
-            clock=self.clock,
+            clock=clock,
         )
-        keeper = TokenKeeper(connectors=connectors, store=store, vault=RING, signin=signin, clock=self.clock)
-        self.nodes.append(Node(store, signin, keeper, self.clock))
+        keeper = TokenKeeper(connectors=connectors, store=store, vault=RING, signin=signin, clock=clock)
+        self.nodes.append(Node(store, signin, keeper, clock))
         return self.nodes[-1]
 
     async def sign_in(self, node: Node, user: str = "ada") -> str:

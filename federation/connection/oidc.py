@@ -7,7 +7,8 @@ from pydantic import Field, SecretStr, StringConstraints, ValidationInfo, field_
 
 from federation.connection.common import Required
 from federation.connection.relying import RelyingConnection
-from federation.scalars import AliasPath, Duration, Name, Url
+from federation.rules import Model
+from federation.scalars import AliasPath, Duration, Name, Secret, Url
 
 Algorithm = Literal[
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
@@ -16,6 +17,13 @@ Algorithm = Literal[
 Flow = Literal["code", "implicit", "hybrid", "token"]
 Tenant = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 _HMAC = {"HS256": 32, "HS384": 48, "HS512": 64}  # octets that the secret needs: RFC 7518 §3.2
+
+
+class GoogleDirectory(Model):
+    """Who may ask a Google Workspace for people's groups, which its ID Tokens do not hold."""
+
+    service_account: Secret  # its JSON key file
+    subject: Annotated[str, StringConstraints(pattern=r"^[!-?A-~]+@[!-?A-~]+$", max_length=254)]  # an admin's
 
 
 class OidcConnection(RelyingConnection):
@@ -49,6 +57,7 @@ class OidcConnection(RelyingConnection):
     jwks_uri: Url | None = Field(default=None, validate_default=True)  # what is signed otherwise than by HS*
     fetch_userinfo: Literal["auto", "always", "never"] = "auto"
     fetch_groups: Literal["auto", "never"] = "auto"  # auto: from the vendor's API where they are only named
+    google_directory: GoogleDirectory | None = None  # none: Google is asked for nobody's groups
     require: Required = Field(default=Required(), validate_default=True)
     # how it ends
     logout: Literal["single", "local"] = "single"  # single: at the provider too, where it offers it
@@ -92,6 +101,13 @@ class OidcConnection(RelyingConnection):
         if fetch == "always" and info.data.get("flow") == "implicit":
             raise ValueError("flow: implicit brings no access token to ask UserInfo with; use flow: code")
         return fetch
+
+    @field_validator("google_directory")
+    @classmethod
+    def _wanted(cls, directory: GoogleDirectory | None, info: ValidationInfo) -> GoogleDirectory | None:
+        if directory is not None and info.data.get("fetch_groups") == "never":
+            raise ValueError("contradicts fetch_groups: never; keep one of the two")
+        return directory
 
     @field_validator("response_mode")
     @classmethod

@@ -5,14 +5,30 @@ A sign-in never fails of it: what cannot be had is unobtainable, and the record 
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 
 from federation import presets, registry
+from federation.connectors.google_directory import open_directory
 from federation.errors import Check, FederationError, ProviderTimedOut, ProviderUnavailable
 from federation.fetch import Declared, Fetch
 from federation.oidc import groups
 
 DEADLINE = 10.0  # seconds, for all pages: a person waits
+
+
+class GroupsSource(Protocol):
+    """Where groups are asked for that the ID Token does not hold."""
+
+    async def ask(self, claims: Mapping[str, Any], access_token: str, now: datetime) -> groups.Asked | None:
+        """Ask for the groups of whoever the tokens are about; None where there is nothing to ask.
+
+        Args:
+            claims: Of the verified ID Token.
+            access_token: That came with it; "" where none did.
+            now: UTC, aware.
+        """
+        ...
 
 
 class GroupsApi:
@@ -28,13 +44,13 @@ class GroupsApi:
         self._url = url
         self._fetch = fetch
 
-    async def ask(self, claims: Mapping[str, Any], access_token: str) -> groups.Asked | None:
-        """Ask for the groups of whoever the tokens are about; None where there is nothing to ask.
-
-        Args:
-            claims: Of the verified ID Token.
-            access_token: That came with it; "" where none did.
-        """
+    async def ask(
+        self,
+        claims: Mapping[str, Any],
+        access_token: str,
+        now: datetime,  # noqa: ARG002  the person's own token is asked with
+    ) -> groups.Asked | None:
+        """Ask where groups are named, and not sent; see ``GroupsSource``."""
         if not groups.are_elsewhere(claims):
             return None
         try:
@@ -72,9 +88,12 @@ class GroupsApi:
         raise ProviderUnavailable("oidc.groups_many", f"more than {groups.PAGES} pages of groups")
 
 
-def open_groups(entry: registry.Oidc, fetch: Fetch) -> GroupsApi | None:
+def open_groups(entry: registry.Oidc, fetch: Fetch) -> GroupsSource | None:
     """Return where a connection's groups are asked for, or None: the vendor has no such API for us."""
-    if entry.connection.fetch_groups == "never" or not presets.oidc(entry.connection.preset).groups_api:
+    if (directory := open_directory(entry, fetch)) is not None:
+        return directory
+    api = presets.oidc(entry.connection.preset).groups_api
+    if entry.connection.fetch_groups == "never" or api != "graph":
         return None
     url = groups.memberships_url(entry.discovery.issuer or entry.discovery.url)
     return GroupsApi(url, fetch) if url else None

@@ -3,13 +3,16 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from federation.errors import FederationError
 
 RETRY_AFTER = timedelta(seconds=5)  # a provider that failed is not asked again before
 RENEW_AFTER = timedelta(seconds=30)  # an unknown key fetches the keys again, not more often
 
+# Who told of something unknown. Each may have it fetched again, and uses up nobody else's turn: the
+# provider itself, a browser that has a sign-in under way, or anybody who sends us a message.
+Told = Literal["provider", "browser", "anybody"]
 T = TypeVar("T")
 
 
@@ -20,7 +23,7 @@ class Kept(Generic[T]):
         self._load = load
         self._value: T | None = None
         self._tried: datetime | None = None
-        self._renewed: datetime | None = None
+        self._renewed: dict[Told, datetime] = {}
         self._asked = 0
         self._failure: FederationError | None = None
         self._lock = asyncio.Lock()
@@ -39,13 +42,14 @@ class Kept(Generic[T]):
                 raise type(self._failure)(self._failure.code, self._failure.detail)
             return await self._fetch(now)
 
-    async def renew(self, now: datetime) -> T:
-        """Fetch again because a message named something unknown; at most every RENEW_AFTER."""
+    async def renew(self, now: datetime, *, told: Told) -> T:
+        """Fetch again because a message named something unknown; for each of Told every RENEW_AFTER."""
         async with self._lock:
             # Its own clock: keys may rotate a second after the hourly refresh.
-            if self._value is not None and self._renewed and now - self._renewed < RENEW_AFTER:
+            renewed = self._renewed.get(told)
+            if self._value is not None and renewed and now - renewed < RENEW_AFTER:
                 return self._value
-            self._renewed = now
+            self._renewed[told] = now
             return await self._fetch(now)
 
     async def refresh(self, now: datetime) -> None:

@@ -17,7 +17,7 @@ from federation.connection import AnyConnection
 from federation.connectors import openid_documents
 from federation.connectors.contract import REFUSED, Callback, Challenge, Logout, Renewal
 from federation.connectors.groups import open_groups
-from federation.connectors.kept import Kept
+from federation.connectors.kept import Kept, Told
 from federation.connectors.oidc_logout import OidcLogout
 from federation.errors import AssertionRefused, ProviderUnavailable
 from federation.fetch import Answer, Declared, Fetch
@@ -65,6 +65,7 @@ class OidcConnector:
         verify: Callable[[Jwks], Verified],
         now: datetime,
         *,
+        told: Told,
         rules: Mapping[str, signature.HeaderRule] = signature.HEADER_RULES,
     ) -> Verified:
         """Verify an ID Token, or what is signed as they are, with keys that are fresh enough.
@@ -74,14 +75,19 @@ class OidcConnector:
             ProviderUnavailable: There are no keys.
         """
         registered = self._client.id_token_signed_response_alg
-        jwks = await self._keys_for(token, registered, now, rules)
+        try:  # first as if nothing had changed, and so it mostly is
+            return verify(await self._keys[_kind(registered)].get(now))
+        except AssertionRefused as refusal:
+            if refusal.code not in ("oidc.key_unknown", "oidc.signature"):
+                raise
+        jwks = await self._keys_for(token, registered, now, rules, told=told)
         try:
             return verify(jwks)
         except AssertionRefused as refusal:
             if refusal.code != "oidc.signature":
                 raise
             with suppress(ProviderUnavailable):  # a key may have been replaced under its old name
-                jwks = await self._keys[_kind(registered)].renew(now)
+                jwks = await self._keys[_kind(registered)].renew(now, told=told)
         return verify(jwks)
 
     async def _load_provider(self, _now: datetime) -> ProviderMetadata:
@@ -157,7 +163,7 @@ class OidcConnector:
             claims,
             await self._userinfo(provider, tokens, claims),
             tokens=tokens,
-            asked=await self._groups.ask(claims.claims, tokens.access_token) if self._groups else None,
+            asked=await self._groups.ask(claims.claims, tokens.access_token, now) if self._groups else None,
             keeping=self._keeping,
             client=self._client,
         )
@@ -186,7 +192,8 @@ class OidcConnector:
         def verify(jwks: Jwks) -> SignedClaims:
             return relying_party.verify_id_token(tokens, jwks=jwks, client=self._client, expected=expected)
 
-        return await self.verified(tokens.id_token, verify, expected.now)
+        told: Told = "browser" if expected.front_channel else "provider"
+        return await self.verified(tokens.id_token, verify, expected.now, told=told)
 
     async def _userinfo(
         self, provider: ProviderMetadata, tokens: Tokens, claims: SignedClaims
@@ -204,7 +211,7 @@ class OidcConnector:
         jwks = None
         if registered := self._client.userinfo_signed_response_alg:
             jwks = await self._keys_for(
-                body.decode("ascii", "replace").strip(), registered, claims.expected.now
+                body.decode("ascii", "replace").strip(), registered, claims.expected.now, told="provider"
             )
         return userinfo.read(body, jwks=jwks, client=self._client, claims=claims)
 
@@ -234,7 +241,7 @@ class OidcConnector:
             )
 
         if new.id_token:
-            await self.verified(new.id_token, verify, now)
+            await self.verified(new.id_token, verify, now, told="provider")
         return relying_party.keep_renewed(new, tokens, keeping=self._keeping, now=now)
 
     async def _keys_for(
@@ -243,12 +250,14 @@ class OidcConnector:
         registered: str,
         now: datetime,
         rules: Mapping[str, signature.HeaderRule] = signature.HEADER_RULES,
+        *,
+        told: Told,
     ) -> Jwks:
         """Return the keys for a token; fetched again where its own is not among them (Core §10.1.1)."""
         kept = self._keys[_kind(registered)]
         jwks = await kept.get(now)
         if signature.needs_new_keys(token, jwks=jwks, registered=registered, rules=rules):
-            jwks = await kept.renew(now)
+            jwks = await kept.renew(now, told=told)
         return jwks
 
     def _proof(self, provider: ProviderMetadata, now: datetime, url: str) -> Proof:

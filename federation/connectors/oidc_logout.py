@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 
 from federation import presets, registry
 from federation.connectors.contract import Callback, Challenge, LogoutOutcome, ProviderLogout, Return
+from federation.connectors.kept import Told
 from federation.errors import StoreUnavailable
 from federation.identity import ProviderSession
 from federation.oidc import logout, signature
@@ -35,6 +36,7 @@ class Published(Protocol):
         verify: Callable[[Jwks], Verified],
         now: datetime,
         *,
+        told: Told,
         rules: Mapping[str, signature.HeaderRule],
     ) -> Verified:
         """Verify what is signed as ID Tokens are, with keys that are fresh enough."""
@@ -102,7 +104,7 @@ class OidcLogout:
                 skew=self._entry.connection.clock_skew,
             )
 
-        found = await self._published.verified(text, verify, now, rules=logout.HEADER_RULES)
+        found = await self._published.verified(text, verify, now, told="anybody", rules=logout.HEADER_RULES)
         return ProviderLogout(
             issuer=found.issuer,
             id=found.id,

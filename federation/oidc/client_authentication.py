@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha1, sha256
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import quote_plus
 
 from joserfc import jwt
@@ -46,14 +46,14 @@ class Proof(NamedTuple):
         return f"Proof(form={sorted(self.form)}, headers={sorted(self.headers)})"
 
 
-def read_assertion_key(private_key_pem: bytes, certificate_der: bytes) -> AssertionKey:
-    """Load one of our keys.
+def read_assertion_key(private_key: Any, certificate_der: bytes) -> AssertionKey:
+    """Take one of our keys.
 
     Args:
-        private_key_pem: RSA, PKCS #8, not encrypted.
+        private_key: RSA, as ``keys`` loaded and checked it; whose type it is, is no word of this room.
         certificate_der: Its certificate; Entra knows a key by that alone.
     """
-    key = RSAKey.import_key(private_key_pem)
+    key = RSAKey.import_key(private_key)
     return AssertionKey(kid=key.thumbprint(), certificate_der=certificate_der, key=key)
 
 

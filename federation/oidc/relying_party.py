@@ -86,8 +86,8 @@ def accept(
         raise ValueError("claims, tokens and client belong to one sign-in")
     said = dict(claims.claims)
     merged = {**(userinfo or {}), **{name: value for name, value in said.items() if value is not None}}
-    if asked is not None and asked.names is not None:
-        merged["groups"] = list(asked.names)
+    if asked is not None:  # what the vendor's API says stands alone: half of the groups is no answer
+        merged["groups"] = None if asked.names is None else list(asked.names)
     about = {name: value for name, value in merged.items() if name not in _PROTOCOL}
     told = person.read_attributes(about, client.paths)
     return VerifiedAssertion(
@@ -95,7 +95,7 @@ def accept(
         subject=claims.subject,
         not_on_or_after=claims.expires_at + expected.skew,
         attributes=told.values,
-        unobtainable=_unobtainable(merged) | told.unreadable,
+        unobtainable=_unobtainable(merged, asked) | told.unreadable,
         email_verified=address.email_verified(said, userinfo or {}, by=client.verified_by),
         authentication=_authentication(said),
         provider_session=_provider_session(said, tokens, keeping),
@@ -120,9 +120,10 @@ def _provider_session(said: Mapping[str, Any], tokens: Tokens, keeping: Keeping)
     )
 
 
-def _unobtainable(claims: Mapping[str, Any]) -> frozenset[str]:
-    """Core §5.6.2 distributed claims, and Entra's overage: named, but not sent."""
-    return frozenset(name for name in groups.named_elsewhere(claims) if claims.get(name) is None)
+def _unobtainable(claims: Mapping[str, Any], asked: groups.Asked | None) -> frozenset[str]:
+    """Core §5.6.2 distributed claims, and Entra's overage: named, but not sent; or asked for in vain."""
+    named = groups.named_elsewhere(claims) | ({"groups"} if asked is not None else set())
+    return frozenset(name for name in named if claims.get(name) is None)
 
 
 def _authentication(said: Mapping[str, Any]) -> Authentication:

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from federation import keys
-from federation.errors import FederationError, ProviderUnavailable
+from federation.errors import ConfigurationError, FederationError, ProviderUnavailable
 from federation.fetch import Declared, Fetch, open_door
 from federation.operator import doctor_connections, doctor_declared
 from federation.operator.finding import Finding, expiry, failed, note, ok, warning
@@ -29,20 +29,23 @@ async def examine(config: Settings, *, now: datetime) -> list[Finding]:
         config: Loaded, so the file itself is in order.
         now: UTC, aware.
     """
+    fetch, reached = _door(config)
     findings = [
         ok("settings", f"{config.file}: {len(config.connections)} connections"),
         *_origin(config),
         *_proxies(config),
-        *way_out(config),
+        *reached,
         *_cookies(config),
         *_libraries(),
         *_secrets(config),
         *doctor_declared.shared_callbacks(config.connections),
         *doctor_declared.many_tenants(config.connections),
+        *doctor_connections.impostors(config, now),
         *_own_keys(config, now),
         *await _database(config),
     ]
-    fetch = open_door(config)
+    if fetch is None:
+        return [*findings, *await doctor_connections.kept(config, now)]
     try:
         asked = [
             _service(config, fetch),
@@ -54,6 +57,18 @@ async def examine(config: Settings, *, now: datetime) -> list[Finding]:
     finally:
         await fetch.close()
     return findings
+
+
+def _door(config: Settings) -> tuple[Fetch | None, list[Finding]]:
+    """Return the door that providers are asked through; None, and why, where no request can leave."""
+    try:
+        return open_door(config), list(way_out(config))
+    except ConfigurationError as fault:
+        mend = {
+            "fetch.ca_bundle": "name a readable PEM file of CA certificates, or leave ca_bundle out",
+            "fetch.allow": "write networks (10.0.0.0/8) and host names",
+        }.get(fault.code, "see outbound")
+        return None, [failed("outbound", f"{fault.detail} ({fault.code}); no provider was asked", mend)]
 
 
 def way_out(config: Settings) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """What `federation doctor` asks of each connection: its provider, its clock, and what is kept of it."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -56,6 +57,18 @@ async def ask(config: Settings, name: str, fetch: Fetch, now: datetime) -> list[
     except FederationError as fault:
         found.append(failed(topic, f"{fault.detail} ({fault.code})", f"to be mended by {fault.mended_by}"))
     return found
+
+
+def impostors(config: Settings, now: datetime) -> Iterator[Finding]:
+    """Tell which connections could speak for another's people; what cannot be compiled is told by ``ask``."""
+    entries: dict[str, registry.Entry] = {}
+    for name, one in config.connections.items():
+        with contextlib.suppress(FederationError):
+            entries[name] = registry.compile_one(
+                one, config.base_url, development=config.development, own=None, now=now
+            )
+    for name, fault in registry.find_impostors(entries):
+        yield failed(topic_of(name), f"{fault.detail} ({fault.code})", f"to be mended by {fault.mended_by}")
 
 
 async def kept(config: Settings, now: datetime) -> list[Finding]:
@@ -149,6 +162,8 @@ async def _oidc(entry: Oidc, topic: str, fetch: Fetch, now: datetime) -> AsyncIt
     for finding in doctor_oidc.others(entry, told, topic=topic):
         yield finding
     for finding in doctor_oidc.renewal(entry, told, topic=topic):
+        yield finding
+    async for finding in doctor_oidc.directory(entry, fetch, now, topic=topic):
         yield finding
 
 

@@ -1,14 +1,17 @@
 """Whether an OpenID Provider's own words fit how we ask it: what would fail at a person's first sign-in."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
 
 from federation import presets
+from federation.connectors.google_directory import open_directory
 from federation.errors import ProviderUnavailable
+from federation.fetch import Fetch
 from federation.oidc import pushed
 from federation.oidc.client import Client
 from federation.oidc.key_set import Jwks
 from federation.oidc.provider import ProviderMetadata
-from federation.operator.finding import Finding, failed, note, warning
+from federation.operator.finding import Finding, failed, note, ok, warning
 from federation.registry import Oidc
 
 
@@ -58,10 +61,34 @@ def renewal(entry: Oidc, told: ProviderMetadata, *, topic: str) -> Iterator[Find
 
     Providers that publish their scopes and not this one have another way: some give one to everybody.
     """
-    wanted = "refresh" in entry.connection.keep_tokens and "offline_access" not in entry.client.scopes
+    if "refresh" not in entry.connection.keep_tokens:
+        return
+    if asks := presets.oidc(entry.connection.preset).offline:  # the vendor does not know that scope
+        if lacking := {name: way for name, way in asks.items() if entry.client.parameters.get(name) != way}:
+            told_by = ", ".join(f"{name}: {way}" for name, way in lacking.items())
+            said = f"keep_tokens names refresh, and this vendor gives one for {told_by} alone"
+            mend = f"authorization_params: {{{told_by}, prompt: consent}}; offline_access does nothing there"
+            yield warning(topic, said, mend)
+        return
+    wanted = "offline_access" not in entry.client.scopes
     if wanted and (not told.scopes_supported or "offline_access" in told.scopes_supported):
         said = "keep_tokens names refresh, but scopes do not hold offline_access, for which it is given"
         yield warning(topic, said, "add offline_access to scopes")
+
+
+async def directory(entry: Oidc, fetch: Fetch, now: datetime, *, topic: str) -> AsyncIterator[Finding]:
+    """Ask a Google Workspace's Directory what a sign-in would ask it; nothing, where none is named."""
+    asked = open_directory(entry, fetch)
+    if asked is None:
+        return
+    yield ok(topic, "google_directory: the service account's key file can be used")
+    try:
+        await asked.probe(now)
+    except ProviderUnavailable as fault:
+        said = f"google_directory: {fault.detail} ({fault.code})"
+        yield failed(topic, said, "see docs/guides/google.md; until then nobody's groups are obtainable")
+    else:
+        yield ok(topic, "google_directory: Google grants the token, and its Directory answers")
 
 
 def _proof(client: Client, told: ProviderMetadata, topic: str) -> Iterator[Finding]:

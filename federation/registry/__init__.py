@@ -5,18 +5,28 @@ alone), the identity provider's trust material, our client registration. Every c
 cannot be compiled is named at once.
 """
 
-from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from federation.connection import AnyConnection, OAuth2Connection, SamlConnection
 from federation.errors import ConfigurationError, FederationError
+from federation.registry.impostors import find_impostors
 from federation.registry.own import Own, own_keys
 from federation.registry.relying import OAuth2, Oidc, compile_oauth2, compile_oidc
 from federation.registry.saml import Saml, compile_saml
 from federation.settings import Settings
 from federation.trust import reading
 
-__all__ = ["Entry", "OAuth2", "Oidc", "Own", "Saml", "compile_connections", "compile_one", "own_keys"]
+__all__ = [
+    "Entry",
+    "OAuth2",
+    "Oidc",
+    "Own",
+    "Saml",
+    "compile_connections",
+    "compile_one",
+    "find_impostors",
+    "own_keys",
+]
 
 Entry = Saml | Oidc | OAuth2
 
@@ -45,38 +55,13 @@ def compile_connections(settings: Settings, *, own: Own, now: datetime) -> dict[
             )
         except FederationError as fault:
             faults.append(f"  connections.{name}: {fault.detail} ({fault.code})")
-    faults += [f"  connections.{name}: {one.detail} ({one.code})" for name, one in _impostors(entries)]
+    faults += [f"  connections.{name}: {one.detail} ({one.code})" for name, one in find_impostors(entries)]
     if faults:
         count = f"{len(faults)} faults" if len(faults) > 1 else "one fault"
         raise ConfigurationError(
             "registry.invalid", "\n".join([f"the connections cannot be used, {count}:", *faults])
         )
     return entries
-
-
-def _impostors(entries: Mapping[str, Entry]) -> Iterator[tuple[str, ConfigurationError]]:
-    """Tell which identity providers of one organization have one name and no key in common.
-
-    People are keyed by the name of their provider: whoever has another's name speaks for its people.
-    """
-    known: dict[tuple[str, str], Saml] = {}
-    for name, entry in entries.items():
-        if not isinstance(entry, Saml) or entry.idp is None:
-            continue
-        first = known.setdefault((entry.connection.organization, entry.idp.entity_id), entry)
-        if first.idp is None or {key.fingerprint for key in first.idp.keys} & {
-            key.fingerprint for key in entry.idp.keys
-        }:
-            continue
-        other = first.connection.id
-        yield (
-            name,
-            ConfigurationError(
-                "registry.entity_id",
-                f"it has the entity ID of connections.{other} and none of its keys: one of the two is out of"
-                " date, or an impostor",
-            ),
-        )
 
 
 def compile_one(

@@ -21,16 +21,16 @@ class Own:
 
 
 def own_keys(held: KeySet) -> Own:
-    """Load our keys for the protocol rooms, once.
+    """Give our keys, loaded and checked, to the protocol rooms.
 
     Raises:
         ConfigurationError: ``keys.*``.
     """
     current = held.current
-    assertions = [read_assertion_key(one.private_key_pem, one.certificate_der) for one in held.all]
+    assertions = [read_assertion_key(one.private_key, one.certificate_der) for one in held.all]
     return Own(
-        signing=read_signing_key(current.private_key_pem, current.certificate_der),
-        decryption=tuple(read_decryption_key(one.private_key_pem) for one in held.all),
+        signing=read_signing_key(current.private_key, current.certificate_der),
+        decryption=tuple(read_decryption_key(one.private_key) for one in held.all),
         published=held.signing_certificates,
         opening=held.encryption_certificates,
         assertion=assertions[0],

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from federation import presets
 from federation.attributes import ALIASES
 from federation.connection import OAuth2Connection, OidcConnection
 from federation.dialects import OidcDialect
 from federation.errors import ConfigurationError
-from federation.oidc import oauth2, oauth2_api, oauth2_person, provider
+from federation.oidc import oauth2, oauth2_api, oauth2_person, provider, service_account
 from federation.oidc.claims import Path, parse_path
 from federation.oidc.client import ResponseType
 from federation.oidc.client_authentication import AssertionKey
@@ -35,6 +36,7 @@ class Oidc:
     client: Client
     assertion_key: AssertionKey | None  # None: the method is not private_key_jwt, or our keys are not at hand
     discovery: Discovery
+    google_directory: service_account.Access | None  # None: groups are what the tokens say
     callback_urls: Mapping[str, str]  # path → URL; the first is the one that is asked for
     post_logout_url: str  # where the provider sends people once they are signed out there
     development: bool  # what is fetched may name http on loopback
@@ -56,7 +58,8 @@ def compile_oidc(connection: OidcConnection, base_url: str, own: Own | None, *, 
     """Compile one; arguments as ``registry.compile_one``.
 
     Raises:
-        ConfigurationError: ``registry.asked``, ``registry.claim_path``.
+        ConfigurationError: ``registry.asked``, ``registry.claim_path``, ``registry.google_directory``,
+            ``registry.service_account``.
     """
     callback_urls = _callback_urls(connection, base_url)
     known = {name: getattr(connection, name) for name in _ENDPOINTS}
@@ -72,6 +75,7 @@ def compile_oidc(connection: OidcConnection, base_url: str, own: Own | None, *, 
             issuer=connection.issuer,
             endpoints={name: url for name, url in known.items() if url},
         ),
+        google_directory=_directory(connection, connection.issuer or found),
         callback_urls=callback_urls,
         post_logout_url=base_url + next(iter(connection.post_logout_paths), "/logout"),
         development=development,
@@ -184,6 +188,25 @@ def _client(connection: OidcConnection, response_type: ResponseType, redirect_ur
         verified_by=dialect.verified_by,
         fetch_userinfo=connection.fetch_userinfo,
     )
+
+
+def _directory(connection: OidcConnection, issuer: str) -> service_account.Access | None:
+    """Return how people's groups are asked for; whose ids they are is who is asked about them."""
+    told = connection.google_directory
+    if told is None:
+        return None
+    endpoints = service_account.ENDPOINTS.get(urlsplit(issuer).hostname or "")
+    if endpoints is None or presets.oidc(connection.preset).groups_api != "directory":
+        raise ConfigurationError(
+            "registry.google_directory",
+            "google_directory is for preset: google and issuer: https://accounts.google.com",
+        )
+    if connection.attributes.get("groups", ("groups",))[0] != "groups":
+        raise ConfigurationError(
+            "registry.google_directory", "attributes.groups names another claim than google_directory fills"
+        )
+    account = service_account.read_service_account(told.service_account.get_secret_value())
+    return service_account.Access(endpoints=endpoints, account=account, subject=told.subject)
 
 
 def _answered(dialect: OidcDialect, asked: Mapping[str, str]) -> dict[str, str]:

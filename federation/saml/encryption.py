@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import pybase64
-from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherAlgorithm, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -142,23 +142,19 @@ class _Sealed(NamedTuple):
     value: bytes
 
 
-def read_decryption_key(pem: bytes) -> DecryptionKey:
-    """Read a private key of ours.
+def read_decryption_key(key: rsa.RSAPrivateKey) -> DecryptionKey:
+    """Take a private key of ours.
 
     Args:
-        pem: PKCS #8, not encrypted.
+        key: Loaded and checked already.
 
     Raises:
         ConfigurationError: ``keys.private_key``.
     """
-    try:
-        key = serialization.load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        key = None
     if not isinstance(key, rsa.RSAPrivateKey) or key.key_size < _RSA_BITS:
         raise ConfigurationError(
             "keys.private_key",
-            f"a key for decryption is not an unencrypted RSA key of {_RSA_BITS} bits or more",
+            f"a key for decryption is not an RSA key of {_RSA_BITS} bits or more",
         )
     return DecryptionKey(key)
 

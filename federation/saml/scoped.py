@@ -58,4 +58,4 @@ def _addresses(message: Message, want: Expected) -> tuple[str, ...]:
     if not names and name is not None and name.format == EMAIL_ADDRESS:
         return (name.value,)
     sent = message.assertion.attributes
-    return next((sent[one] for one in names or ALIASES["email"] if sent.get(one)), ())
+    return next((sent[one] for one in names or ALIASES["email"] if one in sent), ())

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import quote
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
@@ -60,32 +59,31 @@ class SigningKey:
         return r.to_bytes(size) + s.to_bytes(size)  # RFC 6931 §2.3.6: side by side, not DER
 
 
-def read_signing_key(private_key_pem: bytes, certificate_der: bytes) -> SigningKey:
-    """Load our key, once, at start. lxml and xmlsec must agree by then (``xml.library_fault``).
+def read_signing_key(private_key: PrivateKey, certificate_der: bytes) -> SigningKey:
+    """Take our key, once, at start. lxml and xmlsec must agree by then (``xml.library_fault``).
 
     Args:
-        private_key_pem: PKCS #8, not encrypted; RSA or EC.
+        private_key: RSA or EC, loaded and checked already.
         certificate_der: The certificate of that key.
 
     Raises:
         ConfigurationError: ``keys.private_key``, ``keys.certificate``, ``keys.pair``.
     """
     library = _library()
-    try:
-        key = serialization.load_pem_private_key(private_key_pem, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise ConfigurationError("keys.private_key", "our key is not an unencrypted PEM key") from None
-    if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+    if not isinstance(private_key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
         raise ConfigurationError("keys.private_key", "our key is neither an RSA nor an EC key")
     try:
         certificate = x509.load_der_x509_certificate(certificate_der)
     except ValueError:
         raise ConfigurationError("keys.certificate", "our certificate is not an X.509 certificate") from None
-    if certificate.public_key() != key.public_key():
+    if certificate.public_key() != private_key.public_key():
         raise ConfigurationError("keys.pair", "our certificate is not the certificate of our key")
+    pem = private_key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
     return SigningKey(
-        private_key=key,
-        xmlsec_key=library.Key.from_memory(private_key_pem, library.constants.KeyDataFormatPem),
+        private_key=private_key,
+        xmlsec_key=library.Key.from_memory(pem, library.constants.KeyDataFormatPem),
         certificate=base64.b64encode(certificate_der).decode(),
     )
 

@@ -167,7 +167,8 @@ class Store(Protocol):
         """Take the right to renew these: one caller on any node, until a deadline.
 
         Args:
-            found: As they were found.
+            found: As they were found; where somebody has them, the caller has seen them held for
+                so long that they are gone, whatever the clock of who wrote the deadline said.
             holder: Who takes them; of no other attempt, before or after.
             until: The deadline. Who has not come back by then is taken to be gone.
             now: UTC.

@@ -3,6 +3,8 @@
 Who renews them takes them first, until a deadline: a refresh token that is used twice may end
 everything that was granted with it (RFC 9700 §4.14.2). Whoever took them and did not come back
 held the only new ones, if there were any; after the deadline another tries with the old ones.
+A row is taken as it was read, version and holder: that the deadline of somebody's clock has come
+on another is no leave to take what is held, see ``federation.tokens``.
 """
 
 from datetime import datetime
@@ -46,6 +48,7 @@ def take(tokens: KeptTokensOf, holder: str, until: datetime, now: datetime) -> S
     asked = {
         "session_id": tokens.session_id,
         "version": tokens.version,
+        "before": tokens.taken_by,
         "holder": _named(holder),
         "until": micros(until),
         "now": micros(now),
@@ -87,7 +90,7 @@ def _kept(row: Row) -> KeptTokensOf:
         person=person,
         tokens=SealedTokens(sealed=sealed, renew_at=None if renew_at is None else rows.moment(renew_at)),
         version=version,
-        taken=bool(taken_by),
+        taken_by=taken_by,
         taken_until=rows.moment(taken_until),
     )
 

@@ -29,7 +29,8 @@ ORDER BY kept_token.renew_at LIMIT :batch
 # One statement decides who renews them; of what was read, nothing has changed meanwhile.
 TAKE_TOKENS = f"""
 UPDATE kept_token SET taken_by = :holder, taken_until = :until
-WHERE session_id = :session_id AND version = :version AND taken_until <= :now AND {_ITS_SESSION_LIVES}
+WHERE session_id = :session_id AND version = :version AND taken_by = :before AND taken_until <= :now
+  AND {_ITS_SESSION_LIVES}
 RETURNING version
 """  # noqa: S608  of parts that stand here
 

@@ -93,8 +93,13 @@ class KeptTokensOf:
     person: str  # Subject.person
     tokens: SealedTokens
     version: int  # how often they were renewed
-    taken: bool  # somebody took them to renew them
+    taken_by: str  # who took them to renew them; "": nobody
     taken_until: datetime  # before that nobody else may, whether or not somebody did
+
+    @property
+    def taken(self) -> bool:
+        """Tell whether somebody renews them now, or died over it."""
+        return bool(self.taken_by)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from federation.errors import RequestRefused
-from federation.identity import Session
+from federation.identity import Grant, Session
 from federation.signin import hash_token
 from federation.web import cookies, errors, fields, pages
 from federation.web.house import House
@@ -46,8 +46,25 @@ def sources(session: Session) -> Mapping[str, list[str]]:
     """Return each role and what gave it, in words."""
     given: dict[str, dict[str, None]] = {role: {} for role in session.roles}
     for grant in session.grants:
-        given[grant.role][_DEFAULTS.get(grant.source) or f"by rule “{grant.source}”"] = None
+        given[grant.role][_reason(grant)] = None
     return {role: list(why) for role, why in given.items()}
+
+
+def _reason(grant: Grant) -> str:
+    kind, _, name = grant.source.partition(":")
+    if kind == "team":
+        return f"as a member of {name}"
+    if kind not in ("connection", "system"):
+        return _GIVEN_BY.get(kind, f"by {kind}")
+    return _DEFAULTS.get(grant.why) or f"by rule “{grant.why}”"
+
+
+_GIVEN_BY = {
+    "manual": "by an administrator",
+    "scim": "by your organization's directory",
+    "invitation": "with your invitation",
+    "bootstrap": "as the first administrator",
+}
 
 
 _DEFAULTS = {

@@ -28,7 +28,8 @@ LEAVING_LIFE = 600  # seconds, as long as the logout waits
 BINDER_LIFE = 3600  # seconds; outlives a pending sign-in, and every sign-in renews it
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")  # 256 bits, base64url: what we set and nothing else
-_ID = re.compile(ID_PATTERN)
+_TOLD = "TOLD-"  # no id has capitals
+_LEAVING = re.compile(rf"({_TOLD})?({ID_PATTERN.removeprefix('^').removesuffix('$')})")
 _PLAIN = re.compile(r"[A-Za-z0-9_-]*")  # needs no quoting (RFC 6265 §4.1.1), and ends no header
 
 
@@ -89,14 +90,25 @@ def set_restarted(response: Response, house: House) -> None:
 
 def read_leaving(request: Request, house: House) -> str:
     """Return the connection at which this browser's logout goes on, "" if it waits for none."""
+    return _leaving(request, house)[1]
+
+
+def is_told(request: Request, house: House) -> bool:
+    """Tell whether this browser has been told already that its logout is not confirmed."""
+    return bool(_leaving(request, house)[0])
+
+
+def _leaving(request: Request, house: House) -> tuple[str, str]:
     lines = "; ".join(request.headers.getlist("cookie"))
     found = _values_of(name(LEAVING, secure=house.secure))(lines)
-    return found[0] if len(found) == 1 and _ID.fullmatch(found[0]) else ""
+    match = _LEAVING.fullmatch(found[0]) if len(found) == 1 else None
+    return (match[1], match[2]) if match else ("", "")
 
 
-def set_leaving(response: Response, connection: str, house: House) -> None:
-    """Note at which connection a logout goes on; "" forgets it."""
-    _set(response, house, LEAVING, connection, LEAVING_LIFE if connection else 0)
+def set_leaving(response: Response, connection: str, house: House, *, told: bool = False) -> None:
+    """Note at which connection a logout goes on, and what the person was told; "" forgets it."""
+    mark = f"{_TOLD if told else ''}{connection}" if connection else ""
+    _set(response, house, LEAVING, mark, LEAVING_LIFE if connection else 0)
 
 
 def set_session(response: Response, token: str, session: Session, now: datetime, house: House) -> None:

@@ -27,7 +27,8 @@ async def ask_logout(request: Request) -> Response:
     """GET /logout: ask before ending; also where people land once they are signed out."""
     house: House = request.app.state.house
     token, session = await current(request)
-    if "state" in request.query_params or (session is None and cookies.read_leaving(request, house)):
+    waits = cookies.read_leaving(request, house) and not cookies.is_told(request, house)
+    if "state" in request.query_params or (session is None and waits):
         return await _returned(request)
     if session is None:
         # Anybody may write this word into a link; all it does is choose between three true sentences.
@@ -72,7 +73,9 @@ async def _returned(request: Request) -> Response:
     if outcome is LogoutOutcome.FAILED:
         house.rates.failures.count(key, now)
     response = _afterwards(outcome.value)
-    cookies.set_leaving(response, "", house)
+    # Anybody may send this browser here, with any state or none: its own may still come.
+    waits = outcome is LogoutOutcome.FAILED
+    cookies.set_leaving(response, connection if waits else "", house, told=waits)
     return response
 
 

@@ -5,7 +5,7 @@ or X-Forwarded-*: redirects are paths, and nothing here builds an absolute URL.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -26,25 +26,38 @@ from federation.web.verify import Verify
 log = logging.getLogger("federation.web")
 
 
+class Step(Route):
+    """A route whose GET does something. HEAD may not (RFC 9110 §9.2.1): link checkers and previews ask it.
+
+    Without this Starlette would answer HEAD by doing all that a GET does.
+    """
+
+    def __init__(
+        self, path: str, endpoint: Callable[..., Any], *, methods: Collection[str] = ("GET",)
+    ) -> None:
+        super().__init__(path, endpoint, methods=methods)
+        self.methods = set(methods)
+
+
 def sign_in_routes() -> list[BaseRoute]:
     """Return what an application gets by embedding; ``GET /verify`` stands before it (verify.py)."""
     return [  # tried in turn: the two of every sign-in come first
-        Route("/login/{connection}", start.begin),
+        Step("/login/{connection}", start.begin),
         Route("/saml/{connection}/acs", saml_acs, methods=["POST"]),
         Route("/login", start.login),
-        Route("/saml/{connection}/slo", logout.saml_slo, methods=["GET", "POST"]),
+        Step("/saml/{connection}/slo", logout.saml_slo, methods=["GET", "POST"]),
         Route("/saml/{connection}/metadata", saml_metadata),
         Route("/saml/metadata", all_metadata),
-        Route("/oidc/{connection}/callback", oidc_callback, methods=["GET", "POST"]),
-        Route(aliases.SHARED_CALLBACK, shared_callback, methods=["GET", "POST"]),
-        Route(aliases.INITIATE, initiate.initiate, methods=["GET", "POST"]),
+        Step("/oidc/{connection}/callback", oidc_callback, methods=["GET", "POST"]),
+        Step(aliases.SHARED_CALLBACK, shared_callback, methods=["GET", "POST"]),
+        Step(aliases.INITIATE, initiate.initiate, methods=["GET", "POST"]),
         Route("/oidc/jwks.json", jwks),
         Route("/oidc/{connection}/backchannel-logout", oidc_logout.backchannel_logout, methods=["POST"]),
-        Route("/oidc/{connection}/frontchannel-logout", oidc_logout.frontchannel_logout),
+        Step("/oidc/{connection}/frontchannel-logout", oidc_logout.frontchannel_logout),
         Route("/session", account.session_json),
         Route("/account", account.account),
         Route("/sessions/{id}/end", account.end_one, methods=["POST"]),
-        Route("/logout", logout.ask_logout, methods=["GET"]),
+        Step("/logout", logout.ask_logout, methods=["GET"]),
         Route("/logout", logout.logout, methods=["POST"]),
         *(Route(f"/static/{name}", static) for name in pages.ASSETS),
     ]
