@@ -165,11 +165,12 @@ def _house(
     )
 
     connections = {name: entry.connection for name, entry in entries.items()}
-    leaving = SignOut(connectors=connected, store=store, vault=vault, signin=story, clock=now)
+    tokens = TokenKeeper(connectors=connected, store=store, vault=vault, signin=story, clock=now)
+    leaving = SignOut(connectors=connected, store=store, vault=vault, signin=story, tokens=tokens, clock=now)
     return House(
         signin=story,
         signout=leaving,
-        tokens=TokenKeeper(connectors=connected, store=store, vault=vault, signin=story, clock=now),
+        tokens=tokens,
         store=store,
         connections=connections,
         published=published,

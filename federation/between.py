@@ -19,8 +19,8 @@ _OURS = re.compile(
 
 _RELYING_URLS = frozenset({
     "issuer", "discovery_url", "server", "authorization_endpoint", "token_endpoint", "userinfo_endpoint",
-    "jwks_uri", "end_session_endpoint", "pushed_authorization_request_endpoint", "emails_endpoint",
-    "organizations_endpoint", "teams_endpoint",
+    "jwks_uri", "end_session_endpoint", "pushed_authorization_request_endpoint", "revocation_endpoint",
+    "emails_endpoint", "organizations_endpoint", "teams_endpoint",
 })  # fmt: skip
 
 

@@ -40,12 +40,15 @@ class SamlDialect(Dialect):
 class OidcDialect(Dialect):
     """OpenID Connect."""
 
-    filled: ClassVar[tuple[str, ...]] = ("scopes", "authorization_params", "fetch_userinfo", "response_mode")
+    filled: ClassVar[tuple[str, ...]] = (
+        "scopes", "authorization_params", "fetch_userinfo", "response_mode", "revoke_tokens",
+    )  # fmt: skip
 
     scopes: tuple[str, ...] = ()
     authorization_params: Mapping[str, str] = field(default_factory=dict)
     fetch_userinfo: Literal["auto", "always", "never"] | None = None
     response_mode: Literal["query", "form_post"] | None = None
+    revoke_tokens: bool | None = None  # False: it would end what the person's other sessions have there
     answered: Mapping[str, str] = field(default_factory=dict)  # asked → the claim that must say it
     subject_claims: tuple[str, ...] = ()  # together they name a person for good; (): sub
     code_only: bool = False  # no answer of its authorization endpoint brings an ID Token

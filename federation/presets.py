@@ -148,6 +148,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
             verified_by="hd",
             groups_api="directory",
             offline={"access_type": "offline"},
+            revoke_tokens=False,  # one token revoked takes the consent, and every token of the person with it
         ),
         notes="groups are sent by SAML only, under the name given in the Admin console; by OpenID Connect"
         " they are asked for with google_directory",

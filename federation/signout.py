@@ -25,6 +25,7 @@ from federation.identity import ProviderSession
 from federation.signin import PENDING_LIFE, SignIn, hash_token, place_of_theirs
 from federation.store.store import Store
 from federation.store.values import Pending
+from federation.tokens import TokenKeeper
 from federation.vault import Vault
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ class SignOut:
         store: Store,
         vault: Vault,
         signin: SignIn,
+        tokens: TokenKeeper,
         clock: Clock,
     ) -> None:
         self._connectors = connectors
@@ -59,6 +61,7 @@ class SignOut:
         self._store = store
         self._vault = vault
         self._signin = signin  # keeps the records
+        self._tokens = tokens
         self._clock = clock
 
     async def begin(self, session_token: str, *, binder: str) -> Leaving | None:
@@ -74,10 +77,13 @@ class SignOut:
             StoreUnavailable: The session could not be ended.
         """
         now, token_hash = self._clock(), hash_token(session_token)
+        kept = await self._tokens.to_revoke(session_token, now)
         try:
             theirs = await self._store.provider_session(token_hash, now)
         finally:
             await self._store.end_session(token_hash, now)
+            if kept is not None:
+                self._tokens.revoke(kept)
         if theirs is None:
             return None
         try:

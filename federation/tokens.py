@@ -14,13 +14,13 @@ own; one that lets it be used again goes on. Nothing is lost silently, and nobod
 import asyncio
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
 from federation import tokens_at_rest
 from federation.clock import Clock
-from federation.connectors.contract import Connector, Renewal
+from federation.connectors.contract import Connector, Renewal, Revocation
 from federation.errors import (
     AssertionRefused,
     FederationError,
@@ -46,7 +46,8 @@ _REFUSED: Final = frozenset({"oidc.refresh_refused", "oauth2.refresh_refused"})
 _STORE_PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 4.0)  # seconds: the new refresh token is nowhere else
 _BATCH: Final = 500  # of one connection, in one turn
 _LANES: Final = 4  # of one connection at once
-_AT_ONCE: Final = 16  # of all of them
+_AT_ONCE: Final = 16  # of all of them, and so many revocations
+_REVOKING: Final = 15.0  # seconds for the tokens of one session, its turn included
 _TURN: Final = 30.0  # seconds: other background work waits behind it
 
 
@@ -68,6 +69,8 @@ class TokenKeeper:
         self._signin = signin  # keeps the records
         self._clock = clock  # what was asked for waits its turn, and an ID Token is held to the minute
         self._renewing: dict[str, asyncio.Task[KeptTokens | None]] = {}
+        self._revoking: set[asyncio.Task[None]] = set()
+        self._turns = asyncio.Semaphore(_AT_ONCE)
         self._held: dict[str, tuple[str, datetime]] = {}  # session → by whom, since when that is seen here
 
     async def access_token(self, session_token: str, *, life: timedelta, now: datetime) -> KeptTokens | None:
@@ -140,8 +143,51 @@ class TokenKeeper:
                 return
 
     async def close(self) -> None:
-        """Let every renewal that was begun come to its end; before the store and the door are closed."""
+        """Let all that was begun come to its end; before the store and the door are closed."""
         await asyncio.gather(*self._renewing.values(), return_exceptions=True)
+        await asyncio.gather(*self._revoking, return_exceptions=True)
+
+    async def to_revoke(self, session_token: str, now: datetime) -> KeptTokensOf | None:
+        """Return what its provider is to be told of once this session has ended; None if nothing.
+
+        A database that does not answer keeps nobody from signing out: then none, too.
+        """
+        if not any(one.revocation for one in self._connectors.values()):
+            return None
+        try:
+            found = await self._store.tokens_of(hash_token(session_token), now)
+        except StoreUnavailable as outage:
+            log.warning("tokens not revoked", extra={"connection": "", "code": outage.code})
+            return None
+        return found if found and self._revocation(found.connection) else None
+
+    def revoke(self, found: KeptTokensOf) -> None:
+        """Have the tokens of a session that has ended revoked, behind the answer that says so."""
+        self._begin_revoking(found.connection, lambda: tokens_at_rest.unseal(found, vault=self._vault).tokens)
+
+    def _begin_revoking(self, connection: str, opened: Callable[[], KeptTokens]) -> None:
+        if (revocation := self._revocation(connection)) is None:
+            return
+        task = asyncio.create_task(self._revoke(revocation, connection, opened))
+        self._revoking.add(task)
+        task.add_done_callback(self._revoking.discard)
+
+    async def _revoke(
+        self, revocation: Revocation, connection: str, opened: Callable[[], KeptTokens]
+    ) -> None:
+        """Revoke once: whether it could be, the log tells, and nobody waits for it."""
+        why = ""
+        try:
+            async with asyncio.timeout(_REVOKING), self._turns:
+                done = await revocation.revoke(opened(), now=self._clock())
+        except FederationError as failure:
+            why = failure.code
+        except Exception as failure:  # noqa: BLE001  no trace: it may quote a token
+            why = type(failure).__name__
+        if why:
+            log.warning("tokens not revoked", extra={"connection": connection, "code": why})
+        elif done:
+            log.info("tokens revoked", extra={"connection": connection, "tokens": done})
 
     async def _renewed(self, found: KeptTokensOf, now: datetime) -> KeptTokens | None:
         """Renew in a task of its own, one for all who ask here.
@@ -176,7 +222,12 @@ class TokenKeeper:
         except Exception:
             await self._store.put_off_tokens(found.session_id, holder, now + PAUSE, now + RETRY)
             raise
-        return new if await self._keep(new, found, holder, now) else await self._of_another(found, now)
+        if await self._keep(new, found, holder, now):
+            return new
+        current = await self._of_another(found, now)
+        if current is None:  # the session ended meanwhile: nobody else has these
+            self._begin_revoking(found.connection, lambda: new)
+        return current
 
     async def _keep(self, new: KeptTokens, found: KeptTokensOf, holder: str, now: datetime) -> bool:
         """Put new tokens in place; try again where the store does not answer."""
@@ -243,6 +294,10 @@ class TokenKeeper:
             self._held[found.session_id] = (found.taken_by, now)
             return False
         return now - since >= HOLD
+
+    def _revocation(self, connection: str) -> Revocation | None:
+        connector = self._connectors.get(connection)
+        return connector.revocation if connector else None
 
     def _renewal(self, connection: str) -> Renewal | None:
         connector = self._connectors.get(connection)

@@ -88,6 +88,27 @@ def test_nothing_but_a_value_error(document: bytes) -> None:
     json.loads(document)
 
 
+VALUE = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text("a,[{\0\ud800é", max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text("ab,[", max_size=2), inner, max_size=3)
+    ),
+)
+
+
+@given(VALUE, st.integers(0, DEPTH + 1), st.booleans())
+def test_what_is_not_walked_would_have_passed(value: object, levels: int, escaped: bool) -> None:  # noqa: FBT001
+    for _ in range(levels):
+        value = {"a": value}
+    document = json.dumps({"a": value}, ensure_ascii=escaped).encode("utf-8", "surrogatepass")
+    try:
+        parsed = documents.read_object(document)
+    except ValueError:
+        return
+    assert parsed == {"a": value}
+    documents._sound(parsed, DEPTH, VALUES)
+
+
 @pytest.mark.parametrize(
     ("content_type", "expected"),
     [("Application/JSON ; charset=x", "application/json"), ("", ""), (";", ""), ("text/html", "text/html")],

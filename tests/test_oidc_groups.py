@@ -47,6 +47,12 @@ def test_each_cloud_has_its_own_graph() -> None:
         assert groups.memberships_url(issuer).startswith(f"{start}v1.0/"), issuer
 
 
+def test_the_dod_cloud_is_told_from_the_other_that_signs_in_there() -> None:
+    asked = groups.memberships_url("https://login.microsoftonline.us/t/v2.0", "dod-graph.microsoft.us")
+    assert asked.startswith("https://dod-graph.microsoft.us/v1.0/me/")
+    assert groups.memberships_url("https://evil.example/", "dod-graph.microsoft.us") == ""
+
+
 @pytest.mark.parametrize(
     "issuer",
     [

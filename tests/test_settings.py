@@ -78,6 +78,9 @@ HS256 = {
 }
 
 
+DOD = "https://login.microsoftonline.us/11111111-2222-3333-4444-555555555555/v2.0"
+
+
 def with_values(changes: Mapping[str, Any]) -> dict[str, Any]:
     """GOOD with some places changed: "connections.okta.client_id" → value, or ABSENT."""
     tree = copy.deepcopy(GOOD)
@@ -356,6 +359,8 @@ FAULTS: list[tuple[dict[str, Any], str, str]] = [
     ({"okta.scopes": ["profile"]},   "okta.scopes",                  "openid"),
     ({"okta.flow": "implicit", "okta.keep_tokens": ["refresh"]}, "okta.flow", "names refresh: use code"),
     ({"okta.flow": "implicit", "okta.fetch_userinfo": "always"}, "okta.fetch_userinfo", "use flow: code"),
+    ({"okta.graph_host": "dod-graph.microsoft.us"}, "okta.graph_host", "login.microsoftonline.us alone"),
+    ({"okta.graph_host": "graph.evil.example", "okta.issuer": DOD}, "okta.graph_host", "dod-graph"),
     ({"okta.skip_discovery": True},  "okta.skip_discovery",          "expected authorization_endpoint and"),
     ({"okta.skip_discovery": True, **BY_HAND}, "okta.jwks_uri",      "URL of the provider's keys"),
     ({"okta.skip_discovery": True, **BY_HAND, **HS256, "okta.userinfo_signed_response_alg": "RS256"},
@@ -731,3 +736,9 @@ def test_a_preset_fills_in_what_is_not_said(
 def test_wrong_attributes_are_named_although_the_preset_has_some(directory: Path) -> None:
     tree = with_values({"connections.okta.preset": "adfs", "connections.okta.attributes": ["x"]})
     assert list(faults(directory, tree)) == ["connections.okta.attributes"]
+
+
+@pytest.mark.parametrize("host", ["graph.microsoft.us", "dod-graph.microsoft.us"])
+def test_an_issuer_of_two_clouds_may_have_either_graph(directory: Path, host: str) -> None:
+    read = load(directory, with_values({"okta.issuer": DOD, "okta.graph_host": host}))
+    assert at(read, "connections.okta.graph_host") == host

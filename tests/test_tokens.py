@@ -587,6 +587,10 @@ async def test_a_session_that_ends_meanwhile_is_handed_nothing(installed: Instal
     await node.signin.end(token)
     goes.set()
     assert await asking is None
+    await node.tokens.close()
+    grants = installed.world.provider.grants
+    assert grants._refresh == {}  # what came too late is revoked: nobody has it
+    assert grants.revoked == ["refresh_token", "access_token"]
 
 
 # In the background

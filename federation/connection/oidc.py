@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, StringConstraints, ValidationInfo, field_validator
 
@@ -16,6 +17,7 @@ Algorithm = Literal[
 ]  # fmt: skip
 Flow = Literal["code", "implicit", "hybrid", "token"]
 Tenant = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+_GOVERNMENT = "login.microsoftonline.us"  # of Entra's clouds GCC High and DoD, each with a Graph of its own
 _HMAC = {"HS256": 32, "HS384": 48, "HS512": 64}  # octets that the secret needs: RFC 7518 §3.2
 
 
@@ -57,6 +59,7 @@ class OidcConnection(RelyingConnection):
     jwks_uri: Url | None = Field(default=None, validate_default=True)  # what is signed otherwise than by HS*
     fetch_userinfo: Literal["auto", "always", "never"] = "auto"
     fetch_groups: Literal["auto", "never"] = "auto"  # auto: from the vendor's API where they are only named
+    graph_host: Literal["graph.microsoft.us", "dod-graph.microsoft.us"] | None = None  # none: by the issuer's
     google_directory: GoogleDirectory | None = None  # none: Google is asked for nobody's groups
     require: Required = Field(default=Required(), validate_default=True)
     # how it ends
@@ -132,6 +135,16 @@ class OidcConnection(RelyingConnection):
         if url is None and info.data.get("skip_discovery") and algs - _HMAC.keys() - {None}:
             raise ValueError("expected the URL of the provider's keys: skip_discovery asks nobody for it")
         return url
+
+    @field_validator("graph_host")
+    @classmethod
+    def _same_cloud(cls, host: str | None, info: ValidationInfo) -> str | None:
+        issuer = urlsplit(info.data.get("issuer") or info.data.get("discovery_url") or "")
+        if host is not None and issuer.hostname != _GOVERNMENT:
+            raise ValueError(
+                f"is for an issuer at {_GOVERNMENT} alone, where two clouds sign in; leave it out"
+            )
+        return host
 
     @field_validator("require")
     @classmethod

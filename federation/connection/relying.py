@@ -39,6 +39,7 @@ class RelyingConnection(Configured):
     authorization_endpoint: Url | None = None
     token_endpoint: Url | None = None
     userinfo_endpoint: Url | None = None
+    revocation_endpoint: Url | None = None  # RFC 7009
     # who we are to them
     client_id: Name
     token_endpoint_auth_method: AuthMethod = "client_secret_basic"  # noqa: S105  a method's name
@@ -52,6 +53,7 @@ class RelyingConnection(Configured):
     authorization_params: dict[Name, str] = Field(default_factory=dict)
     # what is kept, encrypted, for as long as the session
     keep_tokens: tuple[Kept, ...] = ()
+    revoke_tokens: bool = True  # when the person signs out; false: where that takes more than this session's
 
     @field_validator("client_secret")
     @classmethod

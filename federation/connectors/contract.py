@@ -153,6 +153,17 @@ class Renewal(Protocol):
         """
 
 
+class Revocation(Protocol):
+    """How tokens that were kept are given up (RFC 7009)."""
+
+    async def revoke(self, tokens: KeptTokens, *, now: datetime) -> int:
+        """Tell the provider that they are needed no more; return how many it revoked, 0 where it has no way.
+
+        Raises:
+            ProviderUnavailable: It failed, or refused one.
+        """
+
+
 class Connector(Protocol):
     """One configured identity provider, ready to use."""
 
@@ -160,6 +171,7 @@ class Connector(Protocol):
     uninvited: Uninvited
     logout: Logout | None  # None: it is not told, and cannot tell us
     renewal: Renewal | None  # None: no token is kept that could be renewed
+    revocation: Revocation | None  # None: none is kept, or what is kept is not to be revoked
 
     async def begin(self, *, handle: str, login_hint: str, now: datetime) -> Challenge:
         """Start a sign-in.

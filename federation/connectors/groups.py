@@ -95,5 +95,6 @@ def open_groups(entry: registry.Oidc, fetch: Fetch) -> GroupsSource | None:
     api = presets.oidc(entry.connection.preset).groups_api
     if entry.connection.fetch_groups == "never" or api != "graph":
         return None
-    url = groups.memberships_url(entry.discovery.issuer or entry.discovery.url)
+    issuer = entry.discovery.issuer or entry.discovery.url
+    url = groups.memberships_url(issuer, entry.connection.graph_host)
     return GroupsApi(url, fetch) if url else None

@@ -12,11 +12,13 @@ from typing import Final
 
 from federation import registry
 from federation.connection import AnyConnection
-from federation.connectors.contract import REFUSED, Callback, Challenge, Logout, Renewal
+from federation.connectors import revoking
+from federation.connectors.contract import REFUSED, Callback, Challenge, Logout, Renewal, Revocation
 from federation.errors import AssertionRefused, FederationError, ProviderTimedOut
 from federation.fetch import Answer, Declared, Fetch
 from federation.identity import KeptTokens, VerifiedAssertion
-from federation.oidc import oauth2, oauth2_api, oauth2_person
+from federation.oidc import client_authentication, oauth2, oauth2_api, oauth2_person
+from federation.oidc.client_authentication import Proof
 from federation.oidc.oauth2 import Tokens
 from federation.oidc.oauth2_api import Entries, Heard, Listing
 from federation.oidc.token_endpoint import JSON, TokenRequest
@@ -31,6 +33,7 @@ class OAuth2Connector:
     uninvited = REFUSED
     logout: Logout | None = None  # its session is for its own site, and it has no word for ours
     renewal: Renewal | None
+    revocation: Revocation | None
 
     def __init__(self, entry: registry.OAuth2, fetch: Fetch, *, patience: float = PATIENCE) -> None:
         self.connection = entry.connection
@@ -38,6 +41,7 @@ class OAuth2Connector:
         self._fetch = fetch
         self._patience = patience
         self.renewal = self if "refresh" in entry.connection.keep_tokens else None
+        self.revocation = self if entry.connection.keep_tokens and entry.connection.revoke_tokens else None
 
     async def begin(self, *, handle: str, login_hint: str, now: datetime) -> Challenge:  # noqa: ARG002
         """Send an authorization request (RFC 6749 §4.1.1, RFC 7636); the protocol has no login_hint."""
@@ -84,6 +88,21 @@ class OAuth2Connector:
         answer = await self._post(oauth2.refresh_request(self._entry.client, refresh_token=tokens.refresh))
         new = oauth2.read_refreshed(answer.status, answer.content_type, answer.body, scopes=tokens.scopes)
         return oauth2_person.keep_renewed(new, tokens, terms=self._entry.terms, now=now)
+
+    async def revoke(self, tokens: KeptTokens, *, now: datetime) -> int:  # noqa: ARG002
+        """Revoke what was kept (RFC 7009), where the connection names an endpoint for it."""
+        client, url = self._entry.client, self._entry.connection.revocation_endpoint
+        if url is None:
+            return 0
+
+        def prove() -> Proof:
+            return client_authentication.by_secret(
+                client.token_endpoint_auth_method,
+                client_id=client.client_id,
+                client_secret=client.client_secret,
+            )
+
+        return await revoking.revoke(url, tokens, prove=prove, fetch=self._fetch)
 
     async def refresh(self, now: datetime) -> None:
         """Return: nothing is published."""

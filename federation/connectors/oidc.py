@@ -14,8 +14,8 @@ from typing import TypeVar
 
 from federation import registry
 from federation.connection import AnyConnection
-from federation.connectors import openid_documents
-from federation.connectors.contract import REFUSED, Callback, Challenge, Logout, Renewal
+from federation.connectors import openid_documents, revoking
+from federation.connectors.contract import REFUSED, Callback, Challenge, Logout, Renewal, Revocation
 from federation.connectors.groups import open_groups
 from federation.connectors.kept import Kept, Told
 from federation.connectors.oidc_logout import OidcLogout
@@ -38,6 +38,7 @@ class OidcConnector:
     uninvited = REFUSED
     logout: Logout | None
     renewal: Renewal | None
+    revocation: Revocation | None
 
     def __init__(self, entry: registry.Oidc, fetch: Fetch) -> None:
         self.connection = entry.connection
@@ -54,6 +55,7 @@ class OidcConnector:
         )
         self.logout = OidcLogout(entry, self)
         self.renewal = self if "refresh" in kept else None
+        self.revocation = self if {*kept} - {"id"} and entry.connection.revoke_tokens else None
 
     async def provider(self, now: datetime) -> ProviderMetadata:
         """Return what the provider says of itself."""
@@ -243,6 +245,15 @@ class OidcConnector:
         if new.id_token:
             await self.verified(new.id_token, verify, now, told="provider")
         return relying_party.keep_renewed(new, tokens, keeping=self._keeping, now=now)
+
+    async def revoke(self, tokens: KeptTokens, *, now: datetime) -> int:
+        """Revoke what was kept (RFC 7009), where the provider has an endpoint for it."""
+        provider = await self._provider.get(now)
+        url = provider.revocation_endpoint
+        if not url:
+            return 0
+        prove = partial(self._proof, provider, now, url)
+        return await revoking.revoke(url, tokens, prove=prove, fetch=self._fetch)
 
     async def _keys_for(
         self,

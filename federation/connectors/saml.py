@@ -10,7 +10,7 @@ from typing import Literal
 
 from federation import registry
 from federation.connection import AnyConnection
-from federation.connectors.contract import Callback, Challenge, Logout, Renewal, Uninvited
+from federation.connectors.contract import Callback, Challenge, Logout, Renewal, Revocation, Uninvited
 from federation.connectors.saml_logout import SamlLogout
 from federation.errors import AssertionRefused
 from federation.identity import VerifiedAssertion
@@ -26,6 +26,7 @@ class SamlConnector:
     connection: AnyConnection
     logout: Logout | None
     renewal: Renewal | None = None
+    revocation: Revocation | None = None
 
     def __init__(self, entry: registry.Saml, source: Source) -> None:
         """Take a compiled connection, with our keys, and its trust material."""

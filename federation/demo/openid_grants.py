@@ -38,6 +38,7 @@ class Grants:
         self._refresh: dict[str, Granted] = {}
         self._hints: dict[str, tuple[str, str]] = {}  # ID Token → client_id, cookie of the session
         self._last_id_token = ""
+        self.revoked: list[str] = []  # what clients asked to have revoked, by its token_type_hint
 
     def forget(self) -> None:
         """Refuse every refresh token that was given so far."""
@@ -102,6 +103,22 @@ class Grants:
         if granted is None or not self._redeems(granted.asked, form, client_id):
             return JSONResponse({"error": "invalid_grant"}, status_code=400)
         return await self._give(request, granted, nonce=granted.asked.nonce)
+
+    async def revoke(self, request: Request, knobs: Knobs) -> Response:
+        """POST /revoke (RFC 7009): one access token, or a refresh token and all of its grant."""
+        form = await request.form()
+        client_id = await self._clients.authenticated(request, form, now=int(self._clock().timestamp()))
+        if client_id is None:
+            return JSONResponse({"error": "invalid_client"}, status_code=401)
+        token = text(form, "token")
+        self.revoked.append(text(form, "token_type_hint"))
+        for kind in (self._refresh, self._tokens):
+            if (granted := kind.get(token)) is None or granted.asked.client_id != client_id:
+                continue
+            del kind[token]
+            if kind is self._refresh:
+                self._tokens = {one: it for one, it in self._tokens.items() if it.asked is not granted.asked}
+        return await deliver(request, b"", _JSON, knobs.fails.get("revoke", "right"))
 
     async def _renew(self, request: Request, form: FormData, client_id: str, knobs: Knobs) -> Response:
         """RFC 6749 §6; the new ID Token has no nonce (Core §12.2)."""

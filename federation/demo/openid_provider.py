@@ -88,6 +88,7 @@ class OpenidProvider:
             ("/authorize", self._authorize, ["GET"]),
             ("/login", self._login, ["POST"]),
             ("/token", self._token, ["POST"]),
+            ("/revoke", self._revoke, ["POST"]),
             ("/userinfo", self._userinfo, ["GET"]),
             ("/logout", self._logout, ["GET", "POST"]),
             ("/style.css", openid_pages.style, ["GET"]),
@@ -213,6 +214,10 @@ class OpenidProvider:
     async def _token(self, request: Request) -> Response:
         self.asked.append(request.url.path)
         return await self.grants.token(request, self.knobs)
+
+    async def _revoke(self, request: Request) -> Response:
+        self.asked.append(request.url.path)
+        return await self.grants.revoke(request, self.knobs)
 
     async def _userinfo(self, request: Request) -> Response:
         self.asked.append(request.url.path)

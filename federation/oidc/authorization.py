@@ -7,6 +7,7 @@ is not read here: it is the handle under which the pending sign-in was already t
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -17,7 +18,7 @@ from federation.oidc.client import Client
 from federation.oidc.provider import TENANT, ProviderMetadata
 
 _CODE_LENGTH = 4096
-_UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch  # RFC 3986 §2.3
+_IS_PLAIN = re.compile(r"[A-Za-z0-9_.~-]*=[A-Za-z0-9_.~-]*").fullmatch  # RFC 3986 §2.3: unreserved
 # The registered error codes; only these are named in a record. RFC 6749 §4.1.2.1, §5.2; Core §3.1.2.6.
 ERRORS = frozenset({
     "access_denied", "account_selection_required", "consent_required", "interaction_required",
@@ -93,13 +94,19 @@ def request_url(provider: ProviderMetadata, asked: Mapping[str, str]) -> str:
     Source: RFC 6749 §3.1; RFC 9126 §4.
     """
     endpoint = provider.authorization_endpoint
-    query = "&".join(f"{_encoded(name)}={_encoded(value)}" for name, value in asked.items())
+    query = "&".join([_pair(name, value) for name, value in asked.items()])
     return f"{endpoint}{'&' if '?' in endpoint else '?'}{query}"
 
 
-def _encoded(text: str) -> str:
+def _pair(name: str, value: str) -> str:
     """Most names and values are such that encoding changes nothing, and asking that is quicker."""
-    return text if _UNRESERVED(text) else quote_plus(text)
+    pair = f"{name}={value}"
+    return pair if _IS_PLAIN(pair) else _encoded(name, value)
+
+
+@lru_cache(maxsize=1024)  # redirect_uri and scope are the same every time
+def _encoded(name: str, value: str) -> str:
+    return f"{quote_plus(name)}={quote_plus(value)}"
 
 
 def read_answer(params: Mapping[str, str], *, client: Client, provider: ProviderMetadata) -> FrontChannel:

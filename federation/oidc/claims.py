@@ -81,6 +81,8 @@ def read_path(claims: Mapping[str, Any], path: Path) -> tuple[str, ...] | Lack:
     """
     if claims.get(path.text) is not None:
         return _values(claims[path.text])
+    if path.steps == (path.text,):  # the one step would lead there again
+        return Lack.MISSING
     found: Any = claims if path.steps else None
     for step in path.steps:
         found = _step(_opened(found), step)

@@ -24,7 +24,7 @@ _GROUP: Final = "#microsoft.graph.group"
 _MEMBERSHIPS: Final = _VERSION + "me/transitiveMemberOf/microsoft.graph.group?$select=id&$top=999"
 
 # Where each cloud's people sign in, and its Graph. The US government's DoD cloud signs in at the
-# same host as its other one and has a Graph of its own: asked at the wrong one, it refuses.
+# same host as its other one and has a Graph of its own (``graph_host``): the wrong one refuses.
 GRAPH: Final[dict[str, str]] = {
     "login.microsoftonline.com": "https://graph.microsoft.com",
     "login.microsoftonline.us": "https://graph.microsoft.us",
@@ -66,9 +66,16 @@ def named_elsewhere(claims: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(named)
 
 
-def memberships_url(issuer: str) -> str:
-    """Return where Graph lists the groups of whoever's token asks; "" where we know no Graph."""
+def memberships_url(issuer: str, graph_host: str | None = None) -> str:
+    """Return where Graph lists the groups of whoever's token asks; "" where we know no Graph.
+
+    Args:
+        issuer: As configured, or the document's URL.
+        graph_host: Where the settings say which of two: held to this issuer there.
+    """
     origin = GRAPH.get(urlsplit(issuer).hostname or "")
+    if origin and graph_host:
+        origin = f"https://{graph_host}"
     return origin + _MEMBERSHIPS if origin else ""
 
 

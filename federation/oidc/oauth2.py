@@ -15,13 +15,21 @@ from urllib.parse import urlencode
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from federation.errors import AssertionRefused, FederationError, ProviderUnavailable, SignInDeclined
-from federation.oidc import client_authentication, documents
+from federation.oidc import client_authentication
+from federation.oidc.answers import Endpoint
 from federation.oidc.authorization import is_visible
 from federation.oidc.client_authentication import SecretMethod
 from federation.oidc.token_endpoint import JSON, OK, TokenRequest, read_life
 
 _CODE_LENGTH: Final = 4096
 _TOKEN_LENGTH: Final = 64 * 1024
+_ENDPOINT: Final = Endpoint(
+    title="the token endpoint",
+    success=OK,
+    status="oauth2.token_status",
+    content_type="oauth2.token_content_type",
+    malformed="oauth2.token_malformed",
+)
 
 # What an answer may say in `error`; nothing else is named in a record. RFC 6749 §4.1.2.1, and GitHub's own.
 ANSWERS: Final = frozenset({
@@ -200,7 +208,7 @@ def read_tokens(status: int, content_type: str, body: bytes, *, client: Client) 
 
     Source: RFC 6749 §5.1, §5.2.
     """
-    return _tokens(_read_json(status, content_type, body), status, TOKEN_ERRORS, client.scopes)
+    return _tokens(_ENDPOINT.read(status, content_type, body), status, TOKEN_ERRORS, client.scopes)
 
 
 def read_refreshed(status: int, content_type: str, body: bytes, *, scopes: Collection[str]) -> Tokens:
@@ -218,7 +226,7 @@ def read_refreshed(status: int, content_type: str, body: bytes, *, scopes: Colle
 
     Source: RFC 6749 §5.1, §5.2, §6.
     """
-    return _tokens(_read_json(status, content_type, body), status, REFRESH_ERRORS, scopes)
+    return _tokens(_ENDPOINT.read(status, content_type, body), status, REFRESH_ERRORS, scopes)
 
 
 def _tokens(
@@ -230,7 +238,7 @@ def _tokens(
     if "error" in found:
         raise _refused(found["error"], errors)
     if status != OK:
-        raise _status(status)
+        raise _ENDPOINT.failed(status)
     token_type = found.get("token_type")
     if not isinstance(token_type, str) or token_type.lower() != "bearer":
         raise ProviderUnavailable("oauth2.token_type", "the token endpoint gave no token of type Bearer")
@@ -240,24 +248,6 @@ def _tokens(
         expires_in=read_life(found.get("expires_in")),
         scopes=_scopes(found, scopes),
     )
-
-
-def _read_json(status: int, content_type: str, body: bytes) -> dict[str, Any]:
-    """A failing endpoint may say why in JSON; if it does not, its status is the answer."""
-    if documents.media_type(content_type) != JSON:
-        if status != OK:
-            raise _status(status)
-        raise ProviderUnavailable("oauth2.token_content_type", f"the token endpoint's answer is not {JSON}")
-    try:
-        return documents.read_object(body)
-    except ValueError as fault:
-        if status != OK:
-            raise _status(status) from None
-        raise ProviderUnavailable("oauth2.token_malformed", f"the token endpoint's answer: {fault}") from None
-
-
-def _status(status: int) -> ProviderUnavailable:
-    return ProviderUnavailable("oauth2.token_status", f"the token endpoint answered {status}, not 200")
 
 
 def _refused(error: Any, errors: Mapping[str, tuple[Refusal, str, str]]) -> FederationError:

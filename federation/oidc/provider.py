@@ -32,6 +32,7 @@ class ProviderMetadata:
     end_session_endpoint: str = ""
     pushed_authorization_request_endpoint: str = ""  # RFC 9126 §5
     require_pushed_authorization_requests: bool = False
+    revocation_endpoint: str = ""  # RFC 8414 §2
     iss_parameter_supported: bool = False  # authorization_response_iss_parameter_supported, RFC 9207 §3
     backchannel_logout_supported: bool = False
     frontchannel_logout_supported: bool = False
@@ -142,6 +143,7 @@ def _metadata(found: Mapping[str, Any], issuer: str, *, development: bool) -> Pr
         end_session_endpoint=optional("end_session_endpoint"),
         pushed_authorization_request_endpoint=optional("pushed_authorization_request_endpoint"),
         require_pushed_authorization_requests=_flag(found, "require_pushed_authorization_requests"),
+        revocation_endpoint=_if_usable(found, "revocation_endpoint", development=development),
         iss_parameter_supported=_flag(found, "authorization_response_iss_parameter_supported"),
         backchannel_logout_supported=found.get("backchannel_logout_supported") is True,
         frontchannel_logout_supported=found.get("frontchannel_logout_supported") is True,
@@ -193,6 +195,12 @@ def _endpoint(found: Mapping[str, Any], name: str, *, development: bool) -> str:
             "oidc.discovery_endpoint", f"the provider has no usable {name}: https is expected"
         )
     return value
+
+
+def _if_usable(found: Mapping[str, Any], name: str, *, development: bool) -> str:
+    """Return an endpoint that no sign-in needs, and none fails over; "" where it is not usable."""
+    value = found.get(name)
+    return value if isinstance(value, str) and is_safe_url(value, development=development) else ""
 
 
 def is_safe_url(url: str, *, development: bool) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from federation.errors import ProviderUnavailable
-from federation.oidc import documents
+from federation.oidc.answers import Endpoint
 from federation.oidc.authorization import is_visible, named
 from federation.oidc.client import Client
 from federation.oidc.client_authentication import Proof
@@ -17,6 +17,13 @@ from federation.oidc.token_endpoint import TokenRequest
 
 _JSON = "application/json"
 _CREATED = 201
+_ENDPOINT = Endpoint(
+    title="the endpoint for pushed requests",
+    success=_CREATED,
+    status="oidc.pushed_status",
+    content_type="oidc.pushed_content_type",
+    malformed="oidc.pushed_malformed",
+)
 _LENGTH = 1024  # of a request_uri: it goes into a URL
 
 
@@ -71,41 +78,17 @@ def read_pushed(status: int, content_type: str, body: bytes) -> str:
 
     Source: RFC 9126 §2.2, §2.3.
     """
-    found = _read_json(status, content_type, body)
+    found = _ENDPOINT.read(status, content_type, body)
     if "error" in found:
         raise _refusal(found["error"])
     if status != _CREATED:
-        raise _status(status)
+        raise _ENDPOINT.failed(status)
     uri, life = found.get("request_uri"), found.get("expires_in")
     if not isinstance(uri, str) or not 0 < len(uri) <= _LENGTH or not is_visible(uri):
         raise ProviderUnavailable("oidc.pushed_malformed", "request_uri is not a line of visible ASCII")
     if isinstance(life, bool) or not isinstance(life, int | float) or life <= 0:
         raise ProviderUnavailable("oidc.pushed_malformed", "expires_in is not a number of seconds")
     return uri
-
-
-def _read_json(status: int, content_type: str, body: bytes) -> dict[str, Any]:
-    """A failing endpoint may say why in JSON; if it does not, its status is the answer."""
-    if documents.media_type(content_type) != _JSON:
-        if status != _CREATED:
-            raise _status(status)
-        raise ProviderUnavailable(
-            "oidc.pushed_content_type", f"the answer to a pushed request is not {_JSON}"
-        )
-    try:
-        return documents.read_object(body)
-    except ValueError as fault:
-        if status != _CREATED:
-            raise _status(status) from None
-        raise ProviderUnavailable(
-            "oidc.pushed_malformed", f"the answer to a pushed request: {fault}"
-        ) from None
-
-
-def _status(status: int) -> ProviderUnavailable:
-    return ProviderUnavailable(
-        "oidc.pushed_status", f"the endpoint for pushed requests answered {status}, not 201"
-    )
 
 
 def _refusal(error: Any) -> ProviderUnavailable:

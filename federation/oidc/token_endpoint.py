@@ -11,7 +11,7 @@ from typing import Any
 
 from federation.errors import AssertionRefused, ProviderUnavailable
 from federation.identity import KeptTokens
-from federation.oidc import documents
+from federation.oidc.answers import Endpoint
 from federation.oidc.authorization import is_visible, named
 from federation.oidc.client import Client
 from federation.oidc.client_authentication import Proof
@@ -20,6 +20,13 @@ from federation.oidc.provider import ProviderMetadata
 JSON = "application/json"
 OK = 200
 _TOKEN_LENGTH = 64 * 1024
+_ENDPOINT = Endpoint(
+    title="the token endpoint",
+    success=OK,
+    status="oidc.token_status",
+    content_type="oidc.token_content_type",
+    malformed="oidc.token_malformed",
+)
 _LONGEST, _DIGITS = 10 * 366 * 86400, 9  # seconds; what claims to live longer says nothing
 
 
@@ -95,7 +102,7 @@ def read_tokens(status: int, content_type: str, body: bytes) -> Tokens:
 
     Source: Core §3.1.3.3, §3.1.3.4; RFC 6749 §5.1, §5.2.
     """
-    found = _read_json(status, content_type, body)
+    found = _ENDPOINT.read(status, content_type, body)
     _error(
         status, found, AssertionRefused("oidc.code_refused", "the provider refused the code: invalid_grant")
     )
@@ -114,7 +121,7 @@ def read_refreshed(status: int, content_type: str, body: bytes) -> Tokens:
 
     Source: Core §12.2; RFC 6749 §5.1, §5.2, §6.
     """
-    found = _read_json(status, content_type, body)
+    found = _ENDPOINT.read(status, content_type, body)
     _error(
         status,
         found,
@@ -213,24 +220,6 @@ def keep_renewed(
     return kept
 
 
-def _read_json(status: int, content_type: str, body: bytes) -> dict[str, Any]:
-    """A failing endpoint may say why in JSON; if it does not, its status is the answer."""
-    if documents.media_type(content_type) != JSON:
-        if status != OK:
-            raise _status(status)
-        raise ProviderUnavailable("oidc.token_content_type", f"the token endpoint's answer is not {JSON}")
-    try:
-        return documents.read_object(body)
-    except ValueError as fault:
-        if status != OK:
-            raise _status(status) from None
-        raise ProviderUnavailable("oidc.token_malformed", f"the token endpoint's answer: {fault}") from None
-
-
-def _status(status: int) -> ProviderUnavailable:
-    return ProviderUnavailable("oidc.token_status", f"the token endpoint answered {status}, not 200")
-
-
 def _error(status: int, found: Mapping[str, Any], invalid_grant: AssertionRefused) -> None:
     """An error is one whatever the status; and a status other than 200 brings no tokens."""
     error = found.get("error")
@@ -243,4 +232,4 @@ def _error(status: int, found: Mapping[str, Any], invalid_grant: AssertionRefuse
     if "error" in found:
         raise ProviderUnavailable("oidc.token_error", f"the token endpoint answered {named(error)}")
     if status != OK:
-        raise _status(status)
+        raise _ENDPOINT.failed(status)

@@ -20,7 +20,7 @@ from federation.registry.own import Own
 
 _ENDPOINTS = (
     "authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri", "end_session_endpoint",
-    "pushed_authorization_request_endpoint",
+    "pushed_authorization_request_endpoint", "revocation_endpoint",
 )  # fmt: skip
 
 _OAUTH2_URLS = (
