@@ -4,10 +4,12 @@ The same lines for every protocol. Names change here as vendors do; the types th
 fill stand in ``identity``. Pure.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 
 from federation.errors import Check, PolicyRefused
 from federation.identity import Groups, Identity, Presence, VerifiedAssertion, parse_email
+from federation.scalars import SplitGroups
 
 # What identity providers call things; the first that is there wins, be it empty. The connection's own
 # map goes before it.
@@ -32,7 +34,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
         _MICROSOFT + "identity/claims/displayname", _CLAIMS + "name",
     ),
     "groups": (
-        "groups", "group", "memberOf", "member_of", "roles", "role",
+        "groups", "group", "memberOf", "member_of", "roles", "role", "teams", "team",
         "urn:oid:1.3.6.1.4.1.5923.1.5.1.1", "urn:oid:1.2.840.113556.1.2.102",
         _MICROSOFT + "ws/2008/06/identity/claims/groups",
         _MICROSOFT + "ws/2008/06/identity/claims/role",
@@ -47,6 +49,7 @@ def normalize(
     connection: str,
     organization: str,
     attributes: Mapping[str, tuple[str, ...]],
+    split_groups: SplitGroups,
 ) -> Identity:
     """Turn what an IdP said into our words, the same lines for every protocol.
 
@@ -56,6 +59,7 @@ def normalize(
         organization: Id of that connection's organization.
         attributes: The connection's map, ours → the IdP's names, of which the first
             that is there, empty or not, counts; takes the place of the aliases.
+        split_groups: Where one value holds several groups: the connection's, see ``_apart``.
 
     Raises:
         PolicyRefused: ``identity.too_large``, ``identity.email_repeated``, ``identity.email_malformed``.
@@ -65,6 +69,7 @@ def normalize(
     ours: dict[str, tuple[str, ...]] = {}
     used: set[str] = set()  # names of theirs
     unknown: set[str] = set()  # names of ours
+    grouped = ""  # the name of theirs that tells the groups
     asked = {**ALIASES, **attributes} if attributes else ALIASES
     for name, names in asked.items():
         # The first of which anything was said decides, though it be "nothing": somebody in no group is not
@@ -76,6 +81,8 @@ def normalize(
             used.add(decides)
             if decides in unobtainable:
                 unknown.add(name)
+            if name == "groups":
+                grouped = decides
     addresses = _email_values(ours, attributes, assertion)
     return Identity(
         subject=assertion.subject,
@@ -86,7 +93,12 @@ def normalize(
         given_name=_first(ours.get("given_name")),
         family_name=_first(ours.get("family_name")),
         display_name=_first(ours.get("display_name")),
-        groups=_groups(ours.get("groups", ()), unobtainable="groups" in unknown),
+        groups=_groups(
+            ours.get("groups", ()),
+            unobtainable="groups" in unknown,
+            split=split_groups,
+            string=grouped in assertion.strings,
+        ),
         # A claim that happens to have one of our names never stands in for the one mapped to it.
         attributes={
             name: values
@@ -120,11 +132,50 @@ def _first(values: tuple[str, ...] | None) -> str:
     return values[0].strip() if values else ""
 
 
-def _groups(names: tuple[str, ...], *, unobtainable: bool) -> Groups:
+def _groups(values: tuple[str, ...], *, unobtainable: bool, split: SplitGroups, string: bool) -> Groups:
+    """Return the names; an array that holds anything but texts is no answer, and half of it neither."""
+    names: list[str] = []
+    for value in values:
+        listed = _array(value) if value.lstrip().startswith("[") else None
+        if listed is None:
+            names += _apart(value, split, string=string)
+        elif all(isinstance(one, str) for one in listed):
+            names += listed
+        else:
+            unobtainable, names = True, []
+            break
     kept = tuple(dict.fromkeys([name for name in names if name.strip()]))
     if unobtainable and not kept:
         return Groups(Presence.UNOBTAINABLE)
     return Groups(Presence.PRESENT if kept else Presence.EMPTY, kept)
+
+
+def _array(text: str) -> list[object] | None:
+    """Return the JSON array that a text is, or None: a group may well be called ``[acme] admins``."""
+    try:
+        read = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return read if isinstance(read, list) else None
+
+
+_SEPARATORS: Mapping[SplitGroups, str] = {"commas": ",", "semicolons": ";", "spaces": " "}
+
+
+def _apart(value: str, split: SplitGroups, *, string: bool) -> Iterable[str]:
+    r"""Return the groups that one value names.
+
+    Cut in the wrong place, "Domain Admins" would be in Admins, and so would whoever is in
+    ``CN=Acme,Admins,OU=Staff``: of itself (``auto``) nothing is cut but a single string of a
+    protocol that has lists as well, on commas, else on spaces; and nothing with an ``=`` in it, which
+    is a distinguished name, nor on spaces a name below another (``ACME\Domain Admins``).
+    """
+    if split == "auto" and string:
+        split = "commas" if "," in value else "never" if set(value) & set("\\/") else "spaces"
+    separator = _SEPARATORS.get(split)
+    if separator is None or ("=" in value and separator != ";"):
+        return (value,)
+    return (one.strip() for one in value.split(separator))
 
 
 def _email_values(

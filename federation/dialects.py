@@ -9,6 +9,14 @@ Signs = Literal["assertion", "response", "both"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Authority:
+    """Of which addresses a vendor knows the owner for certain, where it says that one is verified."""
+
+    domains: frozenset[str]  # its own
+    claim: str  # names the one domain that it hosts for this person's organization
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
     """How one vendor speaks one protocol; None and empty leave the connection's default."""
 
@@ -41,7 +49,7 @@ class OidcDialect(Dialect):
     """OpenID Connect."""
 
     filled: ClassVar[tuple[str, ...]] = (
-        "scopes", "authorization_params", "fetch_userinfo", "response_mode", "revoke_tokens",
+        "scopes", "authorization_params", "fetch_userinfo", "response_mode", "revoke_tokens", "split_groups",
     )  # fmt: skip
 
     scopes: tuple[str, ...] = ()
@@ -49,10 +57,12 @@ class OidcDialect(Dialect):
     fetch_userinfo: Literal["auto", "always", "never"] | None = None
     response_mode: Literal["query", "form_post"] | None = None
     revoke_tokens: bool | None = None  # False: it would end what the person's other sessions have there
+    split_groups: Literal["never"] | None = None  # "never": who is in one group has its name as a string
     answered: Mapping[str, str] = field(default_factory=dict)  # asked → the claim that must say it
     subject_claims: tuple[str, ...] = ()  # together they name a person for good; (): sub
     code_only: bool = False  # no answer of its authorization endpoint brings an ID Token
     verified_by: Literal["email_verified", "xms_edov", "hd"] = "email_verified"  # that an address is theirs
+    authority: Authority | None = None  # None: over no address
     groups_api: Literal["", "graph", "directory"] = ""  # where groups are asked for that no token holds
     offline: Mapping[str, str] = field(default_factory=dict)  # asks for a refresh token; {}: offline_access
     # Its own way to end a session: the parameter that says where people go afterwards, beside client_id

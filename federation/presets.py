@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from federation.dialects import Dialect, OAuth2Dialect, OidcDialect, Preset, SamlDialect
+from federation.dialects import Authority, Dialect, OAuth2Dialect, OidcDialect, Preset, SamlDialect
 
 _MICROSOFT: Final = "http://schemas.microsoft.com/"
 _CLAIMS: Final = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
@@ -42,6 +42,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
             scopes=("openid", "profile", "email", "allatclaims"),
             response_mode="form_post",
             fetch_userinfo="never",
+            split_groups="never",  # "Domain Admins" are neither Domain nor Admins
         ),
         notes="without a claim rule for e-mail the UPN is the address: its suffix must be in domains",
     ),
@@ -91,6 +92,7 @@ PRESETS: Final[Mapping[str, Preset]] = {
             },
             scopes=("openid", "profile", "email", "User.Read"),
             fetch_userinfo="never",
+            split_groups="never",
             subject_claims=("tid", "oid"),
             verified_by="xms_edov",
             frame_iss=False,
@@ -146,6 +148,9 @@ PRESETS: Final[Mapping[str, Preset]] = {
         oidc=OidcDialect(
             answered={"hd": "hd"},
             verified_by="hd",
+            # https://developers.google.com/identity/gsi/web/guides/verify-google-id-token: it is
+            # authoritative for gmail.com, and where hd is there; held to the domain that hd names.
+            authority=Authority(domains=frozenset({"gmail.com"}), claim="hd"),
             groups_api="directory",
             offline={"access_type": "offline"},
             revoke_tokens=False,  # one token revoked takes the consent, and every token of the person with it
@@ -195,7 +200,9 @@ PRESETS: Final[Mapping[str, Preset]] = {
         title="PingFederate",
         saml=_SAML,
         # Before it had an endpoint as OpenID Connect wants one, it published this one in its place.
-        oidc=OidcDialect(end_session="TargetResource", end_session_path="idp/startSLO.ping"),
+        oidc=OidcDialect(
+            end_session="TargetResource", end_session_path="idp/startSLO.ping", split_groups="never"
+        ),
     ),
     "shibboleth": Preset(
         title="Shibboleth IdP",
@@ -235,6 +242,11 @@ def fault(preset: str, protocol: str) -> str | None:
 def oidc(preset: str) -> OidcDialect:
     """Return how a vendor speaks OpenID Connect."""
     return PRESETS[preset].oidc or _OIDC
+
+
+def authority(preset: str, protocol: str) -> Authority | None:
+    """Return over which addresses a vendor is authoritative in this protocol, None for none."""
+    return oidc(preset).authority if protocol == "oidc" else None
 
 
 def oauth2(preset: str) -> OAuth2Dialect:

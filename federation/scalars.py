@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -24,8 +24,12 @@ from pydantic import (
     ValidationInfo,
 )
 
+from federation import suffixes
+
 ID_PATTERN = r"^[a-z][a-z0-9_-]{0,62}$"
 MAXIMUM_SKEW = timedelta(seconds=300)
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_NAME_LENGTH = 253  # RFC 1035 §2.3.4, as it is written
 _PATH_LENGTH = 200  # a certificate in base64 is longer
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -53,13 +57,22 @@ def _skew(value: timedelta) -> timedelta:
 
 
 def _domain(value: str) -> str:
-    labels = value.split(".")
+    """Accept a domain name as DNS has it; a star in its first place stands for every name below."""
+    name = value.removeprefix("*.")
+    labels = name.split(".")
     if (
-        "." not in value
-        or not value.isascii()
-        or not all(re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", one) for one in labels)
+        "." not in name
+        or not name.isascii()
+        or len(name) > _NAME_LENGTH
+        or not all(re.fullmatch(_LABEL, one) for one in labels)
+        or labels[-1].isdigit()
     ):
-        raise ValueError('expected a domain name such as "acme.example", lower-case, without "@" or "*"')
+        raise ValueError(
+            'expected a domain name such as "acme.example", or "*.acme.example" for every one below it: '
+            'lower-case, without "@", other alphabets as xn--…'
+        )
+    if suffixes.is_registry(name):
+        raise ValueError(f"{name} is a public suffix: anybody can have a name below it; expected your own")
     return value
 
 
@@ -262,6 +275,7 @@ Certificate = Annotated[Text, AfterValidator(_certificate)]
 Secret = Annotated[SecretStr, Field(min_length=1), BeforeValidator(_reveal)]  # {env: …} or {file: …}
 Names = Annotated[tuple[Name, ...], Field(min_length=1), BeforeValidator(_listed)]  # one, or the first sent
 Origin = Annotated[str, AfterValidator(_origin)]
+SplitGroups = Literal["auto", "never", "commas", "semicolons", "spaces"]  # see ``attributes``
 DatabaseUrl = Annotated[Secret, AfterValidator(_database)]
 Networks = tuple[Annotated[Network, BeforeValidator(_network)], ...]
 Rate = Annotated[str, BeforeValidator(_rate)]

@@ -199,10 +199,13 @@ class SignIn:
         now: datetime,
     ) -> Completed:
         claim = Claim(issuer=assertion.subject.issuer, id=assertion.id, until=assertion.not_on_or_after)
+        who: Identity | None = None
         try:
-            return await self._open(self._decide(assertion, connector.connection), claim, goal, callback, now)
+            who = self._identify(assertion, connector.connection)
+            decision = self._decide(who, connector.connection, assertion.checks)
+            return await self._open(decision, claim, goal, callback, now)
         except FederationError as refusal:
-            refusal.person = assertion.subject.person
+            refusal.person, refusal.identity = assertion.subject.person, who
             refusal.checks = refusal.checks or assertion.checks  # the signature held: see rate limits
             if refusal.code != "signin.replayed" and not isinstance(refusal, StoreUnavailable):
                 await self._spend(claim, refusal, assertion.checks, callback, now)
@@ -228,7 +231,8 @@ class SignIn:
         try:
             await self.store.keep_record(record, claim=claim, sealing=sealing)
         except FederationError as told:
-            told.person, told.checks = refusal.person, told.checks or verified
+            told.person, told.identity = refusal.person, refusal.identity
+            told.checks = told.checks or verified
             raise told from None
         refusal.reference = reference
 
@@ -239,14 +243,17 @@ class SignIn:
             callback.connection, callback.handle, hash_token(callback.binder), now
         )
 
-    def _decide(self, assertion: VerifiedAssertion, connection: AnyConnection) -> Decision:
-        who = attributes.normalize(
+    def _identify(self, assertion: VerifiedAssertion, connection: AnyConnection) -> Identity:
+        return attributes.normalize(
             assertion,
             connection=connection.id,
             organization=connection.organization,
             attributes=connection.attributes,
+            split_groups=connection.split_groups,
         )
-        return decide(who, connection, self.organizations[connection.organization], assertion.checks)
+
+    def _decide(self, who: Identity, connection: AnyConnection, checks: tuple[Check, ...]) -> Decision:
+        return decide(who, connection, self.organizations[connection.organization], checks)
 
     async def _open(
         self, decision: Decision, claim: Claim, goal: Goal, callback: Callback, now: datetime
@@ -279,7 +286,7 @@ class SignIn:
             asked_at=goal.asked_at,
             record=record,
         )
-        sealing = self._sealing(record.person, reference, decision.checks)
+        sealing = self._sealing(record.person, reference, decision.checks, decision.identity)
         before = await self.store.find_session(new.ended_token_hash, now) if new.ended_token_hash else None
         session = await self.store.open_session(decision, new, now, claim=claim, sealing=sealing)
         return Completed(
@@ -353,7 +360,8 @@ class SignIn:
         known = self.connectors.get(callback.connection if callback else connection)
         sealing = None
         if refusal.person and refusal.checks:
-            sealing = self._sealing(refusal.person, reference, refusal.checks)
+            who = refusal.identity if isinstance(refusal.identity, Identity) else None
+            sealing = self._sealing(refusal.person, reference, refusal.checks, who)
         record = Record(
             reference=reference,
             at=now,
@@ -367,8 +375,10 @@ class SignIn:
         )
         return record, sealing
 
-    def _sealing(self, person: str, reference: str, checks: tuple[Check, ...]) -> Sealing:
-        """Encrypt the checks under the person's own key, so that erasing the key erases them.
+    def _sealing(
+        self, person: str, reference: str, checks: tuple[Check, ...], who: Identity | None
+    ) -> Sealing:
+        """Encrypt a record under the person's own key, so that erasing the key erases it.
 
         Each key of the ring wraps its own: a ring whose first key was changed, or lost, seals on.
         """
@@ -376,7 +386,8 @@ class SignIn:
 
         def seal(wrapped: str, settled: Settled | None) -> str:
             every = (*checks, *settled.link.checks, *settled.outcome.checks) if settled else checks
-            return vault.seal_under(wrapped, place, records.encode_checks(every), f"record:{reference}")
+            told = records.encode(every, who, settled)
+            return vault.seal_under(wrapped, place, told, f"record:{reference}")
 
         return Sealing(
             ring_key=vault.first,

@@ -121,7 +121,11 @@ def test_verified_speaks_of_the_claim_email_alone(
 ) -> None:
     """With ``email: upn`` a verified address of one's own vouched for anybody's upn."""
     made = attributes.normalize(
-        assertion(sent, email_verified=said), connection="okta", organization="acme", attributes=mapped
+        assertion(sent, email_verified=said),
+        connection="okta",
+        organization="acme",
+        attributes=mapped,
+        split_groups="auto",
     )
     assert made.email == "ceo@acme.example"
     assert made.email_verified is holds
@@ -159,6 +163,7 @@ def test_a_claim_of_the_same_name_never_stands_in_for_the_mapped_one(
         connection="okta",
         organization="acme",
         attributes={"department": ("https://acme.example/department",)},
+        split_groups="auto",
     )
     assert made.attributes.get("department") == department
 

@@ -32,7 +32,11 @@ def assertion(**differs: Any) -> VerifiedAssertion:
 
 def normalize(mapped: Mapping[str, tuple[str, ...]] | None = None, **differs: Any) -> Identity:
     return attributes.normalize(
-        assertion(**differs), connection="okta", organization="acme", attributes=mapped or {}
+        assertion(**differs),
+        connection="okta",
+        organization="acme",
+        attributes=mapped or {},
+        split_groups="auto",
     )
 
 

@@ -37,6 +37,7 @@ TERMS = Terms(
     members=(),
     paths=(parse_path("groups"), parse_path("roles")),
     address_needed=True,
+    organizations=frozenset(),
     keep_tokens=frozenset(),
     skew=timedelta(seconds=60),
 )
@@ -86,6 +87,36 @@ def test_a_person() -> None:
         "oauth2.subject", "oauth2.email_primary", "oauth2.email_unverified",
     }  # fmt: skip
     assert all(check.said is None for check in said.checks)
+
+
+MEMBERS_ONLY = replace(TERMS, organizations=frozenset({"7", "1"}))
+
+
+def test_a_member_of_one_of_the_organizations_may_enter() -> None:
+    assert "oauth2.organization" in {check.code for check in accepted(terms=MEMBERS_ONLY).checks}
+
+
+@pytest.mark.parametrize(
+    "orgs",
+    [
+        (),
+        ({"login": "acme", "id": 2},),  # the name was given up, and taken by somebody else
+        ({"login": "1", "id": 2},),
+        ({"login": "7", "id": 71}, {"login": "x", "id": 17}),
+    ],
+)
+def test_nobody_else_may_and_no_name_is_an_id(orgs: tuple[Mapping[str, Any], ...]) -> None:
+    for heard in ({**HEARD, "organizations_endpoint": orgs}, {"emails_endpoint": (ADDRESS,)}):
+        with pytest.raises(AssertionRefused, match="^oauth2.organization: ") as refused:
+            accepted(heard=heard, terms=MEMBERS_ONLY)  # type: ignore[arg-type]
+        assert refused.value.person
+        assert [check.code for check in refused.value.checks] == ["oauth2.subject", "oauth2.organization"]
+
+
+def test_organizations_that_cannot_be_had_are_none_of_them() -> None:
+    failure = ProviderUnavailable("oauth2.api_status", "the list of organizations was answered with 500")
+    with pytest.raises(ProviderUnavailable, match="^oauth2.api_status: "):
+        accepted(heard={**HEARD, "organizations_endpoint": failure}, terms=MEMBERS_ONLY)
 
 
 def test_an_assertion_is_as_unique_as_its_code() -> None:
@@ -195,7 +226,9 @@ def test_a_list_that_failed_is_no_absence_of_addresses() -> None:
 
 
 def presence(heard: Heard, profile: Mapping[str, Any] = PROFILE) -> tuple[Presence, tuple[str, ...]]:
-    who = normalize(accepted(profile, heard), connection="github", organization="acme", attributes={})
+    who = normalize(
+        accepted(profile, heard), connection="github", organization="acme", attributes={}, split_groups="auto"
+    )
     return who.groups.presence, who.groups.names
 
 

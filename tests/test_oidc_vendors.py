@@ -174,7 +174,11 @@ class World:
         assertion = await connector.complete(callback, challenge.expects, NOW)
         connection = entry.connection
         who = attributes.normalize(
-            assertion, connection=connection.id, organization="acme", attributes=connection.attributes
+            assertion,
+            connection=connection.id,
+            organization="acme",
+            attributes=connection.attributes,
+            split_groups=connection.split_groups,
         )
         return decide(who, connection, Organization(name="Acme"), assertion.checks), there
 

@@ -201,7 +201,11 @@ def accept(name: str, document: bytes, **other: Any) -> VerifiedAssertion:
 
 def normalize(name: str, accepted: VerifiedAssertion) -> Identity:
     return attributes.normalize(
-        accepted, connection=name, organization="acme", attributes=connection(name).attributes
+        accepted,
+        connection=name,
+        organization="acme",
+        attributes=connection(name).attributes,
+        split_groups=connection(name).split_groups,
     )
 
 

@@ -49,6 +49,7 @@ def test_the_address_that_is_used_is_the_one_that_was_asked(
             connection="acme",
             organization="acme",
             attributes={"email": mapped} if mapped else {},
+            split_groups="auto",
         ).email
 
     try:

@@ -2,12 +2,13 @@
 
 import re
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from federation import faults
 from federation.rules import Model, RoleRule
-from federation.scalars import ID_PATTERN, Domain, Duration, Id, Name, Names, Skew
+from federation.scalars import ID_PATTERN, Domain, Duration, Id, Name, Names, Skew, SplitGroups
 
 
 class DeclaredTeam(Model):
@@ -25,6 +26,7 @@ class Organization(Model):
     default_roles: tuple[Name, ...] = ()
     administrators: tuple[Name, ...] = ()  # roles of which somebody must be left
     teams: dict[Id, DeclaredTeam] = Field(default_factory=dict)
+    domain_proof: Literal["operator", "dns"] = "operator"  # dns: a TXT record, before a domain links anybody
 
 
 class Configured(Model):
@@ -37,13 +39,14 @@ class Configured(Model):
     display_name: str = Field(default="", max_length=200)
     visible: bool = True  # false: no button on the sign-in page; links and e-mail still lead to it
     anyone: bool = False  # true: no domain rule; said aloud, because an empty list never allows
-    domains: tuple[Domain, ...] = Field(default=(), validate_default=True)
+    domains: tuple[Domain, ...] = ()
     email_trust: Literal["none", "verified", "domains"] = "none"
     # who they are to us
     on_email_match: Literal["ask_proof", "link", "create", "deny"] = "ask_proof"
     provisioning: Literal["open", "invited_only", "provisioned_only"] = "open"
     profile_update: Literal["when_empty", "always", "never"] = "when_empty"
     attributes: dict[Name, Names] = Field(default_factory=dict)  # ours → theirs
+    split_groups: SplitGroups = "auto"  # where one value holds several groups
     # what they may do
     role_rules: tuple[RoleRule, ...] = ()
     match: Literal["first", "all"] = "first"
@@ -55,14 +58,17 @@ class Configured(Model):
     team_filter: str | None = None  # of groups that teams are made from: RE2, the whole name
     reconcile_every: Duration = timedelta(minutes=60)  # groups and status between sign-ins
     clock_skew: Skew = timedelta(seconds=60)
+    other_bounds: ClassVar[str] = (
+        ""  # what could stand in place of domains, for the sentence that misses them
+    )
 
     @field_validator("domains")
     @classmethod
-    def _bounded(cls, domains: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        if info.data.get("anyone") is False and not domains:
-            raise ValueError("expected the e-mail domains that may enter, or anyone: true")
+    def _domains(cls, domains: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         if info.data.get("anyone") and domains:
             raise ValueError("contradicts anyone: true; keep one of the two")
+        if twice := sorted({one for one in domains if domains.count(one) > 1}):
+            raise ValueError(f"named twice: {', '.join(twice)}")
         return domains
 
     @field_validator("role_rules")
@@ -72,6 +78,24 @@ class Configured(Model):
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"two rules have the same name: {', '.join(twice)}")
         return rules
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        """Asked of the whole connection: what bounds it hangs on its protocol and preset."""
+        if not (self.anyone or self.is_bounded):
+            why = f"expected the e-mail domains that may enter{self.other_bounds}, or anyone: true"
+            raise faults.as_error([(("domains",), why)])
+        return self
+
+    @property
+    def bounds(self) -> tuple[str, ...]:
+        """The keys that say who may enter, each held against every answer of the provider."""
+        return ("domains",) if self.domains else ()
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether something says who may enter: a list, or somebody who made or invited them."""
+        return bool(self.bounds) or self.provisioning != "open"
 
     @property
     def title(self) -> str:

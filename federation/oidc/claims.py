@@ -42,6 +42,7 @@ class Attributes:
 
     values: Mapping[str, tuple[str, ...]]
     unreadable: frozenset[str]  # texts of paths that led to something else than values
+    strings: frozenset[str]  # names whose value is one string, and no list of them
 
 
 def parse_path(text: str) -> Path:
@@ -79,8 +80,14 @@ def read_path(claims: Mapping[str, Any], path: Path) -> tuple[str, ...] | Lack:
         claims: Parsed by ``documents.read_object``.
         path: From ``parse_path``.
     """
+    found = _led(claims, path)
+    return found if isinstance(found, Lack) else _values(found)
+
+
+def _led(claims: Mapping[str, Any], path: Path) -> Any:
+    """Return what a path leads to, as it stands there, or why to nothing."""
     if claims.get(path.text) is not None:
-        return _values(claims[path.text])
+        return claims[path.text]
     if path.steps == (path.text,):  # the one step would lead there again
         return Lack.MISSING
     found: Any = claims if path.steps else None
@@ -90,7 +97,7 @@ def read_path(claims: Mapping[str, Any], path: Path) -> tuple[str, ...] | Lack:
             return Lack.UNREADABLE
         if found is None:
             return Lack.MISSING
-    return Lack.MISSING if found is None else _values(found)
+    return Lack.MISSING if found is None else found
 
 
 def _step(inside: Any, step: Step) -> Any:
@@ -133,25 +140,30 @@ def read_attributes(claims: Mapping[str, Any], paths: Iterable[Path]) -> Attribu
         claims: About the person; what is said about the token is left out already.
         paths: Of the connection's ``attributes``.
     """
-    values = flatten(claims)
+    values: dict[str, tuple[str, ...]] = {}
+    strings: set[str] = set()
+    for name, told in _flat(claims, ""):
+        values[name] = told if isinstance(told, tuple) else (told,)
+        (strings.discard if isinstance(told, tuple) else strings.add)(name)
     unreadable: set[str] = set()
     for path in paths:
-        found = read_path(claims, path)
-        if isinstance(found, tuple):
-            values[path.text] = found
-        elif found is not Lack.MISSING:
-            values[path.text] = ()
-            if found is Lack.UNREADABLE:
-                unreadable.add(path.text)
-    return Attributes(values=values, unreadable=frozenset(unreadable))
+        found = _led(claims, path)
+        if found is Lack.MISSING:
+            continue
+        read = found if isinstance(found, Lack) else _values(found)
+        values[path.text] = read if isinstance(read, tuple) else ()
+        if read is Lack.UNREADABLE:
+            unreadable.add(path.text)
+        (strings.add if isinstance(_opened(found), str) else strings.discard)(path.text)
+    return Attributes(values=values, unreadable=frozenset(unreadable), strings=frozenset(strings))
 
 
 def flatten(claims: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """Return claims as attributes: nested names dotted, and a literal ``a.b`` before ``a: {b: …}``."""
-    return dict(_flat(claims, ""))
+    return {name: told if isinstance(told, tuple) else (told,) for name, told in _flat(claims, "")}
 
 
-def _flat(claims: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _flat(claims: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, tuple[str, ...] | str]]:
     """Nested names come first, so that a literal one is written over them."""
     for name, value in claims.items():
         if isinstance(value, dict):
@@ -160,7 +172,7 @@ def _flat(claims: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, tuple[s
         if isinstance(value, list):
             yield prefix + name, tuple(found for one in value if (found := text(one)) is not None)
         elif (found := text(value)) is not None:
-            yield prefix + name, (found,)
+            yield prefix + name, found
 
 
 def text(value: Any) -> str | None:

@@ -39,6 +39,7 @@ class Terms:
     members: tuple[str, ...]  # of the profile, that are of use; (): all
     paths: tuple[Path, ...]  # of the connection's attributes
     address_needed: bool  # who has none may not enter
+    organizations: frozenset[str]  # ids; a member of one of these may enter; empty: the connection names none
     keep_tokens: frozenset[str]  # access, refresh
     skew: timedelta
 
@@ -74,14 +75,15 @@ def accept(
         now: UTC, aware.
 
     Raises:
-        AssertionRefused: ``oauth2.subject``; ``oauth2.scope``, ``oauth2.email_primary``,
-            ``oauth2.email_unverified`` where the connection needs an address.
-        ProviderUnavailable: Why the addresses could not be had.
+        AssertionRefused: ``oauth2.subject``; ``oauth2.organization``; ``oauth2.scope``,
+            ``oauth2.email_primary``, ``oauth2.email_unverified`` where the connection needs an address.
+        ProviderUnavailable: Why the addresses, or organizations that are asked for, could not be had.
     """
     subject = Subject(issuer=client.issuer, value=_subject(profile.get(terms.subject_claim)))
     told = {name: profile[name] for name in (terms.members or profile) if name in profile}
     read = claims.read_attributes(_without(told, heard), terms.paths)
     try:
+        member = _member(heard, terms)
         addresses, groups = _addresses(heard, terms), _groups(heard)
     except FederationError as refusal:
         refusal.person = subject.person
@@ -95,12 +97,13 @@ def accept(
         not_on_or_after=now + CODE_LIFE + terms.skew,
         attributes=attributes,
         unobtainable=read.unreadable | groups.unobtainable,
+        strings=read.strings - groups.values.keys(),
         email_verified=(True if "email" in addresses.values else None)
         if listed
         else address.email_verified(told, {}, by="email_verified"),
         authentication=Authentication(instant=None),  # nobody says when
         tokens=_kept(tokens, terms, now),
-        checks=(Check("oauth2.subject"), *addresses.checks, *groups.checks),
+        checks=(Check("oauth2.subject"), *member, *addresses.checks, *groups.checks),
         seal=SEAL,
     )
 
@@ -137,6 +140,20 @@ def _addresses(heard: Heard, terms: Terms) -> _Said:
     if terms.address_needed:
         raise AssertionRefused(lack, _LACKS[lack])
     return _Said(values={}, checks=(Check(lack, f"not checked: {_LACKS[lack]}"),))
+
+
+def _member(heard: Heard, terms: Terms) -> tuple[Check, ...]:
+    """Whoever is a member of none of the connection's organizations may not enter; by id, never by name."""
+    if not terms.organizations:
+        return ()
+    entries = heard.get("organizations_endpoint", ())
+    if isinstance(entries, FederationError):
+        raise entries
+    if terms.organizations.isdisjoint(_id(one, "organizations_endpoint") for one in entries):
+        raise AssertionRefused(
+            "oauth2.organization", "the person is in none of the connection's organizations"
+        )
+    return (Check("oauth2.organization"),)
 
 
 def _primary(entries: Entries) -> tuple[str, str]:

@@ -96,6 +96,7 @@ def accept(
         not_on_or_after=claims.expires_at + expected.skew,
         attributes=told.values,
         unobtainable=_unobtainable(merged, asked) | told.unreadable,
+        strings=told.strings,
         email_verified=address.email_verified(said, userinfo or {}, by=client.verified_by),
         authentication=_authentication(said),
         provider_session=_provider_session(said, tokens, keeping),
