@@ -41,6 +41,7 @@ class FederationError(Exception):
         self.checks = checks
         self.reference = ""  # set where the refusal is recorded
         self.person = ""  # whose record it is, once a signature held; see Subject.person
+        self.identity: object = None  # who it was, as normalized (``identity.Identity``): for the record alone
 
 
 class AssertionRefused(FederationError):
@@ -63,6 +64,19 @@ class PolicyRefused(FederationError):
     status = 403
     public = "You are not allowed to sign in here."
     mended_by = "the administrator of this service"
+
+
+class ProofNeeded(PolicyRefused):
+    """Another user has this address: the person first proves, in the same browser, to be that user."""
+
+    public = "An account with this e-mail address exists already."
+    mended_by = "the person: sign in the way they did before"
+
+    def __init__(self, detail: str, checks: tuple[Check, ...] = ()) -> None:
+        """Say what was found; the code is always the same."""
+        super().__init__("policy.proof_needed", detail, checks)
+        self.connection = ""  # through which they came, set where it is recorded
+        self.join_token = ""  # what the browser keeps of it; "" where they may not go on from here
 
 
 class SignInExpired(FederationError):

@@ -27,6 +27,7 @@ from federation.errors import (
 from federation.identity import Identity, Session, VerifiedAssertion
 from federation.policy.decide import decide
 from federation.return_to import local_path
+from federation.rules import SystemRole
 from federation.store.store import Store
 from federation.store.values import (
     RECORD_DETAIL,
@@ -93,6 +94,7 @@ class SignIn:
         *,
         connectors: Mapping[str, Connector],
         organizations: Mapping[str, Organization],
+        system_roles: Mapping[str, tuple[SystemRole, ...]],
         store: Store,
         vault: Vault,
         limits: Limits,
@@ -100,6 +102,7 @@ class SignIn:
     ) -> None:
         self.connectors = connectors
         self.organizations = organizations
+        self._system_roles = system_roles  # by connection id: the settings file's, and nobody else's
         self.store = store
         self._vault = vault
         self._limits = limits

@@ -305,7 +305,7 @@ async def keep(config: Path, **differs: Any) -> None:
     }  # fmt: skip
     place, sealing = f"person:{PERSON}", None
     if differs.pop("sealed", False):
-        encoded = records.encode_checks(CHECKS)
+        encoded = records.encode(CHECKS, None, None)
         sealing = Sealing(
             ring_key=vault.first,
             fresh=lambda: vault.new_key(place),

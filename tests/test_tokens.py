@@ -18,11 +18,10 @@ from stair import StandingClock
 from test_store import SECOND, refusal
 from tokens_world import ASKED, LIFE, RING, SOON, Installation, Node, open_installation
 
-from federation import tokens, tokens_at_rest, upkeep
+from federation import records, tokens, tokens_at_rest, upkeep
 from federation.demo.openid_faults import RIGHT, Knobs
 from federation.errors import ProviderUnavailable, StoreUnavailable
 from federation.identity import KeptTokens
-from federation.records import decode_checks
 from federation.signin import hash_token
 from federation.store.store import Store, open_store
 from federation.store.values import KeptTokensOf, SealedTokens
@@ -559,7 +558,7 @@ async def test_a_refusal_ends_the_session_and_says_so(
         wrapped = (await store.person_keys(person))[0]
         place = f"person:{person}"
         sealed = RING.open_under(wrapped, place, record.sealed, f"record:{record.reference}")
-        assert decode_checks(sealed)[-1].code == code
+        assert records.read(sealed).checks[-1].code == code
     installed.world.provider.knobs = RIGHT
     assert await node.ask(token) is None
     assert installed.posts == 1

@@ -152,7 +152,7 @@ async def _unsealed(
         except ConfigurationError as fault:
             why = fault.detail
         else:
-            return records.decode_checks(opened), ""
+            return records.read(opened).checks, ""
     return (), f"the checks cannot be opened: {why}"
 
 
