@@ -19,6 +19,7 @@ from federation.errors import Check
 from federation.identity import Grant, Identity
 
 MANUAL = "manual"
+INVITATION = "invitation"
 
 
 def of_connection(connection: str) -> str:
@@ -29,6 +30,11 @@ def of_connection(connection: str) -> str:
 def of_team(team: str) -> str:
     """Return the source that the roles of a team name; ``team`` is its key."""
     return f"team:{team}"
+
+
+def of_system(connection: str) -> str:
+    """Return the source that system roles name: those whom a sign-in through this connection gives them."""
+    return f"system:{connection}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +67,7 @@ class Wanted:
     """What one connection's rules give, before anybody looks at what stands."""
 
     grants: tuple[Grant, ...] = ()  # source: this connection
+    otherwise: tuple[Grant, ...] = ()  # in their place, where no earlier one stays either
     stays: Stay = Stay()
     teams: tuple[TeamWish, ...] = ()
     teams_stay: Stay = Stay()
@@ -68,10 +75,11 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """Somebody in this organization who has the address that a new person comes with."""
+    """An account of somebody in this organization who has the address that a new person comes with."""
 
     user_id: str
-    connection: str  # of the account that has it
+    connection: str  # through which it is used
+    proven: bool  # it is this account that has the address, by the word of a connection trusted for it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +128,7 @@ class Profile:
     """How an account describes its person."""
 
     email: str = ""
+    email_proven: bool = False  # by the word of a connection that is trusted for it
     given_name: str = ""
     family_name: str = ""
     display_name: str = ""
@@ -153,6 +162,7 @@ class Standing:
     how: How
     signed_in_before: bool  # through this connection's account
     profile: Profile  # of this account, as kept
+    invited: Invited | None = None  # used up by this sign-in
     address_taken: bool = False  # the address is new to this account, and another user here has it
     grants: tuple[Grant, ...] = ()  # of every source
     members: tuple[TeamMember, ...] = ()
@@ -194,6 +204,7 @@ class Decision:
     checks: tuple[Check, ...]
     groups: tuple[str, ...] = ()  # folded: those whose teams the store looks up
     administrators: frozenset[str] = frozenset()  # roles that somebody in this organization must keep
+    email_proven: bool  # the address is theirs by the connection's word
     link: Callable[[Candidates], Link]
     settle: Callable[[Standing], Outcome]
 

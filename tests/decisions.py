@@ -18,6 +18,7 @@ def connection(identifier: str, organization: str, **told: Any) -> OidcConnectio
         "client_id": "us",
         "token_endpoint_auth_method": "none",
         "anyone": True,
+        "on_email_match": "create",
     }
     return OidcConnection.model_validate(keys | told).model_copy(update={"id": identifier})
 
@@ -36,7 +37,7 @@ def decided(who: Identity, *given: tuple[str, str], **told: Any) -> Decision:
 def admitting(who: Identity, wanted: Wanted, **told: Any) -> Decision:
     """Return the decision that wants this, as policy would make it."""
     through = connection(who.connection, who.organization, **told)
-    return bind(who, through, Organization(name=who.organization, administrators=("owner",)), wanted, ())
+    return bind(who, through, Organization(name=who.organization, administrators=("owner",)), wanted, (), system=())
 
 
 def granted(who: Identity, role: str, why: str) -> Grant:

@@ -8,12 +8,18 @@ the decision, and asked within the transaction that opens the session. Pure.
 from federation.connection import AnyConnection, Organization
 from federation.decision import Candidates, Decision, Link, Outcome, Standing, Wanted
 from federation.errors import Check, PolicyRefused
-from federation.identity import Identity
-from federation.policy import domains, linking, roles, settlement
+from federation.identity import Grant, Identity
+from federation.policy import addresses, domains, linking, roles, settlement
+from federation.rules import SystemRole
 
 
 def decide(
-    who: Identity, connection: AnyConnection, organization: Organization, checks: tuple[Check, ...]
+    who: Identity,
+    connection: AnyConnection,
+    organization: Organization,
+    checks: tuple[Check, ...],
+    *,
+    system_roles: tuple[SystemRole, ...],
 ) -> Decision:
     """Ask the domain rules, then the role rules.
 
@@ -22,18 +28,19 @@ def decide(
         connection: Through which they come.
         organization: The connection's.
         checks: What was asked before.
+        system_roles: What the settings file gives to groups of this connection in the whole installation.
 
     Raises:
         PolicyRefused: Why this person may not enter, with every check so far.
     """
     try:
         entered = domains.admit(who, connection)
-        grants, stays, asked = roles.grant(who, connection, organization)
+        wanted, asked = roles.want(who, connection, organization)
     except PolicyRefused as refusal:
         refusal.checks = (*checks, *refusal.checks)
         raise
-    wanted = Wanted(grants=grants, stays=stays)
-    return bind(who, connection, organization, wanted, (*checks, *entered, *asked))
+    system = roles.system(who, system_roles)
+    return bind(who, connection, organization, wanted, (*checks, *entered, *asked), system=system)
 
 
 def bind(
@@ -42,13 +49,27 @@ def bind(
     organization: Organization,
     wanted: Wanted,
     checks: tuple[Check, ...],
+    *,
+    system: tuple[Grant, ...],
+    verified: frozenset[str] = frozenset(),
 ) -> Decision:
-    """Return the decision that wants this, with its second half."""
+    """Return the decision that wants this, with its second half.
+
+    Args:
+        who: Normalized.
+        connection: Through which they come.
+        organization: The connection's.
+        wanted: What the rules give.
+        system: System roles, for the session alone.
+        checks: What was asked before.
+        verified: Domains that are proven to be this connection's: see ``addresses``.
+    """
     administrators = frozenset(organization.administrators)
+    trusted = addresses.is_trusted(who, connection, verified)
 
     def link(candidates: Candidates) -> Link:
         with _Also(checks):
-            return linking.link(who, connection, candidates)
+            return linking.link(who, connection, candidates, trusted=trusted)
 
     def settle(standing: Standing) -> Outcome:
         with _Also(checks):
@@ -57,13 +78,20 @@ def bind(
                 connection,
                 wanted,
                 standing,
+                trusted=trusted,
                 administrators=administrators,
-                system=(),
+                system=system,
                 declared={},
             )
 
     return Decision(
-        identity=who, wanted=wanted, checks=checks, administrators=administrators, link=link, settle=settle
+        identity=who,
+        wanted=wanted,
+        checks=checks,
+        administrators=administrators,
+        email_proven=trusted,
+        link=link,
+        settle=settle,
     )
 
 

@@ -5,12 +5,11 @@ what the session carries is the union of all that is given, the most permissive 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from federation.connection import AnyConnection
 from federation.decision import (
+    INVITATION,
     Outcome,
-    Profile,
     Standing,
     Team,
     TeamMember,
@@ -21,14 +20,16 @@ from federation.decision import (
 )
 from federation.errors import Check, PolicyRefused
 from federation.identity import Grant, Identity
+from federation.policy import profile
 
 
-def settle(
+def settle(  # noqa: PLR0913  all that it hangs on
     who: Identity,
     connection: AnyConnection,
     wanted: Wanted,
     standing: Standing,
     *,
+    trusted: bool,
     administrators: frozenset[str],
     system: tuple[Grant, ...],
     declared: Mapping[str, tuple[str, ...]],
@@ -40,16 +41,17 @@ def settle(
         connection: Through which.
         wanted: What its rules give.
         standing: What is so, locked.
+        trusted: The address is theirs by the connection's word.
         administrators: Roles of which somebody in the organization must be left.
         system: System roles of this sign-in: the session's alone.
         declared: Key and roles of each team of the settings file.
 
     Raises:
-        PolicyRefused: ``policy.deactivated``, ``policy.connection_disabled``.
+        PolicyRefused: ``policy.deactivated``, ``policy.connection_disabled``, ``policy.not_a_member``.
     """
-    _may_enter(standing)
+    _may_enter(connection, standing)
     source = of_connection(connection.id)
-    checks: list[Check] = []
+    checks = [*_kept_address(standing)]
     ours = tuple(grant for grant in standing.grants if grant.source == source)
     given = tuple(dict.fromkeys(wanted.grants))
     drop = tuple(grant for grant in ours if grant not in given and not wanted.stays.holds(grant.why))
@@ -66,14 +68,16 @@ def settle(
                 f"nobody else is one: {', '.join(one.role for one in kept)} stays",
             )
         )
-    add = tuple(grant for grant in given if grant not in ours)
+    invited_to = _invited(standing)
+    add = tuple(grant for grant in (*given, *invited_to) if grant not in standing.grants)
     make, join, leave = _teams(wanted, standing, source, declared)
+    join += _invited_into(standing, declared)
     members = [one for one in (*standing.members, *join) if one not in leave]
     teams = tuple(sorted({one.key for one in members}))
     known = dict(standing.teams) | {team.key: team for team in make}
     stay = [grant for grant in standing.grants if grant not in drop]
     return Outcome(
-        profile=_profile(who, standing),
+        profile=profile.settle(who, connection, standing, trusted=trusted),
         add=add,
         drop=drop,
         join=join,
@@ -87,27 +91,46 @@ def settle(
     )
 
 
-def _may_enter(standing: Standing) -> None:
+def _may_enter(connection: AnyConnection, standing: Standing) -> None:
     if standing.connection_disabled:
         raise PolicyRefused("policy.connection_disabled", "an operator has switched this connection off")
     if standing.deactivated:
         raise PolicyRefused(
             "policy.deactivated", f"this user is deactivated (by {', '.join(sorted(standing.deactivated))})"
         )
+    if connection.provisioning != "open" and standing.how in _KNOWN and not standing.memberships:
+        raise PolicyRefused(
+            "policy.not_a_member",
+            "this user is no member of the organization any more, and nobody joins it here",
+        )
+
+
+_KNOWN = ("subject", "linked")  # who has been here before
 
 
 def _memberships(standing: Standing, source: str) -> tuple[str, ...]:
-    return () if standing.memberships else (source,)
+    if standing.memberships:
+        return ()
+    return (INVITATION,) if standing.invited else (source,)
 
 
-def _profile(who: Identity, standing: Standing) -> Profile:
-    told = Profile(
-        email=who.email,
-        given_name=who.given_name,
-        family_name=who.family_name,
-        display_name=who.display_name,
-    )
-    return replace(told, email=standing.profile.email) if standing.address_taken else told
+def _invited(standing: Standing) -> tuple[Grant, ...]:
+    invited = standing.invited
+    return tuple(Grant(role, INVITATION, invited.id) for role in invited.roles) if invited else ()
+
+
+def _invited_into(standing: Standing, declared: Mapping[str, object]) -> tuple[TeamMember, ...]:
+    """A team that is gone by now is nobody's."""
+    if (invited := standing.invited) is None:
+        return ()
+    there = {*declared, *standing.teams}
+    return tuple(TeamMember(key, INVITATION, invited.id) for key in invited.teams if key in there)
+
+
+def _kept_address(standing: Standing) -> tuple[Check, ...]:
+    if not standing.address_taken:
+        return ()
+    return (Check("policy.email_taken", "another user here has the new address; the earlier one is kept"),)
 
 
 def _teams(

@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from federation.decision import Candidates, Decision, Holder, How, Invited, Link, Profile, Provisioned
+from federation.decision import Candidates, Decision, Holder, Invited, Link, Profile, Provisioned
 from federation.errors import Check, PolicyRefused
 from federation.identity import Identity
 from federation.store import rows, sql, standing
@@ -45,7 +45,8 @@ def enter(
         yield standing.hold_address(who.organization, who.email.lower() or who.subject.person)
         found = yield known(decision, now)
     if found:
-        return Link(user_id=found[0][0], how="subject"), _whose_account(decision, found[0], "subject")
+        subject = Link(user_id=found[0][0], how="subject")
+        return subject, _whose_account(decision, found[0], subject)
     link = decision.link((yield from _candidates(decision, invitation, now)))
     return link, (yield from _make(decision, link, now))
 
@@ -62,7 +63,11 @@ def _candidates(decision: Decision, invitation: bytes, now: datetime) -> Steps[C
     }
     found = yield sql.FIND_CANDIDATES, asked
     return Candidates(
-        holders=tuple(Holder(user_id=one[1], connection=one[2]) for one in found if one[0] == "holder"),
+        holders=tuple(
+            Holder(user_id=one[1], connection=one[2], proven=bool(one[3]))
+            for one in found
+            if one[0] == "holder"
+        ),
         invited=tuple(
             Invited(
                 id=one[1],
@@ -93,34 +98,50 @@ def _make(decision: Decision, link: Link, now: datetime) -> Steps[Known]:
             raise PolicyRefused(*_NOT_INVITED, (*decision.checks, Check(*_NOT_INVITED)))
     if link.how == "provisioned":
         yield sql.DROP_PROVISIONED, fresh | {"organization_id": who.organization}
-    (row,) = yield sql.ADD_ACCOUNT, _account(decision, now) | standing.profile_values(_profile(who)) | fresh
+    (row,) = yield (
+        sql.ADD_ACCOUNT,
+        _account(decision, now) | standing.profile_values(_profile(decision)) | fresh,
+    )
     if row[0] != fresh["user_id"] and not link.user_id:  # another sign-in of theirs was first
         yield sql.DROP_USER, fresh
-    return _whose_account(decision, row, link.how)
+    return _whose_account(decision, row, link)
 
 
 _NOT_INVITED = ("policy.not_invited", "the invitation was used by another sign-in just now")
 
 
-def _profile(who: Identity) -> Profile:
+def _profile(decision: Decision) -> Profile:
+    who = decision.identity
     return Profile(
         email=who.email,
+        email_proven=decision.email_proven,
         given_name=who.given_name,
         family_name=who.family_name,
         display_name=who.display_name,
     )
 
 
-def _whose_account(decision: Decision, row: Row, how: How) -> Known:
-    user_id, kept, email, given_name, family_name, display_name = row
-    _same_person(decision, _stable_id(decision.identity)[1], kept)
-    profile = Profile(email=email, given_name=given_name, family_name=family_name, display_name=display_name)
-    return Known(user_id=str(user_id), how=how, signed_in_before=how == "subject", profile=profile)
+def _whose_account(decision: Decision, row: Row, link: Link) -> Known:
+    user_id, kept, email, proven, given_name, family_name, display_name = row
+    _same_person(decision, stable_id_of(decision.identity)[1], kept)
+    return Known(
+        user_id=str(user_id),
+        how=link.how,
+        signed_in_before=link.how == "subject",
+        profile=Profile(
+            email=email,
+            email_proven=bool(proven),
+            given_name=given_name,
+            family_name=family_name,
+            display_name=display_name,
+        ),
+        invited=link.invitation,
+    )
 
 
 def _account(decision: Decision, now: datetime) -> dict[str, object]:
     who = decision.identity
-    kind, stable_id = _stable_id(who)
+    kind, stable_id = stable_id_of(who)
     return {
         "organization_id": who.organization,
         "person": who.subject.person,
@@ -132,7 +153,7 @@ def _account(decision: Decision, now: datetime) -> dict[str, object]:
     }
 
 
-def _stable_id(who: Identity) -> tuple[str, str]:
+def stable_id_of(who: Identity) -> tuple[str, str]:
     """Return kind and entry as an account keeps them; both empty where there is none.
 
     An entry is two digests: of the kind, and of all that the id belongs to, so that one id in

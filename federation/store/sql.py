@@ -64,12 +64,12 @@ UPDATE_ACCOUNT = """
 UPDATE account SET subject_key = :subject_key, connection = :connection, signed_in_at = :now,
   stable_ids = CASE WHEN stable_ids LIKE :any_of_kind THEN stable_ids ELSE stable_ids || :stable_id END
 WHERE organization_id = :organization_id AND person = :person
-RETURNING user_id, stable_ids, email, given_name, family_name, display_name
+RETURNING user_id, stable_ids, email, email_proven, given_name, family_name, display_name
 """
 
 UPDATE_PROFILE = """
-UPDATE account SET email = :email, email_key = :email_key, given_name = :given_name,
-  family_name = :family_name, display_name = :display_name
+UPDATE account SET email = :email, email_key = :email_key, email_proven = :email_proven,
+  given_name = :given_name, family_name = :family_name, display_name = :display_name
 WHERE organization_id = :organization_id AND person = :person
 """
 
@@ -80,19 +80,23 @@ INSERT INTO "user" (id, created_at) VALUES (:user_id, :now)
 # Two sign-ins of one new person at one moment: the second waits, and is told the first one's user.
 ADD_ACCOUNT = """
 INSERT INTO account (organization_id, person, subject_key, stable_ids, user_id, connection, email, email_key,
-  given_name, family_name, display_name, created_at, signed_in_at, released_at)
+  email_proven, given_name, family_name, display_name, created_at, signed_in_at, released_at)
 VALUES (:organization_id, :person, :subject_key, :stable_id, :user_id, :connection, :email, :email_key,
-  :given_name, :family_name, :display_name, :now, :now, 0)
+  :email_proven, :given_name, :family_name, :display_name, :now, :now, 0)
 ON CONFLICT (organization_id, person) DO UPDATE SET signed_in_at = excluded.signed_in_at,
   stable_ids = CASE WHEN account.stable_ids LIKE :any_of_kind THEN account.stable_ids
     ELSE account.stable_ids || excluded.stable_ids END
-RETURNING user_id, stable_ids, email, given_name, family_name, display_name
+RETURNING user_id, stable_ids, email, email_proven, given_name, family_name, display_name
 """
 
-# Who a new person could be: see ``decision.Candidates``. A detached account is of no Subject.
+# Who a new person could be: see ``decision.Candidates``. Of whoever has the address every account
+# counts. A detached account is of no Subject.
 FIND_CANDIDATES = """
-SELECT 'holder', user_id, connection, '', '', ''
-FROM account WHERE organization_id = :organization_id AND email_key = :email_key AND person NOT LIKE '%/%'
+SELECT 'holder', other.user_id, other.connection,
+  CASE WHEN other.email_key = :email_key AND other.email_proven = 1 THEN 'proven' ELSE '' END, '', ''
+FROM account AS other WHERE other.organization_id = :organization_id AND other.person NOT LIKE '%/%'
+  AND other.user_id IN (SELECT user_id FROM account
+    WHERE organization_id = :organization_id AND email_key = :email_key AND person NOT LIKE '%/%')
 UNION ALL
 SELECT 'invited', id, CASE WHEN token_hash = :invitation THEN 'link' ELSE '' END, roles, teams, ''
 FROM invitation WHERE organization_id = :organization_id AND email_key = :email_key
@@ -409,6 +413,15 @@ RETURNING 1
     """
 DELETE FROM session WHERE token_hash IN
   (SELECT token_hash FROM session WHERE idle_at <= :now LIMIT :batch)
+RETURNING 1
+""",
+    """
+DELETE FROM invitation WHERE id IN (SELECT id FROM invitation WHERE expires_at <= :now LIMIT :batch)
+RETURNING 1
+""",
+    """
+DELETE FROM join_request WHERE token_hash IN
+  (SELECT token_hash FROM join_request WHERE expires_at <= :now LIMIT :batch)
 RETURNING 1
 """,
     """

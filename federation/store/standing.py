@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from federation.decision import Decision, How, Outcome, Profile, Standing, Team, TeamMember
+from federation.decision import Decision, How, Invited, Outcome, Profile, Standing, Team, TeamMember
 from federation.identity import Grant, Session
-from federation.store import rows, sql
+from federation.store import people_sql, rows, sql
 from federation.store.rows import Ask, Row, Steps, micros, storable
 
 
@@ -25,6 +25,7 @@ class Known:
     how: How
     signed_in_before: bool
     profile: Profile
+    invited: Invited | None = None
 
 
 def settle(decision: Decision, known: Known) -> Steps[tuple[Standing, Outcome]]:
@@ -47,6 +48,10 @@ def settle(decision: Decision, known: Known) -> Steps[tuple[Standing, Outcome]]:
     if who.email and who.email.lower() != known.profile.email.lower():
         taken = yield from _is_taken(decision, known)
         standing = replace(standing, address_taken=taken)
+    if known.invited is not None and known.invited.teams:
+        keys = {"organization_id": who.organization, "keys": json.dumps(known.invited.teams)}
+        theirs = yield people_sql.FIND_TEAMS_NAMED, keys
+        standing = replace(standing, teams={**_teams(theirs), **standing.teams})
     outcome = decision.settle(standing)
     if outcome.asks_administrators and (yield from _is_last(decision, known)):
         standing = replace(standing, last_administrator=True)
@@ -63,6 +68,7 @@ def _read(known: Known, found: Sequence[Row], teams: Sequence[Row]) -> Standing:
         how=known.how,
         signed_in_before=known.signed_in_before,
         profile=known.profile,
+        invited=known.invited,
         grants=tuple(Grant(*one) for one in sorted(told["grant"])),
         members=tuple(TeamMember(*one) for one in sorted(told["member"])),
         teams=_teams(teams),
@@ -176,6 +182,7 @@ def profile_values(profile: Profile) -> dict[str, object]:
     return {
         "email": storable(profile.email),
         "email_key": storable(profile.email.lower()),
+        "email_proven": int(profile.email_proven),
         "given_name": storable(profile.given_name),
         "family_name": storable(profile.family_name),
         "display_name": storable(profile.display_name),

@@ -9,9 +9,12 @@ from typing import Protocol
 
 from federation.decision import Decision
 from federation.errors import ConfigurationError
-from federation.identity import Session
+from federation.identity import Identity, Session
 from federation.store.values import (
+    Awaited,
     Claim,
+    Invitation,
+    Join,
     KeptTokensOf,
     Metadata,
     MetadataChange,
@@ -107,6 +110,75 @@ class Store(Protocol):
         User, grants and profile stay, reachable by no sign-in. Arguments and None as
         ``forget_stable_ids``.
         """
+
+    async def invite(self, token_hash: bytes, invitation: Invitation) -> bool:
+        """Keep an invitation in place of any open one to the same address; False where it is a member's.
+
+        Args:
+            token_hash: SHA-256 of the token in its link.
+            invitation: Unused.
+        """
+
+    async def invitations(self, organization: str, now: datetime) -> tuple[Invitation, ...]:
+        """Return the invitations of an organization that have not expired, used or not, newest first."""
+
+    async def find_invitation(self, token_hash: bytes, now: datetime) -> Invitation:
+        """Return the open invitation of this link.
+
+        Raises:
+            SignInExpired: ``signin.invitation_unknown`` (or expired, or revoked), ``signin.invitation_used``.
+        """
+
+    async def revoke_invitation(self, organization: str, identifier: str, now: datetime) -> bool:
+        """Take an open invitation back; False if there is none of this id."""
+
+    async def add_person(
+        self, organization: str, email: str, *, connection: str, roles: tuple[str, ...], now: datetime
+    ) -> Awaited | None:
+        """Make a user for an address, or whoever has it a member again; the source is ``manual``.
+
+        Args:
+            organization: In which.
+            email: One plain address.
+            connection: Through which they will come, whatever its word for an address is worth; ""
+                leaves that open.
+            roles: To grant.
+            now: UTC.
+
+        Returns:
+            None, and nothing is done: several users have the address, or a member has it who is
+            given roles or for whom no connection is named.
+        """
+
+    async def ask_join(self, token_hash: bytes, who: Identity, now: datetime, until: datetime) -> None:
+        """Keep that a Subject was refused for its address, in place of what the same one asked before."""
+
+    async def find_join(self, token_hash: bytes, now: datetime) -> Join:
+        """Return what the browser with this cookie waits for.
+
+        Raises:
+            SignInExpired: ``signin.join_unknown``, ``signin.join_used``, ``signin.join_expired``.
+        """
+
+    async def join_account(
+        self, token_hash: bytes, session: Session, now: datetime, *, record: Record
+    ) -> None:
+        """Make the waiting Subject an account of this session's user, and keep the record: one transaction.
+
+        Args:
+            token_hash: Of the browser's cookie.
+            session: Live; of the same browser.
+            now: UTC.
+            record: Of the joining.
+
+        Raises:
+            SignInExpired: As ``find_join``; ``signin.join_organization``: the session is of another one;
+                ``signin.join_earlier``: it was opened before the Subject came; ``signin.join_another``:
+                its user does not have the address. Nothing is used up then.
+        """
+
+    async def drop_join(self, token_hash: bytes) -> None:
+        """Forget what waits there."""
 
     async def find_session(self, token_hash: bytes, now: datetime) -> Session | None:
         """Return the live session of this token and note its use, at most once a minute."""

@@ -122,6 +122,8 @@ class Account(Row, table=True):
     email: str = Field(sa_type=Text)
     # in lower case; indexed, never unique: an attribute, not a key
     email_key: str | None = Field(default=None, sa_type=Text)
+    # 1: it is theirs by the word of a connection that is trusted for it
+    email_proven: int | None = Field(default=None, sa_type=SmallInteger)
     given_name: str = Field(sa_type=Text)
     family_name: str = Field(sa_type=Text)
     display_name: str = Field(sa_type=Text)
@@ -243,18 +245,25 @@ class ProvisionedUser(Row, table=True):
 
 
 class JoinRequest(Row, table=True):
-    """A new Subject whose address another user has, until its person proves to be that user too."""
+    """A new Subject whose address another user has, until its person proves to be that user too.
+
+    No more of them than an account needs: what else is known of them their next sign-in says again.
+    """
 
     __tablename__ = "join_request"
+    __table_args__ = (Index(None, "organization_id", "person"),)
 
     token_hash: bytes = Field(primary_key=True, sa_type=LargeBinary)  # of the browser's cookie
     organization_id: str = Field(sa_type=Text)
     person: str = Field(sa_type=Text)  # Subject.person
     connection: str = Field(sa_type=Text)
     email_key: str = Field(sa_type=Text)
-    account: str = Field(sa_type=Text)  # JSON object: the account's columns
+    subject_key: str = Field(sa_type=Text)  # Subject.key
+    stable_id: str = Field(sa_type=Text)  # as an account keeps it
+    email: str = Field(sa_type=Text)
     created_at: int = Field(sa_type=BigInteger)
     expires_at: int = Field(sa_type=BigInteger, index=True)
+    used_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class ConnectionState(Row, table=True):

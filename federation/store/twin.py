@@ -10,11 +10,23 @@ from datetime import datetime, timedelta
 
 from federation.decision import Decision
 from federation.errors import StoreUnavailable
-from federation.identity import Session
-from federation.store import accounts, migration, provider_metadata, provider_sessions, tokens, verbs
+from federation.identity import Identity, Session
+from federation.store import (
+    accounts,
+    invitations,
+    joins,
+    migration,
+    provider_metadata,
+    provider_sessions,
+    tokens,
+    verbs,
+)
 from federation.store.rows import Result, Steps
 from federation.store.values import (
+    Awaited,
     Claim,
+    Invitation,
+    Join,
     KeptTokensOf,
     Metadata,
     MetadataChange,
@@ -109,6 +121,39 @@ class Twin(ABC):
         for token_hash in ended:
             self._ended(token_hash)
         return released
+
+    async def invite(self, token_hash: bytes, invitation: Invitation) -> bool:
+        return await self._transact(lambda: invitations.invite(token_hash, invitation))
+
+    async def invitations(self, organization: str, now: datetime) -> tuple[Invitation, ...]:
+        return await self._read(lambda: invitations.every(organization, now))
+
+    async def find_invitation(self, token_hash: bytes, now: datetime) -> Invitation:
+        return await self._read(lambda: invitations.find(token_hash, now))
+
+    async def revoke_invitation(self, organization: str, identifier: str, now: datetime) -> bool:
+        return await self._decide(lambda: invitations.revoke(organization, identifier, now))
+
+    async def add_person(
+        self, organization: str, email: str, *, connection: str, roles: tuple[str, ...], now: datetime
+    ) -> Awaited | None:
+        return await self._transact(
+            lambda: invitations.add_person(organization, email, connection=connection, roles=roles, now=now)
+        )
+
+    async def ask_join(self, token_hash: bytes, who: Identity, now: datetime, until: datetime) -> None:
+        await self._transact(lambda: joins.ask(token_hash, who, now, until))
+
+    async def find_join(self, token_hash: bytes, now: datetime) -> Join:
+        return await self._read(lambda: joins.find(token_hash, now))
+
+    async def join_account(
+        self, token_hash: bytes, session: Session, now: datetime, *, record: Record
+    ) -> None:
+        await self._transact(lambda: joins.join(token_hash, session, now, record=record))
+
+    async def drop_join(self, token_hash: bytes) -> None:
+        await self._decide(lambda: joins.drop(token_hash))
 
     async def sessions_of(self, user_id: str, organization: str, now: datetime) -> tuple[Session, ...]:
         return await self._read(lambda: verbs.sessions_of(user_id, organization, now))

@@ -120,6 +120,41 @@ class NewSession:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Invitation:
+    """An invitation by e-mail address; whoever holds its link may use it, once."""
+
+    id: str  # UUIDv7
+    organization: str
+    email: str
+    roles: tuple[str, ...]
+    teams: tuple[str, ...]  # keys
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None = None
+    user_id: str = ""  # who used it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Awaited:
+    """A user whom an operator made, or made a member again."""
+
+    user_id: str
+    made: bool  # False: somebody has the address already, and this is who
+
+
+@dataclass(frozen=True, kw_only=True)
+class Join:
+    """A new Subject that waits for its person to prove that they are a user here already."""
+
+    organization: str
+    person: str  # Subject.person
+    connection: str
+    email: str
+    created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class Released:
     """The account that an operator let go of a Subject, or of its stable ids."""
 

@@ -49,6 +49,7 @@ def upgrade() -> None:
     op.execute("UPDATE role_grant SET source = 'connection:' || source")
     op.add_column("account", sa.Column("email_key", sa.Text(), nullable=True))
     op.execute("UPDATE account SET email_key = lower(email)")
+    op.add_column("account", sa.Column("email_proven", sa.SmallInteger(), nullable=True))
     op.drop_index(op.f("ix_account_organization_id_email"), "account")
     op.create_index(op.f("ix_account_organization_id_email_key"), "account", ["organization_id", "email_key"])
     op.execute(
@@ -121,12 +122,18 @@ def people() -> None:
         text("person"),
         text("connection"),
         text("email_key"),
-        text("account"),
+        text("subject_key"),
+        text("stable_id"),
+        text("email"),
         number("created_at"),
         number("expires_at"),
+        number("used_at", nullable=True),
         key("join_request", "token_hash"),
     )
     op.create_index(op.f("ix_join_request_expires_at"), "join_request", ["expires_at"])
+    op.create_index(
+        op.f("ix_join_request_organization_id_person"), "join_request", ["organization_id", "person"]
+    )
     op.create_table(
         "connection_state", text("connection"), number("disabled_at"), key("connection_state", "connection")
     )
@@ -184,6 +191,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_account_organization_id_email_key"), "account")
     op.create_index(op.f("ix_account_organization_id_email"), "account", ["organization_id", "email"])
     op.drop_column("account", "email_key")
+    op.drop_column("account", "email_proven")
     op.execute("DELETE FROM role_grant WHERE source NOT LIKE 'connection:%'")
     op.execute("UPDATE role_grant SET source = substr(source, 12)")
     op.execute("ALTER TABLE role_grant RENAME COLUMN source TO connection")
