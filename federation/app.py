@@ -116,7 +116,11 @@ async def open_house(config: Settings, *, now: Clock = clock.now) -> AsyncIterat
         )
         house = _house(config, entries, published, connected, store, vault, now)
         open_things.push_async_callback(house.tokens.close)
-        jobs = (*upkeep.standing_jobs(store), watching, upkeep.renewal_job(house.tokens.renew_due))
+        jobs = (
+            *upkeep.standing_jobs(store, records_kept=config.records.keep),
+            watching,
+            upkeep.renewal_job(house.tokens.renew_due),
+        )
         turns = asyncio.Semaphore(AT_ONCE)
         tasks = (
             asyncio.create_task(upkeep.run(store, jobs, holder=_holder(), clock=now)),
@@ -158,6 +162,7 @@ def _house(
     story = signin.SignIn(
         connectors=connected,
         organizations=config.organizations,
+        system_roles=config.system_roles,
         store=store,
         vault=vault,
         limits=signin.Limits(idle=config.session.idle, absolute=config.session.absolute),

@@ -34,7 +34,7 @@ from federation.connection import (
 from federation.errors import ConfigurationError
 from federation.faults import Fault
 from federation.outbound import Outbound
-from federation.rules import Model
+from federation.rules import Model, SystemRole
 from federation.scalars import (
     DatabaseUrl,
     Duration,
@@ -72,6 +72,12 @@ class SessionLimits(Model):
         return absolute
 
 
+class Records(Model):
+    """How long decision records stand."""
+
+    keep: Duration = Field(default=timedelta(days=30), ge=timedelta(days=1), le=timedelta(days=400))
+
+
 class KeyFile(Model):
     """A file with 32 random octets in base64."""
 
@@ -87,6 +93,7 @@ class Settings(Model):
     rate_limits: RateLimits = RateLimits()
     trusted_proxies: Networks = ()
     session: SessionLimits = SessionLimits()
+    records: Records = Records()
     encryption_keys: tuple[KeyFile, ...] = Field(default=(), validate_default=True)
     sp_key: FilePath = Field(default=Path("certs/sp.key"), validate_default=True)
     sp_certificate: FilePath = Field(default=Path("certs/sp.crt"), validate_default=True)
@@ -94,6 +101,7 @@ class Settings(Model):
     saml: about.About = about.About()
     organizations: dict[str, Organization] = Field(default_factory=dict)
     connections: dict[str, AnyConnection] = Field(default_factory=dict)
+    system_roles: dict[str, tuple[SystemRole, ...]] = Field(default_factory=dict)  # by connection id
     _file: Path = PrivateAttr(default=DEFAULT_FILE)
     _inline_secrets: tuple[str, ...] = PrivateAttr(default=())
 
@@ -149,6 +157,23 @@ class Settings(Model):
         faults.refuse(found)
         return read
 
+    @field_validator("system_roles", mode="before")
+    @classmethod
+    def _commented_out_too(cls, told: object) -> object:
+        return {} if told is None else told
+
+    @field_validator("system_roles")
+    @classmethod
+    def _declared(
+        cls, told: dict[str, tuple[SystemRole, ...]], info: ValidationInfo
+    ) -> dict[str, tuple[SystemRole, ...]]:
+        """From connections of this file alone: who may run the installation is its operator's word."""
+        known = info.data.get("connections")
+        if known is not None:
+            said = f"expected one of connections (known: {', '.join(known) or 'none'})"
+            faults.refuse(((one,), said) for one in told if one not in known)
+        return told
+
 
 def _keys() -> set[str]:
     ours = (
@@ -158,8 +183,10 @@ def _keys() -> set[str]:
         OAuth2Connection,
         RateLimits,
         SessionLimits,
+        Records,
         Outbound,
         Organization,
+        SystemRole,
     )
     models = (*ours, about.About, about.PublicOrganization, about.Contact, about.Presentation, about.Logo)
     return {key for model in models for key in model.model_fields}

@@ -16,6 +16,7 @@ from federation.clock import Clock
 from federation.connection import SamlConnection
 from federation.errors import FederationError
 from federation.store.store import Store
+from federation.store.values import RECORD_LIFE
 from federation.trust import watch
 
 log = logging.getLogger(__name__)
@@ -36,11 +37,11 @@ class Job:
     work: Callable[[datetime], Awaitable[None]]
 
 
-def standing_jobs(store: Store) -> tuple[Job, ...]:
-    """Return the jobs that every installation has."""
+def standing_jobs(store: Store, *, records_kept: timedelta = RECORD_LIFE) -> tuple[Job, ...]:
+    """Return the jobs that every installation has; records stand for ``records_kept``."""
 
     async def purge_all(now: datetime) -> None:
-        await purge(store, now)
+        await purge(store, now, records_kept=records_kept)
 
     return (Job(name="purge", every=PURGE_EVERY, work=purge_all),)
 
@@ -77,10 +78,12 @@ def renewal_job(renew_due: Callable[[datetime], Awaitable[None]]) -> Job:
     return Job(name="renew", every=RENEW_EVERY, work=renew_due)
 
 
-async def purge(store: Store, now: datetime, *, batch: int = 1000) -> int:
+async def purge(
+    store: Store, now: datetime, *, batch: int = 1000, records_kept: timedelta = RECORD_LIFE
+) -> int:
     """Delete all that is over, a batch at a time so that sign-ins pass between; return how much."""
     total = 0
-    while gone := await store.purge(now, batch):
+    while gone := await store.purge(now, batch, records_kept=records_kept):
         total += gone
     return total
 

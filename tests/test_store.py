@@ -14,7 +14,7 @@ from federation.errors import FederationError, SignInExpired
 from federation.identity import Authentication, Groups, Identity, Presence, Subject
 from federation.store import verbs
 from federation.store.store import Store, open_store
-from federation.store.values import RECORD_OCTETS, Claim, NewSession, Pending, Record, Sealing
+from federation.store.values import RECORD_LIFE, RECORD_OCTETS, Claim, NewSession, Pending, Record, Sealing
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, 123456, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -210,12 +210,12 @@ async def test_a_key_goes_with_the_last_record_of_its_person(store: Store) -> No
     for number, (person, at) in enumerate((("p", NOW), ("p", NOW + MINUTE), ("nobody", NOW))):
         record = replace(RECORD, reference=f"R{number}", person=person, at=at)
         await keep_record(store, record, sealing=under("key"))
-    await store.purge(NOW + verbs.RECORD_LIFE - SECOND)
+    await store.purge(NOW + RECORD_LIFE - SECOND)
     assert await store.person_keys("nobody") == ("key",)
-    await store.purge(NOW + verbs.RECORD_LIFE)
+    await store.purge(NOW + RECORD_LIFE)
     assert await store.person_keys("nobody") == ()
     assert await store.person_keys("p") == ("key",)
-    await store.purge(NOW + verbs.RECORD_LIFE + MINUTE)
+    await store.purge(NOW + RECORD_LIFE + MINUTE)
     assert await store.person_keys("p") == ()
 
 
@@ -279,7 +279,7 @@ async def test_purge_takes_what_is_over_and_nothing_else(store: Store, store_url
     assert await store.is_waiting("adfs", "0", at)
     assert await store.find_session(another(0).token_hash, at)
     assert (await count(store_url))["decision_record"] == 5
-    assert await store.purge(NOW + verbs.RECORD_LIFE) == 3 + 5
+    assert await store.purge(NOW + RECORD_LIFE) == 3 + 5
     assert (await count(store_url)) == {
         "user": 1, "membership": 1, "account": 1, "role_grant": 2, "session": 0, "decision_record": 0,
     }  # fmt: skip

@@ -15,7 +15,8 @@ from federation.store import postgres, sql, verbs
 from federation.store.rows import micros
 from federation.store.store import Store, open_store
 from federation.store.values import Sealing
-from federation.store.verbs import KEY_YOUTH, RECORD_LIFE
+from federation.store.values import RECORD_LIFE
+from federation.store.verbs import KEY_YOUTH
 
 LATER = NOW + RECORD_LIFE + timedelta(hours=1)  # the first record, and what it left, are over
 AGAIN = replace(RECORD, reference="AGAIN", at=LATER)
@@ -75,7 +76,12 @@ async def waits(task: asyncio.Task[Any], url: str) -> None:
 
 def purge() -> Iterator[tuple[str, list[int]]]:
     """Yield each statement of the purge, as PostgreSQL takes it."""
-    values = {"now": micros(LATER), "batch": 1000, "records_before": micros(LATER - RECORD_LIFE)}
+    values = {
+        "now": micros(LATER),
+        "batch": 1000,
+        "records_before": micros(LATER - RECORD_LIFE),
+        "keys_before": micros(LATER - RECORD_LIFE),
+    }
     for statement in sql.PURGE:
         text, names = postgres.numbered(statement)
         yield text, [values[name] for name in names]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs
 
-from federation import keys, records, registry
+from federation import keys, recorded, redaction, registry
 from federation.connectors import openid_documents
 from federation.errors import (
     AssertionRefused,
@@ -26,17 +26,16 @@ from federation.errors import (
 )
 from federation.fetch import Declared, Fetch, open_door
 from federation.oidc import relying_party
+from federation.records import Kept
 from federation.registry import OAuth2, Oidc, Own, Saml
 from federation.saml import bindings, certificates, metadata, service_provider
 from federation.saml.service_provider import Said
 from federation.settings import Settings
-from federation.store.store import Store, open_store
-from federation.vault import Vault
+from federation.store.store import open_store
 
 REFERENCE: Final = re.compile(r"[A-Z2-7]{10}")
 _JWT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _OK: Final = 200
-_UNASKED: Final = ("not asked", "not checked")  # what only the sign-in itself knew
 # What kind of refusal a recorded code was, by its room or by itself; tests/test_manual.py holds it to
 # the source. What a provider publishes and cannot be used is recorded as ProviderUnavailable.
 _KINDS: Final[dict[str, type[FederationError]]] = {
@@ -71,15 +70,6 @@ def mender(code: str) -> str:
     return _KINDS.get(code, _KINDS.get(room, ConfigurationError)).mended_by
 
 
-def outcome(check: Check) -> str:
-    """Say in a word what came of a rule: a role rule that does not match refuses nobody."""
-    if check.said is None:
-        return "held"
-    if check.said.startswith(_UNASKED):
-        return "open"
-    return "no match" if check.code.startswith(("policy.rule:", "policy.rule.")) else "BROKEN"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Story:
     """Why an attempt, or a message, was accepted or not."""
@@ -88,6 +78,8 @@ class Story:
     detail: str
     checks: tuple[Check, ...]
     facts: dict[str, str]  # when, where, how large
+    kept: Kept | None = None  # of a record: all that it says
+    values: bool  # whether personal values are told
     message: str = ""  # decoded, of a file
 
     @property
@@ -96,15 +88,24 @@ class Story:
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain data."""
-        checks = [
-            {"code": one.code, "outcome": outcome(one).lower(), "said": one.said} for one in self.checks
-        ]
-        told = {"code": self.code, "detail": self.detail, "mended_by": self.mended_by, **self.facts}
-        return told | {"checks": checks} | ({"message": self.message} if self.message else {})
+        told: dict[str, Any] = {
+            "code": self.code,
+            "detail": self.detail,
+            "mended_by": self.mended_by,
+            **self.facts,
+        }
+        kept = self.kept or Kept(checks=self.checks)
+        told |= redaction.show(kept, values=self.values)
+        return told | ({"message": self.message} if self.message else {})
 
 
-async def by_reference(config: Settings, reference: str) -> Story:
+async def by_reference(config: Settings, reference: str, *, values: bool) -> Story:
     """Tell what is recorded under a reference.
+
+    Args:
+        config: The settings.
+        reference: As the person was shown it.
+        values: Whether personal values are told.
 
     Raises:
         ConfigurationError: ``explain.unknown``: nothing is, or not any more; ``keys.*``, ``store.*``.
@@ -117,7 +118,7 @@ async def by_reference(config: Settings, reference: str) -> Story:
             raise ConfigurationError(
                 "explain.unknown", f"nothing is recorded under {reference}; it was mistyped, or has expired"
             )
-        checks, note = await _unsealed(store, vault, record.person, record.sealed, reference)
+        kept, note = await recorded.opened(store, vault, record)
     finally:
         await store.close()
     facts = {
@@ -133,27 +134,11 @@ async def by_reference(config: Settings, reference: str) -> Story:
     return Story(
         code=record.code,
         detail=record.detail,
-        checks=checks,
+        checks=kept.checks if kept else (),
         facts={name: fact for name, fact in facts.items() if fact},
+        kept=kept,
+        values=values,
     )
-
-
-async def _unsealed(
-    store: Store, vault: Vault, person: str, sealed: str, reference: str
-) -> tuple[tuple[Check, ...], str]:
-    """Open the checks, or say why there are none to see."""
-    if not sealed:
-        return (), "refused before a signature was verified: of such a message only this is kept"
-    place = f"person:{person}"
-    why = "their key was erased"
-    for wrapped in await store.person_keys(person):
-        try:
-            opened = vault.open_under(wrapped, place, sealed, f"record:{reference}")
-        except ConfigurationError as fault:
-            why = fault.detail
-        else:
-            return records.read(opened).checks, ""
-    return (), f"the checks cannot be opened: {why}"
 
 
 def read_message(file: Path) -> str:
@@ -204,7 +189,7 @@ async def by_message(config: Settings, text: str, connection: str | None, *, now
             )
     finally:
         await fetch.close()
-    broken = next((one for one in checks if outcome(one) == "BROKEN"), None)
+    broken = next((one for one in checks if redaction.outcome(one) == "BROKEN"), None)
     return Story(
         code=broken.code if broken else "",
         detail=broken.said or ""
@@ -212,6 +197,7 @@ async def by_message(config: Settings, text: str, connection: str | None, *, now
         else "no rule of the message is broken; who may enter was not asked",
         checks=checks,
         facts={"connection": entry.connection.id, "at": now.isoformat(timespec="seconds")},
+        values=True,  # who asks has the message
         message=message,
     )
 

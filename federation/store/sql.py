@@ -431,8 +431,8 @@ RETURNING 1
 """,
     # A key is made, or made young again, with a record: only an old one without any is over.
     """
-DELETE FROM person_key WHERE created_at <= :records_before AND person IN
-  (SELECT person FROM person_key WHERE created_at <= :records_before AND NOT EXISTS
+DELETE FROM person_key WHERE created_at <= :keys_before AND person IN
+  (SELECT person FROM person_key WHERE created_at <= :keys_before AND NOT EXISTS
      (SELECT 1 FROM decision_record WHERE decision_record.person = person_key.person) LIMIT :batch)
 RETURNING 1
 """,

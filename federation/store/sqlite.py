@@ -11,7 +11,7 @@ import os
 import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from federation.errors import ConfigurationError
@@ -19,6 +19,7 @@ from federation.identity import Session
 from federation.store import migration, rows, sql, verbs
 from federation.store.rows import Result, Steps
 from federation.store.twin import Twin, Verb
+from federation.store.values import RECORD_LIFE
 from federation.store.writer import Writer, outage
 
 _BUSY = 5.0  # seconds to wait for another process's commit
@@ -172,8 +173,10 @@ class SqliteStore(Twin):
 
         noted.add_done_callback(done)
 
-    async def purge(self, now: datetime, batch: int = 1000) -> int:
-        return await self._writer.submit(lambda db: _drive(db, verbs.purge(now, batch)), long=True)
+    async def purge(self, now: datetime, batch: int = 1000, *, records_kept: timedelta = RECORD_LIFE) -> int:
+        return await self._writer.submit(
+            lambda db: _drive(db, verbs.purge(now, batch, records_kept)), long=True
+        )
 
     async def close(self) -> None:
         await self._writer.close()

@@ -359,8 +359,14 @@ class Store(Protocol):
     async def lease(self, job: str, holder: str, until: datetime, now: datetime) -> bool:
         """Take or renew the right to do a background job; one holder at a time."""
 
-    async def purge(self, now: datetime, batch: int = 1000) -> int:
-        """Delete up to ``batch`` expired rows of each kind; return how many went."""
+    async def purge(self, now: datetime, batch: int = 1000, *, records_kept: timedelta = RECORD_LIFE) -> int:
+        """Delete up to ``batch`` expired rows of each kind; return how many went.
+
+        Args:
+            now: UTC.
+            batch: Rows of each kind.
+            records_kept: For how long a record stands.
+        """
 
     async def ready(self) -> str | None:
         """Return what is wrong (unreachable, migrations not at head), or None."""

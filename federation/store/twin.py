@@ -268,8 +268,8 @@ class Twin(ABC):
     async def lease(self, job: str, holder: str, until: datetime, now: datetime) -> bool:
         return await self._decide(lambda: verbs.lease(job, holder, until, now))
 
-    async def purge(self, now: datetime, batch: int = 1000) -> int:
-        return await self._decide(lambda: verbs.purge(now, batch))
+    async def purge(self, now: datetime, batch: int = 1000, *, records_kept: timedelta = RECORD_LIFE) -> int:
+        return await self._decide(lambda: verbs.purge(now, batch, records_kept))
 
     async def ready(self) -> str | None:
         try:

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from federation.decision import Settled
 
 RECORD_OCTETS = 16 * 1024  # of a record's sealed checks
 RECORD_DETAIL = 300  # characters
+RECORD_LIFE = timedelta(days=30)  # of a record, unless the settings say otherwise
+ERASED = "erased"  # in place of what was sealed
 PROVIDER_INDEXES = 100  # sessions that one logout message may name
 PROVIDER_NAMES = 8  # ways to write the one name in it
 

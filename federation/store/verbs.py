@@ -17,14 +17,15 @@ from federation.errors import AssertionRefused, SignInExpired
 from federation.identity import Session, User
 from federation.store import accounts, provider_sessions, rows, sql, standing, tokens
 from federation.store.rows import Steps, micros, new_id, storable
-from federation.store.values import Claim, NewSession, Pending, Record, Sealing
+from federation.store.values import RECORD_LIFE, Claim, NewSession, Pending, Record, Sealing
 
 RING = 10_000  # records without a person: whoever sends rubbish cannot fill the disk
 # Bounds, not exact numbers: what is above them goes at one attempt in sixteen, the oldest first.
 RECORDS_OF_PERSON = 100  # in one organization: whoever is refused all day cannot either
 SESSIONS_OF_USER = 100  # live ones in one organization
-RECORD_LIFE = timedelta(days=30)  # of every record
-KEY_YOUTH = timedelta(days=15)  # of a person's key: an older one is made young again with its next record
+# Of a person's key: an older one is made young again with its next record. It stays for ``RECORD_LIFE``
+# at least, however short records are kept: that is what makes a young one safe from the purge.
+KEY_YOUTH = timedelta(days=15)
 
 
 def remember_pending(pending: Pending) -> Steps[None]:
@@ -319,9 +320,14 @@ def lease(job: str, holder: str, until: datetime, now: datetime) -> Steps[bool]:
     return bool((yield sql.TAKE_LEASE, asked))
 
 
-def purge(now: datetime, batch: int) -> Steps[int]:
+def purge(now: datetime, batch: int, records_kept: timedelta) -> Steps[int]:
     """Delete up to ``batch`` rows of each kind that is over."""
-    asked = {"now": micros(now), "batch": batch, "records_before": micros(now - RECORD_LIFE)}
+    asked = {
+        "now": micros(now),
+        "batch": batch,
+        "records_before": micros(now - records_kept),
+        "keys_before": micros(now - max(records_kept, RECORD_LIFE)),
+    }
     gone = 0
     for statement in sql.PURGE:
         gone += len((yield statement, asked))
