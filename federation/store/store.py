@@ -11,6 +11,7 @@ from federation.decision import Decision
 from federation.errors import ConfigurationError
 from federation.identity import Identity, Session
 from federation.store.values import (
+    RECORD_LIFE,
     Awaited,
     Claim,
     Invitation,

@@ -23,6 +23,7 @@ from federation.store import (
 )
 from federation.store.rows import Result, Steps
 from federation.store.values import (
+    RECORD_LIFE,
     Awaited,
     Claim,
     Invitation,
