@@ -4,6 +4,7 @@ Each names both sides. Asked once, when the settings are read.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from federation.connection import AnyConnection, OAuth2Connection, OidcConnection, SamlConnection
@@ -12,8 +13,8 @@ from federation.scalars import require_https
 
 # Every path of the service's own URL table; an alias there would never be reached, or hide a page.
 _OURS = re.compile(
-    r"/(login|session|account|logout|verify|healthz|readyz)"
-    r"|/(login|oidc|sessions|account|static)/.+"
+    r"/(login|session|account|join|logout|verify|healthz|readyz)"
+    r"|/(login|oidc|sessions|account|invitation|static)/.+"
     r"|/saml/metadata|/saml/[^/]+/(acs|metadata|slo)(/.*)?"
 )
 
@@ -47,16 +48,34 @@ def find_faults(
 def _domains(
     connections: Mapping[str, AnyConnection], organizations: Mapping[str, object] | None
 ) -> Iterator[Fault]:
-    owners: dict[str, AnyConnection] = {}
+    claims: dict[str, dict[str, tuple[str, str]]] = defaultdict(dict)  # → organization → entry, connection
     for name, one in connections.items():
         if organizations is not None and one.organization not in organizations:
             known = ", ".join(organizations) or "none"
             yield (name, "organization"), f"expected one of organizations (known: {known})"
             continue
         for domain in one.domains:
-            owner = owners.setdefault(domain, one)
-            if owner.organization != one.organization:
-                yield (name, "domains"), f"{domain} belongs to another organization's connection, {owner.id}"
+            asked, told = _overlaps(domain)
+            rivals = [claims[key].items() for key in asked if key in claims]
+            for entry, owner in [
+                found for each in rivals for whose, found in each if whose != one.organization
+            ][:1]:
+                said = f"{domain} belongs to another organization's connection, {owner}"
+                yield (name, "domains"), said if entry == domain else f"{said}, by {entry}"
+            for key in told:
+                claims[key].setdefault(one.organization, (domain, name))
+
+
+def _overlaps(entry: str) -> tuple[list[str], list[str]]:
+    """Return under which keys an entry looks for those that mean the same domain, and where it stands itself.
+
+    ``*.acme.example`` stands for itself, and ``<acme.example`` for whatever lies below that name.
+    """
+    base = entry.removeprefix("*.")
+    labels = base.split(".")
+    above = [".".join(labels[at:]) for at in range(1, len(labels))]
+    asked = [entry, *(f"*.{name}" for name in above), *([f"<{base}"] if entry != base else ())]
+    return asked, [entry, *(f"<{name}" for name in above)]
 
 
 def _plain_http(connections: Mapping[str, AnyConnection], *, development: bool | None) -> Iterator[Fault]:

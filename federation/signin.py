@@ -20,6 +20,7 @@ from federation.decision import Decision, Settled
 from federation.errors import (
     Check,
     FederationError,
+    ProofNeeded,
     RequestRefused,
     SignInExpired,
     StoreUnavailable,
@@ -43,6 +44,7 @@ from federation.vault import Vault
 log = logging.getLogger(__name__)
 
 PENDING_LIFE = timedelta(minutes=10)
+JOIN_LIFE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,7 +214,40 @@ class SignIn:
             refusal.checks = refusal.checks or assertion.checks  # the signature held: see rate limits
             if refusal.code != "signin.replayed" and not isinstance(refusal, StoreUnavailable):
                 await self._spend(claim, refusal, assertion.checks, callback, now)
+                if isinstance(refusal, ProofNeeded) and who is not None:
+                    await self._await_proof(refusal, who, goal, now)
             raise
+
+    async def _await_proof(self, refusal: ProofNeeded, who: Identity, goal: Goal, now: datetime) -> None:
+        """Remember a new Subject until its person has proved whose it is, in this browser.
+
+        Not where nobody here asked for the sign-in: anybody may post an answer of their own into
+        the browser of somebody else, who would then prove it theirs.
+        """
+        refusal.connection = who.connection
+        if goal.handle:
+            token = secrets.token_urlsafe(32)
+            await self.store.ask_join(hash_token(token), who, now, now + JOIN_LIFE)
+            refusal.join_token = token
+
+    async def join(self, join_token: str, session: Session) -> None:
+        """Make the Subject that waits in this browser an account of the user who is signed in there.
+
+        Raises:
+            SignInExpired: ``signin.join_*``.
+        """
+        now = self._clock()
+        waiting = await self.store.find_join(hash_token(join_token), now)
+        record = Record(
+            reference=records.mint_reference(),
+            at=now,
+            code="",
+            detail="joined to the user whose session this browser has",
+            connection=waiting.connection,
+            organization=waiting.organization,
+            person=waiting.person,
+        )
+        await self.store.join_account(hash_token(join_token), session, now, record=record)
 
     async def _spend(
         self,
@@ -287,6 +322,7 @@ class SignIn:
             provider_sealed=self._seal_theirs(decision.identity, hash_token(token)),
             tokens=self._seal_tokens(decision.identity, hash_token(token), now),
             asked_at=goal.asked_at,
+            invitation=hash_token(callback.invitation) if callback.invitation else b"",
             record=record,
         )
         sealing = self._sealing(record.person, reference, decision.checks, decision.identity)

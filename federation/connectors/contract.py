@@ -41,6 +41,7 @@ class Callback:
     binder: str = field(repr=False)  # the browser's binder cookie; "" if absent
     params: Mapping[str, str] = field(repr=False)  # each sent once; absent ones are missing
     session_token: str = field(default="", repr=False)  # the session cookie that came along
+    invitation: str = field(default="", repr=False)  # of the link that this browser opened; "" for none
     user_agent: str = ""
     path: str  # of ours, where it arrived: a connection may have several
     posted: bool  # in a form; else in the query

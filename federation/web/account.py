@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from federation.errors import RequestRefused
 from federation.identity import Grant, Session
 from federation.signin import hash_token
-from federation.web import cookies, errors, fields, pages
+from federation.web import cookies, fields, pages
 from federation.web.house import House
 
 
@@ -43,10 +43,11 @@ async def show(request: Request, token: str, session: Session) -> Response:
 
 
 def sources(session: Session) -> Mapping[str, list[str]]:
-    """Return each role and what gave it, in words."""
+    """Return each role and what gave it, in words; those of the whole installation last, and called so."""
     given: dict[str, dict[str, None]] = {role: {} for role in session.roles}
-    for grant in session.grants:
-        given[grant.role][_reason(grant)] = None
+    for grant in sorted(session.grants, key=lambda one: one.is_system):
+        name = f"{grant.role} (whole installation)" if grant.is_system else grant.role
+        given.setdefault(name, {})[_reason(grant)] = None
     return {role: list(why) for role, why in given.items()}
 
 
@@ -54,7 +55,9 @@ def _reason(grant: Grant) -> str:
     kind, _, name = grant.source.partition(":")
     if kind == "team":
         return f"as a member of {name}"
-    if kind not in ("connection", "system"):
+    if kind == "system":
+        return "by a group that the operator names"
+    if kind != "connection":
         return _GIVEN_BY.get(kind, f"by {kind}")
     return _DEFAULTS.get(grant.why) or f"by rule “{grant.why}”"
 
@@ -85,7 +88,7 @@ async def session_json(request: Request) -> Response:
     """GET /session: the signed-in user as JSON."""
     _, session = await current(request)
     if session is None:
-        return errors.as_json_error(401, "Nobody is signed in.")
+        return pages.as_json_error(401, "Nobody is signed in.")
     user = session.user
     return pages.as_json(
         {
@@ -100,6 +103,7 @@ async def session_json(request: Request) -> Response:
             "organization": session.organization,
             "groups": list(session.groups),
             "roles": list(session.roles),
+            "system_roles": list(session.system_roles),
             "teams": list(session.teams),
             "attributes": {name: list(values) for name, values in session.attributes.items()},
             "authenticated_at": session.authenticated_at.isoformat(),

@@ -107,6 +107,7 @@ def _callback(request: Request, connection: str, handle: str, params: Mapping[st
         binder=cookies.read_binder(request, house),
         params=params,
         session_token=cookies.read_session(request, house),
+        invitation=cookies.read_invitation(request, house),
         user_agent=request.headers.get("user-agent", ""),
         path=arrived_at(request),
         posted=request.method == "POST",
@@ -134,6 +135,8 @@ async def _finish(request: Request, answer: Mapping[str, str], callback: Callbac
         return RedirectResponse(completed.return_to, 303)
     response = _go_on(house, completed.session, completed)
     cookies.set_session(response, completed.token, completed.session, now, house)
+    if callback.invitation:
+        cookies.set_invitation(response, "", house)
     return response
 
 

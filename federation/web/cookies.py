@@ -1,4 +1,4 @@
-"""Our cookies: the session, the two binders that tie a sign-in to its browser, and two marks.
+"""Our cookies: session, sign-in binders, what waits to be joined, an invitation, and two marks.
 
 Each is ``__Host-`` (RFC 6265bis §4.1.3.2), HttpOnly and holds 256 random bits and nothing
 else (the marks: nothing at all, and a connection's id). On http loopback browsers refuse the
@@ -25,6 +25,11 @@ RESTARTED = "signin-restarted"  # SameSite=None, as the POST that it stops comes
 RESTARTED_LIFE = 60  # seconds
 LEAVING = "leaving"  # at which connection a logout goes on that comes back to where everybody lands
 LEAVING_LIFE = 600  # seconds, as long as the logout waits
+JOIN = "join"  # what waits here until the person has proved to be a user whom we know
+JOIN_LIFE = 600  # seconds, as long as it waits
+# SameSite=None: whose it is does not matter, and the IdP's answer may come as a POST from its site
+INVITATION = "invitation"
+INVITATION_LIFE = 3600  # seconds; the link may be opened again
 BINDER_LIFE = 3600  # seconds; outlives a pending sign-in, and every sign-in renews it
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")  # 256 bits, base64url: what we set and nothing else
@@ -109,6 +114,27 @@ def set_leaving(response: Response, connection: str, house: House, *, told: bool
     """Note at which connection a logout goes on, and what the person was told; "" forgets it."""
     mark = f"{_TOLD if told else ''}{connection}" if connection else ""
     _set(response, house, LEAVING, mark, LEAVING_LIFE if connection else 0)
+
+
+def read_join(request: Request, house: House) -> str:
+    """Return the token of what waits in this browser to be joined, "" if nothing does."""
+    return only(request.headers.getlist("cookie"), name(JOIN, secure=house.secure))
+
+
+def set_join(response: Response, token: str, house: House) -> None:
+    """Set it for as long as it waits; "" forgets it."""
+    _set(response, house, JOIN, token, JOIN_LIFE if token else 0)
+
+
+def read_invitation(request: Request, house: House) -> str:
+    """Return the token of the invitation that this browser opened, "" if none."""
+    return only(request.headers.getlist("cookie"), name(INVITATION, secure=house.secure))
+
+
+def set_invitation(response: Response, token: str, house: House) -> None:
+    """Set it; "" forgets it."""
+    life = INVITATION_LIFE if token else 0
+    _set(response, house, INVITATION, token, life, samesite="none" if house.secure else "lax")
 
 
 def set_session(response: Response, token: str, session: Session, now: datetime, house: House) -> None:

@@ -24,7 +24,7 @@ from federation.errors import RequestRefused
 from federation.identity import KeptTokens, Session
 from federation.return_to import local_path
 from federation.signin import hash_token
-from federation.web import cookies, errors
+from federation.web import cookies, errors, pages
 from federation.web.house import House
 from federation.web.routes import build, sign_in_routes
 from federation.web.verify import PATH, Verify
@@ -65,7 +65,13 @@ class Visitor(BaseUser):
 
     @property
     def roles(self) -> tuple[str, ...]:
+        """Of the organization that they are signed in for."""
         return self.session.roles if self.session else ()
+
+    @property
+    def system_roles(self) -> tuple[str, ...]:
+        """Of the whole installation, whichever organization they are signed in for."""
+        return self.session.system_roles if self.session else ()
 
 
 class Embedded:
@@ -127,12 +133,26 @@ async def _session(scope: Scope, house: House) -> Session | None:
 
 
 def requires_role(role: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Let only those with this role call an endpoint that takes ``request``.
+    """Let only those with this role of their organization call an endpoint that takes ``request``.
+
+    A system role of the same name does not count: see ``requires_system_role``.
 
     Nobody signed in: a browser is sent to sign in and back, a program gets 401. Signed in
     without the role: 403. Pages and JSON as everywhere here.
     """
 
+    return _guard(lambda visitor: role in visitor.roles)
+
+
+def requires_system_role(role: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Let only those with this role in the whole installation call an endpoint that takes ``request``.
+
+    A role of the same name in an organization does not count. Answers as ``requires_role``.
+    """
+    return _guard(lambda visitor: role in visitor.system_roles)
+
+
+def _guard(may_pass: Callable[[Visitor], bool]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def decorate(endpoint: Callable[..., Any]) -> Callable[..., Any]:
         signature = inspect.signature(endpoint)
         if "request" not in signature.parameters:
@@ -141,7 +161,7 @@ def requires_role(role: str) -> Callable[[Callable[..., Any]], Callable[..., Any
         @functools.wraps(endpoint)
         async def guarded(*args: Any, **kwargs: Any) -> Any:
             request = signature.bind(*args, **kwargs).arguments["request"]
-            if (refusal := turn_away(request, role)) is not None:
+            if (refusal := turn_away(request, may_pass)) is not None:
                 return refusal
             if inspect.iscoroutinefunction(endpoint):
                 return await endpoint(*args, **kwargs)
@@ -152,17 +172,17 @@ def requires_role(role: str) -> Callable[[Callable[..., Any]], Callable[..., Any
     return decorate
 
 
-def turn_away(request: Request, role: str) -> Response | None:
+def turn_away(request: Request, may_pass: Callable[[Visitor], bool]) -> Response | None:
     """Return the answer to someone who may not pass, None to who may."""
     visitor: Visitor = request.user
     if not visitor.is_authenticated:
         if is_browser(request):
             return RedirectResponse(sign_in_path(request), 303)
-        return errors.as_json_error(401, "Nobody is signed in.")
-    if role not in visitor.roles:
+        return pages.as_json_error(401, "Nobody is signed in.")
+    if not may_pass(visitor):
         message = "You are signed in, but this needs a role that you do not have."
         if not is_browser(request):
-            return errors.as_json_error(403, message)
+            return pages.as_json_error(403, message)
         return errors.answer(request, request.scope["federation"], 403, title="Not for you", message=message)
     return None
 

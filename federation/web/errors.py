@@ -16,6 +16,7 @@ from federation.errors import (
     AssertionRefused,
     FederationError,
     PolicyRefused,
+    ProofNeeded,
     ProviderUnavailable,
     SignInDeclined,
     SignInExpired,
@@ -23,7 +24,7 @@ from federation.errors import (
     TooManyRequests,
 )
 from federation.records import mint_reference
-from federation.web import pages
+from federation.web import join, pages
 from federation.web.callbacks import rate_key
 from federation.web.house import House
 
@@ -69,6 +70,8 @@ async def refused(request: Request, exc: Exception) -> Response:
     house: House = request.app.state.house
     reference = exc.reference or await _record(request, house, exc)
     log.warning("refused", extra={"ref": reference, "code": exc.code})
+    if isinstance(exc, ProofNeeded):
+        return join.ask(request, exc, reference)
     title, advice = next(((title, advice) for kind, title, advice in _WORDS if isinstance(exc, kind)), _OURS)
     status = _STATUS.get(exc.code, exc.status)
     words = {"title": title, "message": exc.public, "advice": advice}
@@ -135,16 +138,11 @@ def answer(
 ) -> Response:
     """Answer in the form that was asked for: a page, or JSON with the same words."""
     if pages.wants_json(request):
-        return as_json_error(status, message, reference)
+        return pages.as_json_error(status, message, reference)
     words = {"title": title, "message": message, "advice": advice, "reference": reference}
     return pages.page(
         house, "refused.html", status=status, script=bool(reference), referrer="no-referrer", **words
     )
-
-
-def as_json_error(status: int, message: str, reference: str = "") -> Response:
-    """Answer a program; the same shape for every error."""
-    return pages.as_json({"error": {"status": status, "message": message, "reference": reference}}, status)
 
 
 HANDLERS: dict[type[Exception], ExceptionHandler] = {

@@ -167,6 +167,11 @@ def as_json(content: Mapping[str, Any], status: int = 200) -> Response:
     return Response(json.dumps(content, ensure_ascii=False), status, media_type="application/json")
 
 
+def as_json_error(status: int, message: str, reference: str = "") -> Response:
+    """Answer a program; the same shape for every error."""
+    return as_json({"error": {"status": status, "message": message, "reference": reference}}, status)
+
+
 def wants_json(request: Request) -> bool:
     """Tell whether a program asks, not a browser: it names JSON, and HTML not."""
     accept = request.headers.get("accept", "").lower()

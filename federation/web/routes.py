@@ -16,7 +16,18 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from federation.web import account, aliases, errors, initiate, logout, oidc_logout, pages, start
+from federation.web import (
+    account,
+    aliases,
+    errors,
+    initiate,
+    invitation,
+    join,
+    logout,
+    oidc_logout,
+    pages,
+    start,
+)
 from federation.web.callbacks import known, oidc_callback, saml_acs, shared_callback
 from federation.web.house import House
 from federation.web.middleware import Aliases, LastResort, SecurityHeaders
@@ -54,6 +65,9 @@ def sign_in_routes() -> list[BaseRoute]:
         Route("/oidc/jwks.json", jwks),
         Route("/oidc/{connection}/backchannel-logout", oidc_logout.backchannel_logout, methods=["POST"]),
         Step("/oidc/{connection}/frontchannel-logout", oidc_logout.frontchannel_logout),
+        Step("/invitation/{token}", invitation.opened),
+        Route("/join", join.show),
+        Route("/join", join.decided, methods=["POST"]),
         Route("/session", account.session_json),
         Route("/account", account.account),
         Route("/sessions/{id}/end", account.end_one, methods=["POST"]),

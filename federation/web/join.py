@@ -1,0 +1,101 @@
+"""Joining: a new way in whose address a user has already, and the person who proves to be that user.
+
+They come by the new way and are refused; sign in the old way, in the same browser; and are
+asked here whether both are theirs. The cookie of the first step is worth nothing without the
+second, and nothing is joined but by a form of our own page.
+"""
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from federation.connection import AnyConnection
+from federation.errors import ProofNeeded, RequestRefused
+from federation.signin import hash_token
+from federation.web import account, cookies, fields, pages, start
+from federation.web.house import House
+
+PATH = "/join"
+
+
+def ask(request: Request, refusal: ProofNeeded, reference: str) -> Response:
+    """Tell why nobody is signed in, and where to prove it; the other ways in are all told alike."""
+    house: House = request.app.state.house
+    if pages.wants_json(request):
+        response = pages.as_json_error(refusal.status, refusal.public, reference)
+    else:
+        response = _proof_page(house, house.connections.get(refusal.connection), reference, refusal)
+    cookies.set_join(response, refusal.join_token, house)
+    return response
+
+
+def _proof_page(
+    house: House, tried: AnyConnection | None, reference: str, refusal: ProofNeeded | None
+) -> Response:
+    others = [
+        {"display_name": one.title, "href": start.begin_path(one.id, PATH)}
+        for one in house.connections.values()
+        if tried is not None and one.organization == tried.organization and one.id != tried.id and one.visible
+    ]
+    may_go_on = refusal is None or bool(refusal.join_token)
+    return pages.page(
+        house,
+        "proof.html",
+        status=ProofNeeded.status if refusal else 200,
+        script=bool(reference),
+        tried=tried.title if tried else "",
+        connections=others if may_go_on else [],
+        reference=reference,
+    )
+
+
+async def show(request: Request) -> Response:
+    """GET /join: ask whether both are theirs; before they have signed in the old way, for that.
+
+    Raises:
+        SignInExpired: ``signin.join_*``.
+    """
+    house: House = request.app.state.house
+    waiting = await house.store.find_join(hash_token(_needed(request, house)), house.clock())
+    tried = house.connections.get(waiting.connection)
+    token, session = await account.current(request)
+    if session is None or session.created_at < waiting.created_at:
+        return _proof_page(house, tried, "", None)
+    return pages.page(
+        house,
+        "join.html",
+        tried=tried.title if tried else waiting.connection,
+        email=waiting.email,
+        name=session.user.display_name or session.user.email,
+        csrf=account.csrf_token(token),
+    )
+
+
+async def decided(request: Request) -> Response:
+    """POST /join: join both, or forget the new one.
+
+    Raises:
+        RequestRefused: ``csrf.refused``, ``form.missing``.
+        SignInExpired: ``signin.join_*``.
+    """
+    house: House = request.app.state.house
+    form = await fields.read_form(request)
+    waiting = _needed(request, house)
+    token, session = await account.current(request)
+    if session is None:
+        return RedirectResponse(PATH, 303)
+    account.prove_own(request, form, token)
+    match fields.needed(form, "answer"):
+        case "join":
+            await house.signin.join(waiting, session)
+            response = pages.page(house, "joined.html")
+        case _:
+            await house.store.drop_join(hash_token(waiting))
+            response = RedirectResponse("/account", 303)
+    cookies.set_join(response, "", house)
+    return response
+
+
+def _needed(request: Request, house: House) -> str:
+    if token := cookies.read_join(request, house):
+        return token
+    raise RequestRefused("signin.join_unknown", "this browser waits for no account to be joined")
