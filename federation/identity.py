@@ -183,6 +183,14 @@ class Grant:
     source: str  # "connection:okta", "manual", "team:platform", "system:okta", …: see ``decision``
     why: str = ""  # the rule's name, "default (connection)" or "default (organization)"
 
+    @property
+    def is_system(self) -> bool:
+        """Whether it is a role in the whole installation, which no rule of a connection can give.
+
+        By its source, never by its name: an organization may call a role of its own "operator".
+        """
+        return self.source.startswith("system:")
+
 
 _EMAIL_LENGTH = 254  # RFC 5321 §4.5.3.1.3, less the angle brackets
 _EMAIL = re.compile(
@@ -233,5 +241,10 @@ class Session:
 
     @cached_property
     def roles(self) -> tuple[str, ...]:
-        """Role names, sorted, each once."""
-        return tuple(sorted({grant.role for grant in self.grants}))
+        """Role names in the organization, sorted, each once."""
+        return tuple(sorted({grant.role for grant in self.grants if not grant.is_system}))
+
+    @cached_property
+    def system_roles(self) -> tuple[str, ...]:
+        """Role names in the whole installation, sorted, each once; no organization can give one."""
+        return tuple(sorted({grant.role for grant in self.grants if grant.is_system}))

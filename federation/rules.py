@@ -5,10 +5,11 @@ means "everybody".
 """
 
 from functools import cached_property
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from federation import expressions
 from federation.scalars import Name
 
 
@@ -47,9 +48,28 @@ class RoleRule(Model):
     name: Name
     groups: tuple[Name, ...] = ()
     attribute: AttributeTest | None = None
-    when: str | None = None  # CEL
+    when: str | None = None  # CEL: see ``expressions``
     teams: tuple[Name, ...] = ()  # ids of declared teams
     roles: tuple[Name, ...] = Field(default=(), validate_default=True)
+
+    @field_validator("when")
+    @classmethod
+    def _checked(cls, when: str | None, info: ValidationInfo) -> str | None:
+        """Named with the rule: a list of rules is counted by nobody."""
+        if when is None:
+            return None
+        rule = f"rule {info.data.get('name', '')!r}"
+        try:
+            compared = expressions.compile_condition(when).compared_with_groups
+        except ValueError as fault:
+            raise ValueError(f"{rule}: {fault}") from None
+        if cased := [one for one in compared if fold(one) != one]:
+            column = when.find(cased[0])
+            raise ValueError(
+                f"{rule}: {_line_and_column(when, column)}: groups are in small letters here: "
+                f"{cased[0]!r} would equal none of them, write {fold(cased[0])!r}"
+            )
+        return when
 
     @field_validator("roles")
     @classmethod
@@ -62,7 +82,23 @@ class RoleRule(Model):
     def _tests_something(self) -> Self:
         if not self.groups and self.attribute is None and self.when is None:
             raise ValueError("a rule needs groups, attribute or when: else it would match everybody")
+        _ = self.condition  # compiled now, never in a request
         return self
+
+    @cached_property
+    def condition(self) -> expressions.Expression | None:
+        """The condition that ``when`` spells, compiled."""
+        return None if self.when is None else expressions.compile_condition(self.when)
+
+    @cached_property
+    def reads_groups(self) -> bool:
+        """Whether its answer may hang on groups: by its short form, or anywhere in its condition."""
+        return bool(self.groups) or (self.condition is not None and self.condition.reads_groups)
+
+    @cached_property
+    def values(self) -> frozenset[str]:
+        """What the attribute may hold, as given."""
+        return frozenset(self.attribute.in_ if self.attribute else ())
 
     @cached_property
     def whole(self) -> frozenset[str]:
@@ -73,3 +109,29 @@ class RoleRule(Model):
     def prefixes(self) -> tuple[str, ...]:
         """What group names may begin with, folded; only a ``*`` at the end is a wildcard."""
         return tuple(fold(name[:-1]) for name in self.groups if name.endswith("*"))
+
+
+def _line_and_column(text: str, at: int) -> str:
+    before = text[: max(at, 0)]
+    return f"line {before.count(chr(10)) + 1}, column {len(before) - before.rfind(chr(10))}"
+
+
+class SystemRole(Model):
+    """A role in the whole installation, and the groups of one connection whose members have it."""
+
+    role: Name
+    groups: Annotated[tuple[Name, ...], Field(min_length=1)]
+
+    @field_validator("groups")
+    @classmethod
+    def _narrow(cls, groups: tuple[str, ...]) -> tuple[str, ...]:
+        if wild := [one for one in groups if one.endswith("*")]:
+            raise ValueError(
+                f"expected whole names of groups, not {wild[0]!r}: they give the whole installation"
+            )
+        return groups
+
+    @cached_property
+    def whole(self) -> frozenset[str]:
+        """Group names to equal, folded; there is no wildcard here."""
+        return frozenset(map(fold, self.groups))

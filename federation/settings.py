@@ -23,6 +23,7 @@ from pydantic import (
 
 from federation import about, between, faults, presets
 from federation.connection import (
+    NO_BOUND,
     AnyConnection,
     Connection,
     OAuth2Connection,
@@ -30,6 +31,7 @@ from federation.connection import (
     Organization,
     SamlConnection,
     name_fault,
+    names_no_bound,
 )
 from federation.errors import ConfigurationError
 from federation.faults import Fault
@@ -212,6 +214,8 @@ def _read_connection(name: str, told: object, info: ValidationInfo) -> AnyConnec
     except ValidationError as error:
         # The first step is the union's tag, not a key of the file.
         found += [(steps[1:], why) for steps, why in faults.read_errors(error, _keys())]
+        if names_no_bound(filled) and not any(steps[:1] == ("domains",) for steps, _ in found):
+            found.append((("domains",), NO_BOUND.format("")))
     faults.refuse(found)
     return read.model_copy(update={"id": name})
 

@@ -73,6 +73,7 @@ class Installation:
         signin = SignIn(
             connectors=connectors,
             organizations={"acme": Organization(name="Acme", default_roles=("member",))},
+            system_roles={},
             store=store,
             vault=RING,
             limits=Limits(idle=timedelta(hours=8), absolute=timedelta(hours=24)),

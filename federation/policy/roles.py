@@ -1,27 +1,38 @@
-"""Role rules: an ordered list, the first that matches gives all its roles.
+"""Role rules: an ordered list; the first that matches gives all it has, or every one that does.
 
 Groups are compared case-insensitively, with ``*`` as wildcard at the end alone; attributes
-exactly. Groups that the provider named but did not send leave a rule undetermined: it never
-grants, and nothing after it is asked, because an answer without them could be wrong. Pure.
+exactly; a condition in CEL sees both. Groups that the provider named but did not send leave
+every rule that reads them undetermined: it neither grants nor takes away. A condition that
+fails on the data is no match. Pure.
 """
 
 from bisect import bisect_left
+from collections.abc import Iterable
 from functools import cached_property
 
 from federation.connection import AnyConnection, Organization
-from federation.decision import Stay, of_connection
-from federation.errors import Check
+from federation.decision import Stay, TeamWish, Wanted, of_connection, of_system
+from federation.errors import Check, PolicyRefused
+from federation.expressions import Expression, Facts, Failed
 from federation.identity import Grant, Identity, Presence
-from federation.rules import RoleRule, fold
+from federation.policy import domains
+from federation.rules import RoleRule, SystemRole, fold
+
+DEFAULTS = ("default (connection)", "default (organization)")  # why a role was given that no rule gave
 
 
 class _Person:
     """What rules ask about one identity, prepared once for all of them."""
 
-    def __init__(self, who: Identity) -> None:
+    def __init__(self, who: Identity, connection: AnyConnection) -> None:
+        self._who = who
+        self._connection = connection
         self.obtainable = who.groups.presence is not Presence.UNOBTAINABLE
-        self.groups = frozenset(map(fold, who.groups.names))
         self.attributes = who.attributes
+
+    @cached_property
+    def groups(self) -> frozenset[str]:
+        return frozenset(map(fold, self._who.groups.names))
 
     @cached_property
     def in_order(self) -> list[str]:
@@ -32,38 +43,142 @@ class _Person:
         at = bisect_left(self.in_order, prefix)
         return at < len(self.in_order) and self.in_order[at].startswith(prefix)
 
+    @cached_property
+    def facts(self) -> Facts:
+        """The variables of conditions. Groups that could not be had are not there, rather than none."""
+        who = self._who
+        return Facts(
+            {
+                "groups": self.in_order if self.obtainable else None,
+                "attributes": {name: list(values) for name, values in who.attributes.items()},
+                "email": who.email,
+                "email_domain": domains.domain_of(who.email),
+                "email_verified": who.email_verified,
+                "connection": who.connection,
+                "organization": who.organization,
+                "protocol": self._connection.protocol,
+                "acr": who.authentication.acr,
+                "amr": list(who.authentication.amr),
+            }
+        )
 
-def grant(
+
+def want(
     who: Identity, connection: AnyConnection, organization: Organization
-) -> tuple[tuple[Grant, ...], Stay, tuple[Check, ...]]:
-    """Give the roles of the first matching rule, else the connection's or organization's defaults.
+) -> tuple[Wanted, tuple[Check, ...]]:
+    """Ask the rules what they give, or the defaults where none matches.
 
     Returns:
-        The grants, each with the rule that gave it; which earlier ones stay beside them; and a
-        check for every rule asked: held where it matched, else why it did not (which is no
-        refusal). ``policy.rule.undetermined`` ends the list: nothing is given, nothing taken away.
+        Grants and teams, each with the rule that gave it; which earlier ones stay beside them;
+        and a check for every rule asked: held where it matched, else why it did not (which is no
+        refusal). ``policy.rule.undetermined`` names a rule that nobody can answer.
+
+    Raises:
+        PolicyRefused: With ``strict``: ``policy.no_rule`` where none matches,
+            ``policy.rule.undetermined`` where one that was asked could not be answered.
     """
-    person = _Person(who)
-    source = of_connection(connection.id)
+    person = _Person(who, connection)
+    matched: list[RoleRule] = []
+    undetermined: list[str] = []
     checks: list[Check] = []
     for rule in connection.role_rules:
-        said = _attribute(rule, person)
-        if said is None and rule.groups:
-            if not person.obtainable:
-                undetermined = f"{rule.name!r} asks for groups, which the identity provider did not send"
-                checks.append(Check("policy.rule.undetermined", undetermined))
-                return (), Stay(everything=True), tuple(checks)
-            said = _groups(rule, person)
-        checks.append(Check(f"policy.rule:{rule.name}", said))
-        if said is None:
-            return _grants(rule.roles, source, rule.name), Stay(), tuple(checks)
+        check = _ask(rule, person)
+        checks.append(check)
+        if check.code == UNDETERMINED:
+            undetermined.append(rule.name)
+        elif check.said is None:
+            matched.append(rule)
+        if connection.match == "first" and (matched or undetermined):
+            break
+    if connection.strict:
+        _refuse(matched, undetermined, tuple(checks))
+    return _wanted(connection, organization, matched, undetermined, person), tuple(checks)
+
+
+UNDETERMINED = "policy.rule.undetermined"
+
+
+def _refuse(matched: list[RoleRule], undetermined: list[str], checks: tuple[Check, ...]) -> None:
+    if undetermined:
+        said = "a role rule asks for groups that could not be had, and this connection is strict"
+        raise PolicyRefused("policy.rule.undetermined", said, checks)
+    if not matched:
+        said = "no role rule matches, and this connection is strict"
+        raise PolicyRefused("policy.no_rule", said, (*checks, Check("policy.no_rule", said)))
+
+
+def _wanted(
+    connection: AnyConnection,
+    organization: Organization,
+    matched: list[RoleRule],
+    undetermined: list[str],
+    person: _Person,
+) -> Wanted:
+    source = of_connection(connection.id)
+    defaults = _defaults(connection, organization, source)
+    grants = tuple(grant for rule in matched for grant in _grants(rule.roles, source, rule.name))
+    # Groups lead into teams too: where they could not be had, nobody leaves one.
+    teams_stay = Stay() if person.obtainable else Stay(everything=True)
+    stays, otherwise = Stay(), tuple[Grant, ...]()
+    if undetermined:
+        # Where no other rule matches, it may be the defaults' turn still: nobody can tell.
+        given_by = frozenset(undetermined if matched else (*undetermined, *DEFAULTS))
+        stays = Stay(everything=True) if connection.match == "first" else Stay(given_by=given_by)
+    elif not matched and connection.on_no_match == "keep":
+        stays, otherwise = Stay(everything=True), defaults
+    elif not matched:
+        grants = defaults
+    teams = {key: TeamWish(key=key, why=rule.name) for rule in reversed(matched) for key in rule.teams}
+    return Wanted(
+        grants=grants,
+        otherwise=otherwise,
+        stays=stays,
+        teams=tuple(teams.values()),
+        teams_stay=teams_stay,
+    )
+
+
+def _defaults(connection: AnyConnection, organization: Organization, source: str) -> tuple[Grant, ...]:
+    theirs, everybodys = DEFAULTS
     if connection.default_roles:
-        return _grants(connection.default_roles, source, "default (connection)"), Stay(), tuple(checks)
-    return _grants(organization.default_roles, source, "default (organization)"), Stay(), tuple(checks)
+        return _grants(connection.default_roles, source, theirs)
+    return _grants(organization.default_roles, source, everybodys)
+
+
+def system(who: Identity, rules: Iterable[SystemRole]) -> tuple[Grant, ...]:
+    """Give the system roles of this sign-in: by whole group names, of groups that were sent.
+
+    Args:
+        who: The person.
+        rules: Those that the settings file names for their connection; of no other place.
+    """
+    if who.groups.presence is not Presence.PRESENT:
+        return ()
+    source = of_system(who.connection)
+    groups = frozenset(map(fold, who.groups.names))
+    given = (one.role for one in rules if not one.whole.isdisjoint(groups))
+    return tuple(Grant(role, source, "group") for role in dict.fromkeys(given))
 
 
 def _grants(roles: tuple[str, ...], source: str, why: str) -> tuple[Grant, ...]:
     return tuple(Grant(role, source, why) for role in dict.fromkeys(roles))
+
+
+def _ask(rule: RoleRule, person: _Person) -> Check:
+    """Ask what can be answered without groups first: where that fails the rule does not match."""
+    code = f"policy.rule:{rule.name}"
+    condition = rule.condition
+    said = _attribute(rule, person)
+    if said is None and condition and not condition.reads_groups:
+        said, condition = _condition(condition, person), None
+    if said is None and rule.reads_groups and not person.obtainable:
+        why = f"{rule.name!r} asks for groups, which the identity provider did not send"
+        return Check(UNDETERMINED, why)
+    if said is None and rule.groups:
+        said = _groups(rule, person)
+    if said is None and condition:
+        said = _condition(condition, person)
+    return Check(code, said)
 
 
 def _groups(rule: RoleRule, person: _Person) -> str | None:
@@ -73,8 +188,14 @@ def _groups(rule: RoleRule, person: _Person) -> str | None:
 
 
 def _attribute(rule: RoleRule, person: _Person) -> str | None:
-    """Asked first: where it fails the rule does not match, whatever the groups are."""
     test = rule.attribute
-    if test is None or not set(test.in_).isdisjoint(person.attributes.get(test.name, ())):
+    if test is None or not rule.values.isdisjoint(person.attributes.get(test.name, ())):
         return None
     return f"attribute {test.name!r} holds none of the rule's values"
+
+
+def _condition(condition: Expression, person: _Person) -> str | None:
+    try:
+        return None if condition.holds(person.facts) else "its condition is not true"
+    except Failed as failure:
+        return f"its condition has no answer: {failure}"

@@ -20,7 +20,7 @@ from federation.decision import (
 )
 from federation.errors import Check, PolicyRefused
 from federation.identity import Grant, Identity
-from federation.policy import profile
+from federation.policy import grants, profile
 
 
 def settle(  # noqa: PLR0913  all that it hangs on
@@ -51,43 +51,27 @@ def settle(  # noqa: PLR0913  all that it hangs on
     """
     _may_enter(connection, standing)
     source = of_connection(connection.id)
-    checks = [*_kept_address(standing)]
-    ours = tuple(grant for grant in standing.grants if grant.source == source)
-    given = tuple(dict.fromkeys(wanted.grants))
-    drop = tuple(grant for grant in ours if grant not in given and not wanted.stays.holds(grant.why))
-    rest = [grant for grant in (*standing.grants, *given) if grant not in drop]
-    asks = any(one.role in administrators for one in drop) and not any(
-        one.role in administrators for one in rest
-    )
-    if asks and standing.last_administrator:
-        kept = tuple(one for one in drop if one.role in administrators)
-        drop = tuple(one for one in drop if one not in kept)
-        checks.append(
-            Check(
-                "policy.last_administrator",
-                f"nobody else is one: {', '.join(one.role for one in kept)} stays",
-            )
-        )
+    changes = grants.settle(connection, wanted, standing, administrators=administrators)
     invited_to = _invited(standing)
-    add = tuple(grant for grant in (*given, *invited_to) if grant not in standing.grants)
+    add = tuple(grant for grant in (*changes.add, *invited_to) if grant not in standing.grants)
     make, join, leave = _teams(wanted, standing, source, declared)
     join += _invited_into(standing, declared)
     members = [one for one in (*standing.members, *join) if one not in leave]
     teams = tuple(sorted({one.key for one in members}))
     known = dict(standing.teams) | {team.key: team for team in make}
-    stay = [grant for grant in standing.grants if grant not in drop]
+    stay = [grant for grant in standing.grants if grant not in changes.drop]
     return Outcome(
         profile=profile.settle(who, connection, standing, trusted=trusted),
         add=add,
-        drop=drop,
+        drop=changes.drop,
         join=join,
         leave=leave,
         make=make,
         memberships=_memberships(standing, source),
         grants=(*dict.fromkeys((*stay, *add)), *_of_teams(teams, known, declared), *system),
         teams=teams,
-        checks=tuple(checks),
-        asks_administrators=asks and not standing.last_administrator,
+        checks=(*_kept_address(standing), *changes.checks),
+        asks_administrators=changes.asks_administrators,
     )
 
 

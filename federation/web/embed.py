@@ -140,7 +140,6 @@ def requires_role(role: str) -> Callable[[Callable[..., Any]], Callable[..., Any
     Nobody signed in: a browser is sent to sign in and back, a program gets 401. Signed in
     without the role: 403. Pages and JSON as everywhere here.
     """
-
     return _guard(lambda visitor: role in visitor.roles)
 
 

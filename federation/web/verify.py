@@ -79,16 +79,19 @@ def who(session: Session) -> Headers:
     """Return the identity headers: percent-encoded UTF-8, lists joined by commas after that."""
     user, groups = session.user, session.groups
     headers = _headers if sum(map(len, groups)) <= _REMEMBERED else _headers.__wrapped__
-    return headers(user.id, user.email, groups, session.roles)
+    return headers(user.id, user.email, groups, session.roles, session.system_roles)
 
 
 @lru_cache(maxsize=1024)  # encoding costs more than looking up what was encoded before
-def _headers(user: str, email: str, groups: tuple[str, ...], roles: tuple[str, ...]) -> Headers:
+def _headers(
+    user: str, email: str, groups: tuple[str, ...], roles: tuple[str, ...], system_roles: tuple[str, ...]
+) -> Headers:
     return [
         (b"x-auth-request-user", encode(user)),
         (b"x-auth-request-email", encode(email)),
         (b"x-auth-request-groups", b",".join(map(encode, groups))),
         (b"x-auth-request-roles", b",".join(map(encode, roles))),
+        (b"x-auth-request-system-roles", b",".join(map(encode, system_roles))),
     ]
 
 
