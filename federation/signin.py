@@ -291,7 +291,13 @@ class SignIn:
         )
 
     def _decide(self, who: Identity, connection: AnyConnection, checks: tuple[Check, ...]) -> Decision:
-        return decide(who, connection, self.organizations[connection.organization], checks)
+        return decide(
+            who,
+            connection,
+            self.organizations[connection.organization],
+            checks,
+            system_roles=self._system_roles.get(connection.id, ()),
+        )
 
     async def _open(
         self, decision: Decision, claim: Claim, goal: Goal, callback: Callback, now: datetime
