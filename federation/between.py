@@ -7,7 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from federation.connection import AnyConnection, OAuth2Connection, OidcConnection, SamlConnection
+from federation.connection import AnyConnection, OAuth2Connection, OidcConnection, Organization, SamlConnection
 from federation.faults import Fault, Steps
 from federation.scalars import require_https
 
@@ -39,6 +39,7 @@ def find_faults(
         development: As the file says; None where that is broken too.
     """
     yield from _domains(connections, organizations)
+    yield from _rule_teams(connections, organizations or {})
     yield from _plain_http(connections, development=development)
     saml = {name: one for name, one in connections.items() if isinstance(one, SamlConnection)}
     yield from _paths(connections)
@@ -76,6 +77,21 @@ def _overlaps(entry: str) -> tuple[list[str], list[str]]:
     above = [".".join(labels[at:]) for at in range(1, len(labels))]
     asked = [entry, *(f"*.{name}" for name in above), *([f"<{base}"] if entry != base else ())]
     return asked, [entry, *(f"<{name}" for name in above)]
+
+
+def _rule_teams(
+    connections: Mapping[str, AnyConnection], organizations: Mapping[str, object]
+) -> Iterator[Fault]:
+    """A rule gives teams that the file declares: one of the store may be gone tomorrow."""
+    for name, one in connections.items():
+        organization = organizations.get(one.organization)
+        teams = organization.teams if isinstance(organization, Organization) else None
+        for at, rule in enumerate(one.role_rules):
+            for team in rule.teams:
+                if teams is not None and team not in teams:
+                    known = ", ".join(teams) or "none"
+                    said = f"expected one of organizations.{one.organization}.teams (known: {known})"
+                    yield (name, "role_rules", at, "teams"), f"rule {rule.name!r}: {team!r}: {said}"
 
 
 def _plain_http(connections: Mapping[str, AnyConnection], *, development: bool | None) -> Iterator[Fault]:

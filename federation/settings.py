@@ -126,7 +126,7 @@ class Settings(Model):
             raise ValueError("expected [{file: certs/secrets.key}]; `federation init` makes the file")
         return (KeyFile(file=place_of(info).directory / "certs/secrets.key"),)
 
-    @field_validator("organizations", mode="before")
+    @field_validator("organizations", "system_roles", mode="before")
     @classmethod
     def _commented_out(cls, told: object) -> object:
         return {} if told is None else told  # a key whose lines are all comments
@@ -158,11 +158,6 @@ class Settings(Model):
         found += between.find_faults(read, known, development=info.data.get("development"))
         faults.refuse(found)
         return read
-
-    @field_validator("system_roles", mode="before")
-    @classmethod
-    def _commented_out_too(cls, told: object) -> object:
-        return {} if told is None else told
 
     @field_validator("system_roles")
     @classmethod

@@ -274,7 +274,8 @@ def test_one_fault_of_an_answer_to_a_refresh_token(code: str, error: str, status
 
 def test_a_refresh_token_that_did_not_come_anew_stays() -> None:
     terms = oauth2_person.Terms(
-        subject_claim="id", members=(), paths=(), address_needed=True,
+        subject_claim="id", members=(), paths=(), organizations=frozenset(),
+        address_needed=True,
         keep_tokens=frozenset({"access", "refresh"}), skew=timedelta(seconds=60),
     )  # fmt: skip
     before = KeptTokens(access="gho_old", refresh="ghr_old")

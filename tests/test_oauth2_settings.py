@@ -115,6 +115,14 @@ def test_what_the_connection_says_beats_the_preset(tmp_path: Path) -> None:
     assert entry.api.listings["teams_endpoint"] == "https://api.github.com/user/teams"
 
 
+def test_organizations_stand_in_place_of_domains(tmp_path: Path) -> None:
+    told = {name: value for name, value in GITHUB.items() if name != "domains"}
+    entry = compiled(tmp_path, {**told, "organizations": [9919, "1"]})
+    assert entry.terms.organizations == {"9919", "1"}
+    assert entry.terms.address_needed is False
+    assert compiled(tmp_path, {**GITHUB, "organizations": [1]}).terms.address_needed is True
+
+
 def test_any_provider_by_its_endpoints(tmp_path: Path) -> None:
     entry = compiled(
         tmp_path, {**PLAIN, "display_name": "The forum", "callback_paths": ["/v1/oauth/callback/"]}
@@ -128,7 +136,11 @@ def test_any_provider_by_its_endpoints(tmp_path: Path) -> None:
 FAULTS: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
     # the connection, what is wrong, the place, what is said
     (GITHUB, {"client_secret": ABSENT}, "client_secret", "expected {env"),
-    (GITHUB, {"domains": ABSENT}, "domains", "anyone: true"),
+    (GITHUB, {"domains": ABSENT}, "domains", "organizations, or anyone: true"),
+    (GITHUB, {"domains": ABSENT, "organizations": []}, "domains", "anyone: true"),
+    (GITHUB, {"organizations": ["acme"]}, "organizations.0", "match pattern"),  # a name may be given up
+    (GITHUB, {"organizations": [True]}, "organizations.0", "valid string"),
+    (PLAIN, {"organizations": [1]}, "organizations", "organizations_endpoint"),
     (GITHUB, {"server": "http://git.acme.example"}, "server", "https"),
     (GITHUB, {"server": "git.acme.example"}, "server", "expected a URL"),
     (GITHUB, {"teams_endpoint": "http://api.github.com/teams"}, "teams_endpoint", "https"),

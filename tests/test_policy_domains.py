@@ -43,6 +43,9 @@ def person(**differs: Any) -> Identity:
 ANYONE = {"anyone": True, "domains": []}
 OWN = {"email_trust": "domains"}
 STRICT = {"email_trust": "verified"}
+BELOW = {"domains": ["*.acme.example"]}
+TENANT = {"domains": [], "tenants": ["6b29fc40-ca47-1067-b31d-00dd010662da"]}
+INVITED = {"domains": [], "provisioning": "invited_only"}
 GUEST = "ada_evil.example#EXT#@acme.example"
 
 FAULTS = [
@@ -59,6 +62,12 @@ FAULTS = [
     ("policy.domain",           {"email": "ada@notacme.example"},              {}),
     ("policy.domain",           {"email": "ada@acme.example.evil.test"},       {}),
     ("policy.domain",           {"email": "acme.example"},                     {}),   # no address
+    ("policy.domain",           {"email": "ada@acme.example"},                 BELOW),  # not itself
+    ("policy.domain",           {"email": "ada@notacme.example"},              BELOW),  # whole labels
+    ("policy.domain",           {"email": "ada@.acme.example"},                BELOW),
+    ("policy.domain",           {"email": "ada@*.acme.example"},               {}),
+    ("policy.domain",           {"email": "ada@eu.acme.example.evil.test"},    BELOW),
+    ("policy.guest",            {"email": GUEST},                              TENANT),
     ("policy.domain",           {"email": "ada@evil.example", "email_verified": True}, OWN),
     ("policy.email_unverified", {"email_verified": False},                     {}),
     ("policy.email_unverified", {"email_verified": False},                     STRICT),
@@ -71,6 +80,11 @@ ADMITTED = [
     # the person                                          the connection
     ({},                                                {}),
     ({"email": "ada@acme.test"},                        {}),
+    ({"email": "ada@eu.acme.example"},                  BELOW),
+    ({"email": "ada@a.b.ACME.example"},                 BELOW),
+    ({"email": "ada@evil.example"},                     TENANT),  # oidc.tenant was asked before
+    ({"email": ""},                                     TENANT),
+    ({"email": "ada@evil.example"},                     INVITED),  # the invitation is asked for later
     ({"email": "ada@ACME.example"},                     {}),
     ({"email_verified": True},                          STRICT),
     ({"email_verified": False},                         OWN),
@@ -101,29 +115,59 @@ def test_every_rule_has_a_fault_and_a_sentence() -> None:
     assert {code for code, *_ in FAULTS} == set(domains.RULES) == set(domains._DETAILS)
 
 
-ROUTES = [
-    ("ada@acme.example", "okta"),
-    ("  Ada.Lovelace@ACME.Example\n", "okta"),
-    ("ada@beta.example", "beta"),
-    ("ada@two.example", "okta"),  # one organization's two connections: the first declared
-    ("ada@shared.example", None),  # two organizations': nobody's
-    ("ada@unknown.example", None),
-    ("ada@sub.acme.example", None),
-    ("acme.example", None),
-    ("@acme.example", None),
-    ("ada@evil@acme.example", None),
-    ("ada@acme.example, eve@evil.example", None),
-    ("adа@acme.example", None),  # a Cyrillic а
-    ("ada@acme.example.", None),
-    ("", None),
+def test_without_any_bound_nobody_comes_in() -> None:
+    unbounded = connection().model_copy(update={"domains": ()})  # no settings file can say so
+    with pytest.raises(PolicyRefused, match="^policy.domain: "):
+        domains.admit(person(), unbounded)
+
+
+PROVED = [
+    # of an address      the connection's domains            records found           proved
+    ("acme.example",     ["acme.example"],                   {"acme.example"},       True),
+    ("acme.example",     ["acme.example"],                   set(),                  False),
+    ("acme.example",     ["acme.example"],                   {"beta.example"},       False),
+    ("eu.acme.example",  ["*.acme.example"],                 {"acme.example"},       True),
+    ("eu.acme.example",  ["acme.example"],                   {"acme.example"},       False),  # not its own
+    ("eu.acme.example",  ["eu.acme.example"],                {"acme.example"},       False),
+    ("beta.example",     ["acme.example"],                   {"beta.example"},       False),
+    ("",                 ["acme.example"],                   {"acme.example"},       False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("domain", "told", "found", "proved"), PROVED)
+def test_a_record_proves_what_the_connection_names(
+    domain: str, told: list[str], found: set[str], proved: bool
+) -> None:
+    assert domains.is_proved(connection(domains=told), domain, found) is proved
+
+
+ROUTES: list[tuple[str, tuple[str, ...]]] = [
+    ("ada@acme.example", ("okta",)),
+    ("  Ada.Lovelace@ACME.Example\n", ("okta",)),
+    ("ada@beta.example", ("beta",)),
+    ("ada@two.example", ("okta", "adfs")),  # one organization's two connections: the person chooses
+    ("ada@eu.two.example", ("adfs",)),
+    ("ada@shared.example", ()),  # two organizations': nobody's
+    ("ada@off.example", ()),
+    ("ada@unknown.example", ()),
+    ("ada@sub.acme.example", ()),
+    ("acme.example", ()),
+    ("@acme.example", ()),
+    ("ada@evil@acme.example", ()),
+    ("ada@acme.example, eve@evil.example", ()),
+    ("adа@acme.example", ()),  # a Cyrillic а
+    ("ada@acme.example.", ()),
+    ("ada@*.two.example", ()),
+    ("", ()),
 ]
 
 
 @pytest.mark.parametrize(("typed", "leads_to"), ROUTES)
-def test_a_typed_address_leads_to_its_owner(typed: str, leads_to: str | None) -> None:
+def test_a_typed_address_leads_to_its_owners(typed: str, leads_to: tuple[str, ...]) -> None:
     known = [
         connection(domains=["acme.example", "two.example", "shared.example"], visible=False),
-        connection(id="adfs", domains=["two.example"]),
+        connection(id="adfs", domains=["two.example", "*.two.example"]),
+        connection(id="off", domains=["off.example"], enabled=False),
         connection(id="beta", organization="beta", domains=["beta.example", "shared.example"]),
         connection(id="everybody", **ANYONE),
     ]

@@ -412,6 +412,22 @@ async def test_an_address_gets_one_shape_of_answer(shared: Stair) -> None:
     assert len({tuple(sorted(page.headers.keys())) for page in pages}) == 1
 
 
+async def test_of_several_ways_the_person_chooses_and_sees_no_other_organizations(shared: Stair) -> None:
+    browser = shared.browser()
+    asked = {"email": "ada@acme.example", "return_to": "/account"}
+    said = (await browser.get("/login", params=asked)).json()
+    assert said["sign_in"] is None
+    assert [(one["id"], one["display_name"]) for one in said["connections"]] == [
+        ("acme-saml", "Acme (SAML)"), ("acme-oidc", "Acme (OpenID Connect)"),
+    ]  # fmt: skip
+    page = (await browser.get("/login", params=asked, headers={"accept": "text/html"})).text
+    assert [one["href"].replace("&", "&amp;") in page for one in said["connections"]] == [True, True]
+    assert "http-equiv" not in page
+    assert "other-saml" not in page
+    unknown = (await browser.get("/login", params={"email": "ada@unknown.example"})).json()
+    assert unknown == {"sign_in": None, "connections": []}
+
+
 # --- forward-auth
 
 

@@ -10,11 +10,13 @@ from typing import Annotated
 from pydantic import Field
 
 from federation.connection.common import (
+    NO_BOUND,
     Configured,
     Organization,
     Required,
     environment_name,
     name_fault,
+    names_no_bound,
     show,
 )
 from federation.connection.oauth2 import OAuth2Connection
@@ -29,9 +31,10 @@ from federation.connection.saml import (
 )
 
 __all__ = [
-    "Algorithm", "AlgorithmException", "AnyConnection", "AuthMethod", "Configured", "Connection", "Legacy",
-    "MetadataSource", "NameIdFormat", "OAuth2Connection", "OidcConnection", "Organization",
-    "RelyingConnection", "Required", "SamlConnection", "environment_name", "name_fault", "show",
+    "NO_BOUND", "Algorithm", "AlgorithmException", "AnyConnection", "AuthMethod", "Configured", "Connection",
+    "Legacy", "MetadataSource", "NameIdFormat", "OAuth2Connection", "OidcConnection", "Organization",
+    "RelyingConnection", "Required", "SamlConnection", "environment_name", "name_fault",
+    "names_no_bound", "show",
 ]  # fmt: skip
 
 AnyConnection = SamlConnection | OidcConnection | OAuth2Connection

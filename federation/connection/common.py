@@ -1,8 +1,9 @@
 """What every connection has, whatever it speaks; organizations; and how both are named."""
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -79,12 +80,18 @@ class Configured(Model):
             raise ValueError(f"two rules have the same name: {', '.join(twice)}")
         return rules
 
+    @field_validator("strict")
+    @classmethod
+    def _enterable(cls, strict: bool, info: ValidationInfo) -> bool:  # noqa: FBT001  pydantic's way
+        if strict and info.data.get("role_rules") == ():
+            raise ValueError("without role_rules nobody could enter: expected rules, or strict: false")
+        return strict
+
     @model_validator(mode="after")
     def _bounded(self) -> Self:
         """Asked of the whole connection: what bounds it hangs on its protocol and preset."""
         if not (self.anyone or self.is_bounded):
-            why = f"expected the e-mail domains that may enter{self.other_bounds}, or anyone: true"
-            raise faults.as_error([(("domains",), why)])
+            raise faults.as_error([(("domains",), NO_BOUND.format(self.other_bounds))])
         return self
 
     @property
@@ -101,6 +108,15 @@ class Configured(Model):
     def title(self) -> str:
         """What the button says."""
         return self.display_name or self.id
+
+
+def names_no_bound(told: Mapping[str, object]) -> bool:
+    """Tell whether a connection that has other faults surely misses a bound too: all is named in one go."""
+    named = ("domains", "anyone", "tenants", "organizations", "authorization_params")
+    return told.get("provisioning", "open") == "open" and not any(told.get(key) for key in named)
+
+
+NO_BOUND: Final = "expected the e-mail domains that may enter{}, or anyone: true"
 
 
 class Required(Model):

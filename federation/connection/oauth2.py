@@ -1,15 +1,25 @@
 """A connection by OAuth 2.0 without OpenID Connect: who somebody is, an API says (GitHub)."""
 
-from typing import Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, StringConstraints, ValidationInfo, field_validator
 
 from federation.connection.relying import Kept, RelyingConnection
 from federation.scalars import Name, Url
 
 
+def _id(told: object) -> object:
+    """Read a bare number as YAML has it."""
+    return str(told) if isinstance(told, int) and not isinstance(told, bool) else told
+
+
+OrganizationId = Annotated[str, BeforeValidator(_id), StringConstraints(pattern=r"^[1-9]\d{0,19}$")]
+
+
 class OAuth2Connection(RelyingConnection):
     """A provider that has no ID Token: the person's profile is fetched with the access token."""
+
+    other_bounds: ClassVar[str] = ", organizations"
 
     protocol: Literal["oauth2"]
     # who they are
@@ -22,6 +32,7 @@ class OAuth2Connection(RelyingConnection):
     scopes: tuple[Name, ...] = ()
     # what we accept
     subject_claim: Name | None = Field(default=None, validate_default=True)  # a member that never changes
+    organizations: tuple[OrganizationId, ...] = ()  # whose members may enter; a name may be given up
 
     @field_validator("server")
     @classmethod
@@ -51,6 +62,19 @@ class OAuth2Connection(RelyingConnection):
         if claim is None and info.data.get("preset", "generic") == "generic":
             raise ValueError("expected the member of the profile that names a person for good, such as id")
         return claim
+
+    @field_validator("organizations")
+    @classmethod
+    def _told(cls, organizations: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        known = info.data.get("preset", "generic") != "generic" or info.data.get("organizations_endpoint")
+        if organizations and not known:
+            raise ValueError("expected organizations_endpoint too: nobody else says whose members people are")
+        return organizations
+
+    @property
+    def bounds(self) -> tuple[str, ...]:
+        """Beside domains: organizations at the provider."""
+        return (*super().bounds, *(("organizations",) if self.organizations else ()))
 
     @field_validator("keep_tokens")
     @classmethod

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, StringConstraints, ValidationInfo, field_validator
 
+from federation import presets
 from federation.connection.common import Required
 from federation.connection.relying import RelyingConnection
 from federation.rules import Model
@@ -32,6 +33,7 @@ class OidcConnection(RelyingConnection):
     """An OpenID Provider."""
 
     methods: ClassVar[frozenset[str]] = RelyingConnection.methods | {"private_key_jwt"}
+    other_bounds: ClassVar[str] = ", tenants, authorization_params that the preset demands an answer to (hd)"
 
     protocol: Literal["oidc"]
     # who they are
@@ -153,6 +155,15 @@ class OidcConnection(RelyingConnection):
         if required.max_age is not None and asked is not None and required.max_age < asked:
             raise ValueError("max_age is shorter than the max_age that is asked for: many would be refused")
         return required
+
+    @property
+    def bounds(self) -> tuple[str, ...]:
+        """Beside domains: directories, and what was asked for that the ID Token must say again."""
+        asked = self.authorization_params
+        known = self.preset in presets.PRESETS  # else that is the fault, and named elsewhere
+        answered = presets.oidc(self.preset).answered if known else ()
+        demanded = tuple(name for name in answered if asked.get(name))
+        return (*super().bounds, *(("tenants",) if self.tenants else ()), *demanded)
 
     @property
     def life(self) -> timedelta | None:

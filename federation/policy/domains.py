@@ -1,11 +1,12 @@
 """E-mail domains: may this person come in through this connection, and which one is theirs?
 
 Asked after the identity provider has answered, for every protocol alike, whatever hint was
-sent before. Each rule is one function; RULES is the whole list. Domains are compared whole:
-a subdomain is another domain. Pure.
+sent before. Each rule is one function; RULES is the whole list. Domains are compared whole, label
+by label: a subdomain is another domain, unless the connection says ``*.acme.example``. Pure.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from federation.connection import AnyConnection
 from federation.errors import Check, PolicyRefused
@@ -17,7 +18,7 @@ _USER_NAMES = ("preferred_username", "upn", "unique_name")
 
 def known_address(who: Identity, connection: AnyConnection) -> str | None:
     """A connection bound to domains needs an address to hold against them."""
-    if connection.anyone or who.email:
+    if not connection.domains or who.email:
         return None
     return "the identity provider sent no e-mail address"
 
@@ -30,19 +31,24 @@ def at_home(who: Identity, connection: AnyConnection) -> str | None:
     names = [name for claim in _USER_NAMES for name in who.attributes.get(claim, ())]
     if connection.anyone or not any(_GUEST in name.upper() for name in (who.email, who.display_name, *names)):
         return None
-    if _GUEST not in who.email.upper() and domain_of(who.email) in connection.domains:
+    if _GUEST not in who.email.upper() and speaks_for(connection, domain_of(who.email)):
         return None
     return "a guest of the identity provider's directory"
 
 
 def own_domain(who: Identity, connection: AnyConnection) -> str | None:
-    """The address's domain equals one of the connection's; ``anyone: true`` alone lifts this."""
+    """The address's domain is one of the connection's.
+
+    ``anyone: true`` alone lifts this, or another bound in place of domains: whoever made or invited
+    the person, or a list that the protocol's own rules hold against the answer.
+    """
     if connection.anyone:
         return None
     domain = domain_of(who.email)
-    if domain and domain in connection.domains:
-        return None
-    return f"{domain!r} is not one of {', '.join(connection.domains)}"
+    if connection.domains:
+        said = f"{domain!r} is not one of {', '.join(connection.domains)}"
+        return None if speaks_for(connection, domain) else said
+    return None if connection.is_bounded else "nothing says who may come in through this connection"
 
 
 def trusted_address(who: Identity, connection: AnyConnection) -> str | None:
@@ -96,21 +102,48 @@ def domain_of(email: str) -> str:
     return email.rpartition("@")[2].lower() if "@" in email else ""
 
 
-def route(email: str, connections: Sequence[AnyConnection]) -> str | None:
-    """Return the id of the connection that owns the address's domain.
+def covers(entry: str, domain: str) -> bool:
+    """Tell whether an entry of a connection's domains means this domain; both lower-case.
 
-    An organization may have several for one domain: the first one declared is meant.
+    ``*.acme.example`` means every name below ``acme.example``, however deep, and not that itself.
+    """
+    if entry.startswith("*."):
+        return domain.endswith(entry[1:]) and len(domain) > len(entry) - 1
+    return domain == entry
+
+
+def speaks_for(connection: AnyConnection, domain: str) -> bool:
+    """Tell whether a domain is among the connection's; "" is nobody's."""
+    return any(covers(entry, domain) for entry in connection.domains)
+
+
+def is_proved(connection: AnyConnection, domain: str, proved: AbstractSet[str]) -> bool:
+    """Tell whether a domain is the connection's by a record in DNS.
+
+    Args:
+        connection: Whose domains are meant.
+        domain: Of an address, lower-case.
+        proved: Names whose record was found; that of ``acme.example`` proves ``*.acme.example`` too.
+    """
+    entries = [entry for entry in connection.domains if covers(entry, domain)]
+    return any(entry.removeprefix("*.") in proved for entry in entries)
+
+
+def route(email: str, connections: Sequence[AnyConnection]) -> tuple[str, ...]:
+    """Return the ids of the connections that an address may sign in through, as they are declared.
+
+    Several are of one organization, and the person chooses.
 
     Args:
         email: As typed by anyone; surrounding white space does not count.
         connections: All connections in force, in the order of their declaration.
 
     Returns:
-        None where the address is malformed, its domain unknown, or two organizations'.
+        None of them where the address is malformed, its domain unknown, or two organizations'.
     """
     address = parse_email(email.strip())
     if address is None:
-        return None
-    owners = [connection for connection in connections if domain_of(address) in connection.domains]
+        return ()
+    owners = [one for one in connections if one.enabled and speaks_for(one, domain_of(address))]
     organizations = {owner.organization for owner in owners}
-    return owners[0].id if len(organizations) == 1 else None
+    return tuple(owner.id for owner in owners) if len(organizations) == 1 else ()

@@ -35,8 +35,8 @@ async def initiate(request: Request) -> Response:
     hint = login_hint(sent.get("login_hint", ""))
     return_to = landing(sent.get("target_link_uri", ""), house)
     meant = whose(house, arrived_at(request), sent)
-    if len(meant) > 1 and (owner := domains.route(hint, meant)):
-        meant = [one for one in meant if one.id == owner]
+    if len(meant) > 1 and (owners := domains.route(hint, meant)):
+        meant = [one for one in meant if one.id in owners]
     if len(meant) == 1:
         return await start.leave(request, meant[0].id, return_to=return_to, login_hint=hint)
     # Only the person knows. The page shows visible ones alone: an issuer that is everybody's

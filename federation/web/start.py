@@ -45,14 +45,31 @@ def choices(request: Request, among: Iterable[tuple[AnyConnection, str]], return
 
 
 def email_page(request: Request, email: str, return_to: str) -> Response:
-    """Say where this address signs in; one shape for known, unknown and malformed ones."""
+    """Say where this address signs in; one shape for known, unknown and malformed ones.
+
+    Where one organization has several ways for it, the person chooses among these, and sees no
+    other's. Whoever asks learns no more than by typing the address and going on. Rate-limited:
+    nobody reads out whose domains we serve.
+
+    Raises:
+        TooManyRequests: ``rate.limited``.
+    """
     house: House = request.app.state.house
+    house.rates.sign_in.hit(("email", *rate_key(request, "")), house.clock())
     address = parse_email(email.strip())
-    connection = domains.route(address, tuple(house.connections.values())) if address else None
-    href = begin_path(connection, return_to, address or "") if connection else None
+    owners = domains.route(address, tuple(house.connections.values())) if address else ()
+    ways = [
+        {
+            "id": one,
+            "display_name": house.connections[one].title,
+            "href": begin_path(one, return_to, address or ""),
+        }
+        for one in owners
+    ]
+    href = ways[0]["href"] if len(ways) == 1 else None
     if pages.wants_json(request):
-        return pages.as_json({"sign_in": href})
-    return pages.page(house, "email.html", email=email[:254], href=href, return_to=return_to)
+        return pages.as_json({"sign_in": href, "connections": ways})
+    return pages.page(house, "email.html", email=email[:254], href=href, ways=ways, return_to=return_to)
 
 
 def begin_path(connection: str, return_to: str, login_hint: str = "") -> str:
