@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from federation import faults
+from federation import faults, presets
 from federation.rules import Model, RoleRule
 from federation.scalars import ID_PATTERN, Domain, Duration, Id, Name, Names, Skew, SplitGroups
 
@@ -92,6 +92,15 @@ class Configured(Model):
         """Asked of the whole connection: what bounds it hangs on its protocol and preset."""
         if not (self.anyone or self.is_bounded):
             raise faults.as_error([(("domains",), NO_BOUND.format(self.other_bounds))])
+        return self
+
+    @model_validator(mode="after")
+    def _linkable(self) -> Self:
+        """An address alone joins nobody: somebody must know for certain whose it is."""
+        known = self.email_trust != "none" or presets.authority(self.preset, getattr(self, "protocol", ""))
+        if self.on_email_match == "link" and not known:
+            why = "link needs email_trust: domains or verified; without, expected ask_proof, create or deny"
+            raise faults.as_error([(("on_email_match",), why)])
         return self
 
     @property
