@@ -35,16 +35,7 @@ def settle(decision: Decision, known: Known) -> Steps[tuple[Standing, Outcome]]:
         PolicyRefused: Whatever policy says.
     """
     who = decision.identity
-    place = {"organization_id": who.organization, "user_id": known.user_id, "connection": who.connection}
-    asked: list[Ask] = [(sql.FIND_STANDING, place)]
-    if decision.groups:
-        asked.append(
-            (sql.FIND_TEAMS, place | {"groups": json.dumps([storable(one) for one in decision.groups])})
-        )
-    found = yield tuple(asked)
-    standing = _read(known, found[0], found[1] if decision.groups else ())
-    if not decision.groups and standing.members:
-        standing = replace(standing, teams=_teams((yield sql.FIND_TEAMS, place | {"groups": "[]"})))
+    standing = yield from stands(decision, known)
     if who.email and who.email.lower() != known.profile.email.lower():
         taken = yield from _is_taken(decision, known)
         standing = replace(standing, address_taken=taken)
@@ -57,6 +48,22 @@ def settle(decision: Decision, known: Known) -> Steps[tuple[Standing, Outcome]]:
         standing = replace(standing, last_administrator=True)
         outcome = decision.settle(standing)
     return standing, outcome
+
+
+def stands(decision: Decision, known: Known) -> Steps[Standing]:
+    """Read what stands, for this decision about this person."""
+    who = decision.identity
+    place = {"organization_id": who.organization, "user_id": known.user_id, "connection": who.connection}
+    asked: list[Ask] = [(sql.FIND_STANDING, place)]
+    if decision.groups:
+        asked.append(
+            (sql.FIND_TEAMS, place | {"groups": json.dumps([storable(one) for one in decision.groups])})
+        )
+    found = yield tuple(asked)
+    standing = _read(known, found[0], found[1] if decision.groups else ())
+    if decision.groups or not standing.members:
+        return standing
+    return replace(standing, teams=_teams((yield sql.FIND_TEAMS, place | {"groups": "[]"})))
 
 
 def _read(known: Known, found: Sequence[Row], teams: Sequence[Row]) -> Standing:
