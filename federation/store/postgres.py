@@ -18,7 +18,7 @@ import asyncpg
 
 from federation.errors import ConfigurationError, StoreUnavailable
 from federation.identity import Session
-from federation.store import migration, people_sql, rows, sql, verbs
+from federation.store import migration, people_sql, records_sql, rows, sql, verbs
 from federation.store.rows import Result, Steps, Together
 from federation.store.twin import Twin, Verb
 
@@ -62,7 +62,13 @@ _ARRAYS = {
         r"SELECT json_array_elements_text(CAST(\1 AS json))",
         statement,
     )
-    for statement in (sql.FIND_TEAMS, sql.OTHER_ADMINISTRATORS, people_sql.FIND_TEAMS_NAMED)
+    for statement in (
+        sql.FIND_TEAMS,
+        sql.OTHER_ADMINISTRATORS,
+        people_sql.FIND_TEAMS_NAMED,
+        records_sql.LATEST_RECORDS,
+        records_sql.KEYS_OF_PERSONS,
+    )
 }
 CACHE_LIFE = timedelta(seconds=1)
 _CACHED = 10_000  # sessions

@@ -7,13 +7,15 @@ Values in, values out; each change of state is one awaited verb and one transact
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from federation.decision import Decision
+from federation.decision import Decision, Standing
 from federation.errors import ConfigurationError
 from federation.identity import Identity, Session
 from federation.store.values import (
     RECORD_LIFE,
+    Admitted,
     Awaited,
     Claim,
+    Cursor,
     Invitation,
     Join,
     KeptTokensOf,
@@ -21,7 +23,10 @@ from federation.store.values import (
     MetadataChange,
     NewSession,
     Pending,
+    PolicyInForce,
     Record,
+    RecordFilter,
+    RecordPage,
     Released,
     SealedTokens,
     Sealing,
@@ -356,6 +361,40 @@ class Store(Protocol):
 
     async def find_record(self, reference: str) -> Record | None:
         """Return the record under a reference."""
+
+    async def list_records(
+        self, asked: RecordFilter, after: Cursor | None, limit: int, now: datetime
+    ) -> RecordPage:
+        """Return up to ``limit`` records, newest first, without what is sealed in them.
+
+        Args:
+            asked: Which.
+            after: Where the page before ended; None for the first.
+            limit: Of the page. It may be short, or empty, and lead on: a page looks at a thousand.
+            now: UTC; nothing later is told.
+        """
+
+    async def list_admitted(
+        self, asked: RecordFilter, after: Cursor | None, limit: int, now: datetime
+    ) -> tuple[tuple[Admitted, ...], Cursor | None]:
+        """Return who was admitted, newest first: of each person and connection the latest record.
+
+        Arguments as ``list_records``; ``code`` of what is asked is not read.
+        """
+
+    async def stands(self, decision: Decision) -> Standing | None:
+        """Return what stands of the person of a decision; None where they have no account."""
+
+    async def records_of(self, person: str, organization: str) -> tuple[Record, ...]:
+        """Return a person's records in an organization, newest first."""
+
+    async def policies(self) -> tuple[PolicyInForce, ...]:
+        """Return the policies that the service last started with."""
+
+    async def keep_policy(
+        self, connection: str, digest: str, policy: str, now: datetime, *, previous: str
+    ) -> bool:
+        """Note a connection's policy, unless another than ``previous`` ("": none) was noted meanwhile."""
 
     async def lease(self, job: str, holder: str, until: datetime, now: datetime) -> bool:
         """Take or renew the right to do a background job; one holder at a time."""

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from federation.decision import Decision
+from federation.decision import Decision, Standing
 from federation.errors import StoreUnavailable
 from federation.identity import Identity, Session
 from federation.store import (
@@ -18,14 +18,17 @@ from federation.store import (
     migration,
     provider_metadata,
     provider_sessions,
+    record_pages,
     tokens,
     verbs,
 )
 from federation.store.rows import Result, Steps
 from federation.store.values import (
     RECORD_LIFE,
+    Admitted,
     Awaited,
     Claim,
+    Cursor,
     Invitation,
     Join,
     KeptTokensOf,
@@ -33,7 +36,10 @@ from federation.store.values import (
     MetadataChange,
     NewSession,
     Pending,
+    PolicyInForce,
     Record,
+    RecordFilter,
+    RecordPage,
     Released,
     SealedTokens,
     Sealing,
@@ -265,6 +271,32 @@ class Twin(ABC):
 
     async def find_record(self, reference: str) -> Record | None:
         return await self._read(lambda: verbs.find_record(reference))
+
+    async def list_records(
+        self, asked: RecordFilter, after: Cursor | None, limit: int, now: datetime
+    ) -> RecordPage:
+        return await self._read(lambda: record_pages.page(asked, after, limit, now))
+
+    async def list_admitted(
+        self, asked: RecordFilter, after: Cursor | None, limit: int, now: datetime
+    ) -> tuple[tuple[Admitted, ...], Cursor | None]:
+        return await self._read(lambda: record_pages.admitted(asked, after, limit, now))
+
+    async def stands(self, decision: Decision) -> Standing | None:
+        return await self._read(lambda: record_pages.stands(decision))
+
+    async def records_of(self, person: str, organization: str) -> tuple[Record, ...]:
+        return await self._read(lambda: record_pages.of_person(person, organization))
+
+    async def policies(self) -> tuple[PolicyInForce, ...]:
+        return await self._read(record_pages.policies)
+
+    async def keep_policy(
+        self, connection: str, digest: str, policy: str, now: datetime, *, previous: str
+    ) -> bool:
+        return await self._decide(
+            lambda: record_pages.keep_policy(connection, digest, policy, now, previous=previous)
+        )
 
     async def lease(self, job: str, holder: str, until: datetime, now: datetime) -> bool:
         return await self._decide(lambda: verbs.lease(job, holder, until, now))

@@ -55,6 +55,49 @@ class Record:
             raise ValueError("a record is larger than may be kept")  # its maker cuts it, and says so
 
 
+Cursor = tuple[datetime, str]  # the last record that was looked at: when, and its reference
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordFilter:
+    """Which records are looked for."""
+
+    organization: str | None  # None: every one's, and those of nobody's
+    since: datetime
+    connection: str | None = None  # None: of any
+    code: str | None = None  # "" means admitted; None: of any
+
+    def means(self, record: Record) -> bool:
+        """Tell whether it is one of them, of this organization and time."""
+        return self.connection in (None, record.connection) and self.code in (None, record.code)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordPage:
+    """Records newest first, nothing of them opened; ``next`` leads on, None at the end."""
+
+    records: tuple[Record, ...]
+    next: Cursor | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Admitted:
+    """The record of a person's latest sign-in through one connection, and the keys that may open it."""
+
+    record: Record
+    keys: tuple[str, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyInForce:
+    """A connection's policy as the service last started with it."""
+
+    connection: str
+    digest: str
+    policy: str  # JSON object
+    since: datetime
+
+
 @dataclass(frozen=True, kw_only=True)
 class Claim:
     """One use of a verified assertion, on any node."""

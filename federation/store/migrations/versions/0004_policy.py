@@ -44,6 +44,8 @@ def team_of(table: str) -> sa.ForeignKeyConstraint:
 def upgrade() -> None:
     people()
     teams()
+    local()
+    records()
     op.execute("ALTER TABLE role_grant RENAME COLUMN source TO why")
     op.execute("ALTER TABLE role_grant RENAME COLUMN connection TO source")
     op.execute("UPDATE role_grant SET source = 'connection:' || source")
@@ -187,7 +189,75 @@ def teams() -> None:
     )
 
 
+def records() -> None:
+    op.create_table(
+        "policy_in_force",
+        text("connection"),
+        text("digest"),
+        text("policy"),
+        number("since"),
+        key("policy_in_force", "connection"),
+    )
+    op.create_index(
+        op.f("ix_decision_record_organization_id_recorded_at"),
+        "decision_record",
+        ["organization_id", "recorded_at"],
+    )
+
+
+def local() -> None:
+    op.create_table(
+        "local_account",
+        text("id"),
+        text("organization_id"),
+        text("connection"),
+        text("email"),
+        text("email_key"),
+        text("display_name"),
+        text("password_hash"),
+        number("password_at", nullable=True),
+        sa.Column("link_hash", sa.LargeBinary(), nullable=True),
+        number("link_until", nullable=True),
+        number("created_at"),
+        key("local_account", "id"),
+        sa.UniqueConstraint("connection", "email_key", name=op.f("uq_local_account_connection_email_key")),
+        sa.UniqueConstraint("link_hash", name=op.f("uq_local_account_link_hash")),
+    )
+    op.create_table(
+        "local_attempts",
+        sa.Column("address_hash", sa.LargeBinary(), nullable=False),
+        text("tries"),
+        number("locked_until"),
+        number("kept_until"),
+        key("local_attempts", "address_hash"),
+    )
+    op.create_index(op.f("ix_local_attempts_kept_until"), "local_attempts", ["kept_until"])
+    op.create_table(
+        "bootstrap_link",
+        text("organization_id"),
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        number("created_at"),
+        number("expires_at"),
+        number("used_at", nullable=True),
+        key("bootstrap_link", "organization_id"),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_bootstrap_link_token_hash")),
+    )
+    op.create_table(
+        "break_glass",
+        text("organization_id"),
+        text("user_id"),
+        text("code_hash"),
+        number("sealed_at"),
+        number("used_at", nullable=True),
+        number("last_used_at", nullable=True),
+        user_of("break_glass"),
+        key("break_glass", "organization_id"),
+    )
+
+
 def downgrade() -> None:
+    op.drop_index(op.f("ix_decision_record_organization_id_recorded_at"), "decision_record")
+    op.drop_table("policy_in_force")
     op.drop_index(op.f("ix_account_organization_id_email_key"), "account")
     op.create_index(op.f("ix_account_organization_id_email"), "account", ["organization_id", "email"])
     op.drop_column("account", "email_key")
@@ -197,6 +267,7 @@ def downgrade() -> None:
     op.execute("ALTER TABLE role_grant RENAME COLUMN source TO connection")
     op.execute("ALTER TABLE role_grant RENAME COLUMN why TO source")
     for table in (
+        "break_glass", "bootstrap_link", "local_attempts", "local_account",
         "team_membership", "team_role", "team_group", "team", "connection_state", "join_request",
         "provisioned_user", "invitation", "deactivation", "membership",
     ):  # fmt: skip

@@ -1,0 +1,106 @@
+"""Decision records read again: a page of them, those to try a policy on, and the policy in force.
+
+Every verb looks at a bounded number of rows, whatever it is asked to find among them: a page may
+be short, or empty, and still lead on to the next one.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from federation.decision import Decision, Profile, Standing
+from federation.store import records_sql, rows, standing
+from federation.store.rows import Ask, Row, Steps, micros
+from federation.store.standing import Known
+from federation.store.values import Admitted, Cursor, PolicyInForce, Record, RecordFilter, RecordPage
+
+LOOKED_AT = 1000  # rows of one page
+
+
+def page(asked: RecordFilter, after: Cursor | None, limit: int, now: datetime) -> Steps[RecordPage]:
+    """Read on from a cursor until the page is full, or enough was looked at."""
+    narrowed = asked.connection is not None or asked.code is not None
+    looked = yield _listed(asked, after, LOOKED_AT if narrowed else limit, now)
+    found, further = _pick(looked, limit, asked.means, whole=LOOKED_AT if narrowed else limit)
+    return RecordPage(records=found, next=further)
+
+
+def _listed(asked: RecordFilter, after: Cursor | None, batch: int, now: datetime) -> Ask:
+    at, reference = after or (now, "\x7f")  # behind every reference: those are ASCII
+    values = {"since": micros(asked.since), "at": micros(at), "reference": reference, "batch": batch}
+    if asked.organization is None:
+        return records_sql.LIST_EVERY_RECORD, values
+    return records_sql.LIST_RECORDS, {**values, "organization_id": asked.organization}
+
+
+def _pick(
+    looked: Sequence[Row], limit: int, means: Callable[[Record], bool], *, whole: int
+) -> tuple[tuple[Record, ...], Cursor | None]:
+    """Return what is meant, and where the next page begins; ``whole`` rows were asked for."""
+    found: list[Record] = []
+    one = None
+    for number, row in enumerate(looked, 1):
+        one = rows.record(row)
+        if means(one):
+            found.append(one)
+        if len(found) == limit and number < len(looked):
+            return tuple(found), (one.at, one.reference)
+    return tuple(found), (one.at, one.reference) if one and len(looked) == whole else None
+
+
+def admitted(
+    asked: RecordFilter, after: Cursor | None, limit: int, now: datetime
+) -> Steps[tuple[tuple[Admitted, ...], Cursor | None]]:
+    """Read who was admitted: of each person and connection the latest, with the keys that open it."""
+    looked = yield _listed(asked, after, LOOKED_AT, now)
+    found, further = _pick(looked, limit, lambda one: bool(one.person) and asked.means(one), whole=LOOKED_AT)
+    if not found:
+        return (), further
+    references = json.dumps([one.reference for one in found])
+    latest = [rows.record(row) for row in (yield records_sql.LATEST_RECORDS, {"references": references})]
+    persons = json.dumps(sorted({one.person for one in latest}))
+    keys: defaultdict[str, list[str]] = defaultdict(list)
+    for person, wrapped in (yield records_sql.KEYS_OF_PERSONS, {"persons": persons}):
+        keys[person].append(wrapped)
+    return tuple(Admitted(record=one, keys=tuple(keys[one.person])) for one in latest), further
+
+
+def stands(decision: Decision) -> Steps[Standing | None]:
+    """Read what stands now of the person whom a decision is about, changing nothing."""
+    who = decision.identity
+    place = {"organization_id": who.organization, "person": who.subject.person}
+    found = yield records_sql.ACCOUNT_OF_PERSON, place
+    if not found:
+        return None
+    user_id, email, proven, given_name, family_name, display_name = found[0]
+    profile = Profile(
+        email=email,
+        email_proven=bool(proven),
+        given_name=given_name,
+        family_name=family_name,
+        display_name=display_name,
+    )
+    known = Known(user_id=str(user_id), how="subject", signed_in_before=True, profile=profile)
+    return (yield from standing.stands(decision, known))
+
+
+def of_person(person: str, organization: str) -> Steps[tuple[Record, ...]]:
+    """Every record of one person in one organization, newest first."""
+    asked = {"person": person, "organization_id": organization, "batch": LOOKED_AT}
+    return tuple(map(rows.record, (yield records_sql.RECORDS_OF_PERSON, asked)))
+
+
+def policies() -> Steps[tuple[PolicyInForce, ...]]:
+    """The policy of every connection, as the service last saw it."""
+    found = yield records_sql.POLICIES_IN_FORCE, {}
+    return tuple(
+        PolicyInForce(connection=name, digest=digest, policy=policy, since=rows.moment(since))
+        for name, digest, policy, since in found
+    )
+
+
+def keep_policy(connection: str, digest: str, policy: str, now: datetime, *, previous: str) -> Steps[bool]:
+    """One upsert decides: it is first, or the row is still the one that was compared."""
+    told = {"connection": connection, "digest": digest, "policy": policy}
+    return bool((yield records_sql.KEEP_POLICY, {**told, "previous": previous, "now": micros(now)}))
