@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from federation.commands import inquiry, keys, metadata, person
+from federation.commands import inquiry, invitation, keys, metadata, person
 from federation.commands.terminal import ConfigOption, JsonOption, group, loaded, plain_errors, show
 
 app = typer.Typer(
@@ -29,6 +29,12 @@ app.add_typer(metadata.commands, name="metadata")
 app.add_typer(config, name="config")
 app.add_typer(keys.commands, name="keys")
 app.add_typer(person.commands, name="person")
+app.add_typer(invitation.commands, name="invitation")
+app.command(
+    "invite",
+    epilog="Examples:  federation invite ada@acme.example --organization acme --role admin   ·   "
+    "federation invite ada@acme.example --organization acme --expires 2d --json",
+)(invitation.invite)
 
 
 @app.command(epilog="Examples:  federation serve   ·   federation serve --port 8080 --workers 4")

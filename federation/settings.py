@@ -47,6 +47,7 @@ from federation.scalars import (
     Rate,
     place_of,
 )
+from federation.smtp import Smtp
 from federation.sources import SECRETS_DIRECTORY, Written, read_yaml, secret_files
 
 DEFAULT_FILE: Final = Path("federation.yaml")
@@ -101,6 +102,7 @@ class Settings(Model):
     sp_certificate: FilePath = Field(default=Path("certs/sp.crt"), validate_default=True)
     outbound: Outbound = Field(default_factory=dict, validate_default=True)
     saml: about.About = about.About()
+    smtp: Smtp | None = None  # none: invitations are not mailed
     organizations: dict[str, Organization] = Field(default_factory=dict)
     connections: dict[str, AnyConnection] = Field(default_factory=dict)
     system_roles: dict[str, tuple[SystemRole, ...]] = Field(default_factory=dict)  # by connection id
@@ -183,6 +185,7 @@ def _keys() -> set[str]:
         Records,
         Outbound,
         Organization,
+        Smtp,
         SystemRole,
     )
     models = (*ours, about.About, about.PublicOrganization, about.Contact, about.Presentation, about.Logo)

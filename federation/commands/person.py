@@ -54,3 +54,44 @@ def release_person(
         show(done.as_json())
     else:
         print(harmless(done.said))
+
+
+@commands.command(
+    "add",
+    epilog="Examples:  federation person add ada@acme.example --organization acme --connection okta   ·   "
+    "federation person add ada@acme.example --organization acme --role admin --json",
+)
+def add_person(
+    email: Annotated[str, typer.Argument(help="The address that their account will have.")],
+    organization: Annotated[str, typer.Option("--organization", "-o", help="Its id.")],
+    config: ConfigOption = None,
+    connection: Annotated[
+        str, typer.Option(help="Through which they will come; its word for the address counts then.")
+    ] = "",
+    role: Annotated[list[str] | None, typer.Option(help="A role that they are granted; repeat it.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a user before they come: their first sign-in finds it, with what was granted by hand.
+
+    Without --connection they are found only through one that is trusted for the address. Whoever
+    has the address already and is no member any more becomes one again.
+    """
+    with plain_errors():
+        from federation import clock
+        from federation.operator import add_person as adding
+
+        roles = tuple(role or ())
+        done = asyncio.run(
+            adding.add(
+                loaded(config),
+                email,
+                organization=organization,
+                connection=connection,
+                roles=roles,
+                now=clock.now(),
+            )
+        )
+    if as_json:
+        show(done.as_json())
+    else:
+        print(harmless(done.said))

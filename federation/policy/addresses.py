@@ -7,37 +7,39 @@ an attribute like any other: whoever runs an identity provider may write any add
 from collections.abc import Set as AbstractSet
 
 from federation import presets
-from federation.connection import AnyConnection
+from federation.connection import AnyConnection, Organization
 from federation.identity import Identity
 from federation.policy import domains
 
 
-def is_trusted(who: Identity, connection: AnyConnection, verified: AbstractSet[str]) -> bool:
+def is_trusted(
+    who: Identity, connection: AnyConnection, organization: Organization, verified: AbstractSet[str]
+) -> bool:
     """Tell whether the address is this person's by the connection's word.
+
+    An address that the provider itself calls unverified is trusted by nobody's word.
 
     Args:
         who: Normalized.
         connection: Through which they come.
-        verified: Domains that are proven to be this connection's, lower-case.
-
-    An address that the provider itself calls unverified is trusted by nobody.
+        organization: The connection's.
+        verified: Domains that are proven to be the organization's, lower-case.
     """
     if not who.email or who.email_verified is False:
         return False
-    if domains.domain_of(who.email) in verified:
+    told = connection.email_trust == "domains" or who.email_verified is True
+    if connection.email_trust != "none" and told and _is_own(who, connection, organization, verified):
         return True
-    if connection.email_trust == "domains" and _is_own(who, connection):
-        return True
-    if who.email_verified is not True:
+    return who.email_verified is True and _is_authoritative(who, connection)
+
+
+def _is_own(
+    who: Identity, connection: AnyConnection, organization: Organization, verified: AbstractSet[str]
+) -> bool:
+    """``anyone: true`` has no domain of its own; with ``domain_proof: dns`` a record must prove it."""
+    if not connection.domains or domains.own_domain(who, connection) is not None:
         return False
-    return (connection.email_trust == "verified" and _is_own(who, connection)) or _is_authoritative(
-        who, connection
-    )
-
-
-def _is_own(who: Identity, connection: AnyConnection) -> bool:
-    """``anyone: true`` has no domain of its own."""
-    return not connection.anyone and domains.own_domain(who, connection) is None
+    return organization.domain_proof == "operator" or domains.domain_of(who.email) in verified
 
 
 def _is_authoritative(who: Identity, connection: AnyConnection) -> bool:

@@ -6,10 +6,10 @@ the decision, and asked within the transaction that opens the session. Pure.
 """
 
 from federation.connection import AnyConnection, Organization
-from federation.decision import Candidates, Decision, Link, Outcome, Standing, Wanted
+from federation.decision import Administrators, Candidates, Decision, Link, Outcome, Standing, Wanted
 from federation.errors import Check, PolicyRefused
 from federation.identity import Grant, Identity
-from federation.policy import addresses, domains, linking, roles, settlement
+from federation.policy import addresses, domains, linking, roles, settlement, teams
 from federation.rules import SystemRole
 
 
@@ -21,7 +21,7 @@ def decide(
     *,
     system_roles: tuple[SystemRole, ...],
 ) -> Decision:
-    """Ask the domain rules, then the role rules.
+    """Ask the domain rules, then the role rules, then which teams groups lead into.
 
     Args:
         who: Normalized.
@@ -39,6 +39,7 @@ def decide(
     except PolicyRefused as refusal:
         refusal.checks = (*checks, *refusal.checks)
         raise
+    wanted = teams.want(who, connection, organization, wanted)
     system = roles.system(who, system_roles)
     return bind(who, connection, organization, wanted, (*checks, *entered, *asked), system=system)
 
@@ -64,8 +65,9 @@ def bind(
         checks: What was asked before.
         verified: Domains that are proven to be this connection's: see ``addresses``.
     """
-    administrators = frozenset(organization.administrators)
-    trusted = addresses.is_trusted(who, connection, verified)
+    declared = teams.declared(organization)
+    administrators = administrators_of(organization)
+    trusted = addresses.is_trusted(who, connection, organization, verified)
 
     def link(candidates: Candidates) -> Link:
         with _Also(checks):
@@ -81,18 +83,26 @@ def bind(
                 trusted=trusted,
                 administrators=administrators,
                 system=system,
-                declared={},
+                declared=declared,
             )
 
     return Decision(
         identity=who,
         wanted=wanted,
         checks=checks,
+        groups=teams.looked_up(who),
         administrators=administrators,
         email_proven=trusted,
         link=link,
         settle=settle,
     )
+
+
+def administrators_of(organization: Organization) -> Administrators:
+    """Return of whom somebody must be left in an organization."""
+    asked = frozenset(organization.administrators)
+    giving = {key for key, team in organization.teams.items() if not asked.isdisjoint(team.roles)}
+    return Administrators(roles=asked, teams=frozenset(giving))
 
 
 class _Also:

@@ -74,6 +74,13 @@ def _invitation(row: Row) -> Invitation:
     )
 
 
+def team_keys(organization: str, keys: tuple[str, ...]) -> Steps[frozenset[str]]:
+    """One read."""
+    asked = {"organization_id": organization, "keys": json.dumps([storable(key) for key in keys])}
+    found = yield people_sql.FIND_TEAMS_NAMED, asked
+    return frozenset(str(key) for kind, key, *_ in found if kind == "team")
+
+
 def add_person(
     organization: str, email: str, *, connection: str, roles: tuple[str, ...], now: datetime
 ) -> Steps[Awaited | None]:

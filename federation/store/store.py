@@ -138,6 +138,9 @@ class Store(Protocol):
     async def revoke_invitation(self, organization: str, identifier: str, now: datetime) -> bool:
         """Take an open invitation back; False if there is none of this id."""
 
+    async def team_keys(self, organization: str, keys: tuple[str, ...]) -> frozenset[str]:
+        """Return which of these are keys of teams of the store."""
+
     async def add_person(
         self, organization: str, email: str, *, connection: str, roles: tuple[str, ...], now: datetime
     ) -> Awaited | None:

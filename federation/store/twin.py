@@ -141,6 +141,9 @@ class Twin(ABC):
     async def revoke_invitation(self, organization: str, identifier: str, now: datetime) -> bool:
         return await self._decide(lambda: invitations.revoke(organization, identifier, now))
 
+    async def team_keys(self, organization: str, keys: tuple[str, ...]) -> frozenset[str]:
+        return await self._read(lambda: invitations.team_keys(organization, keys))
+
     async def add_person(
         self, organization: str, email: str, *, connection: str, roles: tuple[str, ...], now: datetime
     ) -> Awaited | None:
