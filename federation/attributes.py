@@ -139,11 +139,11 @@ def _groups(values: tuple[str, ...], *, unobtainable: bool, split: SplitGroups, 
         listed = _array(value) if value.lstrip().startswith("[") else None
         if listed is None:
             names += _apart(value, split, string=string)
-        elif all(isinstance(one, str) for one in listed):
-            names += listed
         else:
-            unobtainable, names = True, []
-            break
+            names += (texts := [one for one in listed if isinstance(one, str)])
+            if len(texts) != len(listed):
+                unobtainable, names = True, []
+                break
     kept = tuple(dict.fromkeys([name for name in names if name.strip()]))
     if unobtainable and not kept:
         return Groups(Presence.UNOBTAINABLE)

@@ -7,7 +7,13 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from federation.connection import AnyConnection, OAuth2Connection, OidcConnection, Organization, SamlConnection
+from federation.connection import (
+    AnyConnection,
+    OAuth2Connection,
+    OidcConnection,
+    Organization,
+    SamlConnection,
+)
 from federation.faults import Fault, Steps
 from federation.scalars import require_https
 
@@ -65,6 +71,18 @@ def _domains(
                 yield (name, "domains"), said if entry == domain else f"{said}, by {entry}"
             for key in told:
                 claims[key].setdefault(one.organization, (domain, name))
+
+
+def find_unbound(
+    connections: Mapping[str, AnyConnection], organizations: Mapping[str, Organization]
+) -> Iterator[Fault]:
+    """Yield each declared team that asks for groups of a connection which its organization has not."""
+    for name, one in organizations.items():
+        for key, team in one.teams.items():
+            for asked in team.connections or ():
+                if asked not in connections or connections[asked].organization != name:
+                    said = f"{asked!r} is no connection of this organization"
+                    yield ("organizations", name, "teams", key, "connections"), said
 
 
 def _overlaps(entry: str) -> tuple[list[str], list[str]]:

@@ -20,6 +20,8 @@ from federation.identity import Grant, Identity
 
 MANUAL = "manual"
 INVITATION = "invitation"
+BOOTSTRAP = "bootstrap"
+BREAK_GLASS = "break-glass"  # of a session alone, and no connection's id
 
 
 def of_connection(connection: str) -> str:
@@ -30,6 +32,19 @@ def of_connection(connection: str) -> str:
 def of_team(team: str) -> str:
     """Return the source that the roles of a team name; ``team`` is its key."""
     return f"team:{team}"
+
+
+def of_group(group: str) -> str:
+    """Return the reason that a team membership names which a group gave; ``group`` is folded."""
+    return f"{_GROUP}{group}"
+
+
+def is_of_group(why: str) -> bool:
+    """Tell whether a group was the reason."""
+    return why.startswith(_GROUP)
+
+
+_GROUP = "group:"
 
 
 def of_system(connection: str) -> str:
@@ -47,10 +62,11 @@ class Stay:
 
     everything: bool = False
     given_by: frozenset[str] = frozenset()
+    by_groups: bool = False  # whatever a group gave: see ``of_group``
 
     def holds(self, why: str) -> bool:
         """Tell whether what was given for this reason stays."""
-        return self.everything or why in self.given_by
+        return self.everything or why in self.given_by or (self.by_groups and is_of_group(why))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +170,20 @@ class Team:
     roles: tuple[str, ...] = ()
 
 
+# What came of the link for a first administrator that the browser holds: "" there is none; it is used up
+# with this sign-in; it was used, or is too old; somebody is an administrator already.
+Bootstrap = Literal["", "open", "spent", "taken"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enforced:
+    """The only ways in for an organization, or for one of its domains."""
+
+    domain: str  # "" is the whole organization
+    connections: tuple[str, ...]
+    has_address: bool = False  # an account of this user has an address in the domain
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """What is so of a person in one organization, read after their account was locked."""
@@ -167,10 +197,24 @@ class Standing:
     grants: tuple[Grant, ...] = ()  # of every source
     members: tuple[TeamMember, ...] = ()
     teams: Mapping[str, Team] = field(default_factory=dict)  # theirs, and those that their groups lead to
+    teams_here: int = 0  # teams of the store in the organization; told only where one is to be made
     memberships: frozenset[str] = frozenset()  # sources
     deactivated: frozenset[str] = frozenset()  # sources; of the whole installation with "*:" before it
     connection_disabled: bool = False
+    enforced: tuple[Enforced, ...] = ()  # of the organization
+    bootstrap: Bootstrap = ""
     last_administrator: bool = False  # nobody else would be left; told only where it matters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """What every session of a person carries; what only its own sign-in gave comes beside it."""
+
+    grants: tuple[Grant, ...]  # of every source, teams among them
+    teams: tuple[str, ...]  # keys, sorted
+
+
+Tell = Callable[[Standing], Carried]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +248,7 @@ class Decision:
     checks: tuple[Check, ...]
     groups: tuple[str, ...] = ()  # folded: those whose teams the store looks up
     administrators: frozenset[str] = frozenset()  # roles that somebody in this organization must keep
+    administrator_teams: frozenset[str] = frozenset()  # declared teams that give one of them, by key
     email_proven: bool  # the address is theirs by the connection's word
     link: Callable[[Candidates], Link]
     settle: Callable[[Standing], Outcome]

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from pydantic import (
     Field,
@@ -19,6 +19,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from federation import about, between, faults, presets
@@ -161,6 +162,11 @@ class Settings(Model):
         faults.refuse(found)
         return read
 
+    @model_validator(mode="after")
+    def _teams_bound(self) -> Self:
+        faults.refuse(between.find_unbound(self.connections, self.organizations))
+        return self
+
     @field_validator("system_roles")
     @classmethod
     def _declared(
@@ -240,6 +246,7 @@ def load(
     *,
     overrides: Mapping[str, Any] | None = None,
     environment: Mapping[str, str] | None = None,
+    document: Mapping[str, Any] | None = None,
 ) -> Settings:
     """Read the settings from everywhere: overrides > environment > secret files > file > defaults.
 
@@ -247,13 +254,14 @@ def load(
         config: The YAML file; relative paths in any source start at its directory.
         overrides: What the command line says, in the file's shape.
         environment: Stands in for the process's own.
+        document: Stands in for what the file holds: an edited one that is not saved yet.
 
     Raises:
         ConfigurationError: ``settings.missing``, ``settings.syntax``, ``settings.secrets``;
             ``settings.invalid`` with every fault.
     """
     environment = os.environ if environment is None else environment
-    document = read_yaml(config)
+    document = read_yaml(config) if document is None else document
     written = Written(document)
     if directory := environment.get(SECRETS_DIRECTORY):
         written.lay(dict(secret_files(directory)), "secret file")

@@ -3,20 +3,22 @@
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, ClassVar, Final, Literal, Self
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from federation import faults, presets
-from federation.rules import Model, RoleRule
+from federation.rules import GroupTest, Model, RoleRule
 from federation.scalars import ID_PATTERN, Domain, Duration, Id, Name, Names, Skew, SplitGroups
 
 
-class DeclaredTeam(Model):
+class DeclaredTeam(GroupTest):
     """A team, the groups whose members are in it, and the roles that it gives."""
 
     name: Name
-    groups: tuple[Name, ...] = ()  # of any connection of the organization; compared without case
+    # whose groups they are; None: any connection's of the organization
+    connections: Annotated[tuple[Id, ...], Field(min_length=1)] | None = None
     roles: tuple[Name, ...] = ()
 
 
@@ -56,7 +58,9 @@ class Configured(Model):
     role_sync: Literal["every_login", "first_login"] = "every_login"
     default_roles: tuple[Name, ...] = ()
     create_teams: Literal["never", "from_groups"] = "never"
-    team_filter: str | None = None  # of groups that teams are made from: RE2, the whole name
+    team_filter: Annotated[str, Field(min_length=1, max_length=1000)] | None = (
+        None  # of groups that teams are made from: RE2, the whole name
+    )
     reconcile_every: Duration = timedelta(minutes=60)  # groups and status between sign-ins
     clock_skew: Skew = timedelta(seconds=60)
     other_bounds: ClassVar[str] = (
@@ -113,6 +117,19 @@ class Configured(Model):
         """Whether something says who may enter: a list, or somebody who made or invited them."""
         return bool(self.bounds) or self.provisioning != "open"
 
+    @model_validator(mode="after")
+    def _filters_something(self) -> Self:
+        if self.team_filter is not None and self.create_teams == "never":
+            why = "says of which groups teams are made; expected create_teams: from_groups beside it"
+            raise faults.as_error([(("team_filter",), why)])
+        _ = self.team_pattern  # compiled now, never in a request
+        return self
+
+    @cached_property
+    def team_pattern(self) -> Any:
+        """What ``team_filter`` says, compiled; None where every group makes a team."""
+        return None if self.team_filter is None else _compile(self.team_filter)
+
     @property
     def title(self) -> str:
         """What the button says."""
@@ -126,6 +143,20 @@ def names_no_bound(told: Mapping[str, object]) -> bool:
 
 
 NO_BOUND: Final = "expected the e-mail domains that may enter{}, or anyone: true"
+
+
+def _compile(pattern: str) -> Any:
+    """Compile by RE2, which needs no more than linear time for whatever a group is called."""
+    import re2  # noqa: PLC0415  few connections make teams, and it costs 15 ms
+
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = 1 << 20
+    try:
+        return re2.compile(pattern, options)
+    except re2.error:
+        why = "expected a regular expression that RE2 reads, such as eng-.*|Platform"
+        raise faults.as_error([(("team_filter",), why)]) from None
 
 
 class Required(Model):

@@ -5,11 +5,13 @@ on what stands in the database: ``linking.link`` and ``settlement.settle`` are h
 the decision, and asked within the transaction that opens the session. Pure.
 """
 
+from dataclasses import replace
+
 from federation.connection import AnyConnection, Organization
-from federation.decision import Administrators, Candidates, Decision, Link, Outcome, Standing, Wanted
+from federation.decision import Candidates, Decision, Link, Outcome, Standing, Wanted
 from federation.errors import Check, PolicyRefused
 from federation.identity import Grant, Identity
-from federation.policy import addresses, domains, linking, roles, settlement, teams
+from federation.policy import addresses, bootstrap, domains, enforcement, linking, roles, settlement, teams
 from federation.rules import SystemRole
 
 
@@ -20,6 +22,7 @@ def decide(
     checks: tuple[Check, ...],
     *,
     system_roles: tuple[SystemRole, ...],
+    verified: frozenset[str] = frozenset(),
 ) -> Decision:
     """Ask the domain rules, then the role rules, then which teams groups lead into.
 
@@ -29,6 +32,7 @@ def decide(
         organization: The connection's.
         checks: What was asked before.
         system_roles: What the settings file gives to groups of this connection in the whole installation.
+        verified: Domains that are proven to be the organization's: see ``addresses``.
 
     Raises:
         PolicyRefused: Why this person may not enter, with every check so far.
@@ -41,7 +45,9 @@ def decide(
         raise
     wanted = teams.want(who, connection, organization, wanted)
     system = roles.system(who, system_roles)
-    return bind(who, connection, organization, wanted, (*checks, *entered, *asked), system=system)
+    return bind(
+        who, connection, organization, wanted, (*checks, *entered, *asked), system=system, verified=verified
+    )
 
 
 def bind(
@@ -53,6 +59,7 @@ def bind(
     *,
     system: tuple[Grant, ...],
     verified: frozenset[str] = frozenset(),
+    break_glass: bool = False,
 ) -> Decision:
     """Return the decision that wants this, with its second half.
 
@@ -63,10 +70,11 @@ def bind(
         wanted: What the rules give.
         system: System roles, for the session alone.
         checks: What was asked before.
-        verified: Domains that are proven to be this connection's: see ``addresses``.
+        verified: Domains that are proven to be the organization's: see ``addresses``.
+        break_glass: They come by the one account that no enforcement keeps out.
     """
     declared = teams.declared(organization)
-    administrators = administrators_of(organization)
+    administrators = frozenset(organization.administrators)
     trusted = addresses.is_trusted(who, connection, organization, verified)
 
     def link(candidates: Candidates) -> Link:
@@ -75,7 +83,8 @@ def bind(
 
     def settle(standing: Standing) -> Outcome:
         with _Also(checks):
-            return settlement.settle(
+            held = enforcement.hold(who, connection, standing.enforced, break_glass=break_glass)
+            outcome = settlement.settle(
                 who,
                 connection,
                 wanted,
@@ -85,6 +94,8 @@ def bind(
                 system=system,
                 declared=declared,
             )
+            outcome = bootstrap.settle(outcome, standing, organization)
+        return replace(outcome, checks=(*held, *outcome.checks)) if held else outcome
 
     return Decision(
         identity=who,
@@ -92,17 +103,11 @@ def bind(
         checks=checks,
         groups=teams.looked_up(who),
         administrators=administrators,
+        administrator_teams=teams.giving(administrators, declared),
         email_proven=trusted,
         link=link,
         settle=settle,
     )
-
-
-def administrators_of(organization: Organization) -> Administrators:
-    """Return of whom somebody must be left in an organization."""
-    asked = frozenset(organization.administrators)
-    giving = {key for key, team in organization.teams.items() if not asked.isdisjoint(team.roles)}
-    return Administrators(roles=asked, teams=frozenset(giving))
 
 
 class _Also:

@@ -117,8 +117,10 @@ def _wanted(
     source = of_connection(connection.id)
     defaults = _defaults(connection, organization, source)
     grants = tuple(grant for rule in matched for grant in _grants(rule.roles, source, rule.name))
-    # Groups lead into teams too: where they could not be had, nobody leaves one.
-    teams_stay = Stay() if person.obtainable else Stay(everything=True)
+    teams_stay = Stay()
+    if not person.obtainable:  # groups lead into teams too: nobody leaves one that a group gave
+        stopped = bool(undetermined) and connection.match == "first"
+        teams_stay = Stay(everything=stopped, given_by=frozenset(undetermined), by_groups=True)
     stays, otherwise = Stay(), tuple[Grant, ...]()
     if undetermined:
         # Where no other rule matches, it may be the defaults' turn still: nobody can tell.

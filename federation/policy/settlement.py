@@ -4,23 +4,24 @@ Asked within the transaction that carries it out. A source takes away only what 
 what the session carries is the union of all that is given, the most permissive wins. Pure.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from federation.connection import AnyConnection
 from federation.decision import (
     INVITATION,
+    Carried,
     Outcome,
     Standing,
     Team,
     TeamMember,
-    TeamWish,
     Wanted,
     of_connection,
-    of_team,
 )
 from federation.errors import Check, PolicyRefused
 from federation.identity import Grant, Identity
-from federation.policy import grants, profile
+from federation.policy import grants, profile, teams
+from federation.policy.teams import Declared
 
 
 def settle(  # noqa: PLR0913  all that it hangs on
@@ -32,7 +33,7 @@ def settle(  # noqa: PLR0913  all that it hangs on
     trusted: bool,
     administrators: frozenset[str],
     system: tuple[Grant, ...],
-    declared: Mapping[str, tuple[str, ...]],
+    declared: Declared,
 ) -> Outcome:
     """Decide what becomes of what stands.
 
@@ -51,28 +52,75 @@ def settle(  # noqa: PLR0913  all that it hangs on
     """
     _may_enter(connection, standing)
     source = of_connection(connection.id)
-    changes = grants.settle(connection, wanted, standing, administrators=administrators)
-    invited_to = _invited(standing)
-    add = tuple(grant for grant in (*changes.add, *invited_to) if grant not in standing.grants)
-    make, join, leave = _teams(wanted, standing, source, declared)
-    join += _invited_into(standing, declared)
-    members = [one for one in (*standing.members, *join) if one not in leave]
-    teams = tuple(sorted({one.key for one in members}))
-    known = dict(standing.teams) | {team.key: team for team in make}
+    change = teams.settle(wanted, standing, source, declared)
+    change = replace(change, join=change.join + _invited_into(standing, declared))
+    known = {**standing.teams, **{team.key: team for team in change.make}}
+    members = _members(standing, change)
+    of_teams = teams.carried(members, known, declared)[1]
+    protected = frozenset() if _any_of(of_teams, administrators) else administrators
+    changes = grants.settle(connection, wanted, standing, administrators=protected)
+    add = tuple(grant for grant in (*changes.add, *_invited(standing)) if grant not in standing.grants)
     stay = [grant for grant in standing.grants if grant not in changes.drop]
+    asks = False
+    if protected and not _any_of((*stay, *add), administrators):
+        change, asks = _somebody_left(change, standing, known, declared, administrators)
+        members = _members(standing, change)
+    keys, of_teams = teams.carried(members, known, declared)
     return Outcome(
         profile=profile.settle(who, connection, standing, trusted=trusted),
         add=add,
         drop=changes.drop,
-        join=join,
-        leave=leave,
-        make=make,
+        join=change.join,
+        leave=change.leave,
+        make=change.make,
         memberships=_memberships(standing, source),
-        grants=(*dict.fromkeys((*stay, *add)), *_of_teams(teams, known, declared), *system),
-        teams=teams,
-        checks=(*_kept_address(standing), *changes.checks),
-        asks_administrators=changes.asks_administrators,
+        grants=(*dict.fromkeys((*stay, *add)), *of_teams, *system),
+        teams=keys,
+        checks=(*_kept_address(standing), *changes.checks, *change.checks),
+        asks_administrators=changes.asks_administrators or asks,
     )
+
+
+def carried(standing: Standing, declared: Declared) -> Carried:
+    """Return what sessions carry of what stands, where nobody signs in and an operator changed it.
+
+    Args:
+        standing: What is so.
+        declared: Key and roles of each team of the settings file.
+    """
+    keys, of_teams = teams.carried(standing.members, standing.teams, declared)
+    return Carried(grants=(*standing.grants, *of_teams), teams=keys)
+
+
+def _members(standing: Standing, change: teams.Change) -> list[TeamMember]:
+    return [one for one in (*standing.members, *change.join) if one not in change.leave]
+
+
+def _any_of(given: Iterable[Grant], administrators: frozenset[str]) -> bool:
+    return any(one.role in administrators for one in given)
+
+
+def _somebody_left(
+    change: teams.Change,
+    standing: Standing,
+    known: Mapping[str, Team],
+    declared: Declared,
+    administrators: frozenset[str],
+) -> tuple[teams.Change, bool]:
+    """Keep who is the last administrator in the team that makes them one, or ask whether they are."""
+    taken = {
+        one.key
+        for one in change.leave
+        if not administrators.isdisjoint(teams.roles_of(one.key, known, declared))
+    }
+    if not taken:
+        return change, False
+    if not standing.last_administrator:
+        return change, True
+    said = f"nobody else is an administrator: they stay in {', '.join(sorted(taken))}"
+    check = Check("policy.last_administrator", said)
+    leave = tuple(one for one in change.leave if one.key not in taken)
+    return replace(change, leave=leave, checks=(*change.checks, check)), False
 
 
 def _may_enter(connection: AnyConnection, standing: Standing) -> None:
@@ -98,6 +146,17 @@ def _memberships(standing: Standing, source: str) -> tuple[str, ...]:
     return (INVITATION,) if standing.invited else (source,)
 
 
+def _first_administrator(standing: Standing, administrators: tuple[str, ...]) -> tuple[Grant, ...]:
+    """Whoever holds the link wants to be one: to be let in as somebody else would hide that they are not."""
+    if not standing.bootstrap:
+        return ()
+    if standing.bootstrap == "taken":
+        raise PolicyRefused("bootstrap.taken", "somebody in this organization is an administrator already")
+    if standing.bootstrap == "spent" or not administrators:
+        raise PolicyRefused("bootstrap.spent", "the link for the first administrator was used, or is too old")
+    return (Grant(administrators[0], BOOTSTRAP, BOOTSTRAP),)
+
+
 def _invited(standing: Standing) -> tuple[Grant, ...]:
     invited = standing.invited
     return tuple(Grant(role, INVITATION, invited.id) for role in invited.roles) if invited else ()
@@ -115,39 +174,3 @@ def _kept_address(standing: Standing) -> tuple[Check, ...]:
     if not standing.address_taken:
         return ()
     return (Check("policy.email_taken", "another user here has the new address; the earlier one is kept"),)
-
-
-def _teams(
-    wanted: Wanted, standing: Standing, source: str, declared: Mapping[str, tuple[str, ...]]
-) -> tuple[tuple[Team, ...], tuple[TeamMember, ...], tuple[TeamMember, ...]]:
-    """Return the teams to make, those to join, those to leave: wanted teams less present teams."""
-    wishes = {wish.key: wish for wish in wanted.teams}
-    for team in standing.teams.values():
-        if team.groups:
-            wishes.setdefault(team.key, TeamWish(key=team.key, why=team.groups[0]))
-    make = tuple(
-        Team(key=wish.key, name=wish.name, source=source, groups=(wish.key,))
-        for wish in wishes.values()
-        if wish.name and wish.key not in standing.teams and wish.key not in declared
-    )
-    known = {*declared, *standing.teams, *(team.key for team in make)}
-    present = {one.key: one for one in standing.members if one.source == source}
-    join = tuple(
-        TeamMember(wish.key, source, wish.why)
-        for wish in wishes.values()
-        if wish.key in known and wish.key not in present
-    )
-    leave = tuple(
-        one for one in present.values() if one.key not in wishes and not wanted.teams_stay.holds(one.why)
-    )
-    return make, join, leave
-
-
-def _of_teams(
-    teams: Sequence[str], known: Mapping[str, Team], declared: Mapping[str, tuple[str, ...]]
-) -> tuple[Grant, ...]:
-    return tuple(
-        Grant(role, of_team(key), "team")
-        for key in teams
-        for role in (declared[key] if key in declared else known[key].roles if key in known else ())
-    )

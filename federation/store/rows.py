@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import uuid_utils
 
+from federation.decision import Carried
 from federation.identity import Grant, Session, User
 from federation.store.values import Record
 
@@ -80,8 +81,8 @@ def _grants(grants: Sequence[Grant]) -> list[tuple[str, str, str]]:
     return [(grant.role, grant.source, grant.why) for grant in grants]
 
 
-def retold(data: str, told: Session) -> str:
-    """Return the snapshot of another session of the same person with the roles and teams of this one.
+def retold(data: str, told: Carried) -> str:
+    """Return the snapshot of a session with other roles and teams.
 
     System roles (``system:``) are those that its own sign-in gave.
     """

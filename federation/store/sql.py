@@ -160,9 +160,15 @@ SELECT 'deactivated', source, organization_id, '' FROM deactivation
 WHERE user_id = :user_id AND organization_id IN (:organization_id, '')
 UNION ALL
 SELECT 'disabled', connection, '', '' FROM connection_state WHERE connection = :connection
+UNION ALL
+SELECT 'enforced', domain, connections, CASE WHEN domain <> '' AND EXISTS (SELECT 1 FROM account
+  WHERE account.organization_id = :organization_id AND account.user_id = :user_id
+    AND account.email_key LIKE '%@' || replace(enforcement.domain, '*', '%')) THEN 'here' ELSE '' END
+FROM enforcement WHERE organization_id = :organization_id
 """
 
-# The teams of the store that the person is in, or whose groups they are in, with what each gives.
+# The teams of the store that the person is in, or whose groups they are in, with what each gives;
+# and those that have the key which one would have that is made of their groups.
 # ``postgres`` reads the array of groups in its own way: see there.
 FIND_TEAMS = """
 WITH led AS (
@@ -173,6 +179,8 @@ WITH led AS (
   SELECT team_key FROM led
   UNION SELECT team_key FROM team_membership
   WHERE organization_id = :organization_id AND user_id = :user_id
+  UNION SELECT key FROM team
+  WHERE organization_id = :organization_id AND key IN (SELECT value FROM json_each(:keys))
 )
 SELECT 'team', team.key, team.name, team.source
 FROM team JOIN theirs ON theirs.team_key = team.key WHERE team.organization_id = :organization_id
@@ -190,9 +198,17 @@ WHERE organization_id = :organization_id AND email_key = :email_key AND person N
 
 # Is anybody left? Asked after ``LOCK_NAME`` of the organization, by all who would take such a role away.
 OTHER_ADMINISTRATORS = """
-SELECT count(*) FROM role_grant WHERE organization_id = :organization_id AND user_id <> :user_id
-  AND role IN (SELECT value FROM json_each(:roles))
-  AND NOT EXISTS (SELECT 1 FROM deactivation WHERE deactivation.user_id = role_grant.user_id
+SELECT count(*) FROM (
+  SELECT user_id FROM role_grant
+  WHERE organization_id = :organization_id AND role IN (SELECT value FROM json_each(:roles))
+  UNION
+  SELECT user_id FROM team_membership WHERE organization_id = :organization_id
+    AND (team_key IN (SELECT value FROM json_each(:teams)) OR team_key IN (
+      SELECT team_key FROM team_role
+      WHERE organization_id = :organization_id AND role IN (SELECT value FROM json_each(:roles))))
+) AS held
+WHERE user_id <> :user_id
+  AND NOT EXISTS (SELECT 1 FROM deactivation WHERE deactivation.user_id = held.user_id
     AND deactivation.organization_id IN (:organization_id, ''))
 """
 
@@ -217,6 +233,11 @@ MAKE_TEAM = """
 INSERT INTO team (organization_id, key, name, source, created_at)
 VALUES (:organization_id, :key, :name, :source, :now)
 ON CONFLICT (organization_id, key) DO NOTHING
+RETURNING key
+"""
+
+COUNT_TEAMS = """
+SELECT count(*) FROM team WHERE organization_id = :organization_id
 """
 
 LINK_TEAM = """
@@ -402,6 +423,11 @@ RETURNING 1
     """
 DELETE FROM claimed_assertion WHERE claim_hash IN
   (SELECT claim_hash FROM claimed_assertion WHERE kept_until <= :now LIMIT :batch)
+RETURNING 1
+""",
+    """
+DELETE FROM local_attempts WHERE address_hash IN
+  (SELECT address_hash FROM local_attempts WHERE kept_until <= :now LIMIT :batch)
 RETURNING 1
 """,
     """

@@ -11,8 +11,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from federation.decision import Decision, How, Invited, Outcome, Profile, Standing, Team, TeamMember
-from federation.identity import Grant, Session
+from federation.decision import (
+    Bootstrap,
+    Carried,
+    Decision,
+    Enforced,
+    How,
+    Invited,
+    Outcome,
+    Profile,
+    Standing,
+    Team,
+    TeamMember,
+)
+from federation.identity import Grant
 from federation.store import people_sql, rows, sql
 from federation.store.rows import Ask, Row, Steps, micros, storable
 
@@ -28,14 +40,22 @@ class Known:
     invited: Invited | None = None
 
 
-def settle(decision: Decision, known: Known) -> Steps[tuple[Standing, Outcome]]:
-    """Read what stands, and have policy decide what becomes of it.
+def settle(
+    decision: Decision, known: Known, now: datetime, *, bootstrap: Bootstrap
+) -> Steps[tuple[Standing, Outcome]]:
+    """Read what stands, and have policy decide what becomes of it; teams that it makes are made.
+
+    Args:
+        decision: Of whom.
+        known: Their account, which is locked.
+        now: UTC.
+        bootstrap: What came of the link that the browser holds: see ``bootstrap.use``.
 
     Raises:
         PolicyRefused: Whatever policy says.
     """
     who = decision.identity
-    standing = yield from stands(decision, known)
+    standing = replace((yield from stands(decision, known)), bootstrap=bootstrap)
     if who.email and who.email.lower() != known.profile.email.lower():
         taken = yield from _is_taken(decision, known)
         standing = replace(standing, address_taken=taken)
@@ -44,6 +64,9 @@ def settle(decision: Decision, known: Known) -> Steps[tuple[Standing, Outcome]]:
         theirs = yield people_sql.FIND_TEAMS_NAMED, keys
         standing = replace(standing, teams={**_teams(theirs), **standing.teams})
     outcome = decision.settle(standing)
+    if outcome.make:
+        standing = yield from _made(decision, standing, known.user_id, now)
+        outcome = decision.settle(standing)
     if outcome.asks_administrators and (yield from _is_last(decision, known)):
         standing = replace(standing, last_administrator=True)
         outcome = decision.settle(standing)
@@ -56,14 +79,41 @@ def stands(decision: Decision, known: Known) -> Steps[Standing]:
     place = {"organization_id": who.organization, "user_id": known.user_id, "connection": who.connection}
     asked: list[Ask] = [(sql.FIND_STANDING, place)]
     if decision.groups:
-        asked.append(
-            (sql.FIND_TEAMS, place | {"groups": json.dumps([storable(one) for one in decision.groups])})
-        )
+        asked.append(_their_teams(decision, place))
     found = yield tuple(asked)
     standing = _read(known, found[0], found[1] if decision.groups else ())
     if decision.groups or not standing.members:
         return standing
-    return replace(standing, teams=_teams((yield sql.FIND_TEAMS, place | {"groups": "[]"})))
+    return replace(standing, teams=_teams((yield _their_teams(decision, place))))
+
+
+def _their_teams(decision: Decision, place: Mapping[str, object]) -> Ask:
+    named = {wish.key for wish in decision.wanted.teams if wish.name}
+    groups = json.dumps([storable(one) for one in decision.groups])
+    return sql.FIND_TEAMS, {**place, "groups": groups, "keys": json.dumps(sorted(named))}
+
+
+def _made(decision: Decision, standing: Standing, user_id: str, now: datetime) -> Steps[Standing]:
+    """Make the teams that policy makes where it knows how many there are, each led to by its groups.
+
+    Returns:
+        What stands now; with the teams, where somebody else made one of them meanwhile.
+    """
+    who = decision.identity
+    place = {"organization_id": who.organization, "user_id": user_id, "connection": who.connection}
+    ((here,),) = yield sql.COUNT_TEAMS, place
+    standing = replace(standing, teams_here=here)
+    all_ours = True
+    for team in decision.settle(standing).make:
+        told = {**place, "key": team.key, "name": team.name, "source": team.source, "now": micros(now)}
+        if (yield sql.MAKE_TEAM, told):
+            for group in team.groups:
+                yield sql.LINK_TEAM, {**told, "group_key": storable(group)}
+        else:
+            all_ours = False
+    if all_ours:
+        return standing
+    return replace(standing, teams=_teams((yield _their_teams(decision, place))))
 
 
 def _read(known: Known, found: Sequence[Row], teams: Sequence[Row]) -> Standing:
@@ -84,6 +134,10 @@ def _read(known: Known, found: Sequence[Row], teams: Sequence[Row]) -> Standing:
             source if organization else f"*:{source}" for source, organization, _ in told["deactivated"]
         ),
         connection_disabled=bool(told["disabled"]),
+        enforced=tuple(
+            Enforced(domain=domain, connections=tuple(json.loads(ways)), has_address=bool(here))
+            for domain, ways, here in sorted(told["enforced"])
+        ),
     )
 
 
@@ -118,32 +172,30 @@ def _is_taken(decision: Decision, known: Known) -> Steps[bool]:
 
 def hold_address(organization: str, email_key: str) -> Ask:
     """Return the statement that lets nobody else claim this address until the end."""
-    return sql.LOCK_NAME, {"gate": _gate("address", organization, email_key)}
+    return sql.LOCK_NAME, {"gate": gate("address", organization, email_key)}
 
 
 def _is_last(decision: Decision, known: Known) -> Steps[bool]:
     """Tell whether nobody but this user has an administrator's role; nobody's is taken meanwhile."""
     organization = decision.identity.organization
-    yield sql.LOCK_NAME, {"gate": _gate("administrators", organization)}
+    yield sql.LOCK_NAME, {"gate": gate("administrators", organization)}
     asked = {
         "organization_id": organization,
         "user_id": known.user_id,
         "roles": json.dumps(sorted(decision.administrators)),
+        "teams": json.dumps(sorted(decision.administrator_teams)),
     }
     ((others,),) = yield sql.OTHER_ADMINISTRATORS, asked
     return not others
 
 
-def _gate(*parts: str) -> int:
+def gate(*parts: str) -> int:
+    """Return the lock of what these words name: see ``postgres.GATES``."""
     return int.from_bytes(rows.digest("gate", *parts)[:8], "big", signed=True)
 
 
 def changes(decision: Decision, standing: Standing, outcome: Outcome, now: datetime) -> Iterable[Ask]:
-    """Yield the statements that carry an outcome out; mostly there are none.
-
-    They do not see each other's work on PostgreSQL (``rows.Together``): a team that is made is
-    joined in a later step, see ``made``.
-    """
+    """Yield the statements that carry an outcome out; mostly there are none."""
     who = decision.identity
     place = {"organization_id": who.organization, "user_id": standing.user_id}
     at = {**place, "now": micros(now)}
@@ -171,19 +223,6 @@ def changes(decision: Decision, standing: Standing, outcome: Outcome, now: datet
         )
 
 
-def made(decision: Decision, outcome: Outcome, now: datetime) -> Steps[None]:
-    """Make the teams that an outcome makes, and lead their groups to them."""
-    who = decision.identity
-    for team in outcome.make:
-        told = {"organization_id": who.organization, "key": team.key}
-        yield (
-            sql.MAKE_TEAM,
-            {**told, "name": storable(team.name), "source": team.source, "now": micros(now)},
-        )
-        for group in team.groups:
-            yield sql.LINK_TEAM, {**told, "group_key": storable(group), "connection": who.connection}
-
-
 def profile_values(profile: Profile) -> dict[str, object]:
     """Return a profile as the columns of an account."""
     return {
@@ -196,14 +235,14 @@ def profile_values(profile: Profile) -> dict[str, object]:
     }
 
 
-def tell_sessions(session: Session, now: datetime) -> Steps[None]:
+def tell_sessions(organization: str, user_id: str, told: Carried, now: datetime) -> Steps[None]:
     """Have the person's other live sessions say the same of their roles and teams.
 
     What only a sign-in gives stays with the session that it gave it to: groups, attributes, and
     system roles.
     """
-    place = {"organization_id": session.organization, "user_id": session.user.id, "now": micros(now)}
+    place = {"organization_id": organization, "user_id": user_id, "now": micros(now)}
     for token_hash, data in (yield sql.FIND_SNAPSHOTS, place):
-        retold = rows.retold(data, session)
+        retold = rows.retold(data, told)
         if retold != data:
             yield sql.UPDATE_SNAPSHOT, {"token_hash": token_hash, "data": retold}

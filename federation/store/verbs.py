@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from federation.decision import Decision, Outcome, Settled
-from federation.errors import AssertionRefused, SignInExpired
+from federation.decision import Bootstrap, Carried, Decision, Outcome, Settled
+from federation.errors import AssertionRefused, PolicyRefused, SignInExpired
 from federation.identity import Session, User
-from federation.store import accounts, provider_sessions, rows, sql, standing, tokens
+from federation.store import accounts, bootstrap, provider_sessions, rows, sql, standing, tokens
 from federation.store.rows import Steps, micros, new_id, storable
 from federation.store.values import RECORD_LIFE, Claim, NewSession, Pending, Record, Sealing
 
@@ -154,21 +154,22 @@ def open_session(
         SignInExpired: ``signin.logged_out``.
     """
     who = decision.identity
-    beside = provider_sessions.beside(who)
+    beside = (*provider_sessions.beside(who), endings.gate(who.connection))
     proof = _proof(new.record, claim, sealing)
     told = yield (*beside, *proof, accounts.known(decision, now))
     wrapped = yield from _proven(new.record, claim, sealing, iter(told[len(beside) :]))
     link, known = yield from accounts.enter(decision, told[-1], invitation=new.invitation, now=now)
-    stands, outcome = yield from standing.settle(decision, known)
-    if outcome.make:
-        yield from standing.made(decision, outcome, now)
+    came: Bootstrap = ""
+    if new.bootstrap:
+        came = yield from bootstrap.use(who.organization, decision.administrators, new.bootstrap, now)
+    stands, outcome = yield from standing.settle(decision, known, now, bootstrap=came)
     session = _session(known.user_id, decision, outcome, new, now)
     settled = Settled(link=link, standing=stands, outcome=outcome, session_id=session.id)
     record = _sealed(new.record, sealing, wrapped, settled)
     place = {"organization_id": who.organization, "user_id": known.user_id, "connection": who.connection}
     ring = yield from _place(record)
     asked = [
-        _added(session, place, new),
+        added(session, place, new),
         (sql.KEEP_RECORD, rows.record_values(record, ring)),
         *standing.changes(decision, stands, outcome, now),
     ]
@@ -179,13 +180,16 @@ def open_session(
         asked.append((sql.END_SESSION, {"token_hash": new.ended_token_hash, "now": micros(now)}))
     if new.tokens is not None:
         asked.append(tokens.added(session, decision, new.tokens))
+    if new.reread_at is not None:
+        asked.append(rereads.scheduled(session, who.subject.person, new.reread_at))
     if theirs := who.provider_session:
         asked += provider_sessions.named(session, theirs, new.provider_sealed, now)
     *_, last = yield tuple(asked)
     if theirs:
         provider_sessions.not_logged_out(decision, new.asked_at, last)
     if outcome.changes and stands.how != "new":
-        yield from standing.tell_sessions(session, now)
+        told = Carried(grants=session.grants, teams=session.teams)
+        yield from standing.tell_sessions(session.organization, session.user.id, told, now)
     if _trims(record):
         yield (
             (sql.END_OLD_SESSIONS, {**place, "now": micros(now), "kept": SESSIONS_OF_USER}),
@@ -194,7 +198,8 @@ def open_session(
     return session
 
 
-def _added(session: Session, place: Mapping[str, object], new: NewSession) -> rows.Ask:
+def added(session: Session, place: Mapping[str, object], new: NewSession) -> rows.Ask:
+    """Return the statement that opens a session."""
     return (
         sql.ADD_SESSION,
         {
