@@ -7,7 +7,8 @@ Source: https://github.com/google/cel-spec/blob/master/proto/cel/expr/syntax.pro
 checked.proto; https://protobuf.dev/programming-guides/encoding/.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 _VALUE, _CHECKED_EXPR = 2, 4  # google.protobuf.Any.value, CheckedExpr.expr
 _CONST, _IDENT, _SELECT, _CALL, _LIST, _COMPREHENSION = 3, 4, 5, 6, 7, 9  # Expr.expr_kind
@@ -19,40 +20,60 @@ _SEVEN, _MORE = 0x7F, 0x80
 def beside(checked: bytes, variable: str) -> tuple[str, ...]:
     """Return the strings that are operands beside a list variable, or beside one of its elements.
 
-    Those of ``'a' in groups`` and ``groups.exists(g, g == 'a' || g in ['b'])``; patterns of
-    ``matches`` are no such strings.
+    Those of ``'a' in groups``, ``groups.exists(g, g == 'a' || g in ['b'])`` and
+    ``['c'].exists(x, x in groups)``; patterns of ``matches`` are no such strings.
     """
     tree = b"".join(_messages(b"".join(_messages(checked, _VALUE)), _CHECKED_EXPR))
-    return tuple(dict.fromkeys(_compared(tree, frozenset([variable]))))
+    return tuple(dict.fromkeys(_compared(tree, _Scope(frozenset([variable]), {}))))
 
 
-def _compared(expr: bytes, names: frozenset[str]) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    values: frozenset[str]  # variables that are the list, or one of its elements
+    strings: Mapping[str, tuple[str, ...]]  # variables that are one of these
+
+
+def _compared(expr: bytes, scope: _Scope) -> Iterator[str]:
     for number, value in _fields(expr):
         if number == _CALL:
             operands = [*_messages(value, 1), *_messages(value, 3)]
-            function = b"".join(_messages(value, 2)).decode()
-            if function != "matches" and any(_ident(one) in names for one in operands):
-                yield from (text for one in operands for text in _strings(one))
+            if _function(value) != "matches" and any(_root(one) in scope.values for one in operands):
+                yield from (text for one in operands for text in _strings(one, scope))
             for one in operands:
-                yield from _compared(one, names)
+                yield from _compared(one, scope)
         elif number in (_LIST, _SELECT):
             for one in _messages(value, 1):
-                yield from _compared(one, names)
+                yield from _compared(one, scope)
         elif number == _COMPREHENSION:
-            yield from _inside(value, names)
+            yield from _inside(value, scope)
 
 
-def _inside(comprehension: bytes, names: frozenset[str]) -> Iterator[str]:
+def _inside(comprehension: bytes, scope: _Scope) -> Iterator[str]:
     """Its variable is an element, where what it goes through names the list; else it hides one."""
     (variable,) = (one.decode() for one in _messages(comprehension, 1))
     walked = list(_messages(comprehension, 2))
-    elements = any(_names(one) & names for one in walked)
-    inner = names | {variable} if elements else names - {variable}
+    elements = any(_names(one) & scope.values for one in walked)
+    inner = _Scope(
+        scope.values | {variable} if elements else scope.values - {variable},
+        {**scope.strings, variable: tuple(text for one in walked for text in _strings(one, scope))},
+    )
     for one in walked:
-        yield from _compared(one, names)
+        yield from _compared(one, scope)
     for number in (4, 5, 6, 7):  # accu_init, loop_condition, loop_step, result
         for one in _messages(comprehension, number):
             yield from _compared(one, inner)
+
+
+def _root(expr: bytes) -> str:
+    """Return the variable that an expression is, or an item of which it is; else ""."""
+    for call in _messages(expr, _CALL):
+        if _function(call) == "_[_]":
+            return _ident(next(_messages(call, 3)))
+    return _ident(expr)
+
+
+def _function(call: bytes) -> str:
+    return b"".join(_messages(call, 2)).decode()
 
 
 def _names(expr: bytes) -> set[str]:
@@ -70,13 +91,14 @@ def _ident(expr: bytes) -> str:
     return b"".join(name for ident in _messages(expr, _IDENT) for name in _messages(ident, 1)).decode()
 
 
-def _strings(expr: bytes) -> Iterator[str]:
-    """Yield a constant, or the constants of a list of them."""
+def _strings(expr: bytes, scope: _Scope) -> Iterator[str]:
+    """Yield a constant, the constants of a list of them, or those that a variable goes through."""
+    yield from scope.strings.get(_ident(expr), ())
     for constant in _messages(expr, _CONST):
         yield from (one.decode() for one in _messages(constant, _STRING))
     for listed in _messages(expr, _LIST):
         for one in _messages(listed, 1):
-            yield from _strings(one)
+            yield from _strings(one, scope)
 
 
 def _messages(data: bytes, number: int) -> Iterator[bytes]:

@@ -37,6 +37,7 @@ VARIABLES: Mapping[str, str] = {
 }
 
 _FAILED = {
+    "UNKNOWN": "it asks for what the identity provider did not say",
     "NOT_FOUND": "it asks for a key that is not there",
     "INVALID_ARGUMENT": "it cannot be computed of what was sent",
     "INTERNAL": "it took more than 10000 iterations",
@@ -137,6 +138,4 @@ def _place(fault: str) -> str:
 
 def _reason(failure: str) -> str:
     """Return why in our words: the runtime's may hold what was sent."""
-    if failure.startswith("No value with name"):
-        return "it asks for what the identity provider did not say"
     return _FAILED.get(failure.partition(":")[0], "it cannot be computed of what was sent")

@@ -6,10 +6,11 @@ import pytest
 from test_policy_domains import connection, person
 
 from federation.connection import Organization
-from federation.decision import Stay, of_connection
+from federation.decision import Stay, TeamWish, Wanted, of_connection
+from federation.errors import PolicyRefused
 from federation.identity import Grant, Groups, Identity, Presence
 from federation.policy import roles
-from federation.rules import RoleRule
+from federation.rules import RoleRule, SystemRole
 
 ACME = Organization(name="Acme", default_roles=("visitor",))
 SOURCE = of_connection(connection().id)
@@ -68,8 +69,8 @@ NO_MATCH = [
 
 
 def grant(rules: list[dict[str, Any]], who: dict[str, Any], *defaults: str) -> Any:
-    given, _, checks = roles.grant(person(**who), connection(role_rules=rules, default_roles=defaults), ACME)
-    return given, checks
+    wanted, checks = roles.want(person(**who), connection(role_rules=rules, default_roles=defaults), ACME)
+    return wanted.grants, checks
 
 
 @pytest.mark.parametrize(("rules", "who", "given", "by"), GRANTED)
@@ -93,7 +94,7 @@ def test_no_match_gives_the_defaults(rules: list[dict[str, Any]], who: dict[str,
 
 def test_without_any_default_nothing_is_given() -> None:
     nothing = Organization(name="Acme")
-    assert roles.grant(person(), connection(), nothing) == ((), Stay(), ())
+    assert roles.want(person(), connection(), nothing) == (Wanted(), ())
 
 
 @pytest.mark.parametrize("rules", [[ADMINS], [FINANCE, ADMINS, STAFF], [STAFF, FINANCE]])
@@ -112,6 +113,147 @@ def test_a_both_rule_is_undetermined_only_where_the_groups_decide() -> None:
 def test_a_rule_after_an_undetermined_one_is_not_asked() -> None:
     who = NOWHERE | {"attributes": {"department": ("Finance",)}}
     assert grant([ADMINS, FINANCE], who)[0] == ()
+
+
+ANYBODY = {"name": "anybody", "attribute": {"name": "kind", "in": ["person"]}, "roles": ["guest"]}
+OUTSIDE = {"name": "outside", "when": "!('staff' in groups)", "roles": ["contractor"]}  # negated
+IDLE = {"name": "idle", "when": "acr == 'x' && 'staff' in groups", "roles": ["r"]}  # reads, and needs not
+ACR = {"name": "acr", "when": "acr == 'mfa'", "groups": ["staff"], "roles": ["r"]}
+KIND: dict[str, Any] = {"attributes": {"kind": ("person",)}}
+ALL = {"match": "all"}
+STRICT = {"strict": True}
+
+UNOBTAINABLE = [
+    # rules                keys           given         of what was given before, what stays
+    ([ADMINS],           {},            [],           Stay(everything=True)),
+    ([ANYBODY, ADMINS],  {},            ["guest"],    Stay()),               # never reached
+    ([ADMINS, ANYBODY],  {},            [],           Stay(everything=True)),
+    ([OUTSIDE, ANYBODY], {},            [],           Stay(everything=True)),
+    ([IDLE, ANYBODY],    {},            [],           Stay(everything=True)),  # by reference, not by need
+    ([ACR, ANYBODY],     {},            ["guest"],    Stay()),               # fails on what was sent
+    ([ADMINS, ANYBODY],  ALL,           ["guest"],    Stay(given_by=frozenset({"admins"}))),
+    ([ANYBODY, OUTSIDE], ALL,           ["guest"],    Stay(given_by=frozenset({"outside"}))),
+    ([ADMINS, STAFF],    ALL,           [],           Stay(given_by=frozenset({"admins", "staff", *roles.DEFAULTS}))),
+    ([FINANCE],          {},            ["visitor"],  Stay()),               # no rule reads them
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rules", "keys", "given", "stays"), UNOBTAINABLE)
+def test_unobtainable_groups_neither_grant_nor_take_away(
+    rules: list[dict[str, Any]], keys: dict[str, Any], given: list[str], stays: Stay
+) -> None:
+    wanted, _ = roles.want(person(**NOWHERE | KIND), connection(role_rules=rules, **keys), ACME)
+    assert [grant.role for grant in wanted.grants] == given
+    assert wanted.stays == stays
+    assert wanted.teams_stay.by_groups
+    assert not wanted.otherwise
+
+
+MANY = [
+    # rules                       the person                        roles
+    ([ADMINS, STAFF],           in_groups("ops-1"),               ["admin", "member", "member"]),
+    ([STAFF, ANYBODY],          in_groups("x", kind=("person",)), ["member", "guest"]),
+    ([FINANCE, ANYBODY],        in_groups(kind=("person",)),      ["guest"]),
+    ([FINANCE, ADMINS],         in_groups(),                      ["visitor"]),
+    ([OUTSIDE, ANYBODY],        in_groups(kind=("person",)),      ["contractor", "guest"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rules", "who", "given"), MANY)
+def test_under_all_every_match_gives_its_roles(
+    rules: list[dict[str, Any]], who: dict[str, Any], given: list[str]
+) -> None:
+    wanted, checks = roles.want(person(**who), connection(role_rules=rules, match="all"), ACME)
+    assert [grant.role for grant in wanted.grants] == given
+    assert len(checks) == len(rules)
+    assert wanted.stays == Stay()
+
+
+STRICTLY = [
+    # refused with                  rules                keys   the person
+    ("policy.no_rule",            [ADMINS],            {},    in_groups("other")),
+    ("policy.no_rule",            [ADMINS],            ALL,   in_groups()),
+    ("policy.rule.undetermined",  [ADMINS, ANYBODY],   {},    NOWHERE | KIND),
+    ("policy.rule.undetermined",  [OUTSIDE],           {},    NOWHERE),
+    ("policy.rule.undetermined",  [ANYBODY, OUTSIDE],  ALL,   NOWHERE | KIND),   # whatever else matches
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "rules", "keys", "who"), STRICTLY)
+def test_strict_refuses_whom_no_rule_matches(
+    code: str, rules: list[dict[str, Any]], keys: dict[str, Any], who: dict[str, Any]
+) -> None:
+    where = connection(role_rules=rules, default_roles=["fallback"], **STRICT, **keys)
+    with pytest.raises(PolicyRefused, match=f"^{code}: ") as refused:
+        roles.want(person(**who), where, ACME)
+    assert code in [check.code for check in refused.value.checks]
+
+
+def test_strict_lets_in_whom_a_rule_matches() -> None:
+    where = connection(role_rules=[ANYBODY, ADMINS], **STRICT)
+    wanted, _ = roles.want(person(**NOWHERE | KIND), where, ACME)  # the rule after it is not reached
+    assert [grant.role for grant in wanted.grants] == ["guest"]
+
+
+def test_strict_without_rules_is_refused_when_loaded() -> None:
+    with pytest.raises(ValueError, match="without role_rules nobody could enter"):
+        connection(strict=True)
+
+
+def test_no_match_may_keep_what_was_given() -> None:
+    where = connection(role_rules=[ADMINS], default_roles=["fallback"], on_no_match="keep")
+    wanted, _ = roles.want(person(**in_groups("other")), where, ACME)
+    assert wanted.grants == ()
+    assert wanted.stays == Stay(everything=True)
+    assert wanted.otherwise == (Grant("fallback", SOURCE, "default (connection)"),)
+    assert roles.want(person(**in_groups("ops-1")), where, ACME)[0].stays == Stay()
+
+
+def test_rules_give_teams() -> None:
+    rules = [
+        {"name": "ops", "groups": ["ops-*"], "teams": ["platform", "pager"]},
+        STAFF | {"teams": ["platform"]},
+    ]
+    wanted, _ = roles.want(person(**in_groups("ops-1")), connection(role_rules=rules, match="all"), ACME)
+    assert {(wish.key, wish.why) for wish in wanted.teams} == {("platform", "ops"), ("pager", "ops")}
+    assert all(isinstance(wish, TeamWish) for wish in wanted.teams)
+    assert [grant.role for grant in wanted.grants] == ["member"]
+
+
+OPERATORS = (
+    SystemRole(role="operator", groups=("Platform Operators", "S-1-5-32-544")),
+    SystemRole(role="reader", groups=("auditors",)),
+)
+
+SYSTEM = [
+    (in_groups("PLATFORM operators"), ["operator"]),
+    (in_groups("s-1-5-32-544", "Auditors"), ["operator", "reader"]),
+    (in_groups("Platform Operators 2"), []),
+    (in_groups(), []),
+    (NOWHERE, []),
+]
+
+
+@pytest.mark.parametrize(("who", "given"), SYSTEM)
+def test_system_roles_are_given_by_whole_groups(who: dict[str, Any], given: list[str]) -> None:
+    grants = roles.system(person(**who), OPERATORS)
+    assert [grant.role for grant in grants] == given
+    assert {grant.source for grant in grants} <= {"system:okta"}
+    assert roles.system(person(**who), ()) == ()
+
+
+@pytest.mark.parametrize(
+    "fault", [{"groups": []}, {"groups": ["*"]}, {"groups": ["ops-*"]}, {"role": ""}, {"when": "true"}]
+)
+def test_a_system_role_names_whole_groups(fault: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="SystemRole"):
+        SystemRole.model_validate({"role": "operator", "groups": ["ops"]} | fault)
+
+
+def test_a_role_rule_makes_no_operator() -> None:
+    rule = STAFF | {"name": "system:okta", "roles": ["operator"]}
+    wanted, _ = roles.want(person(**in_groups("x")), connection(role_rules=[rule]), ACME)
+    assert not any(grant.is_system for grant in wanted.grants)
 
 
 def test_a_role_named_twice_is_given_once() -> None:
@@ -189,6 +331,6 @@ def many_rules() -> tuple[Identity, Any]:
 
 def test_twenty_rules_over_five_hundred_groups_are_all_asked() -> None:
     who, where = many_rules()
-    grants, _, checks = roles.grant(who, where, ACME)
+    wanted, checks = roles.want(who, where, ACME)
     assert len(checks) == 20
-    assert grants == (Grant("visitor", SOURCE, "default (organization)"),)
+    assert wanted.grants == (Grant("visitor", SOURCE, "default (organization)"),)
