@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from federation.commands import inquiry, invitation, keys, metadata, person
+from federation.commands import inquiry, invitation, keys, metadata, person, policy
 from federation.commands.terminal import ConfigOption, JsonOption, group, loaded, plain_errors, show
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app.add_typer(metadata.commands, name="metadata")
 app.add_typer(config, name="config")
 app.add_typer(keys.commands, name="keys")
 app.add_typer(person.commands, name="person")
+app.add_typer(policy.commands, name="policy")
 app.add_typer(invitation.commands, name="invitation")
 app.command(
     "invite",
