@@ -18,13 +18,14 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from federation import clock, keys, logs, registry, settings, signin, upkeep
+from federation import clock, in_force, keys, logs, registry, settings, signin, upkeep
 from federation.clock import Clock
 from federation.connectors.connect import connect
 from federation.connectors.contract import Connector
 from federation.errors import ConfigurationError, FederationError
 from federation.fetch import open_door
 from federation.oidc import provider
+from federation.policies import Terms
 from federation.publishing import Publishing
 from federation.saml import xml
 from federation.settings import Settings
@@ -124,6 +125,7 @@ async def open_house(config: Settings, *, now: Clock = clock.now) -> AsyncIterat
         turns = asyncio.Semaphore(AT_ONCE)
         tasks = (
             asyncio.create_task(upkeep.run(store, jobs, holder=_holder(), clock=now)),
+            asyncio.create_task(in_force.note(store, vault, house.terms, holder=_holder(), now=now())),
             *(asyncio.create_task(_keep_fresh(name, one, turns, now)) for name, one in connected.items()),
         )
         try:
@@ -177,6 +179,10 @@ def _house(
         signout=leaving,
         tokens=tokens,
         store=store,
+        vault=vault,
+        terms=Terms(
+            connections=connections, organizations=config.organizations, system_roles=config.system_roles
+        ),
         connections=connections,
         published=published,
         aliases=further_paths(connections),

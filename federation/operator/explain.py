@@ -59,6 +59,10 @@ _KINDS: Final[dict[str, type[FederationError]]] = {
     "fetch.ca_bundle": ConfigurationError,
     "form": RequestRefused,
     "csrf": RequestRefused,
+    "admin": RequestRefused,
+    "admin.forbidden": PolicyRefused,
+    "policy.edited": ConfigurationError,
+    "policy.no_connection": ConfigurationError,
     "return_to": RequestRefused,
     "rate": TooManyRequests,
 }

@@ -5,6 +5,7 @@ programs, the same words in both.
 """
 
 import logging
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
@@ -20,11 +21,12 @@ from federation.errors import (
     ProviderUnavailable,
     SignInDeclined,
     SignInExpired,
+    SsoRequired,
     StoreUnavailable,
     TooManyRequests,
 )
 from federation.records import mint_reference
-from federation.web import join, pages
+from federation.web import join, pages, start
 from federation.web.callbacks import rate_key
 from federation.web.house import House
 
@@ -37,6 +39,11 @@ _WORDS: tuple[tuple[type[FederationError], str, str], ...] = (
         SignInExpired,
         "That did not work",
         "If it happens again, send the reference to your administrator.",
+    ),
+    (
+        SsoRequired,
+        "Sign in another way",
+        "What you have just used is not open to you here. Take the way below.",
     ),
     (
         PolicyRefused,
@@ -60,7 +67,7 @@ _WORDS: tuple[tuple[type[FederationError], str, str], ...] = (
     ),
 )
 _OURS = ("Something went wrong", "Try again. If it happens again, send the reference to your administrator.")
-_STATUS = {"signin.no_connection": 404, "csrf.refused": 403}
+_STATUS = {"signin.no_connection": 404, "csrf.refused": 403, "admin.signed_out": 401}
 
 
 async def refused(request: Request, exc: Exception) -> Response:
@@ -75,7 +82,8 @@ async def refused(request: Request, exc: Exception) -> Response:
     title, advice = next(((title, advice) for kind, title, advice in _WORDS if isinstance(exc, kind)), _OURS)
     status = _STATUS.get(exc.code, exc.status)
     words = {"title": title, "message": exc.public, "advice": advice}
-    response = answer(request, house, status, reference=reference, **words)
+    ways = start.ways_in(house, exc.ways, exc.return_to) if isinstance(exc, SsoRequired) else []
+    response = answer(request, house, status, reference=reference, ways=ways, **words)
     if isinstance(exc, TooManyRequests):
         response.headers["retry-after"] = str(exc.retry_after)
     return response
@@ -135,13 +143,20 @@ def answer(
     message: str,
     advice: str = "",
     reference: str = "",
+    ways: Sequence[Mapping[str, str]] = (),
 ) -> Response:
     """Answer in the form that was asked for: a page, or JSON with the same words."""
     if pages.wants_json(request):
         return pages.as_json_error(status, message, reference)
     words = {"title": title, "message": message, "advice": advice, "reference": reference}
     return pages.page(
-        house, "refused.html", status=status, script=bool(reference), referrer="no-referrer", **words
+        house,
+        "refused.html",
+        status=status,
+        script=bool(reference),
+        referrer="no-referrer",
+        ways=ways,
+        **words,
     )
 
 

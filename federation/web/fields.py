@@ -5,7 +5,9 @@ One reader for both, stricter than a browser needs: a field sent twice is refuse
 """
 
 import asyncio
+import json
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from starlette.requests import ClientDisconnect, Request
@@ -51,6 +53,36 @@ async def read_form(request: Request, *, deadline: float = DEADLINE) -> Mapping[
     except TimeoutError:
         raise RequestRefused("form.too_slow", f"the body took longer than {deadline:g} seconds") from None
     return parse(body, limit=BODY_LIMIT)
+
+
+async def read_json(request: Request, *, deadline: float = DEADLINE) -> Mapping[str, Any]:
+    """Return the object that a JSON body is; no browser sends one for another site unasked (CORS).
+
+    Raises:
+        RequestRefused: ``form.too_large``, ``form.too_slow``, ``form.malformed``, ``form.repeated``.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise RequestRefused("form.malformed", "the body is not application/json")
+    try:
+        async with asyncio.timeout(deadline):
+            body = await _read(request)
+    except TimeoutError:
+        raise RequestRefused("form.too_slow", f"the body took longer than {deadline:g} seconds") from None
+    try:
+        told = json.loads(body, object_pairs_hook=_once)
+    except (ValueError, RecursionError):
+        raise RequestRefused("form.malformed", "the body is not JSON") from None
+    if not isinstance(told, dict):
+        raise RequestRefused("form.malformed", "the body is not a JSON object")
+    return told
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    read = dict(pairs)
+    if len(read) != len(pairs):
+        raise RequestRefused("form.repeated", "a key is there more than once")
+    return read
 
 
 async def _read(request: Request) -> bytes:

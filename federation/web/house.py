@@ -11,11 +11,13 @@ from ipaddress import IPv4Network, IPv6Network
 
 from federation.clock import Clock
 from federation.connection import AnyConnection
+from federation.policies import Terms
 from federation.publishing import Publishing
 from federation.signin import SignIn
 from federation.signout import SignOut
 from federation.store.store import Store
 from federation.tokens import TokenKeeper
+from federation.vault import Vault
 from federation.web.rates import Rates
 
 # Says what is wrong, or None. The answer is for the log; /readyz shows ok or failed alone.
@@ -30,6 +32,8 @@ class House:
     signout: SignOut
     tokens: TokenKeeper
     store: Store
+    vault: Vault
+    terms: Terms  # the policy in force
     connections: Mapping[str, AnyConnection]  # in the order of the sign-in page
     published: Publishing  # our keys and our SAML metadata
     aliases: Mapping[str, str]  # a further path of a connection → the one that it stands for

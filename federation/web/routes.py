@@ -19,6 +19,7 @@ from starlette.routing import BaseRoute, Route
 from federation.web import (
     account,
     aliases,
+    decisions,
     errors,
     initiate,
     invitation,
@@ -69,6 +70,8 @@ def sign_in_routes() -> list[BaseRoute]:
         Route("/join", join.show),
         Route("/join", join.decided, methods=["POST"]),
         Route("/session", account.session_json),
+        Route("/admin/api/decisions", decisions.decisions),
+        Route("/admin/api/policy/try", decisions.try_policy, methods=["POST"]),
         Route("/account", account.account),
         Route("/sessions/{id}/end", account.end_one, methods=["POST"]),
         Step("/logout", logout.ask_logout, methods=["GET"]),
