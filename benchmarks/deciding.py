@@ -18,7 +18,8 @@ from federation.identity import Authentication, Grant, Groups, Identity, Presenc
 from federation.policy.decide import decide
 from pydantic import TypeAdapter
 
-NAMES = tuple(f"CN=Group {number},OU=Groups,DC=acme,DC=example" for number in range(500))
+# In no order, as a directory has them.
+NAMES = tuple(f"CN=Group {number * 199 % 500},OU=Groups,DC=acme,DC=example" for number in range(500))
 ORGANIZATION = Organization(name="Acme", default_roles=("visitor",), administrators=("owner",))
 CALLS = 50
 
@@ -62,6 +63,7 @@ def work(rules: object, names: tuple[str, ...] = NAMES) -> Callable[[], object]:
         attributes={"department": ("R&D",), "title": ("Countess",)},
         authentication=Authentication(instant=None),
     )
+    groups = who.groups
     standing = Standing(
         user_id="1",
         how="subject",
@@ -72,6 +74,7 @@ def work(rules: object, names: tuple[str, ...] = NAMES) -> Callable[[], object]:
     )
 
     def ask() -> object:
+        groups.__dict__.pop("folded", None)  # another person each time
         decision = decide(who, connection, ORGANIZATION, (), system_roles=())
         return decision.link(Candidates()), decision.settle(standing)
 

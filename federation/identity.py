@@ -15,6 +15,7 @@ from enum import Enum
 from functools import cached_property
 
 from federation.errors import Check
+from federation.rules import fold_all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +110,7 @@ class KeptTokens:
 
 
 class _Seal:
-    """Held by verifiers (``saml.service_provider``, ``oidc.relying_party``, ``oidc.oauth2_person``) alone."""
+    """Held by verifiers alone: ``saml.service_provider``, ``oidc.relying_party``, ``oidc.oauth2_person``, ``connectors.local``."""
 
 
 SEAL = _Seal()
@@ -147,12 +148,17 @@ class Presence(Enum):
     UNOBTAINABLE = "unobtainable"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Groups:
     """Group names as sent; three states that policy must not mix up."""
 
     presence: Presence
     names: tuple[str, ...] = ()
+
+    @cached_property
+    def folded(self) -> tuple[str, ...]:
+        """The names without their case, in the same order: made once, compared by many rules."""
+        return fold_all(self.names)
 
 
 @dataclass(frozen=True, kw_only=True)

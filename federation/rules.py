@@ -42,10 +42,7 @@ def fold(name: str) -> str:
 
 def fold_all(names: Sequence[str]) -> tuple[str, ...]:
     """Return ``fold`` of each; 500 at once cost a fifth of 500 calls."""
-    together = "\0".join(names)
-    if together.isascii() and names and together.count("\0") == len(names) - 1:
-        return tuple(together.lower().split("\0"))
-    return tuple(map(fold, names))
+    return tuple(map(str.lower if "".join(names).isascii() else fold, names))
 
 
 class GroupTest(Model):

@@ -7,7 +7,7 @@ fails on the data is no match. Pure.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import cached_property
 
 from federation.connection import AnyConnection, Organization
@@ -16,7 +16,7 @@ from federation.errors import Check, PolicyRefused
 from federation.expressions import Expression, Facts, Failed
 from federation.identity import Grant, Identity, Presence
 from federation.policy import domains
-from federation.rules import RoleRule, SystemRole, fold
+from federation.rules import RoleRule, SystemRole
 
 DEFAULTS = ("default (connection)", "default (organization)")  # why a role was given that no rule gave
 
@@ -32,16 +32,22 @@ class _Person:
 
     @cached_property
     def groups(self) -> frozenset[str]:
-        return frozenset(map(fold, self._who.groups.names))
+        return frozenset(self._who.groups.folded)
 
     @cached_property
     def in_order(self) -> list[str]:
         """Sorted groups: a prefix is found in log n steps."""
-        return sorted(self.groups)
+        return sorted(self._who.groups.folded)
 
-    def begins(self, prefix: str) -> bool:
-        at = bisect_left(self.in_order, prefix)
-        return at < len(self.in_order) and self.in_order[at].startswith(prefix)
+    def is_in(self, rule: RoleRule) -> bool:
+        """Tell whether one of their groups is one of the rule's."""
+        if not rule.whole.isdisjoint(self.groups):
+            return True
+        for prefix in rule.prefixes:
+            at = bisect_left(self.in_order, prefix)
+            if at < len(self.in_order) and self.in_order[at].startswith(prefix):
+                return True
+        return False
 
     @cached_property
     def facts(self) -> Facts:
@@ -147,17 +153,17 @@ def _defaults(connection: AnyConnection, organization: Organization, source: str
     return _grants(organization.default_roles, source, everybodys)
 
 
-def system(who: Identity, rules: Iterable[SystemRole]) -> tuple[Grant, ...]:
+def system(who: Identity, rules: Sequence[SystemRole]) -> tuple[Grant, ...]:
     """Give the system roles of this sign-in: by whole group names, of groups that were sent.
 
     Args:
         who: The person.
         rules: Those that the settings file names for their connection; of no other place.
     """
-    if who.groups.presence is not Presence.PRESENT:
+    if not rules or who.groups.presence is not Presence.PRESENT:
         return ()
     source = of_system(who.connection)
-    groups = frozenset(map(fold, who.groups.names))
+    groups = frozenset(who.groups.folded)
     given = (one.role for one in rules if not one.whole.isdisjoint(groups))
     return tuple(Grant(role, source, "group") for role in dict.fromkeys(given))
 
@@ -176,17 +182,11 @@ def _ask(rule: RoleRule, person: _Person) -> Check:
     if said is None and rule.reads_groups and not person.obtainable:
         why = f"{rule.name!r} asks for groups, which the identity provider did not send"
         return Check(UNDETERMINED, why)
-    if said is None and rule.groups:
-        said = _groups(rule, person)
+    if said is None and rule.groups and not person.is_in(rule):
+        said = "none of the person's groups is one of the rule's"
     if said is None and condition:
         said = _condition(condition, person)
     return Check(code, said)
-
-
-def _groups(rule: RoleRule, person: _Person) -> str | None:
-    if not rule.whole.isdisjoint(person.groups) or any(map(person.begins, rule.prefixes)):
-        return None
-    return f"none of the person's groups ({len(person.groups)}) is one of the rule's"
 
 
 def _attribute(rule: RoleRule, person: _Person) -> str | None:

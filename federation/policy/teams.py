@@ -28,7 +28,7 @@ from federation.decision import (
 )
 from federation.errors import Check
 from federation.identity import Grant, Identity, Presence
-from federation.rules import fold, fold_all
+from federation.rules import fold
 
 MADE_AT_ONCE = 50  # teams of one sign-in: whoever names groups at a provider does not fill the database
 MADE_IN_ALL = (
@@ -62,7 +62,7 @@ def giving(roles: frozenset[str], teams: Declared) -> frozenset[str]:
 
 def looked_up(who: Identity) -> tuple[str, ...]:
     """Return the groups whose teams the store looks up: any may be linked to one there."""
-    return fold_all(who.groups.names) if who.groups.presence is Presence.PRESENT else ()
+    return who.groups.folded if who.groups.presence is Presence.PRESENT else ()
 
 
 def want(who: Identity, connection: AnyConnection, organization: Organization, wanted: Wanted) -> Wanted:
@@ -78,10 +78,10 @@ def want(who: Identity, connection: AnyConnection, organization: Organization, w
         return wanted
     wishes = [*wanted.teams]
     if organization.teams:
-        wishes += _declared(frozenset(fold_all(who.groups.names)), connection.id, organization)
+        wishes += _declared(frozenset(who.groups.folded), connection.id, organization)
     if connection.create_teams == "from_groups":
         wishes += _from_groups(who.groups.names, connection)
-    return replace(wanted, teams=tuple(wishes))
+    return replace(wanted, teams=tuple(wishes)) if len(wishes) > len(wanted.teams) else wanted
 
 
 def _declared(groups: frozenset[str], connection: str, organization: Organization) -> Iterable[TeamWish]:
