@@ -24,14 +24,36 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from test_store import ADMITTED, BINDER, NEW, NOW, RECORD, TOKEN, WAITING, refusal
 
 from federation.errors import ConfigurationError, StoreUnavailable
-from federation.store import metadata_sql, migration, people_sql, records_sql, sql, tables, tokens_sql
+from federation.store import (
+    endings_sql,
+    entry_sql,
+    local_sql,
+    metadata_sql,
+    migration,
+    people_sql,
+    records_sql,
+    rereads_sql,
+    sql,
+    tables,
+    tokens_sql,
+)
 from federation.store.postgres import PostgresStore, numbered, numbered_together
 from federation.store.rows import Steps
 from federation.store.store import Store, open_store
 
 STATEMENTS = {
     f"{name}-{place}": text
-    for room in (sql, metadata_sql, people_sql, records_sql, tokens_sql)
+    for room in (
+        sql,
+        endings_sql,
+        entry_sql,
+        local_sql,
+        metadata_sql,
+        people_sql,
+        records_sql,
+        rereads_sql,
+        tokens_sql,
+    )
     for name, value in vars(room).items()
     if name.isupper() and not name.startswith("_")
     for place, text in enumerate([value] if isinstance(value, str) else value)

@@ -18,9 +18,10 @@ import asyncpg
 
 from federation.errors import ConfigurationError, StoreUnavailable
 from federation.identity import Session
-from federation.store import migration, people_sql, records_sql, rows, sql, verbs
+from federation.store import endings_sql, entry_sql, migration, people_sql, records_sql, rows, sql, verbs
+from federation.store.drive import Verb
 from federation.store.rows import Result, Steps, Together
-from federation.store.twin import Twin, Verb
+from federation.store.twin import Twin
 
 _ATTEMPTS = 4
 _RACES = (
@@ -47,11 +48,12 @@ _POOL = 10  # connections of one worker
 GATES = {
     sql.SHARE_NAME: "SELECT pg_advisory_xact_lock_shared(:gate)",
     sql.LOCK_NAME: "SELECT pg_advisory_xact_lock(:gate)",
+    endings_sql.LOCK_USER: f"{endings_sql.LOCK_USER} FOR UPDATE",
 }
 # In force for one transaction, and asked within its only statement, so that it costs no round trip.
 _UNFLUSHED = "set_config('synchronous_commit', 'off', true)"
 _NOTES = {
-    sql.REMEMBER_PENDING: f"{sql.REMEMBER_PENDING} RETURNING {_UNFLUSHED}",
+    sql.REMEMBER_PENDING: f"{sql.REMEMBER_PENDING}, {_UNFLUSHED}",
     sql.TAKE_PENDING: f"{sql.TAKE_PENDING}, {_UNFLUSHED}",
     sql.TOUCH_SESSION: f"{sql.TOUCH_SESSION} RETURNING {_UNFLUSHED}",  # lost, it is idle a little earlier
 }
@@ -68,6 +70,8 @@ _ARRAYS = {
         people_sql.FIND_TEAMS_NAMED,
         records_sql.LATEST_RECORDS,
         records_sql.KEYS_OF_PERSONS,
+        entry_sql.FIND_LOCKED_OUT,
+        entry_sql.LAST_SIGN_INS,
     )
 }
 CACHE_LIFE = timedelta(seconds=1)

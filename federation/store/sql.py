@@ -5,10 +5,13 @@ because compiling it at start would import SQLAlchemy (half a second of CPU in e
 ``tests/test_store.py`` prepares each one against the schema of ``tables.py``, on both engines.
 """
 
+# Nobody is sent away by a connection that is switched off.
 REMEMBER_PENDING = """
 INSERT INTO pending_sign_in (handle_hash, connection, binder_hash, expects, return_to, replaces,
   created_at, expires_at)
-VALUES (:handle_hash, :connection, :binder_hash, :expects, :return_to, :replaces, :created_at, :expires_at)
+SELECT :handle_hash, :connection, :binder_hash, :expects, :return_to, :replaces, :created_at, :expires_at
+WHERE NOT EXISTS (SELECT 1 FROM connection_state WHERE connection_state.connection = :connection)
+RETURNING handle_hash
 """
 
 # One statement decides the winner; upkeep deletes the used row when it expires.

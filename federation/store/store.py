@@ -10,12 +10,15 @@ from typing import Protocol
 from federation.decision import Decision, Standing
 from federation.errors import ConfigurationError
 from federation.identity import Identity, Session
+from federation.store.endings_store import EndingsStore
+from federation.store.local_store import LocalStore
 from federation.store.values import (
-    RECORD_LIFE,
     Admitted,
     Awaited,
     Claim,
     Cursor,
+    DomainProof,
+    Enforcement,
     Invitation,
     Join,
     KeptTokensOf,
@@ -24,6 +27,8 @@ from federation.store.values import (
     NewSession,
     Pending,
     PolicyInForce,
+    Preflight,
+    RECORD_LIFE,
     Record,
     RecordFilter,
     RecordPage,
@@ -33,11 +38,15 @@ from federation.store.values import (
 )
 
 
-class Store(Protocol):
+class Store(LocalStore, EndingsStore, Protocol):
     """What the shell may ask of the database. Every ``now`` is UTC and aware."""
 
     async def remember_pending(self, pending: Pending) -> None:
-        """Keep a started sign-in until it is taken or expires; it may be lost with the power."""
+        """Keep a started sign-in until it is taken or expires; it may be lost with the power.
+
+        Raises:
+            PolicyRefused: ``policy.connection_disabled``: its connection is switched off.
+        """
 
     async def take_pending(self, connection: str, handle: str, binder_hash: bytes, now: datetime) -> Pending:
         """Mark used and return a pending sign-in: one caller wins, on any node.
@@ -398,6 +407,43 @@ class Store(Protocol):
         self, connection: str, digest: str, policy: str, now: datetime, *, previous: str
     ) -> bool:
         """Note a connection's policy, unless another than ``previous`` ("": none) was noted meanwhile."""
+
+    async def proved_domains(self, organization: str, now: datetime) -> frozenset[str]:
+        """Return the domains of this organization whose record was seen in DNS in the last three weeks."""
+
+    async def domain_proofs(self) -> tuple[DomainProof, ...]:
+        """Return every domain that somebody wants to prove, by organization and name."""
+
+    async def begin_domain_proof(
+        self, organization: str, domain: str, token: str, now: datetime
+    ) -> DomainProof:
+        """Keep a token for this domain, unless it has one; return what stands."""
+
+    async def note_domain_proof(self, proof: DomainProof, now: datetime, *, seen: bool) -> None:
+        """Note that DNS answered, and whether the record was there; the latest look counts."""
+
+    async def enforcements(self) -> tuple[Enforcement, ...]:
+        """Return what is enforced, by organization and domain."""
+
+    async def preflight(
+        self, organization: str, domain: str, connections: tuple[str, ...], now: datetime
+    ) -> Preflight:
+        """Tell what it would mean to enforce these connections; ``domain`` "" is the whole organization."""
+
+    async def enforce(self, wanted: Enforcement, *, locked_out: int) -> tuple[Preflight, bool]:
+        """Let people of an organization or domain come in by these connections alone, on every node at once.
+
+        Args:
+            wanted: What to enforce, in place of what is.
+            locked_out: How many people the operator knows to be locked out by it.
+
+        Returns:
+            What it means now; False beside it where nothing was changed, because another number of
+            people is locked out, or a connection has seen no sign-in for a week.
+        """
+
+    async def lift_enforcement(self, organization: str, domain: str) -> bool:
+        """Let people come in by every connection again; False if nothing was enforced here."""
 
     async def lease(self, job: str, holder: str, until: datetime, now: datetime) -> bool:
         """Take or renew the right to do a background job; one holder at a time."""

@@ -275,6 +275,43 @@ class JoinRequest(Row, table=True):
     used_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
+class DomainProof(Row, table=True):
+    """A domain of an organization, and the token that a record in DNS must hold to prove it."""
+
+    __tablename__ = "domain_proof"
+
+    organization_id: str = Field(primary_key=True, sa_type=Text)
+    domain: str = Field(primary_key=True, sa_type=Text)
+    token: str = Field(sa_type=Text)  # published, so no secret
+    created_at: int = Field(sa_type=BigInteger)
+    checked_at: int = Field(sa_type=BigInteger)  # when DNS was asked last and answered; 0: never
+    seen_at: int = Field(sa_type=BigInteger)  # when the record was there; 0: never, or not any more
+
+
+class Enforcement(Row, table=True):
+    """The only connections by which people of an organization or domain may come in."""
+
+    __tablename__ = "enforcement"
+
+    organization_id: str = Field(primary_key=True, sa_type=Text)
+    domain: str = Field(primary_key=True, sa_type=Text)  # "" is the whole organization
+    connections: str = Field(sa_type=Text)  # JSON array
+    enforced_at: int = Field(sa_type=BigInteger)
+    enforced_by: str = Field(sa_type=Text)
+
+
+class Reread(Row, table=True):
+    """When a provider is asked again about somebody who signed in through it."""
+
+    __tablename__ = "reread"
+    __table_args__ = (Index(None, "connection", "due_at"),)
+
+    organization_id: str = Field(primary_key=True, sa_type=Text)
+    person: str = Field(primary_key=True, sa_type=Text)  # Subject.person
+    connection: str = Field(primary_key=True, sa_type=Text)
+    due_at: int = Field(sa_type=BigInteger)
+
+
 class ConnectionState(Row, table=True):
     """A connection that an operator switched off, on all nodes."""
 

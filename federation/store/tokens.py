@@ -34,13 +34,13 @@ def added(session: Session, decision: Decision, tokens: SealedTokens) -> Ask:
 def find(token_hash: bytes, now: datetime) -> Steps[KeptTokensOf | None]:
     """Two reads by key, in one statement."""
     found = yield tokens_sql.FIND_TOKENS, {"token_hash": token_hash, "now": micros(now)}
-    return _kept(found[0]) if found else None
+    return kept(found[0]) if found else None
 
 
 def due(connection: str, now: datetime, batch: int) -> Steps[tuple[KeptTokensOf, ...]]:
     """One read by index, the longest due first."""
     asked = {"connection": connection, "now": micros(now), "batch": batch}
-    return tuple(map(_kept, (yield tokens_sql.FIND_DUE_TOKENS, asked)))
+    return tuple(map(kept, (yield tokens_sql.FIND_DUE_TOKENS, asked)))
 
 
 def take(tokens: KeptTokensOf, holder: str, until: datetime, now: datetime) -> Steps[bool]:
@@ -81,7 +81,8 @@ def end_refused(session_id: str, holder: str, now: datetime) -> Steps[bytes | No
     return found[0][0] if found else None
 
 
-def _kept(row: Row) -> KeptTokensOf:
+def kept(row: Row) -> KeptTokensOf:
+    """Read a row of ``tokens_sql.FIND_TOKENS``."""
     session_id, token_hash, connection, person, sealed, renew_at, version, taken_by, taken_until = row
     return KeptTokensOf(
         session_id=session_id,

@@ -4,8 +4,6 @@ A twin only tells how steps are driven: to read, to let one statement decide (th
 for, or not), or in one transaction; and what it does besides about a session that is found or ends.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from federation.decision import Decision, Standing
@@ -13,6 +11,8 @@ from federation.errors import StoreUnavailable
 from federation.identity import Identity, Session
 from federation.store import (
     accounts,
+    domain_proofs,
+    enforcement,
     invitations,
     joins,
     migration,
@@ -22,13 +22,15 @@ from federation.store import (
     tokens,
     verbs,
 )
-from federation.store.rows import Result, Steps
+from federation.store.endings_twin import EndingsTwin
+from federation.store.local_twin import LocalTwin
 from federation.store.values import (
-    RECORD_LIFE,
     Admitted,
     Awaited,
     Claim,
     Cursor,
+    DomainProof,
+    Enforcement,
     Invitation,
     Join,
     KeptTokensOf,
@@ -37,6 +39,8 @@ from federation.store.values import (
     NewSession,
     Pending,
     PolicyInForce,
+    Preflight,
+    RECORD_LIFE,
     Record,
     RecordFilter,
     RecordPage,
@@ -45,31 +49,9 @@ from federation.store.values import (
     Sealing,
 )
 
-Verb = Callable[[], Steps[Result]]  # made anew for every attempt
 
-
-class Twin(ABC):
+class Twin(LocalTwin, EndingsTwin):
     """The verbs; their promises are told in ``store.Store``."""
-
-    @abstractmethod
-    async def _read(self, verb: Verb[Result]) -> Result:
-        """Drive steps that change nothing."""
-
-    @abstractmethod
-    async def _decide(self, verb: Verb[Result]) -> Result:
-        """Drive steps of which one statement decides."""
-
-    @abstractmethod
-    async def _note(self, verb: Verb[Result]) -> Result:
-        """As ``_decide``, not waiting for the disk.
-
-        Nothing is lost with a process; with the power what came last, in order: whatever
-        ``_decide`` or ``_transact`` keeps afterwards has all that was noted before it.
-        """
-
-    @abstractmethod
-    async def _transact(self, verb: Verb[Result]) -> Result:
-        """Drive all steps in one transaction, or none."""
 
     async def remember_pending(self, pending: Pending) -> None:
         # Lost with the power, the browser starts again.
@@ -234,9 +216,6 @@ class Twin(ABC):
             self._ended(token_hash)
         return len(ended)
 
-    def _ended(self, token_hash: bytes) -> None:  # noqa: B027  a twin that remembers nothing has nothing to forget
-        """Forget what is remembered of a session."""
-
     async def find_metadata(self, connection: str) -> Metadata | None:
         return await self._read(lambda: provider_metadata.find(connection))
 
@@ -300,6 +279,34 @@ class Twin(ABC):
         return await self._decide(
             lambda: record_pages.keep_policy(connection, digest, policy, now, previous=previous)
         )
+
+    async def proved_domains(self, organization: str, now: datetime) -> frozenset[str]:
+        return await self._read(lambda: domain_proofs.proved(organization, now))
+
+    async def domain_proofs(self) -> tuple[DomainProof, ...]:
+        return await self._read(domain_proofs.every)
+
+    async def begin_domain_proof(
+        self, organization: str, domain: str, token: str, now: datetime
+    ) -> DomainProof:
+        return await self._transact(lambda: domain_proofs.begin(organization, domain, token, now))
+
+    async def note_domain_proof(self, proof: DomainProof, now: datetime, *, seen: bool) -> None:
+        await self._decide(lambda: domain_proofs.note(proof, now, seen=seen))
+
+    async def enforcements(self) -> tuple[Enforcement, ...]:
+        return await self._read(enforcement.every)
+
+    async def preflight(
+        self, organization: str, domain: str, connections: tuple[str, ...], now: datetime
+    ) -> Preflight:
+        return await self._read(lambda: enforcement.preflight(organization, domain, connections, now))
+
+    async def enforce(self, wanted: Enforcement, *, locked_out: int) -> tuple[Preflight, bool]:
+        return await self._transact(lambda: enforcement.enforce(wanted, locked_out=locked_out))
+
+    async def lift_enforcement(self, organization: str, domain: str) -> bool:
+        return await self._decide(lambda: enforcement.lift(organization, domain))
 
     async def lease(self, job: str, holder: str, until: datetime, now: datetime) -> bool:
         return await self._decide(lambda: verbs.lease(job, holder, until, now))

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from federation.decision import Settled
+from federation.identity import Grant, Subject
 
 RECORD_OCTETS = 16 * 1024  # of a record's sealed checks
 RECORD_DETAIL = 300  # characters
@@ -157,10 +158,12 @@ class NewSession:
     idle: float  # seconds without use after which it ends
     absolute_end: datetime
     user_agent: str = ""
+    bootstrap: bytes = b""  # likewise, of the link for a first administrator
     invitation: bytes = b""  # SHA-256 of the token of the invitation link that the browser holds
     provider_sealed: str = field(default="", repr=False)  # Vault envelope: how to end the provider's session
     asked_at: datetime | None = None  # when the sign-in was started here; None: it was not
     tokens: SealedTokens | None = None  # None where the connection keeps none
+    reread_at: datetime | None = None  # when its provider is asked again; None: it cannot be
     record: Record
 
 
@@ -197,6 +200,92 @@ class Join:
     email: str
     created_at: datetime
     expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class DomainProof:
+    """What a record in DNS must hold before a domain links anybody, and when it was seen there."""
+
+    organization: str
+    domain: str
+    token: str
+    created_at: datetime
+    checked_at: datetime | None  # None: nobody has looked yet
+    seen_at: datetime | None  # None: never, or not any more
+
+
+@dataclass(frozen=True, kw_only=True)
+class Enforcement:
+    """The only ways into an organization, or for one of its domains."""
+
+    organization: str
+    domain: str  # "" is the whole organization
+    connections: tuple[str, ...]
+    at: datetime
+    by: str  # who switched it on
+
+
+@dataclass(frozen=True, kw_only=True)
+class LockedOut:
+    """Somebody who has no account at an enforced connection; signs in by the one told here."""
+
+    user_id: str
+    email: str
+    connection: str  # "" where they never came
+    signed_in_at: datetime | None
+    sessions: int  # live ones; they go on until they end
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preflight:
+    """What an enforcement would mean now."""
+
+    locked_out: tuple[LockedOut, ...]
+    last_sign_ins: Mapping[str, datetime]  # of each connection that anybody has come through
+    untried: tuple[str, ...]  # connections without a sign-in in the last seven days
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundUser:
+    """A user in one organization, by an address of theirs or by their id."""
+
+    organization: str
+    user_id: str
+    email: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """What came of ending somebody's access, or a connection's."""
+
+    changed: bool  # False: it was so already, or was not done
+    sessions: int = 0  # live ones that ended
+    tokens: tuple[KeptTokensOf, ...] = ()  # went with them, and are kept nowhere else: to be revoked
+    last_administrator_of: tuple[str, ...] = ()  # organizations that are left without one, or would be
+
+
+@dataclass(frozen=True, kw_only=True)
+class DueReread:
+    """Somebody about whom a provider is to be asked again."""
+
+    organization: str
+    person: str  # Subject.person
+    connection: str
+    due_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rereadable:
+    """What is known of somebody about whom a provider is asked again."""
+
+    due: DueReread
+    user_id: str
+    subject: Subject
+    email: str = field(repr=False)  # the account's
+    email_proven: bool
+    attributes: Mapping[str, tuple[str, ...]] = field(repr=False)  # of a live session of theirs, and so on
+    groups: tuple[str, ...] = field(repr=False)
+    tokens: KeptTokensOf | None  # of the same session; None where it keeps none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,3 +335,50 @@ class MetadataChange:
     changes: tuple[str, ...]
     state: ChangeState
     settled_at: datetime | None = None  # None while it is held
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalAccount:
+    """Somebody who signs in with a password."""
+
+    id: str  # UUIDv7: their Subject's value, for good
+    organization: str
+    connection: str
+    email: str
+    display_name: str
+    password_hash: str = field(repr=False)  # "" until one is set
+    password_at: datetime | None  # when it was set
+    link_until: datetime | None  # until then a link sets it
+    locked_until: datetime | None = None  # None: not locked, or not looked up
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """A counted try to sign in under an address."""
+
+    account: LocalAccount | None  # None: nobody has the address
+    locked: bool  # whatever was typed, it opens nothing now
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalNewcomer:
+    """Somebody who is to sign in with a password."""
+
+    organization: str
+    connection: str
+    email: str  # as ``identity.parse_email`` returns it
+    display_name: str
+    user_id: str  # of an existing user who is meant; "" makes one
+    source: str  # of membership and grants
+    grants: tuple[Grant, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BreakGlass:
+    """The sealed account of an organization."""
+
+    user_id: str
+    code_hash: str = field(repr=False)
+    sealed_at: datetime
+    used_at: datetime | None  # this code; None while it is sealed
+    last_used_at: datetime | None  # any code

@@ -15,7 +15,17 @@ from datetime import datetime, timedelta
 from federation.decision import Bootstrap, Carried, Decision, Outcome, Settled
 from federation.errors import AssertionRefused, PolicyRefused, SignInExpired
 from federation.identity import Session, User
-from federation.store import accounts, bootstrap, provider_sessions, rows, sql, standing, tokens
+from federation.store import (
+    accounts,
+    bootstrap,
+    endings,
+    provider_sessions,
+    rereads,
+    rows,
+    sql,
+    standing,
+    tokens,
+)
 from federation.store.rows import Steps, micros, new_id, storable
 from federation.store.values import RECORD_LIFE, Claim, NewSession, Pending, Record, Sealing
 
@@ -29,8 +39,12 @@ KEY_YOUTH = timedelta(days=15)
 
 
 def remember_pending(pending: Pending) -> Steps[None]:
-    """One row, keyed by the hash of its handle."""
-    yield (
+    """One row, keyed by the hash of its handle; none of a connection that is switched off.
+
+    Raises:
+        PolicyRefused: ``policy.connection_disabled``.
+    """
+    kept = yield (
         sql.REMEMBER_PENDING,
         {
             "handle_hash": rows.digest(pending.handle),
@@ -43,6 +57,8 @@ def remember_pending(pending: Pending) -> Steps[None]:
             "expires_at": micros(pending.expires_at),
         },
     )
+    if not kept:
+        raise PolicyRefused("policy.connection_disabled", "an operator has switched this connection off")
 
 
 def take_pending(connection: str, handle: str, binder_hash: bytes, now: datetime) -> Steps[Pending]:

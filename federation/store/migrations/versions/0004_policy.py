@@ -44,6 +44,7 @@ def team_of(table: str) -> sa.ForeignKeyConstraint:
 def upgrade() -> None:
     people()
     teams()
+    entry()
     local()
     records()
     op.execute("ALTER TABLE role_grant RENAME COLUMN source TO why")
@@ -137,7 +138,38 @@ def people() -> None:
         op.f("ix_join_request_organization_id_person"), "join_request", ["organization_id", "person"]
     )
     op.create_table(
+        "reread",
+        text("organization_id"),
+        text("person"),
+        text("connection"),
+        number("due_at"),
+        key("reread", "organization_id", "person", "connection"),
+    )
+    op.create_index(op.f("ix_reread_connection_due_at"), "reread", ["connection", "due_at"])
+    op.create_table(
         "connection_state", text("connection"), number("disabled_at"), key("connection_state", "connection")
+    )
+
+
+def entry() -> None:
+    op.create_table(
+        "domain_proof",
+        text("organization_id"),
+        text("domain"),
+        text("token"),
+        number("created_at"),
+        number("checked_at"),
+        number("seen_at"),
+        key("domain_proof", "organization_id", "domain"),
+    )
+    op.create_table(
+        "enforcement",
+        text("organization_id"),
+        text("domain"),
+        text("connections"),
+        number("enforced_at"),
+        text("enforced_by"),
+        key("enforcement", "organization_id", "domain"),
     )
 
 
@@ -268,7 +300,7 @@ def downgrade() -> None:
     op.execute("ALTER TABLE role_grant RENAME COLUMN why TO source")
     for table in (
         "break_glass", "bootstrap_link", "local_attempts", "local_account",
-        "team_membership", "team_role", "team_group", "team", "connection_state", "join_request",
+        "enforcement", "domain_proof", "team_membership", "team_role", "team_group", "team", "connection_state", "join_request",
         "provisioned_user", "invitation", "deactivation", "membership",
     ):  # fmt: skip
         op.drop_table(table)

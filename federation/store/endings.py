@@ -1,0 +1,198 @@
+"""Endings: a user deactivated or a member no more, a connection switched off; and back again.
+
+What ends access and what ends the sessions that use it is one transaction. A sign-in under way
+holds its account and its connection (``gate``), so that it is either waited for, and its session
+ended, or waits, and is refused. What a source took it gives back, and no other does.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from federation.store import endings_sql, rows, sql, standing, tokens
+from federation.store.rows import Ask, Row, Steps, micros
+from federation.store.values import Ended, FoundUser, KeptTokensOf
+
+Administrators = Mapping[str, Collection[str]]  # organization → roles of which somebody must be left
+_EVERYWHERE = ""
+Hashes = tuple[bytes, ...]
+
+
+def gate(connection: str) -> Ask:
+    """Return the statement by which a sign-in keeps its connection from being switched off meanwhile."""
+    return sql.SHARE_NAME, {"gate": standing.gate("connection", connection)}
+
+
+def deactivate(
+    user_id: str,
+    organization: str,
+    source: str,
+    administrators: Administrators,
+    now: datetime,
+    *,
+    force: bool,
+) -> Steps[tuple[Ended, Hashes]]:
+    """Keep a user out; return what ended, and the token hashes."""
+    reached = yield from _hold(user_id, organization)
+    last = yield from _last_in(user_id, reached, administrators)
+    if last and not force:
+        return Ended(changed=False, last_administrator_of=last), ()
+    asked = {"user_id": user_id, "organization_id": organization, "source": source, "now": micros(now)}
+    changed = bool((yield endings_sql.DEACTIVATE, asked))
+    ended, kept = yield from _end(user_id, reached, now)
+    told = Ended(changed=changed, sessions=len(ended), tokens=kept, last_administrator_of=last)
+    return told, ended
+
+
+def reactivate(user_id: str, organization: str, source: str) -> Steps[tuple[bool, tuple[str, ...]]]:
+    """Take back what this source said; return whether it had, and who else keeps them out."""
+    asked = {"user_id": user_id, "organization_id": organization, "source": source}
+    changed = bool((yield endings_sql.REACTIVATE, asked))
+    still = yield endings_sql.FIND_DEACTIVATIONS, asked
+    return changed, tuple(by if where else f"*:{by}" for where, by in still)
+
+
+def remove_membership(
+    user_id: str,
+    organization: str,
+    source: str,
+    administrators: Administrators,
+    now: datetime,
+    *,
+    force: bool,
+) -> Steps[tuple[Ended, Hashes]]:
+    """Take away what a source gave, "" of every one; with the last membership the sessions end."""
+    yield from _hold(user_id, organization)
+    place = {"user_id": user_id, "organization_id": organization, "source": source, "now": micros(now)}
+    stands = yield sql.FIND_STANDING, {**place, "connection": ""}
+    theirs = {one[1] for one in stands if one[0] == "membership"}
+    left = {one for one in theirs if source not in ("", one)}
+    roles = administrators.get(organization, ())
+    keeps = left and any(one[0] == "grant" and one[1] in roles and one[2] != source for one in stands)
+    last = () if keeps else (yield from _last_in(user_id, (organization,), administrators))
+    if last and not force:
+        return Ended(changed=False, last_administrator_of=last), ()
+    dropped = [
+        *(yield endings_sql.DROP_MEMBERSHIP, place),
+        *(yield endings_sql.DROP_GRANTS_OF, place),
+        *(yield endings_sql.LEAVE_TEAMS_OF, place),
+    ]
+    if left:
+        yield from _tell(place, source)
+        return Ended(changed=bool(dropped), last_administrator_of=last), ()
+    ended, kept = yield from _end(user_id, (organization,), now)
+    told = Ended(changed=bool(dropped), sessions=len(ended), tokens=kept, last_administrator_of=last)
+    return told, ended
+
+
+def switch_off(connection: str, now: datetime) -> Steps[tuple[Ended, Hashes]]:
+    """Let nobody in by this connection, on any node; its tokens are dropped, not one by one revoked."""
+    yield sql.LOCK_NAME, {"gate": standing.gate("connection", connection)}
+    changed = bool((yield endings_sql.SWITCH_OFF, {"connection": connection, "now": micros(now)}))
+    ended = yield from end_through(connection, now)
+    return Ended(changed=changed, sessions=len(ended)), ended
+
+
+def switch_on(connection: str) -> Steps[bool]:
+    """Let people in again; what ended stays ended."""
+    return bool((yield endings_sql.SWITCH_ON, {"connection": connection}))
+
+
+def switched_off() -> Steps[dict[str, datetime]]:
+    """Return since when each is."""
+    return {one: rows.moment(since) for one, since in (yield endings_sql.FIND_SWITCHED_OFF, {})}
+
+
+def end_through(connection: str, now: datetime) -> Steps[Hashes]:
+    """End every session that this connection opened, and drop what tokens it brought."""
+    asked = {"connection": connection, "now": micros(now)}
+    ended = yield endings_sql.END_SESSIONS_THROUGH, asked
+    yield endings_sql.DROP_TOKENS_THROUGH, asked
+    return tuple(token_hash for (token_hash,) in ended)
+
+
+def count_sessions(now: datetime) -> Steps[dict[str, int]]:
+    """Count the live sessions of each connection."""
+    found = yield endings_sql.COUNT_SESSIONS, {"now": micros(now)}
+    return {str(connection): int(number) for connection, number in found}
+
+
+def find_users(who: str, organization: str) -> Steps[tuple[FoundUser, ...]]:
+    """Return the users of an address, or of an id, in an organization, "" in every one."""
+    asked = {"organization_id": organization, "email_key": rows.storable(who.lower())}
+    found = yield endings_sql.FIND_USERS_AT, asked
+    if not found:
+        asked = {"organization_id": organization, "user_id": rows.storable(who)}
+        found = yield endings_sql.FIND_USER, asked
+    return tuple(FoundUser(organization=one[0], user_id=one[1], email=one[2]) for one in found)
+
+
+def _hold(user_id: str, organization: str) -> Steps[tuple[str, ...]]:
+    """Wait for every sign-in of this user, and let none begin; return the organizations that are meant."""
+    found = yield endings_sql.LOCK_ACCOUNTS_OF, {"user_id": user_id}
+    yield endings_sql.LOCK_USER, {"user_id": user_id}
+    if organization != _EVERYWHERE:
+        return (organization,)
+    return tuple(sorted({str(one) for (one,) in found}))
+
+
+def _last_in(
+    user_id: str, organizations: Iterable[str], administrators: Administrators
+) -> Steps[tuple[str, ...]]:
+    """Return the organizations that would have no administrator without this user."""
+    last = []
+    for organization in organizations:
+        roles = set(administrators.get(organization, ()))
+        if not roles:
+            continue
+        yield sql.LOCK_NAME, {"gate": standing.gate("administrators", organization)}
+        place = {"organization_id": organization, "user_id": user_id, "connection": ""}
+        stands = yield sql.FIND_STANDING, place
+        if not any(one[0] == "grant" and one[1] in roles for one in stands):
+            continue
+        asked = {**place, "roles": json.dumps(sorted(roles)), "teams": "[]"}
+        ((others,),) = yield sql.OTHER_ADMINISTRATORS, asked
+        if not others:
+            last.append(organization)
+    return tuple(last)
+
+
+def _end(
+    user_id: str, organizations: Iterable[str], now: datetime
+) -> Steps[tuple[Hashes, tuple[KeptTokensOf, ...]]]:
+    """End the sessions of these organizations; return their hashes, and the tokens that went with them."""
+    ended: list[bytes] = []
+    kept: list[Row] = []
+    for organization in organizations:
+        asked = {"organization_id": organization, "user_id": user_id, "now": micros(now)}
+        kept += yield endings_sql.FIND_TOKENS_OF_USER, asked
+        yield endings_sql.DROP_TOKENS_OF_USER, asked
+        ended += [token_hash for (token_hash,) in (yield sql.END_SESSIONS_OF, asked)]
+    return tuple(ended), tuple(map(tokens.kept, kept))
+
+
+def _tell(place: Mapping[str, object], source: str) -> Steps[None]:
+    """Have live sessions say what is left: other sources' grants, and the teams that one of them gave."""
+    stands = yield sql.FIND_STANDING, {**place, "connection": ""}
+    teams = {one[1] for one in stands if one[0] == "member"}
+    for token_hash, data in (yield sql.FIND_SNAPSHOTS, place):
+        told = json.loads(data)
+        left = without(told, source, teams)
+        if left != told:
+            snapshot = json.dumps(left, separators=(",", ":"))
+            yield sql.UPDATE_SNAPSHOT, {"token_hash": token_hash, "data": snapshot}
+
+
+def without(told: Mapping[str, Any], source: str, teams: Collection[str]) -> dict[str, Any]:
+    """Return a snapshot without what a source gave, and what only its teams gave."""
+
+    def stays(given_by: str) -> bool:
+        team = given_by.removeprefix("team:")
+        return given_by != source and (team == given_by or team in teams)
+
+    return {
+        **told,
+        "grants": [one for one in told["grants"] if stays(one[1])],
+        "teams": [key for key in told["teams"] if key in teams],
+    }

@@ -1,0 +1,114 @@
+"""Every statement that ends or gives back access, once for both engines; see ``sql``."""
+
+# Whoever signs in holds their account until the session is there to be ended. Each is set to what it is.
+LOCK_ACCOUNTS_OF = """
+UPDATE account SET released_at = released_at WHERE user_id = :user_id RETURNING organization_id
+"""
+
+# Whoever makes an account for this user waits, or is waited for: ``postgres`` locks the row.
+LOCK_USER = """
+SELECT id FROM "user" WHERE id = :user_id
+"""
+
+DEACTIVATE = """
+INSERT INTO deactivation (user_id, organization_id, source, deactivated_at)
+VALUES (:user_id, :organization_id, :source, :now)
+ON CONFLICT (user_id, organization_id, source) DO NOTHING
+RETURNING source
+"""
+
+REACTIVATE = """
+DELETE FROM deactivation
+WHERE user_id = :user_id AND organization_id = :organization_id AND source = :source
+RETURNING source
+"""
+
+# Of one organization what keeps them out of it, of "" what keeps them out of every one.
+FIND_DEACTIVATIONS = """
+SELECT organization_id, source FROM deactivation
+WHERE user_id = :user_id AND organization_id IN (:organization_id, '') ORDER BY organization_id, source
+"""
+
+DROP_MEMBERSHIP = """
+DELETE FROM membership WHERE organization_id = :organization_id AND user_id = :user_id
+  AND (source = :source OR :source = '')
+RETURNING source
+"""
+
+DROP_GRANTS_OF = """
+DELETE FROM role_grant WHERE organization_id = :organization_id AND user_id = :user_id
+  AND (source = :source OR :source = '')
+RETURNING role
+"""
+
+LEAVE_TEAMS_OF = """
+DELETE FROM team_membership WHERE organization_id = :organization_id AND user_id = :user_id
+  AND (source = :source OR :source = '')
+RETURNING team_key
+"""
+
+SWITCH_OFF = """
+INSERT INTO connection_state (connection, disabled_at) VALUES (:connection, :now)
+ON CONFLICT (connection) DO NOTHING
+RETURNING connection
+"""
+
+SWITCH_ON = """
+DELETE FROM connection_state WHERE connection = :connection RETURNING connection
+"""
+
+FIND_SWITCHED_OFF = """
+SELECT connection, disabled_at FROM connection_state ORDER BY connection
+"""
+
+END_SESSIONS_THROUGH = """
+UPDATE session SET ended_at = :now, idle_at = :now
+WHERE connection = :connection AND ended_at IS NULL AND idle_at > :now AND expires_at > :now
+RETURNING token_hash
+"""
+
+# Of one person, those that this connection opened: what it said of them is no longer so.
+END_SESSIONS_OF_THROUGH = """
+UPDATE session SET ended_at = :now, idle_at = :now
+WHERE organization_id = :organization_id AND connection = :connection
+  AND user_id IN (SELECT user_id FROM account WHERE organization_id = :organization_id AND person = :person)
+  AND ended_at IS NULL AND idle_at > :now AND expires_at > :now
+RETURNING token_hash
+"""
+
+COUNT_SESSIONS = """
+SELECT connection, count(*) FROM session
+WHERE ended_at IS NULL AND idle_at > :now AND expires_at > :now GROUP BY connection
+"""
+
+_TOKENS = """
+SELECT session.id, session.token_hash, kept_token.connection, kept_token.person, kept_token.sealed,
+  kept_token.renew_at, kept_token.version, kept_token.taken_by, kept_token.taken_until
+FROM kept_token JOIN session ON session.id = kept_token.session_id
+WHERE session.organization_id = :organization_id AND session.user_id = :user_id
+  AND session.ended_at IS NULL AND session.idle_at > :now AND session.expires_at > :now
+"""
+
+FIND_TOKENS_OF_USER = _TOKENS
+
+DROP_TOKENS_OF_USER = """
+DELETE FROM kept_token WHERE session_id IN
+  (SELECT id FROM session WHERE organization_id = :organization_id AND user_id = :user_id)
+"""
+
+DROP_TOKENS_THROUGH = """
+DELETE FROM kept_token WHERE connection = :connection
+"""
+
+FIND_USERS_AT = """
+SELECT DISTINCT account.organization_id, account.user_id, account.email FROM account
+WHERE account.email_key = :email_key AND account.person NOT LIKE '%/%'
+  AND (account.organization_id = :organization_id OR :organization_id = '')
+ORDER BY account.organization_id, account.user_id
+"""
+
+FIND_USER = """
+SELECT DISTINCT organization_id, user_id, email FROM account
+WHERE user_id = :user_id AND (organization_id = :organization_id OR :organization_id = '')
+ORDER BY organization_id
+"""
