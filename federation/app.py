@@ -18,8 +18,9 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from federation import clock, in_force, keys, logs, registry, settings, signin, upkeep
+from federation import clock, domain_proof, in_force, keys, logs, registry, settings, signin, suffixes, upkeep
 from federation.clock import Clock
+from federation.connection import AnyConnection
 from federation.connectors.connect import connect
 from federation.connectors.contract import Connector
 from federation.errors import ConfigurationError, FederationError
@@ -101,6 +102,7 @@ async def open_house(config: Settings, *, now: Clock = clock.now) -> AsyncIterat
     own = registry.own_keys(held)
     entries = registry.compile_connections(config, own=own, now=now())
     _tell_notices(entries)
+    _tell_concerns(config.connections)
     saml = {name: entry for name, entry in entries.items() if isinstance(entry, registry.Saml)}
     published = Publishing(saml, own=own, about=config.saml)
     fetch = open_door(config)
@@ -117,10 +119,12 @@ async def open_house(config: Settings, *, now: Clock = clock.now) -> AsyncIterat
         )
         house = _house(config, entries, published, connected, store, vault, now)
         open_things.push_async_callback(house.tokens.close)
+        look_again = domain_proof.looking(store, config.dns_servers, house.connections, config.organizations)
         jobs = (
             *upkeep.standing_jobs(store, records_kept=config.records.keep),
             watching,
             upkeep.renewal_job(house.tokens.renew_due),
+            upkeep.domains_job(look_again),
         )
         turns = asyncio.Semaphore(AT_ONCE)
         tasks = (
@@ -205,6 +209,14 @@ def _issuers(entries: Mapping[str, registry.Entry]) -> Mapping[str, tuple[str, .
             for issuer in provider.issuers(entry.discovery, tenants=entry.client.demands.tenants):
                 found[issuer] = (*found.get(issuer, ()), name)
     return found
+
+
+def _tell_concerns(connections: Mapping[str, AnyConnection]) -> None:
+    """Log which domains are not their organization's own alone."""
+    found = suffixes.concerns({domain for one in connections.values() for domain in one.domains})
+    for name, one in connections.items():
+        for said in (found[domain] for domain in one.domains if domain in found):
+            log.warning("connection", extra={"connection": name, "notice": said})
 
 
 def _tell_notices(entries: Mapping[str, registry.Entry]) -> None:

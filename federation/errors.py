@@ -41,7 +41,9 @@ class FederationError(Exception):
         self.checks = checks
         self.reference = ""  # set where the refusal is recorded
         self.person = ""  # whose record it is, once a signature held; see Subject.person
-        self.identity: object = None  # who it was, as normalized (``identity.Identity``): for the record alone
+        self.identity: object = (
+            None  # who it was, as normalized (``identity.Identity``): for the record alone
+        )
 
 
 class AssertionRefused(FederationError):
@@ -56,6 +58,13 @@ class SignInDeclined(AssertionRefused):
     """The provider said no: the person cancelled there, or may not use this service (access_denied)."""
 
     public = "Your identity provider did not let you in: that was cancelled there, or you have no access."
+
+
+class PasswordRefused(AssertionRefused):
+    """What was typed opens nothing here; neither the page nor its timing tells why."""
+
+    public = "This address and password do not fit together, or there were too many tries. Wait half an hour if so."
+    mended_by = "the person: type both again, or wait half an hour; else the operator (`federation local`)"
 
 
 class PolicyRefused(FederationError):
@@ -77,6 +86,21 @@ class ProofNeeded(PolicyRefused):
         super().__init__("policy.proof_needed", detail, checks)
         self.connection = ""  # through which they came, set where it is recorded
         self.join_token = ""  # what the browser keeps of it; "" where they may not go on from here
+
+
+class SsoRequired(PolicyRefused):
+    """Their organization has people come in another way; the page leads there."""
+
+    public = "Your organization has you sign in another way."
+    mended_by = "the person: sign in the way that the page names"
+
+    def __init__(
+        self, code: str, detail: str, checks: tuple[Check, ...] = (), *, ways: tuple[str, ...]
+    ) -> None:
+        """Name the connections that they may take (``ways``: ids)."""
+        super().__init__(code, detail, checks)
+        self.ways = ways
+        self.return_to = "/"  # where the person wanted to go, set where it is recorded
 
 
 class SignInExpired(FederationError):

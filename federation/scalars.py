@@ -30,6 +30,7 @@ ID_PATTERN = r"^[a-z][a-z0-9_-]{0,62}$"
 MAXIMUM_SKEW = timedelta(seconds=300)
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _NAME_LENGTH = 253  # RFC 1035 §2.3.4, as it is written
+_DNS_PORT = 53
 _PATH_LENGTH = 200  # a certificate in base64 is longer
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -225,6 +226,37 @@ def _network(value: object) -> Network:
     return network
 
 
+def address_and_port(server: str) -> tuple[str, int]:
+    """Read ``192.0.2.1``, ``192.0.2.1:5353``, ``2001:db8::1`` or ``[2001:db8::1]:5353``.
+
+    Raises:
+        ValueError: Anything else; a name would have to be asked for first.
+    """
+    host, port = server, ""
+    if server.startswith("["):
+        host, bracket, port = server[1:].partition("]")
+        if not bracket or not port.startswith(":"):
+            raise ValueError("expected [address]:port")
+        port = port[1:]
+    elif server.count(":") == 1:
+        host, _, port = server.partition(":")
+    ipaddress.ip_address(host)
+    if host != server and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):  # noqa: PLR2004
+        raise ValueError("expected a port")
+    return host, int(port) if port else _DNS_PORT
+
+
+def _dns_server(value: str) -> str:
+    """Accept the address of a DNS server as it stands."""
+    try:
+        address_and_port(value)
+    except ValueError:
+        raise ValueError(
+            "expected an address such as 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:5353"
+        ) from None
+    return value
+
+
 def _rate(value: object) -> object:
     if value is False:  # how YAML reads a bare off
         return "off"
@@ -278,4 +310,5 @@ Origin = Annotated[str, AfterValidator(_origin)]
 SplitGroups = Literal["auto", "never", "commas", "semicolons", "spaces"]  # see ``attributes``
 DatabaseUrl = Annotated[Secret, AfterValidator(_database)]
 Networks = tuple[Annotated[Network, BeforeValidator(_network)], ...]
+DnsServer = Annotated[str, AfterValidator(_dns_server)]
 Rate = Annotated[str, BeforeValidator(_rate)]

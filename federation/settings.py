@@ -27,6 +27,7 @@ from federation.connection import (
     NO_BOUND,
     AnyConnection,
     Connection,
+    LocalConnection,
     OAuth2Connection,
     OidcConnection,
     Organization,
@@ -40,6 +41,7 @@ from federation.outbound import Outbound
 from federation.rules import Model, SystemRole
 from federation.scalars import (
     DatabaseUrl,
+    DnsServer,
     Duration,
     FilePath,
     Networks,
@@ -67,6 +69,7 @@ class SessionLimits(Model):
 
     idle: Duration = Field(default=timedelta(hours=8), ge=timedelta(minutes=2))  # use is noted by the minute
     absolute: Duration = Field(default=timedelta(hours=24), validate_default=True)
+    break_glass: Duration = Field(default=timedelta(hours=1), ge=timedelta(minutes=5), le=timedelta(hours=1))
 
     @field_validator("absolute")
     @classmethod
@@ -101,6 +104,7 @@ class Settings(Model):
     encryption_keys: tuple[KeyFile, ...] = Field(default=(), validate_default=True)
     sp_key: FilePath = Field(default=Path("certs/sp.key"), validate_default=True)
     sp_certificate: FilePath = Field(default=Path("certs/sp.crt"), validate_default=True)
+    dns_servers: tuple[DnsServer, ...] = ()  # none: the system's
     outbound: Outbound = Field(default_factory=dict, validate_default=True)
     saml: about.About = about.About()
     smtp: Smtp | None = None  # none: invitations are not mailed
@@ -186,6 +190,7 @@ def _keys() -> set[str]:
         SamlConnection,
         OidcConnection,
         OAuth2Connection,
+        LocalConnection,
         RateLimits,
         SessionLimits,
         Records,

@@ -23,6 +23,7 @@ from federation.errors import (
     ProofNeeded,
     RequestRefused,
     SignInExpired,
+    SsoRequired,
     StoreUnavailable,
 )
 from federation.identity import Identity, Session, VerifiedAssertion
@@ -207,11 +208,13 @@ class SignIn:
         who: Identity | None = None
         try:
             who = self._identify(assertion, connector.connection)
-            decision = self._decide(who, connector.connection, assertion.checks)
+            decision = await self._decide(who, connector.connection, assertion.checks, now)
             return await self._open(decision, claim, goal, callback, now)
         except FederationError as refusal:
             refusal.person, refusal.identity = assertion.subject.person, who
             refusal.checks = refusal.checks or assertion.checks  # the signature held: see rate limits
+            if isinstance(refusal, SsoRequired):
+                refusal.return_to = goal.return_to
             if refusal.code != "signin.replayed" and not isinstance(refusal, StoreUnavailable):
                 await self._spend(claim, refusal, assertion.checks, callback, now)
                 if isinstance(refusal, ProofNeeded) and who is not None:
@@ -290,13 +293,20 @@ class SignIn:
             split_groups=connection.split_groups,
         )
 
-    def _decide(self, who: Identity, connection: AnyConnection, checks: tuple[Check, ...]) -> Decision:
+    async def _decide(
+        self, who: Identity, connection: AnyConnection, checks: tuple[Check, ...], now: datetime
+    ) -> Decision:
+        organization = self.organizations[connection.organization]
+        verified: frozenset[str] = frozenset()
+        if organization.domain_proof == "dns":
+            verified = await self.store.proved_domains(connection.organization, now)
         return decide(
             who,
             connection,
-            self.organizations[connection.organization],
+            organization,
             checks,
             system_roles=self._system_roles.get(connection.id, ()),
+            verified=verified,
         )
 
     async def _open(
@@ -328,6 +338,7 @@ class SignIn:
             provider_sealed=self._seal_theirs(decision.identity, hash_token(token)),
             tokens=self._seal_tokens(decision.identity, hash_token(token), now),
             asked_at=goal.asked_at,
+            bootstrap=hash_token(callback.bootstrap) if callback.bootstrap else b"",
             invitation=hash_token(callback.invitation) if callback.invitation else b"",
             record=record,
         )

@@ -39,7 +39,9 @@ def _is_own(
     """``anyone: true`` has no domain of its own; with ``domain_proof: dns`` a record must prove it."""
     if not connection.domains or domains.own_domain(who, connection) is not None:
         return False
-    return organization.domain_proof == "operator" or domains.domain_of(who.email) in verified
+    return organization.domain_proof == "operator" or domains.is_proved(
+        connection, domains.domain_of(who.email), verified
+    )
 
 
 def _is_authoritative(who: Identity, connection: AnyConnection) -> bool:

@@ -18,7 +18,17 @@ import asyncpg
 
 from federation.errors import ConfigurationError, StoreUnavailable
 from federation.identity import Session
-from federation.store import endings_sql, entry_sql, migration, people_sql, records_sql, rows, sql, verbs
+from federation.store import (
+    endings_sql,
+    entry_sql,
+    erasure_sql,
+    migration,
+    people_sql,
+    records_sql,
+    rows,
+    sql,
+    verbs,
+)
 from federation.store.drive import Verb
 from federation.store.rows import Result, Steps, Together
 from federation.store.twin import Twin
@@ -70,6 +80,7 @@ _ARRAYS = {
         people_sql.FIND_TEAMS_NAMED,
         records_sql.LATEST_RECORDS,
         records_sql.KEYS_OF_PERSONS,
+        *erasure_sql.ARRAYS,
         entry_sql.FIND_LOCKED_OUT,
         entry_sql.LAST_SIGN_INS,
     )

@@ -116,6 +116,17 @@ def _made(decision: Decision, standing: Standing, user_id: str, now: datetime) -
     return replace(standing, teams=_teams((yield _their_teams(decision, place))))
 
 
+def of(organization: str, user_id: str) -> Steps[Standing]:
+    """Read what is so of somebody, whoever asks."""
+    place = {"organization_id": organization, "user_id": user_id, "connection": ""}
+    found, teams = yield (
+        (sql.FIND_STANDING, place),
+        (sql.FIND_TEAMS, {**place, "groups": "[]", "keys": "[]"}),
+    )
+    whose = Known(user_id=user_id, how="subject", signed_in_before=True, profile=Profile())
+    return _read(whose, found, teams)
+
+
 def _read(known: Known, found: Sequence[Row], teams: Sequence[Row]) -> Standing:
     told: defaultdict[str, list[tuple[str, str, str]]] = defaultdict(list)
     for kind, first, second, third in found:

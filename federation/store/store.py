@@ -10,15 +10,19 @@ from typing import Protocol
 from federation.decision import Decision, Standing
 from federation.errors import ConfigurationError
 from federation.identity import Identity, Session
+from federation.store.endings import Administrators
 from federation.store.endings_store import EndingsStore
 from federation.store.local_store import LocalStore
+from federation.store.teams_store import TeamsStore
 from federation.store.values import (
+    RECORD_LIFE,
     Admitted,
     Awaited,
     Claim,
     Cursor,
     DomainProof,
     Enforcement,
+    Erased,
     Invitation,
     Join,
     KeptTokensOf,
@@ -26,9 +30,10 @@ from federation.store.values import (
     MetadataChange,
     NewSession,
     Pending,
+    PersonData,
+    PersonFound,
     PolicyInForce,
     Preflight,
-    RECORD_LIFE,
     Record,
     RecordFilter,
     RecordPage,
@@ -38,7 +43,7 @@ from federation.store.values import (
 )
 
 
-class Store(LocalStore, EndingsStore, Protocol):
+class Store(LocalStore, EndingsStore, TeamsStore, Protocol):
     """What the shell may ask of the database. Every ``now`` is UTC and aware."""
 
     async def remember_pending(self, pending: Pending) -> None:
@@ -399,6 +404,27 @@ class Store(LocalStore, EndingsStore, Protocol):
 
     async def records_of(self, person: str, organization: str) -> tuple[Record, ...]:
         """Return a person's records in an organization, newest first."""
+
+    async def find_persons(self, who: str, organization: str) -> tuple[PersonFound, ...]:
+        """Return the users whom an e-mail address, a user id or ``Subject.person`` means, come or awaited."""
+
+    async def export_person(self, user_id: str, organization: str) -> PersonData:
+        """Return all that is kept of a user in an organization; no token, nor a hash of one."""
+
+    async def erase_person(
+        self, user_id: str, organization: str, *, administrators: Administrators, force: bool
+    ) -> Erased:
+        """Delete all that is kept of a user in an organization; sessions end on every node within a second.
+
+        Of their records stays that and how an attempt ended; of whom goes, with their key. What
+        other organizations keep stays.
+
+        Args:
+            user_id: Whom.
+            organization: Where.
+            administrators: By organization, roles of which somebody must be left.
+            force: Also the last one.
+        """
 
     async def policies(self) -> tuple[PolicyInForce, ...]:
         """Return the policies that the service last started with."""

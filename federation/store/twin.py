@@ -13,6 +13,7 @@ from federation.store import (
     accounts,
     domain_proofs,
     enforcement,
+    erasure,
     invitations,
     joins,
     migration,
@@ -22,15 +23,19 @@ from federation.store import (
     tokens,
     verbs,
 )
+from federation.store.endings import Administrators
 from federation.store.endings_twin import EndingsTwin
 from federation.store.local_twin import LocalTwin
+from federation.store.teams_twin import TeamsTwin
 from federation.store.values import (
+    RECORD_LIFE,
     Admitted,
     Awaited,
     Claim,
     Cursor,
     DomainProof,
     Enforcement,
+    Erased,
     Invitation,
     Join,
     KeptTokensOf,
@@ -38,9 +43,10 @@ from federation.store.values import (
     MetadataChange,
     NewSession,
     Pending,
+    PersonData,
+    PersonFound,
     PolicyInForce,
     Preflight,
-    RECORD_LIFE,
     Record,
     RecordFilter,
     RecordPage,
@@ -50,7 +56,7 @@ from federation.store.values import (
 )
 
 
-class Twin(LocalTwin, EndingsTwin):
+class Twin(LocalTwin, EndingsTwin, TeamsTwin):
     """The verbs; their promises are told in ``store.Store``."""
 
     async def remember_pending(self, pending: Pending) -> None:
@@ -269,6 +275,22 @@ class Twin(LocalTwin, EndingsTwin):
 
     async def records_of(self, person: str, organization: str) -> tuple[Record, ...]:
         return await self._read(lambda: record_pages.of_person(person, organization))
+
+    async def find_persons(self, who: str, organization: str) -> tuple[PersonFound, ...]:
+        return await self._read(lambda: erasure.find(who, organization))
+
+    async def export_person(self, user_id: str, organization: str) -> PersonData:
+        return await self._read(lambda: erasure.export(user_id, organization))
+
+    async def erase_person(
+        self, user_id: str, organization: str, *, administrators: Administrators, force: bool
+    ) -> Erased:
+        erased, ended = await self._transact(
+            lambda: erasure.erase(user_id, organization, administrators, force=force)
+        )
+        for token_hash in ended:
+            self._ended(token_hash)
+        return erased
 
     async def policies(self) -> tuple[PolicyInForce, ...]:
         return await self._read(record_pages.policies)

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
-from federation.decision import Settled
-from federation.identity import Grant, Subject
+from federation.decision import Settled, Standing, Tell
+from federation.identity import Grant, Session, Subject
 
 RECORD_OCTETS = 16 * 1024  # of a record's sealed checks
 RECORD_DETAIL = 300  # characters
@@ -87,6 +87,31 @@ class Admitted:
 
     record: Record
     keys: tuple[str, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PersonFound:
+    """A user whom an address, an id or a Subject means."""
+
+    user_id: str
+    email: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PersonData:
+    """All that is kept of a person in one organization: rows by what they are, and sealed records."""
+
+    tables: Mapping[str, tuple[Mapping[str, Any], ...]] = field(repr=False)
+    records: tuple[Record, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Erased:
+    """What went with a person; nothing did where ``counts`` is empty."""
+
+    counts: Mapping[str, int]
+    user: bool  # False: another organization knows the user still
+    last_administrator: bool  # nobody is left who has an administrator's role
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -382,3 +407,66 @@ class BreakGlass:
     sealed_at: datetime
     used_at: datetime | None  # this code; None while it is sealed
     last_used_at: datetime | None  # any code
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkedGroup:
+    """A group whose members are in a team of the store."""
+
+    group: str  # folded
+    connection: str  # whose; "" every one's of the organization
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptTeam:
+    """A team of the store; or what the store knows of a declared one: how many are in it."""
+
+    key: str
+    name: str  # "" of a declared one
+    source: str  # who made it; "" of a declared one
+    groups: tuple[LinkedGroup, ...]
+    roles: tuple[str, ...]
+    members: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What an operator's change is held to, and how live sessions are told of it."""
+
+    connections: tuple[str, ...]  # every one of the organization
+    declared: frozenset[str]  # keys of its declared teams
+    administrators: frozenset[str]  # roles of which somebody must be left
+    administrator_teams: frozenset[str]  # declared teams that give one of them
+    force: bool  # nobody need be left
+    tell: Tell
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changed:
+    """What came of a change by hand."""
+
+    changed: bool
+    others: tuple[str, ...]  # sources that give the same, sorted
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountOf:
+    """One way in which somebody signs in."""
+
+    connection: str
+    email: str
+    display_name: str
+    created_at: datetime
+    signed_in_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class PersonOf:
+    """A user in one organization."""
+
+    organization: str
+    user_id: str
+    email: str
+    accounts: tuple[AccountOf, ...]
+    standing: Standing
+    sessions: tuple[Session, ...]

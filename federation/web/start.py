@@ -58,18 +58,23 @@ def email_page(request: Request, email: str, return_to: str) -> Response:
     house.rates.sign_in.hit(("email", *rate_key(request, "")), house.clock())
     address = parse_email(email.strip())
     owners = domains.route(address, tuple(house.connections.values())) if address else ()
-    ways = [
-        {
-            "id": one,
-            "display_name": house.connections[one].title,
-            "href": begin_path(one, return_to, address or ""),
-        }
-        for one in owners
-    ]
+    ways = ways_in(house, owners, return_to, address or "")
     href = ways[0]["href"] if len(ways) == 1 else None
     if pages.wants_json(request):
         return pages.as_json({"sign_in": href, "connections": ways})
     return pages.page(house, "email.html", email=email[:254], href=href, ways=ways, return_to=return_to)
+
+
+def ways_in(
+    house: House, connections: Iterable[str], return_to: str, login_hint: str = ""
+) -> list[dict[str, str]]:
+    """Return a button for each of these that there is, as data."""
+    there = [house.connections[one] for one in connections if one in house.connections]
+    return [
+        {"id": one.id, "display_name": one.title, "href": begin_path(one.id, return_to, login_hint)}
+        for one in there
+        if one.enabled
+    ]
 
 
 def begin_path(connection: str, return_to: str, login_hint: str = "") -> str:

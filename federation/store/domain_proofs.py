@@ -1,0 +1,55 @@
+"""Proofs of domains: the token that a record in DNS must hold, and when it was last seen there."""
+
+from datetime import datetime, timedelta
+
+from federation.store import entry_sql as sql
+from federation.store.rows import Row, Steps, micros, moment
+from federation.store.values import DomainProof
+
+# Looked at weekly. While DNS cannot be asked a proof stands this long, and no longer: a service
+# that has stopped looking knows nothing.
+STANDS = timedelta(days=21)
+
+
+def proved(organization: str, now: datetime) -> Steps[frozenset[str]]:
+    """One read, by the organization."""
+    asked = {"organization_id": organization, "seen_since": micros(now - STANDS)}
+    return frozenset(str(domain) for (domain,) in (yield sql.PROVED_DOMAINS, asked))
+
+
+def every() -> Steps[tuple[DomainProof, ...]]:
+    """One read."""
+    return tuple(map(_proof, (yield sql.FIND_PROOFS, {})))
+
+
+def begin(organization: str, domain: str, token: str, now: datetime) -> Steps[DomainProof]:
+    """Offer a token; return what stands: this one, or the one that was there."""
+    whose = {"organization_id": organization, "domain": domain}
+    yield sql.ADD_PROOF, {**whose, "token": token, "now": micros(now)}
+    (row,) = yield sql.FIND_PROOF, whose
+    return _proof(row)
+
+
+def note(proof: DomainProof, now: datetime, *, seen: bool) -> Steps[None]:
+    """One UPDATE; a later look is not overwritten by an earlier one."""
+    yield (
+        sql.NOTE_PROOF,
+        {
+            "organization_id": proof.organization,
+            "domain": proof.domain,
+            "token": proof.token,
+            "now": micros(now),
+            "seen_at": micros(now) if seen else 0,
+        },
+    )
+
+
+def _proof(row: Row) -> DomainProof:
+    return DomainProof(
+        organization=row[0],
+        domain=row[1],
+        token=row[2],
+        created_at=moment(row[3]),
+        checked_at=moment(row[4]) if row[4] else None,
+        seen_at=moment(row[5]) if row[5] else None,
+    )
