@@ -34,6 +34,7 @@ from federation.store import (
     records_sql,
     rereads_sql,
     sql,
+    teams_sql,
     tables,
     tokens_sql,
 )
@@ -52,6 +53,7 @@ STATEMENTS = {
         people_sql,
         records_sql,
         rereads_sql,
+        teams_sql,
         tokens_sql,
     )
     for name, value in vars(room).items()

@@ -204,8 +204,8 @@ def open_session(
     if theirs:
         provider_sessions.not_logged_out(decision, new.asked_at, last)
     if outcome.changes and stands.how != "new":
-        told = Carried(grants=session.grants, teams=session.teams)
-        yield from standing.tell_sessions(session.organization, session.user.id, told, now)
+        carried = Carried(grants=session.grants, teams=session.teams)
+        yield from standing.tell_sessions(session.organization, session.user.id, carried, now)
     if _trims(record):
         yield (
             (sql.END_OLD_SESSIONS, {**place, "now": micros(now), "kept": SESSIONS_OF_USER}),
