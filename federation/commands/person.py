@@ -95,3 +95,70 @@ def add_person(
         show(done.as_json())
     else:
         print(harmless(done.said))
+
+
+WhoArgument = Annotated[str, typer.Argument(metavar="EMAIL", help="An address; or a user's id.")]
+PersonOption = Annotated[
+    str, typer.Option("--person", help="In place of EMAIL: as `federation explain` names the person.")
+]
+OrganizationOption = Annotated[str, typer.Option("--organization", "-o", help="Its id.")]
+
+
+def _meant(email: str, person: str) -> str:
+    if bool(email) is bool(person):
+        raise typer.BadParameter("say whom: an e-mail address (or a user's id), or --person")
+    return email or person
+
+
+@commands.command(
+    "export",
+    epilog="Examples:  federation person export ada@acme.example --organization acme > ada.json",
+)
+def export_person(
+    organization: OrganizationOption,
+    email: WhoArgument = "",
+    config: ConfigOption = None,
+    person: PersonOption = "",
+) -> None:
+    """Print all that is kept of a person in an organization, as JSON: records opened, no token."""
+    whom = _meant(email, person)
+    with plain_errors():
+        from federation.operator import person_data
+
+        told = asyncio.run(person_data.export(loaded(config), whom, organization))
+    show(told)
+
+
+@commands.command(
+    "erase",
+    epilog="Examples:  federation person erase ada@acme.example --organization acme   ·   "
+    "federation person erase ada@acme.example --organization acme --yes --json",
+)
+def erase_person(
+    organization: OrganizationOption,
+    email: WhoArgument = "",
+    config: ConfigOption = None,
+    person: PersonOption = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also the last administrator.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Erase a person in an organization, for good: accounts, roles, teams, sessions, what their records say.
+
+    That and how a sign-in ended stays, of whom does not. If their identity provider still lets them
+    in, their next sign-in makes a new user.
+    """
+    whom = _meant(email, person)
+    with plain_errors():
+        from federation.operator import person_data
+
+        read = loaded(config)
+        found = asyncio.run(person_data.find(read, whom, organization))
+        if not yes:
+            told = f"{found.email or 'without an e-mail address'} (user {found.user_id})"
+            typer.confirm(harmless(f"Erase {told} in {organization}, for good?"), abort=True, err=True)
+        done = asyncio.run(person_data.erase(read, found, organization, force=force))
+    if as_json:
+        show(done.as_json())
+    else:
+        print(harmless(done.said))

@@ -35,7 +35,7 @@ def deactivate(
 ) -> Steps[tuple[Ended, Hashes]]:
     """Keep a user out; return what ended, and the token hashes."""
     reached = yield from _hold(user_id, organization)
-    last = yield from _last_in(user_id, reached, administrators)
+    last = yield from last_in(user_id, reached, administrators)
     if last and not force:
         return Ended(changed=False, last_administrator_of=last), ()
     asked = {"user_id": user_id, "organization_id": organization, "source": source, "now": micros(now)}
@@ -70,7 +70,7 @@ def remove_membership(
     left = {one for one in theirs if source not in ("", one)}
     roles = administrators.get(organization, ())
     keeps = left and any(one[0] == "grant" and one[1] in roles and one[2] != source for one in stands)
-    last = () if keeps else (yield from _last_in(user_id, (organization,), administrators))
+    last = () if keeps else (yield from last_in(user_id, (organization,), administrators))
     if last and not force:
         return Ended(changed=False, last_administrator_of=last), ()
     dropped = [
@@ -137,7 +137,7 @@ def _hold(user_id: str, organization: str) -> Steps[tuple[str, ...]]:
     return tuple(sorted({str(one) for (one,) in found}))
 
 
-def _last_in(
+def last_in(
     user_id: str, organizations: Iterable[str], administrators: Administrators
 ) -> Steps[tuple[str, ...]]:
     """Return the organizations that would have no administrator without this user."""

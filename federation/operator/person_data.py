@@ -1,0 +1,135 @@
+"""What `federation person export` and `federation person erase` do: what is kept of a person, and its end."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from federation import keys, recorded, redaction
+from federation.errors import ConfigurationError
+from federation.settings import Settings
+from federation.store.store import Store, open_store
+from federation.store.values import Erased, PersonFound, Record
+from federation.vault import Vault
+
+
+@dataclass(frozen=True, kw_only=True)
+class Erasure:
+    """Who was erased, where, and what went."""
+
+    person: PersonFound
+    organization: str
+    erased: Erased
+
+    @property
+    def said(self) -> str:
+        """Say what went, a line each."""
+        whom = f"{self.person.email or 'without an e-mail address'} (user {self.person.user_id})"
+        lines = [f"{self.organization}: {whom} is erased"]
+        lines += [
+            f"  {name.replace('_', ' ')}: {number}" for name, number in self.erased.counts.items() if number
+        ]
+        if not self.erased.user:
+            lines.append("  the user stays: another organization knows them")
+        if self.erased.last_administrator:
+            lines.append(f"  nobody in {self.organization} has an administrator's role now")
+        return "\n".join(lines)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {
+            "organization": self.organization,
+            "user": self.person.user_id,
+            "email": self.person.email,
+            "erased": dict(self.erased.counts),
+            "user_erased": self.erased.user,
+            "no_administrator_left": self.erased.last_administrator,
+        }
+
+
+async def find(config: Settings, who: str, organization: str) -> PersonFound:
+    """Return whom an address, a user id or a ``Subject.person`` means.
+
+    Raises:
+        ConfigurationError: ``person.organization``, ``person.unknown``, ``person.several``; ``store.*``.
+    """
+    store = await open_store(config.database_url.get_secret_value())
+    try:
+        return await _find(config, store, who, organization)
+    finally:
+        await store.close()
+
+
+async def _find(config: Settings, store: Store, who: str, organization: str) -> PersonFound:
+    if organization not in config.organizations:
+        raise ConfigurationError(
+            "person.organization", f"no organization {organization!r}: {', '.join(config.organizations)}"
+        )
+    found = await store.find_persons(who, organization)
+    if not found:
+        raise ConfigurationError("person.unknown", f"nobody in {organization} is {who!r}")
+    if len(found) > 1:
+        users = ", ".join(one.user_id for one in found)
+        raise ConfigurationError(
+            "person.several", f"{who} is several users in {organization}; name one by its id: {users}"
+        )
+    return found[0]
+
+
+async def export(config: Settings, who: str, organization: str) -> dict[str, Any]:
+    """Return all that is kept of a person in an organization as plain data, records opened.
+
+    Raises:
+        ConfigurationError: As ``find``; ``keys.*``.
+    """
+    vault = keys.open_vault([one.file for one in config.encryption_keys])
+    store = await open_store(config.database_url.get_secret_value())
+    try:
+        person = await _find(config, store, who, organization)
+        data = await store.export_person(person.user_id, organization)
+        records = [await _opened(store, vault, one) for one in data.records]
+    finally:
+        await store.close()
+    tables = {name: [dict(one) for one in rows] for name, rows in data.tables.items()}
+    return {"organization": organization, "user": person.user_id, **tables, "records": records}
+
+
+async def _opened(store: Store, vault: Vault, record: Record) -> dict[str, Any]:
+    kept, note = await recorded.opened(store, vault, record)
+    told = {
+        "reference": record.reference,
+        "at": record.at.isoformat(),
+        "code": record.code,
+        "detail": record.detail,
+        "connection": record.connection,
+        "size": record.size,
+        "sha256": record.digest,
+    }
+    return told | (redaction.show(kept, values=True) if kept else {"note": note})
+
+
+async def erase(config: Settings, person: PersonFound, organization: str, *, force: bool) -> Erasure:
+    """Erase a person in an organization.
+
+    Args:
+        config: The settings.
+        person: As ``find`` returned it.
+        organization: Its id.
+        force: Also the last administrator.
+
+    Raises:
+        ConfigurationError: ``person.last_administrator``; ``store.*``.
+    """
+    administrators = {name: one.administrators for name, one in config.organizations.items()}
+    store = await open_store(config.database_url.get_secret_value())
+    try:
+        erased = await store.erase_person(
+            person.user_id, organization, administrators=administrators, force=force
+        )
+    finally:
+        await store.close()
+    if not erased.counts:
+        raise ConfigurationError(
+            "person.last_administrator",
+            f"nothing was erased: nobody else in {organization} has an administrator's role; "
+            "give it to somebody first, or say --force",
+        )
+    return Erasure(person=person, organization=organization, erased=erased)
