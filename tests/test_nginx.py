@@ -20,7 +20,7 @@ from service import ROOT, Service, serving
 pytestmark = [pytest.mark.proxy, pytest.mark.providers]
 
 SECRET = "the-secret-of-a-test-client-0123456789"
-NAMES = ("X-Auth-Request-User", "X-Auth-Request-Email", "X-Auth-Request-Groups", "X-Auth-Request-Roles")
+NAMES = tuple(f"X-Auth-Request-{name}" for name in ("User", "Email", "Groups", "Roles", "System-Roles"))
 FORGED = dict.fromkeys(NAMES, "forged") | {name.replace("-", "_").lower(): "forged" for name in NAMES}
 
 
