@@ -12,20 +12,19 @@ import argparse
 import time
 from collections.abc import Callable, Mapping
 
+from pydantic import TypeAdapter
+
 from federation.connection import Connection, Organization
 from federation.decision import Candidates, Profile, Standing
 from federation.identity import Authentication, Grant, Groups, Identity, Presence, Subject
 from federation.policy.decide import decide
-from pydantic import TypeAdapter
 
 # In no order, as a directory has them.
 NAMES = tuple(f"CN=Group {number * 199 % 500},OU=Groups,DC=acme,DC=example" for number in range(500))
 ORGANIZATION = Organization(name="Acme", default_roles=("visitor",), administrators=("owner",))
 CALLS = 50
 
-SHORT = [
-    {"name": f"r{n}", "groups": [f"team-{n}", f"ops-{n}-*"], "roles": [f"role-{n}"]} for n in range(20)
-]
+SHORT = [{"name": f"r{n}", "groups": [f"team-{n}", f"ops-{n}-*"], "roles": [f"role-{n}"]} for n in range(20)]
 CEL = [
     {
         "name": f"r{n}",

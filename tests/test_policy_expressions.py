@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,7 +36,7 @@ TRUE = [
     ("!('contractors' in groups)",                                    in_groups()),
     ("groups.all(g, g != 'contractors') && size(groups) == 2",        in_groups("a", "b")),
     ("'R&D' in attributes.department",                                in_groups(department=("IT", "R&D"))),
-    ("'x' in attributes['https://acme.example/claims/a b']",          in_groups(**{"https://acme.example/claims/a b": ("x",)})),
+    ("'x' in attributes['urn:acme/a b']",                                {"attributes": {"urn:acme/a b": ("x",)}}),
     ("'department' in attributes && 'IT' in attributes.department",   in_groups(department=("IT",))),
     ("has(attributes.department)",                                    in_groups(department=("IT",))),
     ("!has(attributes.department)",                                   {}),
@@ -78,7 +79,7 @@ SECRET = "ada-secret@acme.example"
 FAILING = [
     # condition                                     the person                           why
     ("'R&D' in attributes.department",            {},                                  "not there"),
-    ("!('R&D' in attributes.department)",         {},                                  "not there"),   # nor negated
+    ("!('R&D' in attributes.department)",         {},                                  "not there"),
     ("email in attributes[email]",                {"email": SECRET},                   "not there"),
     ("email_verified",                            {},                                  "did not say"),
     ("!email_verified",                           {},                                  "did not say"),
@@ -115,7 +116,7 @@ FAULTS = [
     ("true ||",                                  "line 1, column 8: Syntax error"),
     ("(" * 100 + "true" + ")" * 100,             "line 1, column 1: "),
     ("true || " * 250 + "true",                  "expected at most 2000 characters"),
-    ("'Admins' in groups",                       "line 1, column 2: groups are in small letters here: 'Admins'"),
+    ("'Admins' in groups",                       "line 1, column 2: groups are in small letters here:"),
     ("!('Admins' in groups)",                    "write 'admins'"),
     ("groups.exists(g, g == 'Admins')",          "write 'admins'"),
     ("groups.exists(g, g in ['a', 'Admins'])",   "write 'admins'"),
@@ -130,8 +131,8 @@ FAULTS = [
 def test_a_condition_is_checked_when_it_is_loaded(when: str, said: str) -> None:
     with pytest.raises(ValueError, match="RoleRule") as refused:
         RoleRule(name="my rule", when=when, roles=("r",))
-    assert f"rule 'my rule': {said}" in str(refused.value) or said in str(refused.value)
     assert "rule 'my rule': " in str(refused.value)
+    assert said in str(refused.value)
 
 
 READS = [
@@ -180,7 +181,8 @@ from test_policy_domains import connection, person
 from federation.connection import Organization
 from federation.policy import roles
 def ask(**rule):
-    return roles.want(person(), connection(role_rules=[{"name": "r", "roles": ["r"]} | rule]), Organization(name="A"))
+    where = connection(role_rules=[{"name": "r", "roles": ["r"]} | rule])
+    return roles.want(person(), where, Organization(name="A"))
 ask(groups=["a"])
 before = "cel_expr_python" in sys.modules
 where = connection(role_rules=[{"name": "r", "roles": ["r"], "when": "true"}])
@@ -195,5 +197,8 @@ print(json.dumps([before, after, [grant.role for grant in wanted.grants]]))
 
 
 def test_the_runtime_is_imported_where_a_condition_is_loaded_and_nowhere_else() -> None:
-    done = subprocess.run([sys.executable, "-c", IMPORTS], capture_output=True, text=True, check=True, cwd="tests")
+    here = Path(__file__).parent
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTS], capture_output=True, text=True, check=True, cwd=here
+    )
     assert json.loads(done.stdout) == [False, True, ["r"]]

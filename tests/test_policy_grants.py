@@ -96,7 +96,9 @@ def test_the_last_administrator_stays_and_is_reported() -> None:
 
 @pytest.mark.parametrize("other", [Grant("owner", "manual"), Grant("owner", "connection:entra", "x")])
 def test_who_is_an_administrator_by_another_source_may_lose_one(other: Grant) -> None:
-    changes = grants.settle(connection(), Wanted(), standing(OWNER, other), administrators=frozenset({"owner"}))
+    changes = grants.settle(
+        connection(), Wanted(), standing(OWNER, other), administrators=frozenset({"owner"})
+    )
     assert changes.drop == (OWNER,)
     assert not changes.asks_administrators
 
@@ -110,7 +112,9 @@ def outcome(who: Identity, there: Standing, **keys: Any) -> Outcome:
 def test_system_roles_are_the_sessions_alone() -> None:
     who = person(groups=Groups(Presence.PRESENT, ("ops",)))
     decided = outcome(who, standing())
-    assert [grant for grant in decided.grants if grant.is_system] == [Grant("operator", "system:okta", "group")]
+    assert [grant for grant in decided.grants if grant.is_system] == [
+        Grant("operator", "system:okta", "group")
+    ]
     assert not any(grant.is_system for grant in decided.add)
     unobtainable = outcome(replace(who, groups=Groups(Presence.UNOBTAINABLE)), standing())
     assert not any(grant.is_system for grant in unobtainable.grants)
@@ -207,7 +211,9 @@ class Sequence(RuleBasedStateMachine):
         match=st.sampled_from(["first", "all"]),
         defaults=st.sampled_from([(), ("member",), ("owner",)]),
     )
-    def edit_rules(self, name: str, rules: list[dict[str, Any]], match: str, defaults: tuple[str, ...]) -> None:
+    def edit_rules(
+        self, name: str, rules: list[dict[str, Any]], match: str, defaults: tuple[str, ...]
+    ) -> None:
         self.through[name] = Through(rules, match, defaults)
 
     @rule(role=st.sampled_from(ROLES), source=st.sampled_from(["manual", "scim:okta", "invitation"]))

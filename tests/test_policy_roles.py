@@ -123,6 +123,8 @@ KIND: dict[str, Any] = {"attributes": {"kind": ("person",)}}
 ALL = {"match": "all"}
 STRICT = {"strict": True}
 
+UNLESS = Stay(given_by=frozenset({"admins", "staff", *roles.DEFAULTS}))
+
 UNOBTAINABLE = [
     # rules                keys           given         of what was given before, what stays
     ([ADMINS],           {},            [],           Stay(everything=True)),
@@ -133,7 +135,7 @@ UNOBTAINABLE = [
     ([ACR, ANYBODY],     {},            ["guest"],    Stay()),               # fails on what was sent
     ([ADMINS, ANYBODY],  ALL,           ["guest"],    Stay(given_by=frozenset({"admins"}))),
     ([ANYBODY, OUTSIDE], ALL,           ["guest"],    Stay(given_by=frozenset({"outside"}))),
-    ([ADMINS, STAFF],    ALL,           [],           Stay(given_by=frozenset({"admins", "staff", *roles.DEFAULTS}))),
+    ([ADMINS, STAFF],    ALL,           [],           UNLESS),
     ([FINANCE],          {},            ["visitor"],  Stay()),               # no rule reads them
 ]  # fmt: skip
 

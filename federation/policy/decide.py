@@ -50,7 +50,7 @@ def decide(
     )
 
 
-def bind(
+def bind(  # noqa: PLR0913  all that it hangs on
     who: Identity,
     connection: AnyConnection,
     organization: Organization,

@@ -23,7 +23,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from federation.errors import RequestRefused
 from federation.identity import KeptTokens, Session
 from federation.return_to import local_path
-from federation.signin import hash_token
 from federation.web import cookies, errors, pages
 from federation.web.house import House
 from federation.web.routes import build, sign_in_routes
@@ -129,7 +128,7 @@ class Embedded:
 
 async def _session(scope: Scope, house: House) -> Session | None:
     token = cookies.read_session(HTTPConnection(scope), house)
-    return await house.store.find_session(hash_token(token), house.clock()) if token else None
+    return await house.session(token) if token else None
 
 
 def requires_role(role: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
