@@ -19,15 +19,18 @@ from pathlib import Path
 from starlette.types import ASGIApp
 
 from federation import clock, domain_proof, in_force, keys, logs, registry, settings, signin, suffixes, upkeep
+from federation.break_glass import BreakGlassDoor
 from federation.clock import Clock
 from federation.connection import AnyConnection
 from federation.connectors.connect import connect
 from federation.connectors.contract import Connector
+from federation.connectors.hashing import Hashing
 from federation.errors import ConfigurationError, FederationError
 from federation.fetch import open_door
 from federation.oidc import provider
 from federation.policies import Terms
 from federation.publishing import Publishing
+from federation.reconcile import Reconciler
 from federation.saml import xml
 from federation.settings import Settings
 from federation.signout import SignOut
@@ -110,20 +113,27 @@ async def open_house(config: Settings, *, now: Clock = clock.now) -> AsyncIterat
         open_things.push_async_callback(fetch.close)
         store = await open_store(config.database_url.get_secret_value())
         open_things.push_async_callback(store.close)
-        connected = {name: connect(entry, fetch, store) for name, entry in entries.items()}
+        hashing = Hashing()
+        open_things.callback(hashing.close)
+        connected = {name: connect(entry, fetch, store, hashing) for name, entry in entries.items()}
         watching = upkeep.watch_job(
             store,
             [entry.connection for entry in saml.values()],
             own_ends=[pair.not_after for pair in (held.current, held.next) if pair is not None],
             development=config.development,
         )
-        house = _house(config, entries, published, connected, store, vault, now)
+        house = _house(config, entries, published, connected, store, vault, hashing, now)
         open_things.push_async_callback(house.tokens.close)
+        await _end_disabled(store, house.connections, now)
+        reconciler = Reconciler(
+            connectors=connected, store=store, signin=house.signin, tokens=house.tokens, clock=now
+        )
         look_again = domain_proof.looking(store, config.dns_servers, house.connections, config.organizations)
         jobs = (
             *upkeep.standing_jobs(store, records_kept=config.records.keep),
             watching,
             upkeep.renewal_job(house.tokens.renew_due),
+            upkeep.reconciling_job(reconciler.reconcile_due),
             upkeep.domains_job(look_again),
         )
         turns = asyncio.Semaphore(AT_ONCE)
@@ -156,13 +166,14 @@ def open_keys(config: Settings, *, now: Clock) -> tuple[keys.KeySet, Vault]:
     return held, keys.open_vault([key.file for key in config.encryption_keys])
 
 
-def _house(
+def _house(  # noqa: PLR0913, PLR0917  all that it is made of
     config: Settings,
     entries: Mapping[str, registry.Entry],
     published: Publishing,
     connected: Mapping[str, Connector],
     store: Store,
     vault: Vault,
+    hashing: Hashing,
     now: Clock,
 ) -> House:
     story = signin.SignIn(
@@ -182,6 +193,14 @@ def _house(
         signin=story,
         signout=leaving,
         tokens=tokens,
+        break_glass=BreakGlassDoor(
+            organizations=config.organizations,
+            store=store,
+            hashing=hashing,
+            life=config.session.break_glass,
+            idle=config.session.idle,
+            clock=now,
+        ),
         store=store,
         vault=vault,
         terms=Terms(
@@ -199,6 +218,16 @@ def _house(
         clock=now,
         ready=_ready(config, store),
     )
+
+
+async def _end_disabled(store: Store, connections: Mapping[str, AnyConnection], now: Clock) -> None:
+    """End the sessions of connections that the settings switch off, on nodes that do not know it yet too.
+
+    Of one that is not in the settings at all nothing is ended: another node's may be newer.
+    """
+    for name, connection in connections.items():
+        if not connection.enabled and (ended := await store.end_sessions_through(name, now())):
+            log.info("ended: connection disabled", extra={"connection": name, "sessions": ended})
 
 
 def _issuers(entries: Mapping[str, registry.Entry]) -> Mapping[str, tuple[str, ...]]:

@@ -16,7 +16,7 @@ Fault = tuple[Steps, str]
 EXPECTED: Final = {
     "base_url": "our public origin, such as https://sso.acme.example",
     "database_url": "sqlite:///var/federation.db or postgresql://user@host/name",
-    "protocol": "saml, oidc or oauth2",
+    "protocol": "saml, oidc, oauth2 or local",
     "organization": "the id of one of organizations",
     "client_id": "the client id that the provider gave",
     "file": "the path of a file",

@@ -20,6 +20,7 @@ from federation.decision import Decision, Settled
 from federation.errors import (
     Check,
     FederationError,
+    PolicyRefused,
     ProofNeeded,
     RequestRefused,
     SignInExpired,
@@ -45,6 +46,7 @@ from federation.vault import Vault
 log = logging.getLogger(__name__)
 
 PENDING_LIFE = timedelta(minutes=10)
+_SPREAD = 0.1  # of the interval at which a provider is asked again
 JOIN_LIFE = timedelta(minutes=10)
 
 
@@ -126,6 +128,7 @@ class SignIn:
 
         Raises:
             RequestRefused: ``signin.no_connection``, ``return_to.not_local``.
+            PolicyRefused: ``policy.connection_disabled``.
             ProviderUnavailable: The provider's metadata could not be had.
         """
         now = self._clock()
@@ -133,6 +136,8 @@ class SignIn:
         connector = self.connectors.get(connection)
         if connector is None:
             raise RequestRefused("signin.no_connection", "no connection has this id")
+        if not connector.connection.enabled:
+            raise PolicyRefused("policy.connection_disabled", "this connection is switched off in the settings")
         handle = secrets.token_urlsafe(32)
         challenge = await connector.begin(handle=handle, login_hint=login_hint, now=now)
         # Made once and shared by all tabs: a second tab must not unbind the first.
@@ -207,8 +212,8 @@ class SignIn:
         claim = Claim(issuer=assertion.subject.issuer, id=assertion.id, until=assertion.not_on_or_after)
         who: Identity | None = None
         try:
-            who = self._identify(assertion, connector.connection)
-            decision = await self._decide(who, connector.connection, assertion.checks, now)
+            who = self.identify(assertion, connector.connection)
+            decision = await self.decide(who, connector.connection, assertion.checks, now)
             return await self._open(decision, claim, goal, callback, now)
         except FederationError as refusal:
             refusal.person, refusal.identity = assertion.subject.person, who
@@ -284,7 +289,7 @@ class SignIn:
             callback.connection, callback.handle, hash_token(callback.binder), now
         )
 
-    def _identify(self, assertion: VerifiedAssertion, connection: AnyConnection) -> Identity:
+    def identify(self, assertion: VerifiedAssertion, connection: AnyConnection) -> Identity:
         return attributes.normalize(
             assertion,
             connection=connection.id,
@@ -293,7 +298,7 @@ class SignIn:
             split_groups=connection.split_groups,
         )
 
-    async def _decide(
+    async def decide(
         self, who: Identity, connection: AnyConnection, checks: tuple[Check, ...], now: datetime
     ) -> Decision:
         organization = self.organizations[connection.organization]
@@ -337,12 +342,13 @@ class SignIn:
             user_agent=callback.user_agent[:200],
             provider_sealed=self._seal_theirs(decision.identity, hash_token(token)),
             tokens=self._seal_tokens(decision.identity, hash_token(token), now),
+            reread_at=self._reread_at(decision.identity, now),
             asked_at=goal.asked_at,
             bootstrap=hash_token(callback.bootstrap) if callback.bootstrap else b"",
             invitation=hash_token(callback.invitation) if callback.invitation else b"",
             record=record,
         )
-        sealing = self._sealing(record.person, reference, decision.checks, decision.identity)
+        sealing = self.sealing(record.person, reference, decision.checks, decision.identity)
         before = await self.store.find_session(new.ended_token_hash, now) if new.ended_token_hash else None
         session = await self.store.open_session(decision, new, now, claim=claim, sealing=sealing)
         return Completed(
@@ -369,6 +375,14 @@ class SignIn:
             token_hash=token_hash,
             now=now,
         )
+
+    def _reread_at(self, who: Identity, now: datetime) -> datetime | None:
+        """Return when their provider is asked about them again; None where it cannot be."""
+        connector = self.connectors[who.connection]
+        asks = connector.rereading
+        if asks is None or (asks.needs_tokens and who.tokens is None):
+            return None
+        return next_reread(connector.connection, who.subject.person, now)
 
     async def _go_on(self, callback: Callback, now: datetime) -> Completed | None:
         """Answer a repeated message from the browser whose session it opened: just go on."""
@@ -417,7 +431,7 @@ class SignIn:
         sealing = None
         if refusal.person and refusal.checks:
             who = refusal.identity if isinstance(refusal.identity, Identity) else None
-            sealing = self._sealing(refusal.person, reference, refusal.checks, who)
+            sealing = self.sealing(refusal.person, reference, refusal.checks, who)
         record = Record(
             reference=reference,
             at=now,
@@ -431,7 +445,7 @@ class SignIn:
         )
         return record, sealing
 
-    def _sealing(
+    def sealing(
         self, person: str, reference: str, checks: tuple[Check, ...], who: Identity | None
     ) -> Sealing:
         """Encrypt a record under the person's own key, so that erasing the key erases it.
@@ -450,6 +464,15 @@ class SignIn:
             fresh=lambda: vault.new_key(place),
             seal=seal,
         )
+
+
+def next_reread(connection: AnyConnection, person: str, now: datetime) -> datetime:
+    """Return when to ask about somebody again: after the interval, less up to a tenth of it, each their own.
+
+    Whoever signed in with all others at nine is not asked about with all others at ten.
+    """
+    share = int(person[:8], 16) / 2**32  # of a digest: spread evenly
+    return now + connection.reconcile_every * (1 - _SPREAD * share)
 
 
 def _is_same_person(before: Session, session: Session) -> bool:

@@ -19,6 +19,7 @@ from federation.connection.common import (
     names_no_bound,
     show,
 )
+from federation.connection.local import LocalConnection
 from federation.connection.oauth2 import OAuth2Connection
 from federation.connection.oidc import Algorithm, OidcConnection
 from federation.connection.relying import AuthMethod, RelyingConnection
@@ -32,10 +33,10 @@ from federation.connection.saml import (
 
 __all__ = [
     "NO_BOUND", "Algorithm", "AlgorithmException", "AnyConnection", "AuthMethod", "Configured", "Connection",
-    "Legacy", "MetadataSource", "NameIdFormat", "OAuth2Connection", "OidcConnection", "Organization",
-    "RelyingConnection", "Required", "SamlConnection", "environment_name", "name_fault",
+    "Legacy", "LocalConnection", "MetadataSource", "NameIdFormat", "OAuth2Connection", "OidcConnection",
+    "Organization", "RelyingConnection", "Required", "SamlConnection", "environment_name", "name_fault",
     "names_no_bound", "show",
 ]  # fmt: skip
 
-AnyConnection = SamlConnection | OidcConnection | OAuth2Connection
+AnyConnection = SamlConnection | OidcConnection | OAuth2Connection | LocalConnection
 Connection = Annotated[AnyConnection, Field(discriminator="protocol")]

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Literal, Protocol
 
 from federation.connection import AnyConnection
-from federation.identity import KeptTokens, ProviderSession, VerifiedAssertion
+from federation.identity import KeptTokens, ProviderSession, Subject, VerifiedAssertion
 
 
 class Return(Enum):
@@ -33,6 +33,14 @@ class Challenge:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Credentials:
+    """What a person typed into a form of ours. Beside ``params``, of which records keep a digest."""
+
+    address: str = field(repr=False)
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Callback:
     """An identity provider's answer as it came in; nothing in it is checked yet."""
 
@@ -42,6 +50,8 @@ class Callback:
     params: Mapping[str, str] = field(repr=False)  # each sent once; absent ones are missing
     session_token: str = field(default="", repr=False)  # the session cookie that came along
     invitation: str = field(default="", repr=False)  # of the link that this browser opened; "" for none
+    bootstrap: str = field(default="", repr=False)  # likewise, for a first administrator
+    credentials: Credentials | None = field(default=None, repr=False)  # of a local account alone
     user_agent: str = ""
     path: str  # of ours, where it arrived: a connection may have several
     posted: bool  # in a form; else in the query
@@ -136,11 +146,19 @@ class Logout(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewed:
+    """What came for a refresh token."""
+
+    kept: KeptTokens  # takes the place of all that was kept
+    fresh: KeptTokens | None = field(repr=False)  # access and ID Token of this moment; None: another has them
+
+
 class Renewal(Protocol):
     """How tokens that were kept are renewed (RFC 6749 §6)."""
 
-    async def renew(self, tokens: KeptTokens, *, person: str, now: datetime) -> KeptTokens:
-        """Ask for new tokens with the refresh token; what comes takes the place of all of it.
+    async def renew(self, tokens: KeptTokens, *, person: str, now: datetime) -> Renewed:
+        """Ask for new tokens with the refresh token.
 
         Args:
             tokens: With a refresh token.
@@ -165,6 +183,27 @@ class Revocation(Protocol):
         """
 
 
+class Rereading(Protocol):
+    """How a provider is asked about somebody between two sign-ins."""
+
+    needs_tokens: bool  # of theirs, fresh; False: a key of our own asks
+
+    async def reread(
+        self, tokens: KeptTokens | None, *, subject: Subject, now: datetime
+    ) -> VerifiedAssertion:
+        """Return what the provider says of this person now. What it does not say is not known to be gone.
+
+        Args:
+            tokens: Access and, where there is one, ID Token, both of this moment; None where none is needed.
+            subject: Whom it must be about.
+            now: UTC.
+
+        Raises:
+            AssertionRefused: The provider lets them in no more; or the rule that its answer broke.
+            ProviderUnavailable: It failed, or has nothing that says it.
+        """
+
+
 class Connector(Protocol):
     """One configured identity provider, ready to use."""
 
@@ -173,6 +212,7 @@ class Connector(Protocol):
     logout: Logout | None  # None: it is not told, and cannot tell us
     renewal: Renewal | None  # None: no token is kept that could be renewed
     revocation: Revocation | None  # None: none is kept, or what is kept is not to be revoked
+    rereading: Rereading | None  # None: nothing can be asked without the person
 
     async def begin(self, *, handle: str, login_hint: str, now: datetime) -> Challenge:
         """Start a sign-in.

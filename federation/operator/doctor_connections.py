@@ -16,7 +16,7 @@ from federation.fetch import Answer, Declared, Fetch
 from federation.oidc import oauth2_api
 from federation.operator import doctor_oidc
 from federation.operator.finding import Finding, expiry, failed, note, ok, warning
-from federation.registry import OAuth2, Oidc, Saml
+from federation.registry import Local, OAuth2, Oidc, Saml
 from federation.saml.metadata import IdentityProvider
 from federation.settings import Settings
 from federation.store.store import open_store
@@ -46,6 +46,8 @@ async def ask(config: Settings, name: str, fetch: Fetch, now: datetime) -> list[
             own=None,
             now=now,
         )
+        if isinstance(entry, Local):
+            return [note(topic, "local accounts; `federation local list` shows them")]
         if isinstance(entry, OAuth2):
             asked = _oauth2(entry, topic, fetch)
         elif isinstance(entry, Oidc):

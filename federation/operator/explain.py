@@ -18,6 +18,7 @@ from federation.errors import (
     Check,
     ConfigurationError,
     FederationError,
+    PasswordRefused,
     PolicyRefused,
     ProviderUnavailable,
     RequestRefused,
@@ -27,7 +28,7 @@ from federation.errors import (
 from federation.fetch import Declared, Fetch, open_door
 from federation.oidc import relying_party
 from federation.records import Kept
-from federation.registry import OAuth2, Oidc, Own, Saml
+from federation.registry import Local, OAuth2, Oidc, Own, Saml
 from federation.saml import bindings, certificates, metadata, service_provider
 from federation.saml.service_provider import Said
 from federation.settings import Settings
@@ -65,6 +66,19 @@ _KINDS: Final[dict[str, type[FederationError]]] = {
     "policy.no_connection": ConfigurationError,
     "return_to": RequestRefused,
     "rate": TooManyRequests,
+    "local": PasswordRefused,
+    "local.busy": TooManyRequests,
+    "local.link": SignInExpired,
+    "local.unsolicited": AssertionRefused,
+    "local.password_address": RequestRefused,
+    "local.password_common": RequestRefused,
+    "local.password_differs": RequestRefused,
+    "local.password_long": RequestRefused,
+    "local.password_short": RequestRefused,
+    "local.password_unprintable": RequestRefused,
+    "break_glass": PolicyRefused,
+    "bootstrap": PolicyRefused,
+    "bootstrap.unknown": SignInExpired,
 }
 
 
@@ -217,8 +231,10 @@ def _entry(config: Settings, protocol: str, connection: str | None, now: datetim
     entry = registry.compile_one(
         config.connections[name], config.base_url, development=config.development, own=_own(config), now=now
     )
-    if isinstance(entry, OAuth2):
-        raise TypeError("OAuth 2.0 has no message to explain, and is not asked for by name")
+    if isinstance(entry, OAuth2 | Local):
+        raise TypeError(
+            "OAuth 2.0 and local accounts have no message to explain, and are not asked for by name"
+        )
     return entry
 
 

@@ -7,9 +7,10 @@ cannot be compiled is named at once.
 
 from datetime import datetime
 
-from federation.connection import AnyConnection, OAuth2Connection, SamlConnection
+from federation.connection import AnyConnection, LocalConnection, OAuth2Connection, SamlConnection
 from federation.errors import ConfigurationError, FederationError
 from federation.registry.impostors import find_impostors
+from federation.registry.local import Local, compile_local
 from federation.registry.own import Own, own_keys
 from federation.registry.relying import OAuth2, Oidc, compile_oauth2, compile_oidc
 from federation.registry.saml import Saml, compile_saml
@@ -18,6 +19,7 @@ from federation.trust import reading
 
 __all__ = [
     "Entry",
+    "Local",
     "OAuth2",
     "Oidc",
     "Own",
@@ -28,7 +30,7 @@ __all__ = [
     "own_keys",
 ]
 
-Entry = Saml | Oidc | OAuth2
+Entry = Saml | Oidc | OAuth2 | Local
 
 
 def compile_connections(settings: Settings, *, own: Own, now: datetime) -> dict[str, Entry]:
@@ -87,6 +89,8 @@ def compile_one(
     if isinstance(connection, SamlConnection):
         idp = reading.at_hand(connection, development=development, now=now)
         return compile_saml(connection, base_url, idp, own, development=development)
+    if isinstance(connection, LocalConnection):
+        return compile_local(connection)
     if isinstance(connection, OAuth2Connection):
         return compile_oauth2(connection, base_url)
     return compile_oidc(connection, base_url, own, development=development)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from federation.errors import ConfigurationError
 from federation.oidc import provider
+from federation.registry.local import Local
 from federation.registry.relying import OAuth2, Oidc
 from federation.registry.saml import Saml
 
@@ -19,14 +20,16 @@ _PORTS: Final = {"https": 443, "http": 80}
 _OWN: Final = "what the issuer itself publishes"
 
 
-def find_impostors(entries: Mapping[str, Saml | Oidc | OAuth2]) -> Iterator[tuple[str, ConfigurationError]]:
+def find_impostors(
+    entries: Mapping[str, Saml | Oidc | OAuth2 | Local],
+) -> Iterator[tuple[str, ConfigurationError]]:
     """Yield every connection that could speak for the people of one before it, and why.
 
     Args:
         entries: Compiled, in the order of the settings file.
     """
     yield from _entity_ids({name: one for name, one in entries.items() if isinstance(one, Saml)})
-    yield from _issuers({name: one for name, one in entries.items() if not isinstance(one, Saml)})
+    yield from _issuers({name: one for name, one in entries.items() if isinstance(one, Oidc | OAuth2)})
 
 
 def _entity_ids(entries: Mapping[str, Saml]) -> Iterator[tuple[str, ConfigurationError]]:

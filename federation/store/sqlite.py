@@ -17,8 +17,9 @@ from pathlib import Path
 from federation.errors import ConfigurationError
 from federation.identity import Session
 from federation.store import migration, rows, sql, verbs
+from federation.store.drive import Verb
 from federation.store.rows import Result, Steps
-from federation.store.twin import Twin, Verb
+from federation.store.twin import Twin
 from federation.store.values import RECORD_LIFE
 from federation.store.writer import Writer, outage
 

@@ -13,7 +13,6 @@ from starlette.responses import RedirectResponse, Response
 
 from federation.errors import RequestRefused
 from federation.identity import Grant, Session
-from federation.signin import hash_token
 from federation.web import cookies, fields, pages
 from federation.web.house import House
 
@@ -22,7 +21,7 @@ async def current(request: Request) -> tuple[str, Session | None]:
     """Return the session cookie's token ("" if none) and its live session."""
     house: House = request.app.state.house
     token = cookies.read_session(request, house)
-    return token, await house.store.find_session(hash_token(token), house.clock()) if token else None
+    return token, await house.session(token) if token else None
 
 
 async def show(request: Request, token: str, session: Session) -> Response:
@@ -67,6 +66,7 @@ _GIVEN_BY = {
     "scim": "by your organization's directory",
     "invitation": "with your invitation",
     "bootstrap": "as the first administrator",
+    "break-glass": "by the recovery code, for this session alone",
 }
 
 
@@ -128,8 +128,8 @@ def csrf_token(session_token: str) -> str:
     return hmac.new(session_token.encode(), b"csrf", hashlib.sha256).hexdigest()
 
 
-def prove_own(request: Request, form: Mapping[str, str], session_token: str) -> None:
-    """Refuse a change that did not start on a page of this session.
+def prove_ours(request: Request) -> None:
+    """Refuse what did not start on a page of ours, by the browser's own word.
 
     Raises:
         RequestRefused: ``csrf.refused``.
@@ -137,7 +137,17 @@ def prove_own(request: Request, form: Mapping[str, str], session_token: str) -> 
     house: House = request.app.state.house
     site = request.headers.get("sec-fetch-site")
     origin = request.headers.get("origin")
-    ours = site == "same-origin" if site is not None else origin in (None, house.base_url)
+    if not (site == "same-origin" if site is not None else origin in (None, house.base_url)):
+        raise RequestRefused("csrf.refused", "the request did not start on a page of ours")
+
+
+def prove_own(request: Request, form: Mapping[str, str], session_token: str) -> None:
+    """Refuse a change that did not start on a page of this session.
+
+    Raises:
+        RequestRefused: ``csrf.refused``.
+    """
+    prove_ours(request)
     sent = form.get("csrf", "")
-    if not (ours and sent.isascii() and hmac.compare_digest(sent, csrf_token(session_token))):
+    if not (sent.isascii() and hmac.compare_digest(sent, csrf_token(session_token))):
         raise RequestRefused("csrf.refused", "the request did not start on a page of this session")

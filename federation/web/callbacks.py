@@ -5,6 +5,7 @@ one page of ours that posts the same fields again, at most once.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlencode
 
@@ -13,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from federation.connection import AnyConnection
-from federation.connectors.contract import Callback
+from federation.connectors.contract import Callback, Credentials
 from federation.errors import FederationError, ProviderUnavailable, RequestRefused, SignInExpired
 from federation.identity import Session
 from federation.signin import Completed
@@ -34,7 +35,7 @@ async def saml_acs(request: Request) -> Response:
     form = await fields.read_form(request)
     params = {"SAMLResponse": fields.needed(form, "SAMLResponse")}
     connection = request.path_params["connection"]
-    return await _finish(request, form, _callback(request, connection, form.get("RelayState", ""), params))
+    return await finish(request, form, _callback(request, connection, form.get("RelayState", ""), params))
 
 
 async def oidc_callback(request: Request) -> Response:
@@ -72,7 +73,7 @@ async def _read_answer(request: Request) -> Mapping[str, str]:
 
 async def _answered(request: Request, connection: str, answer: Mapping[str, str]) -> Response:
     params = {name: answer[name] for name in _OIDC_PARAMETERS if name in answer}
-    return await _finish(request, answer, _callback(request, connection, answer.get("state", ""), params))
+    return await finish(request, answer, _callback(request, connection, answer.get("state", ""), params))
 
 
 def known(request: Request, *protocols: str) -> AnyConnection:
@@ -108,10 +109,16 @@ def _callback(request: Request, connection: str, handle: str, params: Mapping[st
         params=params,
         session_token=cookies.read_session(request, house),
         invitation=cookies.read_invitation(request, house),
+        bootstrap=cookies.read_bootstrap(request, house),
         user_agent=request.headers.get("user-agent", ""),
         path=arrived_at(request),
         posted=request.method == "POST",
     )
+
+
+def from_form(request: Request, connection: str, handle: str, typed: Credentials) -> Callback:
+    """Return what was typed into a form of ours as an answer like any other."""
+    return replace(_callback(request, connection, handle, {}), credentials=typed)
 
 
 def arrived_at(request: Request) -> str:
@@ -119,7 +126,7 @@ def arrived_at(request: Request) -> str:
     return str(request.scope.get(ALIAS, request.scope["path"]))
 
 
-async def _finish(request: Request, answer: Mapping[str, str], callback: Callback) -> Response:
+async def finish(request: Request, answer: Mapping[str, str], callback: Callback) -> Response:
     """Complete the sign-in, or let the browser post once more from our own site."""
     house: House = request.app.state.house
     now = house.clock()
@@ -137,6 +144,8 @@ async def _finish(request: Request, answer: Mapping[str, str], callback: Callbac
     cookies.set_session(response, completed.token, completed.session, now, house)
     if callback.invitation:
         cookies.set_invitation(response, "", house)
+    if callback.bootstrap:
+        cookies.set_bootstrap(response, "", house)
     return response
 
 

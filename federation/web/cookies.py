@@ -29,6 +29,8 @@ JOIN = "join"  # what waits here until the person has proved to be a user whom w
 JOIN_LIFE = 600  # seconds, as long as it waits
 # SameSite=None: whose it is does not matter, and the IdP's answer may come as a POST from its site
 INVITATION = "invitation"
+BOOTSTRAP = "bootstrap"  # likewise
+BOOTSTRAP_LIFE = 3600  # seconds
 INVITATION_LIFE = 3600  # seconds; the link may be opened again
 BINDER_LIFE = 3600  # seconds; outlives a pending sign-in, and every sign-in renews it
 
@@ -135,6 +137,17 @@ def set_invitation(response: Response, token: str, house: House) -> None:
     """Set it; "" forgets it."""
     life = INVITATION_LIFE if token else 0
     _set(response, house, INVITATION, token, life, samesite="none" if house.secure else "lax")
+
+
+def read_bootstrap(request: Request, house: House) -> str:
+    """Return the token of the first administrator's link that this browser opened, "" if none."""
+    return only(request.headers.getlist("cookie"), name(BOOTSTRAP, secure=house.secure))
+
+
+def set_bootstrap(response: Response, token: str, house: House) -> None:
+    """Set it; "" forgets it."""
+    life = BOOTSTRAP_LIFE if token else 0
+    _set(response, house, BOOTSTRAP, token, life, samesite="none" if house.secure else "lax")
 
 
 def set_session(response: Response, token: str, session: Session, now: datetime, house: House) -> None:

@@ -26,7 +26,7 @@ from federation.errors import (
     TooManyRequests,
 )
 from federation.records import mint_reference
-from federation.web import join, pages, start
+from federation.web import cookies, join, pages, start
 from federation.web.callbacks import rate_key
 from federation.web.house import House
 
@@ -84,6 +84,8 @@ async def refused(request: Request, exc: Exception) -> Response:
     words = {"title": title, "message": exc.public, "advice": advice}
     ways = start.ways_in(house, exc.ways, exc.return_to) if isinstance(exc, SsoRequired) else []
     response = answer(request, house, status, reference=reference, ways=ways, **words)
+    if exc.code.startswith("bootstrap."):
+        cookies.set_bootstrap(response, "", house)  # a spent link keeps nobody out
     if isinstance(exc, TooManyRequests):
         response.headers["retry-after"] = str(exc.retry_after)
     return response

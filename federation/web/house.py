@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network
 
+from federation.break_glass import BreakGlassDoor
 from federation.clock import Clock
 from federation.connection import AnyConnection
+from federation.decision import BREAK_GLASS
+from federation.identity import Session
 from federation.policies import Terms
 from federation.publishing import Publishing
-from federation.signin import SignIn
+from federation.signin import SignIn, hash_token
 from federation.signout import SignOut
 from federation.store.store import Store
 from federation.tokens import TokenKeeper
@@ -31,6 +34,7 @@ class House:
     signin: SignIn
     signout: SignOut
     tokens: TokenKeeper
+    break_glass: BreakGlassDoor
     store: Store
     vault: Vault
     terms: Terms  # the policy in force
@@ -44,6 +48,19 @@ class House:
     clock: Clock
     name: str = "federation"  # of the installation, as shown in the page header
     ready: Mapping[str, ReadyCheck] = field(default_factory=dict)
+
+    async def session(self, token: str) -> Session | None:
+        """Return the live session of a cookie's token: all that this room asks about one, it asks here.
+
+        One that a connection opened which this worker's settings do not know, or switch off, counts
+        as ended here. The row stays: another node's settings may be newer, and its people signed in.
+        """
+        session = await self.store.find_session(hash_token(token), self.clock())
+        return session if session is not None and session.connection in self._serving else None
+
+    @cached_property
+    def _serving(self) -> frozenset[str]:
+        return frozenset({BREAK_GLASS, *(name for name, one in self.connections.items() if one.enabled)})
 
     @cached_property
     def secure(self) -> bool:

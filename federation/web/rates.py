@@ -111,6 +111,7 @@ class Rates:
 
     sign_in: Rate  # starts and answers, counted apart
     failures: Rate  # answers refused before a signature held
+    break_glass: Rate = field(default_factory=lambda: Rate(10, 3600))  # recovery codes
 
 
 def client_address(

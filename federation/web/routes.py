@@ -20,10 +20,12 @@ from federation.web import (
     account,
     aliases,
     decisions,
+    emergency,
     errors,
     initiate,
     invitation,
     join,
+    local,
     logout,
     oidc_logout,
     pages,
@@ -69,6 +71,12 @@ def sign_in_routes() -> list[BaseRoute]:
         Step("/invitation/{token}", invitation.opened),
         Route("/join", join.show),
         Route("/join", join.decided, methods=["POST"]),
+        Step("/local/{connection}", local.sign_in, methods=["POST"]),
+        Step("/local/{connection}/password/{token}", local.password_page),
+        Route("/local/{connection}/password/{token}", local.choose_password, methods=["POST"]),
+        Route("/break-glass", emergency.break_glass),
+        Route("/break-glass", emergency.open_break_glass, methods=["POST"]),
+        Step("/bootstrap/{token}", emergency.bootstrap),
         Route("/session", account.session_json),
         Route("/admin/api/decisions", decisions.decisions),
         Route("/admin/api/policy/try", decisions.try_policy, methods=["POST"]),
@@ -123,7 +131,7 @@ def service(open_house: Callable[[], AbstractAsyncContextManager[House]]) -> Ver
 async def home(request: Request) -> Response:
     """GET /: the account page if signed in, else the sign-in page."""
     token, session = await account.current(request)
-    return await account.show(request, token, session) if session else start.sign_in_page(request, "/")
+    return await account.show(request, token, session) if session else await start.sign_in_page(request, "/")
 
 
 async def saml_metadata(request: Request) -> Response:

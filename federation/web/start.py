@@ -10,7 +10,7 @@ from federation.connection import AnyConnection
 from federation.identity import parse_email
 from federation.policy import domains
 from federation.return_to import local_path
-from federation.web import cookies, fields, pages
+from federation.web import cookies, fields, local, pages
 from federation.web.callbacks import rate_key, send_away
 from federation.web.house import House
 
@@ -21,13 +21,14 @@ async def login(request: Request) -> Response:
     return_to = local_path(query.get("return_to", ""))
     if "email" in query:
         return email_page(request, query["email"], return_to)
-    return sign_in_page(request, return_to)
+    return await sign_in_page(request, return_to)
 
 
-def sign_in_page(request: Request, return_to: str) -> Response:
-    """Show a button per connection, and the e-mail field."""
+async def sign_in_page(request: Request, return_to: str) -> Response:
+    """Show a button per connection that is not switched off, and the e-mail field."""
     house: House = request.app.state.house
-    every = house.connections.values()
+    off = await house.store.switched_off()
+    every = [one for one in house.connections.values() if one.id not in off]
     return choices(request, [(one, begin_path(one.id, return_to)) for one in every], return_to)
 
 
@@ -36,7 +37,7 @@ def choices(request: Request, among: Iterable[tuple[AnyConnection, str]], return
     visible = [
         {"id": connection.id, "display_name": connection.title, "href": href}
         for connection, href in among
-        if connection.visible
+        if connection.visible and connection.enabled
     ]
     if pages.wants_json(request):
         return pages.as_json({"connections": visible})
@@ -106,6 +107,9 @@ async def leave(request: Request, connection: str, *, return_to: str, login_hint
         session_token=cookies.read_session(request, house),
         login_hint=login_hint,
     )
-    response = send_away(house, begun.url, begun.fields)
+    if (here := house.connections[connection]).protocol == "local":
+        response = local.show_form(request, here, begun, return_to=return_to, email=login_hint)
+    else:
+        response = send_away(house, begun.url, begun.fields)
     cookies.set_binders(response, begun.binder, house)
     return response
