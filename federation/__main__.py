@@ -12,7 +12,17 @@ from typing import Annotated, Any
 
 import typer
 
-from federation.commands import inquiry, invitation, keys, metadata, person, policy
+from federation.commands import (
+    domain,
+    enforce,
+    grants,
+    inquiry,
+    invitation,
+    keys,
+    metadata,
+    policy,
+    team,
+)
 from federation.commands.terminal import ConfigOption, JsonOption, group, loaded, plain_errors, show
 
 app = typer.Typer(
@@ -28,7 +38,10 @@ app.add_typer(inquiry.commands)
 app.add_typer(metadata.commands, name="metadata")
 app.add_typer(config, name="config")
 app.add_typer(keys.commands, name="keys")
-app.add_typer(person.commands, name="person")
+app.add_typer(domain.commands, name="domain")
+app.add_typer(enforce.commands, name="enforce")
+app.add_typer(grants.commands, name="person")  # person.commands, and what is added there
+app.add_typer(team.commands, name="team")
 app.add_typer(policy.commands, name="policy")
 app.add_typer(invitation.commands, name="invitation")
 app.command(
@@ -51,11 +64,14 @@ def serve(
         import uvicorn
 
         from federation import app as composition
-        from federation import logs, settings
+        from federation import clock, logs, settings
+        from federation.operator import emergency as emergency_ways
 
         logs.configure(as_json=not sys.stderr.isatty())
         # Tried here first: a fault is one sentence, where a worker's would be a traceback, again and again.
         asyncio.run(tried(composition.open_house(read)))
+        for organization, link in asyncio.run(emergency_ways.offer_all(read, now=clock.now())):
+            print(f"{organization} has no administrator: open this and sign in, once within 24 hours:\n{link}")
         settings.tell_workers(read.file)
     uvicorn.run(
         "federation.app:from_environment",
