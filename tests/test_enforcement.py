@@ -19,6 +19,7 @@ from federation.policy.decide import bind
 from federation.store.store import Store
 from federation.store.values import Enforcement
 
+# Of a domain goes before of the whole organization; of two that concern them either does; none is no leave.
 WHOLE = Enforced(domain="", connections=("adfs",))
 THEIRS = Enforced(domain="acme.example", connections=("adfs",))
 BELOW = Enforced(domain="*.acme.example", connections=("adfs",))
@@ -35,9 +36,9 @@ HELD = [
     ((THEIRS,),                                     {"email": "ada@eu.acme.example"},        False),
     ((THEIRS,),                                     {"email": ""},                           False),
     ((OKTA,),                                       {},                                      True),
-    ((WHOLE, OKTA),                                 {},                                      True),  # theirs goes first
+    ((WHOLE, OKTA),                                 {},                                      True),
     ((replace(WHOLE, connections=("adfs", "okta")),), {},                                    True),
-    ((THEIRS, replace(OKTA, domain="*.example")),   {},                                      True),  # either of theirs
+    ((THEIRS, replace(OKTA, domain="*.example")),   {},                                      True),
 ]  # fmt: skip
 
 REFUSED = [
@@ -51,7 +52,7 @@ REFUSED = [
     ((replace(OTHERS, has_address=True),),          {"email": ""},                           ("adfs",)),
     ((WHOLE, replace(OTHERS, has_address=True, connections=("b",))), {},                     ("b",)),
     ((WHOLE, OTHERS),                               {},                                      ("adfs",)),
-    ((NO_WAY,),                                     {},                                      ()),  # none is no leave
+    ((NO_WAY,),                                     {},                                      ()),
 ]  # fmt: skip
 
 
@@ -104,7 +105,8 @@ async def signs_in(
 
 
 def wanted(**differs: Any) -> Enforcement:
-    told = {"organization": "acme", "domain": "", "connections": ("adfs",), "at": NOW, "by": "root"}
+    told: dict[str, Any] = {"organization": "acme", "domain": "", "connections": ("adfs",)}
+    told |= {"at": NOW, "by": "root"}
     return Enforcement(**told | differs)
 
 

@@ -117,7 +117,7 @@ def test_every_rule_has_a_fault_and_a_sentence() -> None:
 
 def test_without_any_bound_nobody_comes_in() -> None:
     unbounded = connection().model_copy(update={"domains": ()})  # no settings file can say so
-    with pytest.raises(PolicyRefused, match="^policy.domain: "):
+    with pytest.raises(PolicyRefused, match=r"^policy\.domain: "):
         domains.admit(person(), unbounded)
 
 
@@ -136,7 +136,7 @@ PROVED = [
 
 @pytest.mark.parametrize(("domain", "told", "found", "proved"), PROVED)
 def test_a_record_proves_what_the_connection_names(
-    domain: str, told: list[str], found: set[str], proved: bool
+    domain: str, told: list[str], found: set[str], *, proved: bool
 ) -> None:
     assert domains.is_proved(connection(domains=told), domain, found) is proved
 

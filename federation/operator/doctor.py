@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from federation import keys
 from federation.errors import ConfigurationError, FederationError, ProviderUnavailable
 from federation.fetch import Declared, Fetch, open_door
-from federation.operator import doctor_connections, doctor_declared
+from federation.operator import doctor_connections, doctor_declared, doctor_domains
 from federation.operator.finding import Finding, expiry, failed, note, ok, warning
 from federation.saml import xml
 from federation.settings import Settings
@@ -40,6 +40,8 @@ async def examine(config: Settings, *, now: datetime) -> list[Finding]:
         *_secrets(config),
         *doctor_declared.shared_callbacks(config.connections),
         *doctor_declared.many_tenants(config.connections),
+        *doctor_domains.declared(config),
+        *await doctor_domains.kept(config, now),
         *doctor_connections.impostors(config, now),
         *_own_keys(config, now),
         *await _database(config),
