@@ -44,11 +44,11 @@ def client(
         yield opened
 
 
-def sign_in(client: TestClient, who: str) -> None:
-    begun = client.get("/login/acme-saml?return_to=/admin")
+def sign_in(client: TestClient, who: str, to: str = "/admin") -> None:
+    begun = client.get(f"/login/acme-saml?return_to={to}")
     asked = dict(parse_qsl(urlsplit(begun.headers["location"]).query))
     done = client.post("/saml/acme-saml/acs", data=saml_answer(asked, who, now=clock.now()))
-    assert (done.status_code, done.headers.get("location")) == (303, "/admin"), done.text
+    assert (done.status_code, done.headers.get("location")) == (303, to), done.text
 
 
 @pytest.mark.parametrize("example", [STARLETTE, FASTAPI], ids=["starlette", "fastapi"])
