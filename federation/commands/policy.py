@@ -78,11 +78,11 @@ def diff(config: ConfigOption = None, days: DaysOption = 30, as_json: JsonOption
     if as_json:
         show({**policies, **report.as_json()})
     else:
-        for name, since in policies["changed"].items():
+        for name, since in policies["policies_changed"].items():
             print(harmless(f"{name}: differs from the policy in force since {since}"))
-        for name in policies["new"]:
+        for name in policies["policies_new"]:
             print(harmless(f"{name}: the service has not started with it yet"))
-        if not policies["changed"]:
+        if not policies["policies_changed"]:
             print("no policy differs from the one in force")
         tell(report)
     raise typer.Exit(FOUND if report.takes else 0)
@@ -107,7 +107,7 @@ def tell(report: "Report") -> None:
             print(harmless(f"role {word:<6}    {role}: {number}"))
     for name in report.removed:
         print(harmless(f"connection gone  {name}: nobody comes in by it any more"))
-    for title, kind in _TITLES.items():
+    for kind, title in _TITLES.items():
         if some := [one for one in report.people if one.kind == kind]:
             print(f"\n{title}")
             for one in some:

@@ -130,4 +130,4 @@ async def diff(
     changed = what_if.edited_connections(stood, after)
     told = await _report(config, stood, after, None, now - timedelta(days=days), now, progress)
     since = {one.connection: one.since.isoformat(timespec="seconds") for one in kept}
-    return told, {"changed": {name: since[name] for name in changed}, "new": list(fresh)}
+    return told, {"policies_changed": {name: since[name] for name in changed}, "policies_new": list(fresh)}
