@@ -81,9 +81,9 @@ class ProofNeeded(PolicyRefused):
     public = "An account with this e-mail address exists already."
     mended_by = "the person: sign in the way they did before"
 
-    def __init__(self, detail: str, checks: tuple[Check, ...] = ()) -> None:
-        """Say what was found; the code is always the same."""
-        super().__init__("policy.proof_needed", detail, checks)
+    def __init__(self, code: str, detail: str, checks: tuple[Check, ...] = ()) -> None:
+        """Say what was found."""
+        super().__init__(code, detail, checks)
         self.connection = ""  # through which they came, set where it is recorded
         self.join_token = ""  # what the browser keeps of it; "" where they may not go on from here
 

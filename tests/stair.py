@@ -48,6 +48,7 @@ connections:
     protocol: saml
     organization: acme
     display_name: Acme (SAML)
+    on_email_match: create  # tests sign one address in both ways, as two users
     domains: [acme.example]
     metadata: {{file: acme-saml.xml}}
     role_rules: &rules
@@ -62,6 +63,7 @@ connections:
     protocol: oidc
     organization: acme
     display_name: Acme (OpenID Connect)
+    on_email_match: create
     domains: [acme.example]
     issuer: {issuer}
     client_id: federation

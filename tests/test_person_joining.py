@@ -14,6 +14,7 @@ MINUTE = timedelta(minutes=1)
 ACS = "/saml/acme-saml/acs"
 TITLE = "An account with this e-mail address exists already"
 HTML = "text/html"
+ASKING = {"on_email_match": "ask_proof"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -24,7 +25,7 @@ async def provider() -> AsyncIterator[None]:
 
 @pytest.fixture
 async def stair(tmp_path: Path) -> AsyncIterator[Stair]:
-    async with standing(tmp_path) as opened:
+    async with standing(tmp_path, acme_saml=ASKING, further={"acme-oidc": ASKING}) as opened:
         yield opened
 
 
@@ -203,7 +204,7 @@ async def test_no_other_page_joins(stair: Stair, csrf: str) -> None:
 
 async def test_an_answer_that_nobody_asked_for_leaves_nothing_to_join(tmp_path: Path) -> None:
     """Anybody may post one of their own into somebody's browser, who would then prove it theirs."""
-    async with standing(tmp_path, acme_saml={"unsolicited": "accept"}) as stair:
+    async with standing(tmp_path, acme_saml=ASKING | {"unsolicited": "accept"}) as stair:
         browser = stair.browser()
         assert (await new_way(stair, browser)).status_code == 303
         victim = stair.browser(accept=HTML)

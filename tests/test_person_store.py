@@ -227,7 +227,8 @@ async def test_an_operator_can_say_that_another_connection_leads_to_a_member(sto
 async def test_an_invitation_is_used_once_and_gives_what_it_says(store: Store, store_url: str) -> None:
     await ask(
         store_url,
-        "INSERT INTO team (organization_id, key, name, source, created_at) VALUES ('acme', 'ops', 'Ops', 'manual', 1)",
+        "INSERT INTO team (organization_id, key, name, source, created_at) "
+        "VALUES ('acme', 'ops', 'Ops', 'manual', 1)",
     )
     await ask(
         store_url,

@@ -44,9 +44,10 @@ def decide(candidates: Candidates, *, trusted: bool, **told: Any) -> str:
     try:
         return said(linking.link(WHO, okta(**told), candidates, trusted=trusted))
     except PolicyRefused as refusal:
-        assert refusal.checks[-1].code == refusal.code
-        assert isinstance(refusal, ProofNeeded) is (refusal.code == "policy.proof_needed")
-        return refusal.code
+        told, is_proof = refusal, isinstance(refusal, ProofNeeded)
+    assert told.checks[-1].code == told.code
+    assert is_proof is (told.code == "policy.proof_needed")
+    return told.code
 
 
 CELLS: list[tuple[str, Candidates, bool, dict[str, Any]]] = [
@@ -80,7 +81,8 @@ CELLS: list[tuple[str, Candidates, bool, dict[str, Any]]] = [
     ("policy.proof_needed",     found(HELD), True,  {}),
     ("policy.proof_needed",     found(HELD), True,  {"provisioning": "provisioned_only"}),
     ("linked u1",               found(HELD), True,  {"on_email_match": "link"}),
-    ("linked u1",               found(HELD), True,  {"on_email_match": "link", "provisioning": "invited_only"}),
+    ("linked u1",               found(HELD), True,
+                                {"on_email_match": "link", "provisioning": "invited_only"}),
     ("linked u1",               found(HELD, replace(HELD, connection="ad", proven=False)), True,
                                 {"on_email_match": "link"}),
     ("policy.proof_needed",     found(HELD), False, {"on_email_match": "link"}),
@@ -91,7 +93,8 @@ CELLS: list[tuple[str, Candidates, bool, dict[str, Any]]] = [
                                 {"on_email_match": "link"}),
     ("new",                     found(HELD), True,  {"on_email_match": "create"}),
     ("new",                     found(HELD), False, {"on_email_match": "create"}),
-    ("policy.not_invited",      found(HELD), True,  {"on_email_match": "create", "provisioning": "invited_only"}),
+    ("policy.not_invited",      found(HELD), True,
+                                {"on_email_match": "create", "provisioning": "invited_only"}),
     ("policy.email_taken",      found(HELD), True,  {"on_email_match": "deny"}),
     ("new",                     found(), True,  {"on_email_match": "deny"}),
 ]  # fmt: skip
@@ -194,8 +197,8 @@ def test_google_by_saml_is_authoritative_over_nothing() -> None:
 
 
 LOOK_ALIKES = [
-    "zoe@acme.example.", "zoe@acme.example\n", "zoe\0@acme.example", "zo\u0435@acme.example", "zoe@@acme.example",
-    "zoe@evil.example@acme.example", "zoe\u200b@acme.example", "zoe@\uff41cme.example", " zoe@acme.example",
+    "zoe@acme.example.", "zoe@acme.example\n", "zoe\0@acme.example", "zo\u0435@acme.example",
+    "zoe@@acme.example", "zoe@evil.example@acme.example", "zoe\u200b@acme.example", "zoe@\uff41cme.example", " zoe@acme.example",
     "zoe.@acme.example", "zoe@acme\u3002example", "\u202ezoe@acme.example", "zoe@acme.example,eve@evil.example",
     "zoe@\u212aacme.example", "",
 ]  # fmt: skip

@@ -20,6 +20,13 @@ from federation.connection import (
 from federation.outbound import Outbound
 from federation.rules import Model
 from federation.settings import Settings
+from federation.smtp import Smtp
+
+
+def fields(model: type[Model]) -> dict[str, Any]:
+    """A model's fields by their keys in the file."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
 
 DOCS = Path(__file__).parent.parent / "docs"
 SAID_ELSEWHERE = {"id", "protocol", "anyone"}  # anyone: with domains
@@ -27,6 +34,7 @@ EVERY, RELYING = set(Configured.model_fields), set(RelyingConnection.model_field
 SECTIONS: list[tuple[str, type[Model], set[str]]] = [
     ("## The keys", Settings, set(Settings.model_fields)),
     ("### `outbound`", Outbound, set(Outbound.model_fields)),
+    ("### `smtp`", Smtp, set(fields(Smtp))),
     ("### `saml`", About, set(About.model_fields)),
     ("### Every connection", SamlConnection, EVERY - SAID_ELSEWHERE | {"protocol"}),
     ("### `protocol: saml`", SamlConnection, set(SamlConnection.model_fields) - EVERY - {"protocol"}),
@@ -56,13 +64,13 @@ def test_a_default_is_the_models(heading: str, model: type[Model], keys: set[str
     for names, said, _ in rows(heading):
         for key, written in zip(names, re.findall("`([^`]+)`", said), strict=False):
             if said.startswith("`") and "{base_url}" not in said:
-                field = model.model_fields[key]
+                field = fields(model)[key]
                 kind: Any = Annotated[field.annotation, *field.metadata, None]
                 read: TypeAdapter[Any] = TypeAdapter(kind)
                 default = field.get_default(call_default_factory=True, validated_data={})
                 assert read.validate_python(yaml.safe_load(written)) == default, key
         if said == "required":
-            needed = {key for key in names if model.model_fields[key].is_required()}
+            needed = {key for key in names if fields(model)[key].is_required()}
             assert needed | {"domains", "client_secret", "encryption_keys"} >= set(names)
 
 
@@ -89,6 +97,9 @@ def test_the_examples_use_every_key_of_a_saml_connection_but_a_few() -> None:
         "id",
         "anyone",
         "email_trust",
+        "on_email_match",
+        "provisioning",
+        "profile_update",
         "is_passive",
         "name_id_policy",
         "allow_create",

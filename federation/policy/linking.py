@@ -84,7 +84,7 @@ def _invited(new: _New) -> Invited | None:
 
 def _ask_proof(new: _New) -> Link:
     said = f"a user has this address already, whom this subject of {new.connection.id} has not proved to be"
-    raise ProofNeeded(said, (*new.asked, Check("policy.proof_needed", said)))
+    raise ProofNeeded("policy.proof_needed", said, (*new.asked, Check("policy.proof_needed", said)))
 
 
 def _link(new: _New) -> Link:
