@@ -168,8 +168,12 @@ def _made(
     for wish in wanted.teams:
         if wish.name:
             groups[wish.key].add(wish.why)
-    there = {key: team.source for key, team in standing.teams.items()}
-    taken = [wish.name for key, wish in wishes.items() if key in teams or there.get(key, source) != source]
+    there = standing.teams
+    taken = [
+        wish.name
+        for key, wish in wishes.items()
+        if key in teams or (key in there and there[key].source != source and not there[key].groups)
+    ]
     fresh = sorted(key for key in wishes if key not in teams and key not in there)
     room = max(0, min(MADE_AT_ONCE, MADE_IN_ALL - standing.teams_here))
     checks = []
