@@ -36,7 +36,7 @@ TRUE = [
     ("!('contractors' in groups)",                                    in_groups()),
     ("groups.all(g, g != 'contractors') && size(groups) == 2",        in_groups("a", "b")),
     ("'R&D' in attributes.department",                                in_groups(department=("IT", "R&D"))),
-    ("'x' in attributes['urn:acme/a b']",                                {"attributes": {"urn:acme/a b": ("x",)}}),
+    ("'x' in attributes['urn:acme/a b']",                             in_groups(**{"urn:acme/a b": ("x",)})),
     ("'department' in attributes && 'IT' in attributes.department",   in_groups(department=("IT",))),
     ("has(attributes.department)",                                    in_groups(department=("IT",))),
     ("!has(attributes.department)",                                   {}),
