@@ -146,4 +146,4 @@ async def _look_at_all(store: Store, resolver: "Resolver", due: list[DomainProof
             log.warning("domain not looked at", extra={**told, "code": failure.code})
             continue
         if not found and proof.seen_at is not None:
-            log.warning("domain proof lost", extra={**told, "code": "domain.lost"})
+            log.warning("domain proof lost", extra={**told, "code": "watch.domain_lost"})

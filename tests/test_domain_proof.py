@@ -208,7 +208,7 @@ async def test_what_is_due_is_looked_at_weekly_and_a_loss_is_logged(
     with caplog.at_level(logging.WARNING):
         await work(NOW + domain_proof.AGAIN)
         await work(NOW + 2 * domain_proof.AGAIN)  # told once
-    assert [vars(one)["code"] for one in caplog.records] == ["domain.lost"]
+    assert [vars(one)["code"] for one in caplog.records] == ["watch.domain_lost"]
     assert await proved(store, NOW + domain_proof.AGAIN) == frozenset()
 
 

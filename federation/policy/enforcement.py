@@ -43,7 +43,7 @@ def hold(
         return (Check(CODE),)
     whose = ", ".join(rule.domain for rule in rules if rule.domain) or "this organization"
     said = f"people of {whose} come in through {', '.join(ways) or 'no connection'}, not {connection.id}"
-    raise SsoRequired(CODE, said, (Check(CODE, said),), ways=tuple(ways))
+    raise SsoRequired("policy.sso_required", said, (Check(CODE, said),), ways=tuple(ways))
 
 
 def _concerning(who: Identity, enforced: Sequence[Enforced]) -> list[Enforced]:
