@@ -137,7 +137,7 @@ class SignIn:
         if connector is None:
             raise RequestRefused("signin.no_connection", "no connection has this id")
         if not connector.connection.enabled:
-            raise PolicyRefused("policy.connection_disabled", "this connection is switched off in the settings")
+            raise PolicyRefused("policy.connection_disabled", "the settings switch this connection off")
         handle = secrets.token_urlsafe(32)
         challenge = await connector.begin(handle=handle, login_hint=login_hint, now=now)
         # Made once and shared by all tabs: a second tab must not unbind the first.

@@ -15,12 +15,13 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from federation import tokens_at_rest
 from federation.clock import Clock
-from federation.connectors.contract import Connector, Renewal, Revocation
+from federation.connectors.contract import Connector, Renewal, Renewed, Revocation
 from federation.errors import (
     AssertionRefused,
     FederationError,
@@ -68,7 +69,7 @@ class TokenKeeper:
         self._vault = vault
         self._signin = signin  # keeps the records
         self._clock = clock  # what was asked for waits its turn, and an ID Token is held to the minute
-        self._renewing: dict[str, asyncio.Task[KeptTokens | None]] = {}
+        self._renewing: dict[str, asyncio.Task[Renewed | None]] = {}
         self._revoking: set[asyncio.Task[None]] = set()
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._held: dict[str, tuple[str, datetime]] = {}  # session → by whom, since when that is seen here
@@ -94,22 +95,52 @@ class TokenKeeper:
             StoreUnavailable: The database did not answer.
         """
         found = await self._store.tokens_of(hash_token(session_token), now)
-        if found is None:
+        if found is None or not self._is_serving(found.connection):
             return None
         opened = tokens_at_rest.unseal(found, vault=self._vault)
         if opened.lasts(life, now):
             return opened.tokens
         if opened.tokens.refresh and self._renewal(found.connection) is not None:
             try:
-                return await self._renewed(found, now)
+                renewed = await self._renewed(found, now)
             except ProviderUnavailable:
                 if not opened.good(now):
                     raise
+            else:
+                return renewed.kept if renewed else None
         if not opened.good(now):
             raise SignInExpired(
                 "signin.tokens_expired", "the access token has ended, and nothing is kept that renews it"
             )
         return opened.tokens
+
+    async def fresh(self, found: KeptTokensOf, now: datetime) -> KeptTokens | None:
+        """Return access and ID Token of this moment, to ask the provider about their person.
+
+        Renewed where they can be: a grant that has ended ends its session here. An access token that
+        nothing renews is returned as it is kept.
+
+        Returns:
+            None where the session has ended, now or before.
+
+        Raises:
+            ProviderUnavailable: The provider failed, or another renews them and what it keeps does not do.
+            SignInExpired, ConfigurationError, StoreUnavailable: As ``access_token``.
+        """
+        opened = tokens_at_rest.unseal(found, vault=self._vault)
+        if opened.tokens.refresh and self._renewal(found.connection) is not None:
+            if (renewed := await self._renewed(found, now)) is None:
+                return None
+            if renewed.fresh is None:
+                raise ProviderUnavailable(
+                    "oidc.refresh_pending", "another renewed the tokens, and keeps no access token"
+                )
+            return renewed.fresh
+        if not opened.tokens.access or not opened.good(now):
+            raise SignInExpired(
+                "signin.tokens_expired", "the access token has ended, and nothing is kept that renews it"
+            )
+        return _only_access(opened.tokens)
 
     async def renew_due(self, now: datetime) -> None:
         """Renew what ends soon, though nobody asks; so a grant that has ended is noticed, too."""
@@ -189,7 +220,7 @@ class TokenKeeper:
         elif done:
             log.info("tokens revoked", extra={"connection": connection, "tokens": done})
 
-    async def _renewed(self, found: KeptTokensOf, now: datetime) -> KeptTokens | None:
+    async def _renewed(self, found: KeptTokensOf, now: datetime) -> Renewed | None:
         """Renew in a task of its own, one for all who ask here.
 
         A request that is given up must not stop between the provider's answer and the store.
@@ -199,7 +230,7 @@ class TokenKeeper:
             task = asyncio.create_task(self._renew(found, now))
             self._renewing[found.session_id] = task
 
-            def done(ended: asyncio.Task[KeptTokens | None]) -> None:
+            def done(ended: asyncio.Task[Renewed | None]) -> None:
                 del self._renewing[found.session_id]
                 if not ended.cancelled():
                     ended.exception()  # told to those who still wait
@@ -207,7 +238,7 @@ class TokenKeeper:
             task.add_done_callback(done)
         return await asyncio.shield(task)
 
-    async def _renew(self, found: KeptTokensOf, now: datetime) -> KeptTokens | None:
+    async def _renew(self, found: KeptTokensOf, now: datetime) -> Renewed | None:
         renewal = self._renewal(found.connection)
         holder = secrets.token_hex(16)
         if renewal is None or not self._is_free(found, now):
@@ -222,11 +253,11 @@ class TokenKeeper:
         except Exception:
             await self._store.put_off_tokens(found.session_id, holder, now + PAUSE, now + RETRY)
             raise
-        if await self._keep(new, found, holder, now):
+        if await self._keep(new.kept, found, holder, now):
             return new
         current = await self._of_another(found, now)
         if current is None:  # the session ended meanwhile: nobody else has these
-            self._begin_revoking(found.connection, lambda: new)
+            self._begin_revoking(found.connection, lambda: new.kept)
         return current
 
     async def _keep(self, new: KeptTokens, found: KeptTokensOf, holder: str, now: datetime) -> bool:
@@ -246,7 +277,7 @@ class TokenKeeper:
                 await asyncio.sleep(pause)
         return await self._store.keep_renewed_tokens(found.session_id, holder, sealed, now)
 
-    async def _of_another(self, found: KeptTokensOf, now: datetime) -> KeptTokens | None:
+    async def _of_another(self, found: KeptTokensOf, now: datetime) -> Renewed | None:
         """Wait briefly for who renews them now; return theirs, else the old ones while they are good.
 
         Raises:
@@ -265,11 +296,11 @@ class TokenKeeper:
             raise ProviderUnavailable(
                 "oidc.refresh_pending", "the access token has ended, and the provider has not renewed it yet"
             )
-        return opened.tokens
+        return Renewed(kept=opened.tokens, fresh=_only_access(opened.tokens))
 
     async def _end(
         self, refusal: FederationError, found: KeptTokensOf, holder: str, now: datetime
-    ) -> KeptTokens | None:
+    ) -> Renewed | None:
         """End the session of what is not renewed, and record why."""
         if not await self._store.end_refused_session(found.session_id, holder, now):
             return await self._of_another(found, now)  # ended already, or renewed after HOLD
@@ -295,6 +326,11 @@ class TokenKeeper:
             return False
         return now - since >= HOLD
 
+    def _is_serving(self, connection: str) -> bool:
+        """A session of a connection that is not in force here counts as ended here."""
+        connector = self._connectors.get(connection)
+        return connector is not None and connector.connection.enabled
+
     def _revocation(self, connection: str) -> Revocation | None:
         connector = self._connectors.get(connection)
         return connector.revocation if connector else None
@@ -302,6 +338,11 @@ class TokenKeeper:
     def _renewal(self, connection: str) -> Renewal | None:
         connector = self._connectors.get(connection)
         return connector.renewal if connector else None
+
+
+def _only_access(tokens: KeptTokens) -> KeptTokens | None:
+    """Return what asks right now; an ID Token that was kept is of another moment."""
+    return replace(tokens, refresh="", id="") if tokens.access else None
 
 
 def _lost(refusal: AssertionRefused, found: KeptTokensOf) -> FederationError:

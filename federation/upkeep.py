@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 PURGE_EVERY = timedelta(minutes=5)
 WATCH_EVERY = timedelta(days=1)
 RENEW_EVERY = timedelta(minutes=1)
+RECONCILE_EVERY = timedelta(minutes=1)  # each connection and person has an interval of their own
 DOMAINS_EVERY = timedelta(hours=1)  # each domain weekly: see ``domain_proof``
 _SOON = timedelta(seconds=30)  # after a failure, or while another node holds the lease
 _EARLY = 0.1  # of the interval: the spread that keeps workers from asking in step
@@ -77,6 +78,11 @@ def watch_job(
 def renewal_job(renew_due: Callable[[datetime], Awaitable[None]]) -> Job:
     """Return the job that renews providers' tokens before they end; what does it is given."""
     return Job(name="renew", every=RENEW_EVERY, work=renew_due)
+
+
+def reconciling_job(reconcile_due: Callable[[datetime], Awaitable[None]]) -> Job:
+    """Return the job that asks providers about people between sign-ins; what does it is given."""
+    return Job(name="reconcile", every=RECONCILE_EVERY, work=reconcile_due)
 
 
 def domains_job(look_again: Callable[[datetime], Awaitable[None]]) -> Job:

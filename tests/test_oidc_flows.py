@@ -259,7 +259,7 @@ async def test_tokens_are_kept_and_renewed(world: World) -> None:
     assert (tokens.access_until, tokens.scopes) == (NOW + timedelta(seconds=300), tuple(OFFLINE))
     assert connector.renewal
     person = assertion.subject.person
-    new = await connector.renewal.renew(tokens, person=person, now=NOW)
+    new = (await connector.renewal.renew(tokens, person=person, now=NOW)).kept
     assert {new.access, new.refresh, new.id}.isdisjoint({tokens.access, tokens.refresh, tokens.id, ""})
     with pytest.raises(AssertionRefused, match=r"^oidc\.refresh_refused: "):  # the old one was used
         await connector.renewal.renew(tokens, person=person, now=NOW)

@@ -13,10 +13,19 @@ from typing import Final
 from federation import registry
 from federation.connection import AnyConnection
 from federation.connectors import revoking
-from federation.connectors.contract import REFUSED, Callback, Challenge, Logout, Renewal, Revocation
-from federation.errors import AssertionRefused, FederationError, ProviderTimedOut
+from federation.connectors.contract import (
+    REFUSED,
+    Callback,
+    Challenge,
+    Logout,
+    Renewal,
+    Renewed,
+    Rereading,
+    Revocation,
+)
+from federation.errors import AssertionRefused, FederationError, ProviderTimedOut, ProviderUnavailable
 from federation.fetch import Answer, Declared, Fetch
-from federation.identity import KeptTokens, VerifiedAssertion
+from federation.identity import KeptTokens, Subject, VerifiedAssertion
 from federation.oidc import client_authentication, oauth2, oauth2_api, oauth2_person
 from federation.oidc.client_authentication import Proof
 from federation.oidc.oauth2 import Tokens
@@ -34,6 +43,8 @@ class OAuth2Connector:
     logout: Logout | None = None  # its session is for its own site, and it has no word for ours
     renewal: Renewal | None
     revocation: Revocation | None
+    rereading: Rereading | None
+    needs_tokens = True  # of the person: the API knows nobody else's
 
     def __init__(self, entry: registry.OAuth2, fetch: Fetch, *, patience: float = PATIENCE) -> None:
         self.connection = entry.connection
@@ -41,6 +52,7 @@ class OAuth2Connector:
         self._fetch = fetch
         self._patience = patience
         self.renewal = self if "refresh" in entry.connection.keep_tokens else None
+        self.rereading = self if entry.connection.keep_tokens else None
         self.revocation = self if entry.connection.keep_tokens and entry.connection.revoke_tokens else None
 
     async def begin(self, *, handle: str, login_hint: str, now: datetime) -> Challenge:  # noqa: ARG002
@@ -83,11 +95,47 @@ class OAuth2Connector:
         """Refuse: an authorization code without our state and verifier is anybody's."""
         raise AssertionRefused("oauth2.unsolicited", "the answer belongs to no sign-in that was started here")
 
-    async def renew(self, tokens: KeptTokens, *, person: str, now: datetime) -> KeptTokens:  # noqa: ARG002
+    async def renew(self, tokens: KeptTokens, *, person: str, now: datetime) -> Renewed:  # noqa: ARG002
         """Ask for new tokens with the refresh token (RFC 6749 §6); whose they are, only the API could say."""
         answer = await self._post(oauth2.refresh_request(self._entry.client, refresh_token=tokens.refresh))
         new = oauth2.read_refreshed(answer.status, answer.content_type, answer.body, scopes=tokens.scopes)
-        return oauth2_person.keep_renewed(new, tokens, terms=self._entry.terms, now=now)
+        kept = oauth2_person.keep_renewed(new, tokens, terms=self._entry.terms, now=now)
+        scopes = tokens.scopes if new.scopes is None else tuple(sorted(new.scopes))
+        until = None if new.expires_in is None else now + new.expires_in
+        return Renewed(
+            kept=kept, fresh=KeptTokens(access=new.access_token, access_until=until, scopes=scopes)
+        )
+
+    async def reread(
+        self, tokens: KeptTokens | None, *, subject: Subject, now: datetime
+    ) -> VerifiedAssertion:
+        """Ask the API again whose token it is, and what else it knows of them."""
+        if tokens is None or not tokens.access:
+            raise ProviderUnavailable("oauth2.reread_no_token", "no access token is at hand to ask with")
+        again = Tokens(
+            access_token=tokens.access,
+            refresh_token="",
+            expires_in=None,
+            scopes=frozenset(tokens.scopes) if tokens.scopes else None,
+        )
+        answer = await self._ask(self._entry.api.userinfo_endpoint, again)
+        if answer.status == oauth2_api.UNAUTHORIZED:
+            raise AssertionRefused(
+                "oauth2.access_ended", "the API takes the person's access token no more: it was revoked"
+            )
+        profile = oauth2_api.read_profile(answer.status, answer.content_type, answer.body)
+        told = oauth2_person.accept(
+            profile,
+            await self._listings(again),
+            code=tokens.access,  # an id for what is claimed by nobody
+            tokens=again,
+            client=self._entry.client,
+            terms=self._entry.terms,
+            now=now,
+        )
+        if told.subject != subject:
+            raise AssertionRefused("oauth2.subject_changed", "the API names another person than before")
+        return told
 
     async def revoke(self, tokens: KeptTokens, *, now: datetime) -> int:  # noqa: ARG002
         """Revoke what was kept (RFC 7009), where the connection names an endpoint for it."""

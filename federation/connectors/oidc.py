@@ -15,10 +15,20 @@ from typing import TypeVar
 from federation import registry
 from federation.connection import AnyConnection
 from federation.connectors import openid_documents, revoking
-from federation.connectors.contract import REFUSED, Callback, Challenge, Logout, Renewal, Revocation
+from federation.connectors.contract import (
+    REFUSED,
+    Callback,
+    Challenge,
+    Logout,
+    Renewal,
+    Renewed,
+    Rereading,
+    Revocation,
+)
 from federation.connectors.groups import open_groups
 from federation.connectors.kept import Kept, Told
 from federation.connectors.oidc_logout import OidcLogout
+from federation.connectors.oidc_reread import open_rereading
 from federation.errors import AssertionRefused, ProviderUnavailable
 from federation.fetch import Answer, Declared, Fetch
 from federation.identity import KeptTokens, VerifiedAssertion
@@ -39,6 +49,7 @@ class OidcConnector:
     logout: Logout | None
     renewal: Renewal | None
     revocation: Revocation | None
+    rereading: Rereading | None
 
     def __init__(self, entry: registry.Oidc, fetch: Fetch) -> None:
         self.connection = entry.connection
@@ -56,6 +67,7 @@ class OidcConnector:
         self.logout = OidcLogout(entry, self)
         self.renewal = self if "refresh" in kept else None
         self.revocation = self if {*kept} - {"id"} and entry.connection.revoke_tokens else None
+        self.rereading = open_rereading(entry, self, self._groups)
 
     async def provider(self, now: datetime) -> ProviderMetadata:
         """Return what the provider says of itself."""
@@ -163,7 +175,7 @@ class OidcConnector:
             relying_party.same_person(front, claims)
         return relying_party.accept(
             claims,
-            await self._userinfo(provider, tokens, claims),
+            await self.userinfo(provider, tokens, claims),
             tokens=tokens,
             asked=await self._groups.ask(claims.claims, tokens.access_token, now) if self._groups else None,
             keeping=self._keeping,
@@ -197,7 +209,7 @@ class OidcConnector:
         told: Told = "browser" if expected.front_channel else "provider"
         return await self.verified(tokens.id_token, verify, expected.now, told=told)
 
-    async def _userinfo(
+    async def userinfo(
         self, provider: ProviderMetadata, tokens: Tokens, claims: SignedClaims
     ) -> Mapping[str, object] | None:
         """Fetch the UserInfo answer where the connection wants it (OIDC Core §5.3)."""
@@ -217,7 +229,7 @@ class OidcConnector:
             )
         return userinfo.read(body, jwks=jwks, client=self._client, claims=claims)
 
-    async def renew(self, tokens: KeptTokens, *, person: str, now: datetime) -> KeptTokens:
+    async def renew(self, tokens: KeptTokens, *, person: str, now: datetime) -> Renewed:
         """Ask for new tokens with the refresh token (OIDC Core §12, RFC 6749 §6)."""
         provider = await self._provider.get(now)
         # Asking may spend the refresh token: what the answer is verified with has to be there first.
@@ -244,7 +256,8 @@ class OidcConnector:
 
         if new.id_token:
             await self.verified(new.id_token, verify, now, told="provider")
-        return relying_party.keep_renewed(new, tokens, keeping=self._keeping, now=now)
+        kept = relying_party.keep_renewed(new, tokens, keeping=self._keeping, now=now)
+        return Renewed(kept=kept, fresh=relying_party.fresh_tokens(new, tokens, now=now))
 
     async def revoke(self, tokens: KeptTokens, *, now: datetime) -> int:
         """Revoke what was kept (RFC 7009), where the provider has an endpoint for it."""

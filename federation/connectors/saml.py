@@ -10,7 +10,15 @@ from typing import Literal
 
 from federation import registry
 from federation.connection import AnyConnection
-from federation.connectors.contract import Callback, Challenge, Logout, Renewal, Revocation, Uninvited
+from federation.connectors.contract import (
+    Callback,
+    Challenge,
+    Logout,
+    Renewal,
+    Rereading,
+    Revocation,
+    Uninvited,
+)
 from federation.connectors.saml_logout import SamlLogout
 from federation.errors import AssertionRefused
 from federation.identity import VerifiedAssertion
@@ -27,6 +35,7 @@ class SamlConnector:
     logout: Logout | None
     renewal: Renewal | None = None
     revocation: Revocation | None = None
+    rereading: Rereading | None = None  # an assertion comes with the person alone
 
     def __init__(self, entry: registry.Saml, source: Source) -> None:
         """Take a compiled connection, with our keys, and its trust material."""

@@ -22,6 +22,7 @@ Heard = Mapping[Listing, Entries | FederationError]  # of each listing that ther
 
 LISTINGS: Final[tuple[Listing, ...]] = ("emails_endpoint", "organizations_endpoint", "teams_endpoint")
 PAGES: Final = 10
+UNAUTHORIZED: Final = 401
 PAGE: Final = 100  # entries; the most that GitHub gives
 _LINK_LENGTH: Final = 4096
 # Nothing is given back once it was taken: a blank that two parts could claim doubles the ways to fail.

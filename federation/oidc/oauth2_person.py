@@ -188,8 +188,9 @@ def _listed(heard: Heard) -> dict[str, tuple[str, ...]]:
             raise entries
         names += [name_of(one) for one in entries]
         values[ids] = tuple(_id(one, listing) for one in entries)
-    values["groups"] = tuple(dict.fromkeys(names))
-    return {name: found for name, found in values.items() if found}
+    if values:  # a list was read to its end: no group at all is an answer too
+        values["groups"] = tuple(dict.fromkeys(names))
+    return {name: found for name, found in values.items() if found or name == "groups"}
 
 
 def _id(entry: Mapping[str, Any], listing: Listing) -> str:

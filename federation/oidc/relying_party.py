@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from federation.errors import AssertionRefused, Check, FederationError
-from federation.identity import SEAL, Authentication, ProviderSession, VerifiedAssertion
+from federation.identity import SEAL, Authentication, ProviderSession, Subject, VerifiedAssertion
 from federation.oidc import address, groups, id_token, signature
 from federation.oidc import claims as person
 from federation.oidc.authorization import FrontChannel, parameters, read_answer, request_url
@@ -29,6 +29,7 @@ from federation.oidc.signed_claims import (
 from federation.oidc.token_endpoint import (
     TokenRequest,
     Tokens,
+    fresh_tokens,
     keep_renewed,
     keep_tokens,
     read_refreshed,
@@ -39,7 +40,8 @@ from federation.oidc.token_endpoint import (
 
 __all__ = [  # what connectors may ask of this room
     "Client", "Demands", "Expected", "FrontChannel", "Keeping", "SignedClaims", "TokenRequest", "Tokens",
-    "accept", "explain", "keep_renewed", "parameters", "provider_name", "read_answer", "read_refreshed",
+    "accept", "accept_groups", "explain", "fresh_tokens", "keep_renewed", "parameters", "provider_name",
+    "read_answer", "read_refreshed",
     "read_tokens", "refresh_request", "request_url", "same_person", "token_request", "verify_id_token",
     "verify_renewed",
 ]  # fmt: skip
@@ -106,6 +108,26 @@ def accept(
             *(() if userinfo is None else (Check("oidc.userinfo_sub"),)),
             *(() if asked is None else (asked.check,)),
         ),
+        seal=SEAL,
+    )
+
+
+def accept_groups(asked: groups.Asked, *, subject: Subject, now: datetime) -> VerifiedAssertion:
+    """Make the verified assertion of what a vendor's API says of somebody who is not here.
+
+    Args:
+        asked: What came of asking, with a key of our own, about this subject.
+        subject: Whose sign-in was verified before.
+        now: UTC, aware. It is used at once, and never replayed.
+    """
+    return VerifiedAssertion(
+        id=subject.person,
+        subject=subject,
+        not_on_or_after=now,
+        attributes={} if asked.names is None else {"groups": asked.names},
+        unobtainable=frozenset({"groups"}) if asked.names is None else frozenset(),
+        authentication=Authentication(instant=None),
+        checks=(asked.check,),
         seal=SEAL,
     )
 

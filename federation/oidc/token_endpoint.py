@@ -195,6 +195,16 @@ def keep_tokens(
     )
 
 
+def fresh_tokens(tokens: Tokens, before: KeptTokens, *, now: datetime) -> KeptTokens:
+    """Return what a renewal brought, for use right now: arguments as ``keep_renewed``."""
+    return KeptTokens(
+        access=tokens.access_token,
+        id=tokens.id_token,
+        access_until=now + tokens.expires_in if tokens.expires_in is not None else None,
+        scopes=tokens.scopes or before.scopes,
+    )
+
+
 def keep_renewed(
     tokens: Tokens, before: KeptTokens, *, keeping: Collection[str], now: datetime
 ) -> KeptTokens:

@@ -124,7 +124,7 @@ def _somebody_left(
 
 
 def _may_enter(connection: AnyConnection, standing: Standing) -> None:
-    if standing.connection_disabled:
+    if standing.connection_disabled or not connection.enabled:
         raise PolicyRefused("policy.connection_disabled", "an operator has switched this connection off")
     if standing.deactivated:
         raise PolicyRefused(
@@ -144,17 +144,6 @@ def _memberships(standing: Standing, source: str) -> tuple[str, ...]:
     if standing.memberships:
         return ()
     return (INVITATION,) if standing.invited else (source,)
-
-
-def _first_administrator(standing: Standing, administrators: tuple[str, ...]) -> tuple[Grant, ...]:
-    """Whoever holds the link wants to be one: to be let in as somebody else would hide that they are not."""
-    if not standing.bootstrap:
-        return ()
-    if standing.bootstrap == "taken":
-        raise PolicyRefused("bootstrap.taken", "somebody in this organization is an administrator already")
-    if standing.bootstrap == "spent" or not administrators:
-        raise PolicyRefused("bootstrap.spent", "the link for the first administrator was used, or is too old")
-    return (Grant(administrators[0], BOOTSTRAP, BOOTSTRAP),)
 
 
 def _invited(standing: Standing) -> tuple[Grant, ...]:

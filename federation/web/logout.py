@@ -12,7 +12,6 @@ from starlette.responses import RedirectResponse, Response
 from federation.connectors.contract import Callback, LogoutOutcome
 from federation.connectors.saml_logout import QUERY
 from federation.errors import FederationError, ProviderUnavailable
-from federation.signin import hash_token
 from federation.signout import AFTERWARDS, Leaving, waiting_as
 from federation.web import cookies, fields, pages
 from federation.web.account import csrf_token, current, prove_own
@@ -152,7 +151,7 @@ async def _requested(house: House, callback: Callback, key: tuple[str, str]) -> 
 
 async def _stands(house: House, session_token: str) -> bool:
     """Tell whether this browser's own session was not among those that ended."""
-    return await house.store.find_session(hash_token(session_token), house.clock()) is not None
+    return await house.session(session_token) is not None
 
 
 def _afterwards(outcome: str) -> Response:

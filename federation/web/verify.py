@@ -14,7 +14,6 @@ from starlette.types import Receive, Scope, Send
 
 from federation.errors import RequestRefused
 from federation.identity import Session
-from federation.signin import hash_token
 from federation.web import cookies, fields
 from federation.web.house import House
 
@@ -58,7 +57,7 @@ async def verify(scope: Scope, house: House) -> tuple[int, Headers]:
         return 400, []
     lines = [value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie"]
     token = cookies.only(lines, cookies.name(cookies.SESSION, secure=house.secure)) if lines else ""
-    session = await house.store.find_session(hash_token(token), house.clock()) if token else None
+    session = await house.session(token) if token else None
     if session is None:
         return 401, []
     if role is not None and role not in session.roles:
