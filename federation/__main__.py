@@ -14,11 +14,13 @@ import typer
 
 from federation.commands import (
     domain,
+    emergency,
     enforce,
     grants,
     inquiry,
     invitation,
     keys,
+    local,
     metadata,
     policy,
     team,
@@ -42,6 +44,9 @@ app.add_typer(domain.commands, name="domain")
 app.add_typer(enforce.commands, name="enforce")
 app.add_typer(grants.commands, name="person")  # person.commands, and what is added there
 app.add_typer(team.commands, name="team")
+app.add_typer(local.commands, name="local")
+app.add_typer(emergency.break_glass, name="break-glass")
+app.command("bootstrap", epilog=emergency.EXAMPLES)(emergency.bootstrap)
 app.add_typer(policy.commands, name="policy")
 app.add_typer(invitation.commands, name="invitation")
 app.command(
@@ -71,7 +76,7 @@ def serve(
         # Tried here first: a fault is one sentence, where a worker's would be a traceback, again and again.
         asyncio.run(tried(composition.open_house(read)))
         for organization, link in asyncio.run(emergency_ways.offer_all(read, now=clock.now())):
-            print(f"{organization} has no administrator: open this and sign in, once within 24 hours:\n{link}")
+            print(f"{organization} has no administrator; who opens this and signs in is one:\n{link}")
         settings.tell_workers(read.file)
     uvicorn.run(
         "federation.app:from_environment",

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from federation import keys
 from federation.errors import ConfigurationError, FederationError, ProviderUnavailable
 from federation.fetch import Declared, Fetch, open_door
-from federation.operator import doctor_connections, doctor_declared, doctor_domains
+from federation.operator import doctor_connections, doctor_declared, doctor_domains, emergency
 from federation.operator.finding import Finding, expiry, failed, note, ok, warning
 from federation.saml import xml
 from federation.settings import Settings
