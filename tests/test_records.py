@@ -2,16 +2,21 @@
 
 import json
 import random
+import re
+import shlex
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from federation import records, redaction
+from federation.__main__ import app
 from federation.decision import Link, Outcome, Profile, Settled, Standing, TeamMember
 from federation.errors import Check, ConfigurationError
 from federation.identity import Authentication, Grant, Groups, Identity, Presence, Subject
@@ -255,3 +260,20 @@ def test_whatever_stands_quoted_is_hidden(value: str, frame: str) -> None:
     shown = redaction.hide(frame.format(repr(value)))
     assert repr(value) not in shown
     assert value == "" or value.strip("'\"\\") == "" or value not in shown
+
+
+# The page about them
+
+
+def test_the_commands_of_the_page_are_ours() -> None:
+    """Every command that docs/records.md shows takes the options that it shows."""
+    page = (Path(__file__).parent.parent / "docs/records.md").read_text()
+    shown = re.findall(r"^(federation [^#>\n]+)", page, re.MULTILINE)
+    assert len(shown) == 8
+    for line in shown:
+        words = shlex.split(line)[1:]
+        options = {one for one in words if one.startswith("-")}
+        path = words[: 1 if words[0] == "explain" else 2]
+        result = CliRunner().invoke(app, [*path, "--help"], terminal_width=200)
+        assert result.exit_code == 0, line
+        assert {one for one in options if one not in result.stdout} == set(), line

@@ -193,7 +193,7 @@ async def test_pages_lead_on_and_miss_nothing(stair: Stair, monkeypatch: pytest.
 QUERIES = [
     "limit=0", "limit=201", "limit=x", "limit=-1", "limit=", "limit=10&limit=10",
     "since=yesterday", "since=", "since=2026-11-22", "since=2026-11-22T08:15:00",
-    "cursor=", "cursor=1", "cursor=1.2", "cursor=99999999999999999999.ABCDEFGHIJ", "cursor=99999999999999999.ABCDEFGHIJ",
+    "cursor=", "cursor=1", "cursor=1.2", "cursor=99999999999999999999.ABCDEFGHIJ",
     "connection=a&connection=b", "colour=red", "%ff=1",
 ]  # fmt: skip
 

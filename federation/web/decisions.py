@@ -20,7 +20,7 @@ from federation.errors import ConfigurationError, PolicyRefused, RequestRefused,
 from federation.identity import Session
 from federation.policies import Terms
 from federation.store.values import Cursor, Record, RecordFilter
-from federation.web import account, errors, fields, pages
+from federation.web import account, fields, pages
 from federation.web.callbacks import rate_key
 from federation.web.house import House
 from federation.what_if import Report
@@ -78,7 +78,7 @@ async def try_policy(request: Request) -> Response:
     try:
         before, after = _edited(house.terms, who, told)
     except ConfigurationError as fault:  # of what was sent, not of ours: its sentence holds no value
-        return errors.as_json_error(400, fault.detail)
+        return pages.as_json_error(400, fault.detail)
     if _BUSY.locked():
         raise TooManyRequests("rate.limited", "another what-if is under way", retry_after=5)
     async with _BUSY:
