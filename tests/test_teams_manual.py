@@ -16,7 +16,7 @@ from federation.connection import Organization
 from federation.policy.decide import decide
 
 PAGE = (Path(__file__).parent.parent / "docs/teams.md").read_text()
-BLOCK = re.compile(r"```yaml\n(.*?)```\n\n\| groups \|.*?\n\|[-|]+\|\n((?:\|.*\|\n)+)", re.DOTALL)
+BLOCK = re.compile(r"```yaml\n(.*?)```\n\n\| groups \|.*?\n\|[-|]+\|\n((?:\|[^\n]*\|\n)+)", re.DOTALL)
 
 
 def examples() -> list[Any]:
