@@ -52,7 +52,7 @@ async def test_whoever_opens_the_link_and_signs_in_is_the_first_administrator(sc
     browser = scene.stair.browser()
     page = await browser.get(path)
     assert {one["id"] for one in page.json()["connections"]} == {"acme-saml", "acme-oidc", "staff"}
-    assert (await saml(scene, browser, "ben")).status_code == 303
+    assert (await saml(scene, browser, "zoe")).status_code == 303
     assert "owner" in (await scene.roles(browser) or [])
     assert "bootstrap" not in browser.cookies
     again = scene.stair.browser()
@@ -62,7 +62,7 @@ async def test_whoever_opens_the_link_and_signs_in_is_the_first_administrator(sc
 async def test_without_the_link_nobody_becomes_one(scene: Scene) -> None:
     await link(scene)
     browser = scene.stair.browser()
-    await saml(scene, browser, "ben")
+    await saml(scene, browser, "zoe")
     assert "owner" not in (await scene.roles(browser) or [])
 
 
@@ -71,11 +71,11 @@ async def test_a_link_that_came_too_late_refuses_once_and_is_forgotten(scene: Sc
     first, second = scene.stair.browser(), scene.stair.browser()
     for browser in (first, second):
         await browser.get(path)
-    await saml(scene, first, "ben")
-    refused = await saml(scene, second, "ada")
+    await saml(scene, first, "zoe")
+    refused = await saml(scene, second, "bob")
     assert await scene.stair.code(refused) == "bootstrap.taken"
     assert "bootstrap" not in second.cookies
-    assert (await saml(scene, second, "ada")).status_code == 303
+    assert (await saml(scene, second, "bob")).status_code == 303
 
 
 @pytest.mark.parametrize("path", ["/bootstrap/nothing", f"/bootstrap/{'x' * 43}"])
@@ -98,7 +98,7 @@ async def test_a_new_link_makes_the_old_one_void_and_a_day_is_its_life(scene: Sc
 async def test_no_link_is_given_where_somebody_is_an_administrator(scene: Scene) -> None:
     browser = scene.stair.browser()
     await browser.get(await link(scene))
-    await saml(scene, browser, "ben")
+    await saml(scene, browser, "zoe")
     answer = await scene.types("bootstrap", "acme")
     assert answer.exit_code == 1
     assert "acme has an administrator already" in answer.output

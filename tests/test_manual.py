@@ -12,7 +12,7 @@ from federation.operator.explain import mender
 ROOT = Path(__file__).parent.parent
 CODE = re.compile(
     r"(saml|oidc|oauth2|signin|return_to|form|query|fetch|policy|identity|store|settings|keys|rate|csrf|start|registry|"
-    r"explain|person|domain|enforce|admin|demo)\.[a-z0-9_]+"
+    r"account|bootstrap|break_glass|local|explain|person|domain|enforce|admin|demo)\.[a-z0-9_]+"
 )
 NOT_CODES = {"settings.yaml", "store.writer"}
 KINDS = {
