@@ -248,7 +248,8 @@ def oidc(preset: str) -> OidcDialect:
 
 def authority(preset: str, protocol: str) -> Authority | None:
     """Return over which addresses a vendor is authoritative in this protocol, None for none."""
-    return oidc(preset).authority if protocol == "oidc" else None
+    known = protocol == "oidc" and preset in PRESETS  # an unknown one is named as such
+    return oidc(preset).authority if known else None
 
 
 def oauth2(preset: str) -> OAuth2Dialect:

@@ -43,7 +43,7 @@ _WORDS: tuple[tuple[type[FederationError], str, str], ...] = (
     (
         SsoRequired,
         "Sign in another way",
-        "What you have just used is not open to you here. Take the way below.",
+        "The way that you have just taken is not open to you here.",
     ),
     (
         PolicyRefused,
