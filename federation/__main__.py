@@ -15,6 +15,7 @@ import typer
 from federation.commands import (
     domain,
     emergency,
+    endings,
     enforce,
     grants,
     inquiry,
@@ -43,6 +44,7 @@ app.add_typer(keys.commands, name="keys")
 app.add_typer(domain.commands, name="domain")
 app.add_typer(enforce.commands, name="enforce")
 app.add_typer(grants.commands, name="person")  # person.commands, and what is added there
+app.add_typer(endings.connections, name="connection")
 app.add_typer(team.commands, name="team")
 app.add_typer(local.commands, name="local")
 app.add_typer(emergency.break_glass, name="break-glass")

@@ -61,7 +61,10 @@ class Configured(Model):
     team_filter: Annotated[str, Field(min_length=1, max_length=1000)] | None = (
         None  # of groups that teams are made from: RE2, the whole name
     )
-    reconcile_every: Duration = timedelta(minutes=60)  # groups and status between sign-ins
+    # groups and status between sign-ins
+    reconcile_every: Duration = Field(
+        default=timedelta(minutes=60), ge=timedelta(minutes=5), le=timedelta(hours=24)
+    )
     clock_skew: Skew = timedelta(seconds=60)
     other_bounds: ClassVar[str] = (
         ""  # what could stand in place of domains, for the sentence that misses them
