@@ -37,22 +37,36 @@ LATER = NOW + timedelta(hours=1)
 
 # A row of every other table that may name somebody.
 BESIDE = (
-    "INSERT INTO team_membership (organization_id, user_id, team_key, source, why, joined_at) "
-    "VALUES ('acme', '{user}', 'eng', 'manual', 'zoe', 1)",
-    "INSERT INTO deactivation (user_id, organization_id, source, deactivated_at) "
-    "VALUES ('{user}', 'acme', 'scim:x', 1)",
-    "INSERT INTO deactivation (user_id, organization_id, source, deactivated_at) "
-    "VALUES ('{user}', '', 'manual', 1)",
-    "INSERT INTO invitation (id, organization_id, email, email_key, token_hash, roles, teams, created_at, "
-    "expires_at) VALUES ('i', 'acme', '{email}', '{email}', 'x', '[]', '[]', 1, 2)",
-    "INSERT INTO join_request (token_hash, organization_id, person, connection, email_key, subject_key, "
-    "stable_id, email, created_at, expires_at) "
-    "VALUES ('y', 'acme', 'p', 'adfs', '{email}', '[]', '', '{email}', 1, 2)",
+    (
+        "INSERT INTO team_membership (organization_id, user_id, team_key, source, why, joined_at) "
+        "VALUES ('acme', '{user}', 'eng', 'manual', 'zoe', 1)"
+    ),
+    (
+        "INSERT INTO deactivation (user_id, organization_id, source, deactivated_at) "
+        "VALUES ('{user}', 'acme', 'scim:x', 1)"
+    ),
+    (
+        "INSERT INTO deactivation (user_id, organization_id, source, deactivated_at) "
+        "VALUES ('{user}', '', 'manual', 1)"
+    ),
+    (
+        "INSERT INTO invitation (id, organization_id, email, email_key, token_hash, roles, teams, "
+        "created_at, expires_at) VALUES ('i', 'acme', '{email}', '{email}', 'x', '[]', '[]', 1, 2)"
+    ),
+    (
+        "INSERT INTO join_request (token_hash, organization_id, person, connection, email_key, subject_key, "
+        "stable_id, email, created_at, expires_at) "
+        "VALUES ('y', 'acme', 'p', 'adfs', '{email}', '[]', '', '{email}', 1, 2)"
+    ),
     "INSERT INTO reread (organization_id, person, connection, due_at) VALUES ('acme', '{person}', 'adfs', 1)",
-    "INSERT INTO provisioned_user (organization_id, source, user_id, connection, email, email_key, "
-    "created_at) VALUES ('acme', 'scim:x', '{user}', '', '{email}', '{email}', 1)",
-    "INSERT INTO local_account (id, organization_id, connection, email, email_key, display_name, "
-    "password_hash, created_at) VALUES ('zoe', 'acme', 'local', '{email}', '{email}', 'Zoë', '', 1)",
+    (
+        "INSERT INTO provisioned_user (organization_id, source, user_id, connection, email, email_key, "
+        "created_at) VALUES ('acme', 'scim:x', '{user}', '', '{email}', '{email}', 1)"
+    ),
+    (
+        "INSERT INTO local_account (id, organization_id, connection, email, email_key, display_name, "
+        "password_hash, created_at) VALUES ('zoe', 'acme', 'local', '{email}', '{email}', 'Zoë', '', 1)"
+    ),
 )
 
 
@@ -68,7 +82,7 @@ async def sign_in(store: Store, who: Identity, number: int, *given: tuple[str, s
             wrapped, place, records.encode((), who, settled), f"record:{reference}"
         ),
     )
-    told = {"person": person, "organization": who.organization, "sealed": ""}
+    told: dict[str, Any] = {"person": person, "organization": who.organization, "sealed": ""}
     return await open_session(
         store, decided(who, *given), replace(new, record=replace(new.record, **told)), NOW, sealing=sealing
     )
@@ -205,7 +219,7 @@ async def test_everything_is_told_and_no_token(store: Store, store_url: str) -> 
     zoe = await open_session(store, admitting(ZOE, wanted), another(1, handle=""), NOW)
     await ask(
         store_url,
-        "INSERT INTO role_grant (organization_id, user_id, source, role, why, granted_at) "
+        "INSERT INTO role_grant (organization_id, user_id, source, role, why, granted_at) "  # noqa: S608
         f"VALUES ('acme', '{zoe.user.id}', 'manual', 'auditor', '', 1)",
     )
     data = await store.export_person(zoe.user.id, "acme")

@@ -71,7 +71,7 @@ def settled(**differs: Any) -> Settled:
         grants=(BY_HAND, ADMIN),
         teams=("new", "ops"),
     )
-    told = {
+    told: dict[str, Any] = {
         "link": Link(user_id="user-1", how="subject"),
         "standing": standing,
         "outcome": outcome,

@@ -155,7 +155,7 @@ async def test_records_are_chosen(stair: Stair) -> None:
     at = stair.clock()
     stair.clock.at += timedelta(hours=1)
     for number, (connection, code) in enumerate([("a", "x.y"), ("b", "x.y"), ("b", "x.z")]):
-        told = {"connection": connection, "code": code, "person": f"p{number}"}
+        told: dict[str, Any] = {"connection": connection, "code": code, "person": f"p{number}"}
         record = replace(RECORD, reference=f"ABCDEFGHI{'ABC'[number]}", at=stair.clock(), **told)
         await stair.house.store.keep_record(record, claim=None, sealing=None)
     assert len(await listed(ada)) == 4

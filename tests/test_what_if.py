@@ -42,7 +42,7 @@ def terms(**keys: Any) -> Terms:
 
 def person(name: str, *groups: str, **differs: Any) -> Identity:
     presence = Presence.PRESENT if groups else Presence.EMPTY
-    told = {
+    told: dict[str, Any] = {
         "subject": Subject(issuer="https://idp.example", value=name),
         "email": f"{name}@acme.example",
         "groups": Groups(presence, groups),
@@ -63,7 +63,12 @@ class Book:
         new = another(self.number, handle="")
         at = NOW + timedelta(seconds=self.number)
         reference = f"{'A' * 7}{'ABCDEFGHIJ'[self.number // 10]}{'ABCDEFGHIJ'[self.number % 10]}A"
-        told = {"reference": reference, "at": at, "person": who.subject.person, "connection": who.connection}
+        told: dict[str, Any] = {
+            "reference": reference,
+            "at": at,
+            "person": who.subject.person,
+            "connection": who.connection,
+        }
         place = f"person:{who.subject.person}"
         kept = replace(who, attributes={"photo": tuple(f"{n:040d}" for n in range(9000))}) if cut else who
         sealing = Sealing(
@@ -78,7 +83,12 @@ class Book:
         return reference
 
     async def try_out(self, before: Terms, after: Terms, **asked: Any) -> Report:
-        told = {"connection": None, "since": NOW - timedelta(days=1), "now": LATER, "limit": None}
+        told: dict[str, Any] = {
+            "connection": None,
+            "since": NOW - timedelta(days=1),
+            "now": LATER,
+            "limit": None,
+        }
         report = Report()
         async for so_far in what_if.report(self.store, VAULT, before, after, **told | asked):
             report = so_far
