@@ -93,32 +93,40 @@ GONE = {
 }
 BY_GROUP = {"role_rules": [{"name": "r", "groups": ["staff"], "teams": ["platform"]}]}
 
-# What leads into a team, and out of it: settings, groups, what stands → joined, left, and the session's teams.
+P = ["platform"]
+LED, BY_HAND = mine("platform", of_group("eng-platform")), mine("platform", "", MANUAL)
+UNLINKED = Team(key="tools", name="Tools", source=MANUAL)
+
+# What leads into a team and out of it: settings, groups, what stands; joined, left, teams of the session.
 CELLS: list[tuple[str, dict[str, Any], Groups, Standing, list[str], list[str], list[str]]] = [
-    ("declared",          {}, there("ENG-platform"), standing(), ["platform"], [], ["platform"]),
-    ("declared, prefix",  {}, there("Ops-West"), standing(), ["platform"], [], ["platform"]),
-    ("another group",     {}, there("eng-platforms"), standing(), [], [], []),
-    ("already",           {}, there("eng-platform"), standing(mine("platform", of_group("eng-platform"))), [], [], ["platform"]),
-    ("empty",             {}, there(), standing(mine("platform", of_group("eng-platform"))), [], ["platform"], []),
-    ("left the group",    {}, there("x"), standing(mine("platform", of_group("eng-platform"))), [], ["platform"], []),
-    ("unobtainable",      {}, NOWHERE, standing(mine("platform", of_group("eng-platform"))), [], [], ["platform"]),
+    ("declared", {}, there("ENG-platform"), standing(), P, [], P),
+    ("declared, prefix", {}, there("Ops-West"), standing(), P, [], P),
+    ("another group", {}, there("eng-platforms"), standing(), [], [], []),
+    ("already", {}, there("eng-platform"), standing(LED), [], [], P),
+    ("empty", {}, there(), standing(LED), [], P, []),
+    ("left the group", {}, there("x"), standing(LED), [], P, []),
+    ("unobtainable", {}, NOWHERE, standing(LED), [], [], P),
     ("unobtainable, new", {}, NOWHERE, standing(), [], [], []),
-    ("manual stays",      {}, there(), standing(mine("platform", "", MANUAL)), [], [], ["platform"]),
-    ("manual who matches", {}, there("eng-platform"), standing(mine("platform", "", MANUAL)), ["platform"], [], ["platform"]),
-    ("another's stays",   {}, there(), standing(mine("platform", "", OTHER)), [], [], ["platform"]),
-    ("SCIM's stays",      {}, there(), standing(mine("platform", "", "scim:okta")), [], [], ["platform"]),
-    ("linked",            {}, there("Tools"), standing(teams=(LINKED,)), ["tools"], [], ["tools"]),
-    ("linked no more",    {}, there("x"), standing(mine("tools"), teams=(Team(key="tools", name="Tools", source=MANUAL),)), [], ["tools"], []),
-    ("rule",              RULE, there(), standing(), ["platform"], [], ["platform"]),
-    ("rule, gone",        GONE, there(), standing(mine("platform", "r")), [], ["platform"], []),
-    ("rule, gone, no groups", GONE, NOWHERE, standing(mine("platform", "r")), [], ["platform"], []),
-    ("rule by attribute, no groups", RULE, NOWHERE, standing(), ["platform"], [], ["platform"]),
-    ("rule by group, no groups", BY_GROUP, NOWHERE, standing(mine("platform", "r")), [], [], ["platform"]),
+    ("manual stays", {}, there(), standing(BY_HAND), [], [], P),
+    ("manual who matches", {}, there("eng-platform"), standing(BY_HAND), P, [], P),
+    ("another's stays", {}, there(), standing(mine("platform", "", OTHER)), [], [], P),
+    ("SCIM's stays", {}, there(), standing(mine("platform", "", "scim:okta")), [], [], P),
+    ("linked", {}, there("Tools"), standing(teams=(LINKED,)), ["tools"], [], ["tools"]),
+    ("linked no more", {}, there("x"), standing(mine("tools"), teams=(UNLINKED,)), [], ["tools"], []),
+    ("rule", RULE, there(), standing(), P, [], P),
+    ("rule, gone", GONE, there(), standing(mine("platform", "r")), [], P, []),
+    ("rule, gone, no groups", GONE, NOWHERE, standing(mine("platform", "r")), [], P, []),
+    ("rule by attribute, no groups", RULE, NOWHERE, standing(), P, [], P),
+    ("rule by group, no groups", BY_GROUP, NOWHERE, standing(mine("platform", "r")), [], [], P),
     ("a team that is gone", {}, there(), standing(mine("old", "", MANUAL)), [], [], []),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("told", "groups", "stands", "join", "leave", "carries"), [c[1:] for c in CELLS], ids=[c[0] for c in CELLS])  # fmt: skip
+@pytest.mark.parametrize(
+    ("told", "groups", "stands", "join", "leave", "carries"),
+    [cell[1:] for cell in CELLS],
+    ids=[cell[0] for cell in CELLS],
+)
 def test_each_cell(
     told: dict[str, Any],
     groups: Groups,
