@@ -44,10 +44,10 @@ def decide(candidates: Candidates, *, trusted: bool, **told: Any) -> str:
     try:
         return said(linking.link(WHO, okta(**told), candidates, trusted=trusted))
     except PolicyRefused as refusal:
-        told, is_proof = refusal, isinstance(refusal, ProofNeeded)
-    assert told.checks[-1].code == told.code
-    assert is_proof is (told.code == "policy.proof_needed")
-    return told.code
+        why, is_proof = refusal, isinstance(refusal, ProofNeeded)
+    assert why.checks[-1].code == why.code
+    assert is_proof is (why.code == "policy.proof_needed")
+    return why.code
 
 
 CELLS: list[tuple[str, Candidates, bool, dict[str, Any]]] = [
@@ -126,7 +126,7 @@ def test_the_record_says_whether_the_address_counted() -> None:
 
 OPERATOR, DNS = Organization(name="Acme"), Organization(name="Acme", domain_proof="dns")
 GOOGLE = {"preset": "google"}
-GMAIL = {"email": "zoe@gmail.com"}
+GMAIL: dict[str, Any] = {"email": "zoe@gmail.com"}
 HOSTED: dict[str, Any] = {"attributes": {"hd": ("acme.example",)}}
 
 WORDS: list[tuple[bool, dict[str, Any], dict[str, Any]]] = [
