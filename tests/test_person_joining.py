@@ -208,7 +208,7 @@ async def test_an_answer_that_nobody_asked_for_leaves_nothing_to_join(tmp_path: 
         browser = stair.browser()
         assert (await new_way(stair, browser)).status_code == 303
         victim = stair.browser(accept=HTML)
-        unasked = {"in_response_to": None, "response_in_response_to": None}
+        unasked: dict[str, Any] = {"in_response_to": None, "response_in_response_to": None}
         form = await stair.saml(stair.browser(), **unasked) | {"RelayState": ""}
         answer = await victim.post(ACS, data=form)
         assert (answer.status_code, TITLE in answer.text) == (403, True), answer.text

@@ -84,7 +84,7 @@ async def test_a_recycled_login_name_is_another_person(tmp_path: Path) -> None:
 
 
 async def test_a_provider_of_another_domain_gets_nothing_here(tmp_path: Path) -> None:
-    further = {"acme-oidc": VICTIM, "other-saml": ELSEWHERE | MAPPED}
+    further: dict[str, dict[str, Any]] = {"acme-oidc": VICTIM, "other-saml": ELSEWHERE | MAPPED}
     async with standing(tmp_path, "", further=further) as stair:
         ada = await victim(stair)
         said = (await tries(stair, "ada@other.example", "other-saml", groups=("platform-admins",))).json()
