@@ -82,8 +82,11 @@ async def refused(request: Request, exc: Exception) -> Response:
     title, advice = next(((title, advice) for kind, title, advice in _WORDS if isinstance(exc, kind)), _OURS)
     status = _STATUS.get(exc.code, exc.status)
     words = {"title": title, "message": exc.public, "advice": advice}
-    ways = start.ways_in(house, exc.ways, exc.return_to) if isinstance(exc, SsoRequired) else []
-    response = answer(request, house, status, reference=reference, ways=ways, **words)
+    if isinstance(exc, SsoRequired) and not pages.wants_json(request):
+        return _page(
+            house, status, words | {"reference": reference}, start.ways_in(house, exc.ways, exc.return_to)
+        )
+    response = answer(request, house, status, reference=reference, **words)
     if exc.code.startswith("bootstrap."):
         cookies.set_bootstrap(response, "", house)  # a spent link keeps nobody out
     if isinstance(exc, TooManyRequests):
@@ -145,17 +148,20 @@ def answer(
     message: str,
     advice: str = "",
     reference: str = "",
-    ways: Sequence[Mapping[str, str]] = (),
 ) -> Response:
     """Answer in the form that was asked for: a page, or JSON with the same words."""
     if pages.wants_json(request):
         return pages.as_json_error(status, message, reference)
     words = {"title": title, "message": message, "advice": advice, "reference": reference}
+    return _page(house, status, words, ())
+
+
+def _page(house: House, status: int, words: Mapping[str, str], ways: Sequence[Mapping[str, str]]) -> Response:
     return pages.page(
         house,
         "refused.html",
         status=status,
-        script=bool(reference),
+        script=bool(words["reference"]),
         referrer="no-referrer",
         ways=ways,
         **words,
