@@ -14,6 +14,7 @@ from test_local_journey import HTML, Scene, scene
 
 from federation.break_glass import new_code, read_code
 from federation.commands import emergency as typed
+from federation.connection import name_fault
 from federation.operator import emergency
 from federation.settings import load
 
@@ -25,7 +26,7 @@ SECOND = timedelta(seconds=1)
 async def link(scene: Scene) -> str:
     answer = await scene.types("bootstrap", "acme", "--json")
     assert answer.exit_code == 0, answer.output
-    return urlsplit(json.loads(answer.output)["link"]).path
+    return urlsplit(str(json.loads(answer.output)["link"])).path
 
 
 async def saml(scene: Scene, browser: httpx2.AsyncClient, who: str = "ada") -> httpx2.Response:
@@ -187,7 +188,7 @@ async def test_it_opens_though_every_other_way_is_shut(scene: Scene) -> None:
     """No provider is asked, no connection looked at, no rule of enforcement held against it."""
     url = f"sqlite:///{scene.stair.database}"
     for connection in scene.stair.house.connections:
-        await ask(url, f"INSERT INTO connection_state VALUES ('{connection}', 0)")
+        await ask(url, f"INSERT INTO connection_state VALUES ('{connection}', 0)")  # noqa: S608
     sent = await code(scene)
     scene.stair.house.signin.connectors = {}
     browser = scene.stair.browser()
@@ -223,3 +224,7 @@ def test_a_code_is_read_as_people_write_it() -> None:
 def test_the_commands_show_examples() -> None:
     assert "federation bootstrap acme" in typed.EXAMPLES
     assert Path(typed.__file__).exists()
+
+
+def test_no_connection_has_the_name_of_these_sessions() -> None:
+    assert "recovery code" in (name_fault("break-glass", ()) or "")

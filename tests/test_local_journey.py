@@ -51,7 +51,7 @@ class Scene:
     async def link(self, verb: str, *words: str) -> str:
         answer = await self.local(verb, "--json", *words)
         assert answer.exit_code == 0, answer.output
-        return urlsplit(json.loads(answer.output)["link"]).path
+        return urlsplit(str(json.loads(answer.output)["link"])).path
 
     async def choose(self, path: str, password: str = PASSWORD, **form: str) -> httpx2.Response:
         self.later()
@@ -190,10 +190,13 @@ async def test_no_record_or_log_holds_what_was_typed(scene: Scene, caplog: pytes
     url = f"sqlite:///{scene.stair.database}"
     rows = await ask(url, "SELECT detail, digest, size FROM decision_record")
     assert {(digest, size) for _, digest, size in rows} == {(digest_of_nothing(), 0)}
-    log = Path(f"{scene.stair.database}-wal")
-    everything = scene.stair.database.read_bytes() + log.read_bytes() + caplog.text.encode()
+    everything = written(scene.stair.database) + caplog.text.encode()
     for secret in (PASSWORD, "a wrong password"):
         assert secret.encode() not in everything
+
+
+def written(database: Path) -> bytes:
+    return database.read_bytes() + Path(f"{database}-wal").read_bytes()
 
 
 def digest_of_nothing() -> str:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from federation import faults, presets
+from federation.decision import BREAK_GLASS
 from federation.rules import GroupTest, Model, RoleRule
 from federation.scalars import ID_PATTERN, Domain, Duration, Id, Name, Names, Skew, SplitGroups
 
@@ -180,6 +181,8 @@ def name_fault(connection_id: str, others: tuple[str, ...]) -> str | None:
         return (
             f"{connection_id!r} is not an id: lower-case letters, digits, _ and -, a letter first, at most 63"
         )
+    if connection_id == BREAK_GLASS:
+        return f"{connection_id!r} is what sessions by recovery code name in place of a connection"
     if "__" in connection_id:
         return f"{connection_id!r} holds __, which separates levels in environment names"
     twins = [

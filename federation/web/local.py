@@ -6,6 +6,7 @@ its own; a wrong password is answered by the same form anew.
 """
 
 import logging
+from collections.abc import Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -114,11 +115,7 @@ async def choose_password(request: Request) -> Response:
     form = await fields.read_form(request)
     account.prove_ours(request)
     try:
-        password = passwords.choose(fields.needed(form, "password"), whose.email)
-        if passwords.normalize(form.get("again", "")) != password:
-            raise RequestRefused(
-                "local.password_differs", "the password was typed differently the second time"
-            )
+        password = _chosen(form, whose.email)
     except RequestRefused as refusal:
         return _password_form(request, whose, refusal)
     kept = await _connector(request).hashing.hash(password)
@@ -126,6 +123,18 @@ async def choose_password(request: Request) -> Response:
     if await house.store.set_local_password(whose.connection, link_hash, kept, house.clock()) is None:
         raise _no_link()
     return pages.page(house, "local_set.html", sign_in=f"/login/{whose.connection}")
+
+
+def _chosen(form: Mapping[str, str], address: str) -> str:
+    """Return what may be chosen, typed twice alike.
+
+    Raises:
+        RequestRefused: ``form.missing``, ``local.password_*``.
+    """
+    password = passwords.choose(fields.needed(form, "password"), address)
+    if passwords.normalize(form.get("again", "")) != password:
+        raise RequestRefused("local.password_differs", "the password was typed differently the second time")
+    return password
 
 
 async def _whose(request: Request) -> LocalAccount:
