@@ -1,6 +1,7 @@
 """What every connection has, whatever it speaks; organizations; and how both are named."""
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import cached_property
@@ -31,6 +32,20 @@ class Organization(Model):
     administrators: tuple[Name, ...] = ()  # roles of which somebody must be left
     teams: dict[Id, DeclaredTeam] = Field(default_factory=dict)
     domain_proof: Literal["operator", "dns"] = "operator"  # dns: a TXT record, before a domain links anybody
+
+    @cached_property
+    def led(self) -> Mapping[str, tuple[str, ...]]:
+        """The declared teams that each whole group leads into, folded."""
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        for key, team in self.teams.items():
+            for group in team.whole:
+                found[group].append(key)
+        return {group: tuple(keys) for group, keys in found.items()}
+
+    @cached_property
+    def led_by_prefix(self) -> tuple[tuple[str, str], ...]:
+        """Likewise what group names may begin with, and the team's key."""
+        return tuple((prefix, key) for key, team in self.teams.items() for prefix in team.prefixes)
 
 
 class Configured(Model):

@@ -27,7 +27,7 @@ from federation.decision import (
     of_team,
 )
 from federation.errors import Check
-from federation.identity import Grant, Identity, Presence
+from federation.identity import Grant, Groups, Identity, Presence
 from federation.rules import fold
 
 MADE_AT_ONCE = 50  # teams of one sign-in: whoever names groups at a provider does not fill the database
@@ -78,24 +78,25 @@ def want(who: Identity, connection: AnyConnection, organization: Organization, w
         return wanted
     wishes = [*wanted.teams]
     if organization.teams:
-        wishes += _declared(frozenset(who.groups.folded), connection.id, organization)
+        wishes += _declared(who.groups, connection.id, organization)
     if connection.create_teams == "from_groups":
         wishes += _from_groups(who.groups.names, connection)
     return replace(wanted, teams=tuple(wishes)) if len(wishes) > len(wanted.teams) else wanted
 
 
-def _declared(groups: frozenset[str], connection: str, organization: Organization) -> Iterable[TeamWish]:
-    in_order: list[str] = []
-    for key, team in organization.teams.items():
-        if team.connections is not None and connection not in team.connections:
-            continue
-        for group in sorted(team.whole & groups):
-            yield TeamWish(key=key, why=of_group(group))
-        for prefix in team.prefixes:
-            in_order = in_order or sorted(groups)
+def _declared(groups: Groups, connection: str, organization: Organization) -> Iterable[TeamWish]:
+    theirs = frozenset(groups.folded)
+    found = [(key, one) for one, keys in organization.led.items() if one in theirs for key in keys]
+    if organization.led_by_prefix:
+        in_order = sorted(theirs)
+        for prefix, key in organization.led_by_prefix:
             at = bisect_left(in_order, prefix)
             if at < len(in_order) and in_order[at].startswith(prefix):
-                yield TeamWish(key=key, why=of_group(in_order[at]))
+                found.append((key, in_order[at]))
+    for key, group in found:
+        bound = organization.teams[key].connections
+        if bound is None or connection in bound:
+            yield TeamWish(key=key, why=of_group(group))
 
 
 def _from_groups(names: Sequence[str], connection: AnyConnection) -> Iterable[TeamWish]:
