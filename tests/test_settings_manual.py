@@ -100,6 +100,8 @@ def test_the_examples_use_every_key_of_a_saml_connection_but_a_few() -> None:
         "on_email_match",
         "provisioning",
         "profile_update",
+        "enabled",
+        "reconcile_every",
         "is_passive",
         "name_id_policy",
         "allow_create",

@@ -234,7 +234,7 @@ async def switch(config: Settings, name: str, *, on: bool, now: datetime) -> End
     """Switch a connection off or on, on all nodes.
 
     Raises:
-        ConfigurationError: ``connection.unknown``; ``store.*``.
+        ConfigurationError: ``registry.no_connection``; ``store.*``.
     """
     store = await open_store(config.database_url.get_secret_value())
     try:
@@ -242,7 +242,7 @@ async def switch(config: Settings, name: str, *, on: bool, now: datetime) -> End
             *await store.switched_off(),
             *await store.count_sessions(now),
         }:
-            raise ConfigurationError("connection.unknown", f"there is no connection {name!r}")
+            raise ConfigurationError("registry.no_connection", f"there is no connection {name!r}")
         if on:
             return Ended(changed=await store.switch_on(name))
         return await store.switch_off(name, now)
