@@ -34,8 +34,8 @@ from federation.store import (
     records_sql,
     rereads_sql,
     sql,
-    teams_sql,
     tables,
+    teams_sql,
     tokens_sql,
 )
 from federation.store.postgres import PostgresStore, numbered, numbered_together
@@ -137,7 +137,14 @@ def test_sqlite_can_prepare_every_statement_and_reads_no_table_through(statement
     engine.dispose()
     read_through = [step for step in plan if step.startswith("SCAN") and "USING INDEX" not in step]
     # Of one row, of what one person has, or of an organization that an operator asks about; all others grow.
-    known = {"SCAN alembic_version", "SCAN CONSTANT ROW", "SCAN held", "SCAN led", "SCAN theirs", "SCAN known"}
+    known = {
+        "SCAN alembic_version",
+        "SCAN CONSTANT ROW",
+        "SCAN held",
+        "SCAN led",
+        "SCAN theirs",
+        "SCAN known",
+    }
     assert {step for step in read_through if not step.startswith("SCAN json_each")} <= known
 
 
