@@ -47,6 +47,8 @@ connections:
     organization: acme
     display_name: Acme (SAML)
     domains: [acme.example]
+    email_trust: domains # both are Acme's own: one address is one person, whichever they come by
+    on_email_match: link
     metadata: {{file: demo-saml-idp.xml}}
     role_rules: &rules
       - {{name: platform administrators, groups: [platform-admins], roles: [admin, member]}}
@@ -57,6 +59,8 @@ connections:
     organization: acme
     display_name: Acme (OpenID Connect)
     domains: [acme.example]
+    email_trust: domains # both are Acme's own: one address is one person, whichever they come by
+    on_email_match: link
     issuer: http://127.0.0.1:{oidc_port}
     client_id: federation-demo
     client_secret: {{file: demo-client-secret}}
