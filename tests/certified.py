@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 import httpx2
 import yaml
-from loopback import Site, serving
+from loopback import NO_TLS, Site, serving
 from stair import NOW, StandingClock
 
 from federation import app, keys, registry, settings
@@ -162,7 +162,9 @@ class Person:
         self.sent: dict[str, str] = {}  # the fields of the last answer
 
     def _browser(self) -> httpx2.AsyncClient:
-        client = httpx2.AsyncClient(mounts=self._mounts, base_url=BASE, trust_env=False, timeout=30)
+        client = httpx2.AsyncClient(
+            mounts=self._mounts, base_url=BASE, trust_env=False, timeout=30, verify=NO_TLS
+        )
         client.headers["accept"] = "text/html"
         return client
 

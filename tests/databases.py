@@ -10,7 +10,6 @@ import os
 import pwd
 import secrets
 import shutil
-import socket
 import sqlite3
 import subprocess
 import tempfile
@@ -26,6 +25,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from processes import free_port
 
 from federation.identity import Decision, Session
 from federation.store.store import Store, open_store
@@ -88,9 +88,7 @@ def _start(programs: Path, user: str | None, place: Path) -> Postgres:
         timeout=_START,
         **common,
     )
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     options = {
         "listen_addresses": "127.0.0.1",
         "port": port,
