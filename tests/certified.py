@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 import httpx2
 import yaml
+from databases import lay_sqlite
 from loopback import NO_TLS, Site, serving
 from stair import NOW, StandingClock
 
@@ -243,6 +244,7 @@ def _write(directory: Path, issuer: str, connections: Mapping[str, Mapping[str, 
     """Write a settings file and what it names."""
     place = _key_place(directory.parent / "certified-keys")
     (directory / "client-secret").write_text(SECRET)
+    lay_sqlite(directory / "federation.db")
     told: dict[str, Any] = {}
     for name, keyed in connections.items():
         whole = {**_PLAIN, "issuer": issuer, "client_id": name, **keyed}
