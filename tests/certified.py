@@ -18,7 +18,8 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 import httpx2
 import yaml
-from loopback import Site, serving
+from databases import lay_sqlite
+from loopback import NO_TLS, Site, serving
 from stair import NOW, StandingClock
 
 from federation import app, keys, registry, settings
@@ -162,7 +163,9 @@ class Person:
         self.sent: dict[str, str] = {}  # the fields of the last answer
 
     def _browser(self) -> httpx2.AsyncClient:
-        client = httpx2.AsyncClient(mounts=self._mounts, base_url=BASE, trust_env=False, timeout=30)
+        client = httpx2.AsyncClient(
+            mounts=self._mounts, base_url=BASE, trust_env=False, timeout=30, verify=NO_TLS
+        )
         client.headers["accept"] = "text/html"
         return client
 
@@ -241,6 +244,7 @@ def _write(directory: Path, issuer: str, connections: Mapping[str, Mapping[str, 
     """Write a settings file and what it names."""
     place = _key_place(directory.parent / "certified-keys")
     (directory / "client-secret").write_text(SECRET)
+    lay_sqlite(directory / "federation.db")
     told: dict[str, Any] = {}
     for name, keyed in connections.items():
         whole = {**_PLAIN, "issuer": issuer, "client_id": name, **keyed}

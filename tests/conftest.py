@@ -1,10 +1,13 @@
 """Fixtures for every room. Async tests run under anyio's pytest plugin, on asyncio."""
 
 import gc
+from collections.abc import Iterator
 
 import pytest
 
-pytest_plugins = ["chromium", "databases", "providers", "strictness"]
+from federation import keys
+
+pytest_plugins = ["chromium", "databases", "providers", "side_by_side", "strictness"]
 
 
 def pytest_collection_finish() -> None:
@@ -19,3 +22,15 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def key_bits() -> Iterator[int]:
+    """Make our own keys of 2048 bits: to load one is to check it, at a third of what a longer one costs.
+
+    Yields how long they are outside the tests.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        bits = keys._RSA_BITS
+        patch.setattr(keys, "_RSA_BITS", 2048)
+        yield bits

@@ -10,7 +10,6 @@ import os
 import pwd
 import secrets
 import shutil
-import socket
 import sqlite3
 import subprocess
 import tempfile
@@ -20,15 +19,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
+from processes import free_port
 
 from federation.decision import Decision
 from federation.identity import Session
+from federation.store import migration
 from federation.store.store import Store, open_store
 from federation.store.values import Claim, NewSession, Record, Sealing
 
@@ -89,9 +91,7 @@ def _start(programs: Path, user: str | None, place: Path) -> Postgres:
         timeout=_START,
         **common,
     )
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     options = {
         "listen_addresses": "127.0.0.1",
         "port": port,
@@ -174,7 +174,8 @@ def postgres_url(postgres: Postgres) -> Iterator[str]:
 def fresh_url(request: pytest.FixtureRequest, place: Path) -> Iterator[str]:
     """The URL of a fresh, empty database of the engine that the fixture is asked for.
 
-    In PostgreSQL a schema of its own, which is made in a hundredth of a database's time.
+    In PostgreSQL a schema of its own, which is made in a fraction of a database's time, and brought
+    to head in a third of what a copy of a template takes.
     """
     if request.param == "sqlite":
         yield f"sqlite:///{place}/var/federation.db"
@@ -193,9 +194,44 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield url
 
 
+@cache
+def _sqlite_at_head() -> bytes:
+    """Return what a new SQLite file holds once it is migrated."""
+    with tempfile.TemporaryDirectory() as place:
+        file = Path(place) / "head.db"
+        with closing(sqlite3.connect(file, isolation_level=None)) as db:
+            db.execute("PRAGMA journal_mode=WAL")
+            migration.upgrade_sqlite(db)
+        return file.read_bytes()
+
+
+@cache
+def _script_to_head() -> str:
+    return migration._script("postgresql", None)
+
+
+async def _run(url: str, script: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(script)
+    finally:
+        await connection.close()
+
+
+def lay_sqlite(file: Path) -> None:
+    """Make a SQLite file as its first start leaves it, as a copy of one."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file.touch(mode=0o600, exist_ok=False)
+    file.write_bytes(_sqlite_at_head())
+
+
 @pytest.fixture
 async def store(store_url: str) -> AsyncIterator[Store]:
-    """An open store on a fresh database of each engine."""
+    """An open store on a fresh database of each engine, at head without Alembic, which takes its time."""
+    if store_url.startswith("sqlite:///"):
+        lay_sqlite(Path(store_url.removeprefix("sqlite:///")))
+    else:
+        await _run(store_url, _script_to_head())
     opened = await open_store(store_url)
     yield opened
     await opened.close()

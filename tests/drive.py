@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import httpx2
 import lxml.html
+from loopback import NO_TLS
 
 MAXIMUM_HOPS = 30
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -61,7 +62,7 @@ class Browser:
     """Holds cookies between calls of go()."""
 
     def __init__(self) -> None:
-        self.client = httpx2.Client(follow_redirects=False, timeout=20, trust_env=False)
+        self.client = httpx2.Client(follow_redirects=False, timeout=20, trust_env=False, verify=NO_TLS)
         self.client.headers["Accept"] = "text/html,application/xhtml+xml,*/*;q=0.8"
         self.hops: list[Hop] = []
         self.messages: list[Message] = []

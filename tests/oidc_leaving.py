@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import httpx2
-from loopback import serving
+from loopback import NO_TLS, serving
 from stair import NOW, StandingClock
 
 from federation import app, keys, settings
@@ -131,7 +131,9 @@ class Person:
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
-        self.client = httpx2.AsyncClient(mounts={BASE: scene.transport}, base_url=BASE, trust_env=False)
+        self.client = httpx2.AsyncClient(
+            mounts={BASE: scene.transport}, base_url=BASE, trust_env=False, verify=NO_TLS
+        )
         self.client.headers["accept"] = "text/html"
         self.hops: list[tuple[str, str]] = []
 

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import httpx2
-from loopback import serving
+from loopback import NO_TLS, serving
 
 from federation import registry
 from federation.connection import OidcConnection
@@ -111,6 +111,6 @@ async def open_world() -> AsyncIterator[World]:
         provider = OpenidProvider(site.url, CLIENTS, clock=lambda: NOW)
         site.app = provider.app()
         fetch = Fetch(allow=(), proxy=None, development=True, deadline=20)
-        async with httpx2.AsyncClient(trust_env=False, timeout=20) as browser:
+        async with httpx2.AsyncClient(trust_env=False, timeout=20, verify=NO_TLS) as browser:
             yield World(provider, browser, fetch)
         await fetch.close()

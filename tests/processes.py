@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -10,15 +11,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import httpx2
+from loopback import NO_TLS
 
 PATIENCE = 30.0  # seconds until a program must answer
+_PORTS = range(12_000, 32_000)
+_WORKERS = 16  # have ports of their own
 
 
 def free_port() -> int:
-    """Return a loopback port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a loopback port that nothing listens on now, and that no client is given as its own.
+
+    Below those that Linux deals out (32768 and up), so that it is still free when it is needed; each
+    worker of pytest-xdist has ports of its own.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _WORKERS
+    while True:
+        port = random.randrange(_PORTS.start + worker, _PORTS.stop, _WORKERS)  # noqa: S311
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @contextlib.contextmanager
@@ -58,7 +69,7 @@ def running(
 
 def _wait_for(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     deadline = time.monotonic() + PATIENCE
-    with httpx2.Client(trust_env=False, timeout=5) as client:
+    with httpx2.Client(trust_env=False, timeout=5, verify=NO_TLS) as client:
         while time.monotonic() < deadline:
             with contextlib.suppress(httpx2.TransportError):
                 if client.get(url).status_code < 500:

@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
 import uvicorn
+from databases import lay_sqlite
 from processes import free_port
 
 from federation import app, settings
@@ -218,6 +219,8 @@ async def standing(
     """
     idps, provider, clock = _providers()
     file = write_settings(directory, more)
+    if not (directory / "federation.db").exists():  # some open the same house again
+        lay_sqlite(directory / "federation.db")
     beside = {"acme-saml": acme_saml} if acme_saml else {}
     overrides = {"connections": {name: dict(keys) for name, keys in (beside | dict(further or {})).items()}}
     async with app.open_house(settings.load(file, overrides=overrides), now=clock) as house:

@@ -52,6 +52,7 @@ SWOLLEN = {
 
 
 @pytest.mark.parametrize(("declarations", "content"), SWOLLEN.values(), ids=SWOLLEN)
+@pytest.mark.alone
 def test_namespaces_do_not_swell_under_canonicalization(declarations: str, content: str) -> None:
     """18,000 uses of 30 kB are 540 MB of canonical octets, before any digest is compared."""
     swollen = ADVICE.format(declarations=declarations, content=content)
@@ -71,6 +72,7 @@ def test_namespaces_declared_at_every_value_are_no_attack() -> None:
     assert len(accept(response(insert={"attributes": attribute})).attributes["member"]) == 1_200
 
 
+@pytest.mark.alone
 def test_children_of_an_unsigned_response_cost_little() -> None:
     """Each was compared with every other: four seconds for 18,000."""
     strange = "".join(f"<a{number:x}/>" for number in range(18_000)) + "<b/><b/>"
@@ -237,6 +239,7 @@ async def test_one_address_cannot_write_the_ring_of_records_round(
         assert await standing.code(again) == code
 
 
+@pytest.mark.alone
 async def test_readiness_costs_little_and_still_sees_a_broken_key(tmp_path: Path) -> None:
     """Anybody may ask: each question parsed and checked an RSA key, 130 ms of CPU on the loop."""
     async with stair.standing(tmp_path) as standing:

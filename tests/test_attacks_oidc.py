@@ -16,7 +16,7 @@ import pytest
 from certified import _FROM_ELSEWHERE, BASE, CONNECTIONS, SECRET, Person, Stage, _form, staged
 from joserfc import jwt
 from joserfc.jwk import KeySet
-from loopback import serving
+from loopback import NO_TLS, serving
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -559,7 +559,7 @@ async def test_what_proves_us_to_one_endpoint_proves_nothing_to_another(stage: S
     jwks = json.loads((await stage.person().client.get("/oidc/jwks.json")).content)
     told = [jwt.decode(one, _keys(jwks), algorithms=["RS256"]).claims for one in stolen]
     assert [one["aud"] for one in told] == [there]
-    async with httpx2.AsyncClient(trust_env=False) as thief:
+    async with httpx2.AsyncClient(trust_env=False, verify=NO_TLS) as thief:
         form = {"client_id": "keyed-endpoint", "grant_type": "refresh_token", "refresh_token": "x",
                 "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
                 "client_assertion": stolen[0]}  # fmt: skip

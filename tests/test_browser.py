@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 from service import Demo, demonstrating
 
 pytestmark = pytest.mark.browser
@@ -116,20 +116,15 @@ def test_signing_out_at_the_provider_signs_out_here(
 
 
 def test_the_saml_answer_comes_from_another_site(page: Page, demo: Demo, *, script: bool) -> None:
-    sites: list[tuple[str, str | None]] = []
+    posts: list[Request] = []
     acs = demo.url("/saml/acme-saml/acs")
-
-    def note(response: Response) -> None:
-        if response.url == acs:
-            headers = response.request.all_headers()
-            sites.append((headers.get("sec-fetch-site", ""), headers.get("cookie")))
-
-    page.on("response", note)
+    page.on("request", lambda request: posts.append(request) if request.url == acs else None)
     start(page, SAML)
     fill_in(page, "ada", demo.url("/"), script=script)
     # The cross-site post carries no cookie; our own page posts it again, and then the binder is there.
-    assert [site for site, _ in sites] == ["cross-site", "same-origin"]
-    first, second = (cookie for _, cookie in sites)
+    sent = [post.all_headers() for post in posts]
+    assert [headers.get("sec-fetch-site") for headers in sent] == ["cross-site", "same-origin"]
+    first, second = (headers.get("cookie") for headers in sent)
     assert first is None
     assert second
     assert "signin" in second

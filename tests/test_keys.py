@@ -72,7 +72,7 @@ FAULTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("code", "envelope", "aad"), FAULTS)
+@pytest.mark.parametrize(("code", "envelope", "aad"), FAULTS, ids=range(len(FAULTS)))
 def test_what_is_altered_or_moved_does_not_open(code: str, envelope: str, aad: str) -> None:
     with refused(code):
         ring(NEW).open(envelope, aad)
@@ -156,10 +156,12 @@ def test_a_file_that_holds_no_key_is_refused(tmp_path: Path, content: bytes) -> 
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def pair(tmp_path_factory: pytest.TempPathFactory, key_bits: int) -> tuple[Path, Path]:
     directory = tmp_path_factory.mktemp("certs")
     files = directory / "sp.key", directory / "sp.crt"
-    assert keys.generate_key_pair(*files, name="sso.acme.example", now=NOW)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keys, "_RSA_BITS", key_bits)
+        assert keys.generate_key_pair(*files, name="sso.acme.example", now=NOW)
     return files
 
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
-from loopback import serving
+from loopback import NO_TLS, serving
 from stair import BASE, NOW, Stair, standing
 
 from federation import registry
@@ -78,7 +78,7 @@ class World:
         """Start a sign-in and let GitHub answer; return the callback's path and query."""
         begun = await browser.get(f"/login/{connection}", params={"return_to": "/account"})
         assert begun.status_code == 303, begun.text
-        async with httpx2.AsyncClient(trust_env=False) as there:
+        async with httpx2.AsyncClient(trust_env=False, verify=NO_TLS) as there:
             answer = await there.get(begun.headers["location"])
         assert answer.status_code == 302, answer.text
         return str(answer.headers["location"]).removeprefix(BASE)
@@ -390,7 +390,7 @@ async def straight(
     try:
         one = connector(world, fetch, patience, **other)
         challenge = await one.begin(handle="h", login_hint="", now=NOW)
-        async with httpx2.AsyncClient(trust_env=False) as there:
+        async with httpx2.AsyncClient(trust_env=False, verify=NO_TLS) as there:
             answer = await there.get(challenge.url)
         query = parse_qs(urlsplit(answer.headers["location"]).query)
         params = {name: values[0] for name, values in query.items() if name != "state"}

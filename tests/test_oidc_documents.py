@@ -55,6 +55,7 @@ def test_what_is_no_document_of_ours_to_read(document: bytes) -> None:
 
 
 @pytest.mark.parametrize("one", [b"1.5", b"[]", b"{}", b'""', b"1"])
+@pytest.mark.alone
 def test_a_document_of_too_much_costs_next_to_nothing(one: bytes) -> None:
     """A MiB of numbers held every other person up for half a second."""
     document = b'{"a":[' + (one + b",") * (1024 * 1024 // (len(one) + 1) - 8) + b"0]}"

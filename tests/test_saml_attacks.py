@@ -334,6 +334,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("document", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.alone
 def test_hostile_documents_cost_little(document: str) -> None:
     start = time.process_time()
     refusal(document.encode()[: xml.MESSAGE_OCTETS])
@@ -341,6 +342,7 @@ def test_hostile_documents_cost_little(document: str) -> None:
 
 
 @pytest.mark.parametrize("place", ["assertion_end", "extensions"])
+@pytest.mark.alone
 def test_a_replayed_signature_around_a_hostile_tree_costs_little(place: str) -> None:
     """The key speaks for SignedInfo alone: what follows it is still foreign."""
     wide = "".join(f'<x a{n}="{n}"><y b="1" xmlns:p{n}="u:{n}" p{n}:c="2"/></x>' for n in range(2_000))

@@ -154,6 +154,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("plaintext", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.alone
 def test_a_hostile_plaintext_costs_little(plaintext: str) -> None:
     document = hostile(plaintext)
     assert len(document) <= xml.MESSAGE_OCTETS
@@ -162,6 +163,7 @@ def test_a_hostile_plaintext_costs_little(plaintext: str) -> None:
     assert time.process_time() - start < 0.25
 
 
+@pytest.mark.alone
 def test_hostile_ciphertext_costs_little() -> None:
     """Many keys, many parts and much of either are refused before any of our keys is used."""
     value = "A" * 1_000
@@ -187,6 +189,7 @@ def test_hostile_ciphertext_costs_little() -> None:
         assert time.process_time() - start < 0.25
 
 
+@pytest.mark.alone
 def test_a_part_is_opened_no_further_than_the_first_that_does_not() -> None:
     attributes = {f"a{number}": ("x",) for number in range(32)}
     document = encrypted(encrypt=("attributes",), attributes=attributes, spoil="tag")

@@ -24,19 +24,24 @@ def test_passes(): pass
 MODULE = 'import pytest; pytest.importorskip("a_module_that_nobody_has")'
 
 
-def outcome(directory: Path, **environment: str) -> str:
-    """Run the suite and return pytest's last line."""
+def run(directory: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Run a suite with the plugins that are named and no others."""
     inherited = {name: value for name, value in os.environ.items() if name != "CI"}
     inherited = {name: value for name, value in inherited.items() if not name.startswith("FEDERATION_")}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "strictness", "-p", "no:cacheprovider"]
-    command += ["-c", str(directory / "pytest.ini"), str(directory)]
-    ran = subprocess.run(
+    command += ["-c", str(directory / "pytest.ini"), str(directory), *arguments]
+    return subprocess.run(
         command,
         env={**inherited, "PYTHONPATH": str(HERE), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environment},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def outcome(directory: Path, *arguments: str, **environment: str) -> str:
+    """Run the suite and return pytest's last line."""
+    ran = run(directory, *arguments, **environment)
     return (ran.stdout.strip() or ran.stderr.strip()).splitlines()[-1].partition(" in ")[0]
 
 

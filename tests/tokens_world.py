@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import httpx2
-from loopback import Site, serving
+from loopback import NO_TLS, Site, serving
 from oidc_world import CLIENTS, NOW, PATH, World
 from stair import StandingClock
 from starlette.responses import PlainTextResponse
@@ -124,7 +124,7 @@ async def open_installation() -> AsyncIterator[Installation]:
     async with serving() as site:
         provider = OpenidProvider(site.url, CLIENTS, clock=clock)
         fetch = Fetch(allow=(), proxy=None, development=True, deadline=20)
-        async with httpx2.AsyncClient(trust_env=False, timeout=20) as browser:
+        async with httpx2.AsyncClient(trust_env=False, timeout=20, verify=NO_TLS) as browser:
             opened = Installation(World(provider, browser, fetch), site, clock)
             opened.come_up()
             yield opened

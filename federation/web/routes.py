@@ -55,14 +55,14 @@ class Step(Route):
 
 def sign_in_routes() -> list[BaseRoute]:
     """Return what an application gets by embedding; ``GET /verify`` stands before it (verify.py)."""
-    return [  # tried in turn: the two of every sign-in come first
+    return [  # tried in turn: those of every sign-in come first
         Step("/login/{connection}", start.begin),
         Route("/saml/{connection}/acs", saml_acs, methods=["POST"]),
+        Step("/oidc/{connection}/callback", oidc_callback, methods=["GET", "POST"]),
         Route("/login", start.login),
         Step("/saml/{connection}/slo", logout.saml_slo, methods=["GET", "POST"]),
         Route("/saml/{connection}/metadata", saml_metadata),
         Route("/saml/metadata", all_metadata),
-        Step("/oidc/{connection}/callback", oidc_callback, methods=["GET", "POST"]),
         Step(aliases.SHARED_CALLBACK, shared_callback, methods=["GET", "POST"]),
         Step(aliases.INITIATE, initiate.initiate, methods=["GET", "POST"]),
         Route("/oidc/jwks.json", jwks),
