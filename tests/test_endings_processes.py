@@ -96,7 +96,7 @@ async def test_an_ending_is_known_everywhere_within_a_second(
     with ExitStack() as up:
         for command, address, log in nodes:
             up.enter_context(running(command, answers=f"{address}/readyz", log=log, cwd=ROOT))
-        session = await _open(store, datetime.now(UTC))  # noqa: DTZ005, TID251  real processes, real time
+        session = await _open(store, datetime.now(UTC))  # noqa: TID251  real processes, real time
         addresses = [address for _, address, _ in nodes]
         assert set(await _asked(addresses, 12)) == {200}  # every worker has seen it, and remembers it
         await end(store, session, datetime.now(UTC))  # noqa: TID251

@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 from databases import ask
+from decisions import connection
 from oidc_world import NOW
+from pydantic import ValidationError
 from tokens_world import Installation, Node, open_installation
 
 from federation.demo.openid_faults import GONE, Knobs
 from federation.identity import Session
+from federation.operator.doctor_declared import rereads
 from federation.reconcile import PAUSE, Reconciler
 from federation.signin import hash_token, next_reread
 from federation.store.store import Store, open_store
@@ -220,7 +223,27 @@ async def test_where_nothing_is_kept_nobody_is_asked(
 
 
 async def test_each_person_has_a_time_of_their_own(installed: Installation, store: Store) -> None:
-    connection = node(installed, store).signin.connectors["acme"].connection
-    times = {next_reread(connection, f"{share:08x}", NOW) for share in range(0, 2**32, 2**28)}
+    told = node(installed, store).signin.connectors["acme"].connection
+    times = {next_reread(told, f"{share:08x}", NOW) for share in range(0, 2**32, 2**28)}
     assert len(times) == 16
     assert NOW + HOUR * 0.9 < min(times) < max(times) == NOW + HOUR
+
+
+@pytest.mark.parametrize(("every", "fits"), [("299s", False), ("5m", True), ("24h", True), ("1441m", False)])
+def test_the_interval_has_bounds(every: str, fits: bool) -> None:  # noqa: FBT001  a case
+    told = {"reconcile_every": every}
+    if fits:
+        assert connection("acme", "acme", **told).reconcile_every >= timedelta(minutes=5)
+        return
+    with pytest.raises(ValidationError):
+        connection("acme", "acme", **told)
+
+
+def test_doctor_says_whom_it_cannot_ask_about() -> None:
+    told = {
+        "off": connection("off", "acme", enabled=False),
+        "none": connection("none", "acme"),
+        "kept": connection("kept", "acme", keep_tokens=["refresh"], scopes=["openid", "offline_access"]),
+    }
+    found = [(one.state.value, one.said.partition(":")[0]) for one in rereads(told)]
+    assert found == [("note", "off"), ("note", "none"), ("ok", "kept")]

@@ -40,6 +40,7 @@ async def examine(config: Settings, *, now: datetime) -> list[Finding]:
         *_secrets(config),
         *doctor_declared.shared_callbacks(config.connections),
         *doctor_declared.many_tenants(config.connections),
+        *doctor_declared.rereads(config.connections),
         *doctor_domains.declared(config),
         *await doctor_domains.kept(config, now),
         *doctor_connections.impostors(config, now),

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from federation.connection import AnyConnection, OAuth2Connection, OidcConnection
-from federation.operator.finding import Finding, warning
+from federation.operator.finding import Finding, note, ok, warning
 
 
 def shared_callbacks(connections: Mapping[str, AnyConnection]) -> Iterator[Finding]:
@@ -39,3 +39,26 @@ def _accepted(one: AnyConnection) -> bool:
     if not isinstance(one, OidcConnection | OAuth2Connection):
         return False
     return one.shared_callback == "accepted" and not one.require_iss
+
+
+def rereads(connections: Mapping[str, AnyConnection]) -> Iterator[Finding]:
+    """Tell of which connections the provider is asked between sign-ins, and what the others lack."""
+    for name, one in connections.items():
+        topic = "between sign-ins"
+        if not one.enabled:
+            yield note(topic, f"{name}: enabled: false: nobody comes in by it, and its sessions end")
+        elif lack := _lack(one):
+            yield note(topic, f"{name}: groups and status are not re-read: {lack}")
+        else:
+            every = int(one.reconcile_every.total_seconds() // 60)
+            yield ok(topic, f"{name}: groups and status are re-read every {every} minutes")
+
+
+def _lack(connection: AnyConnection) -> str:
+    """Say what a provider cannot be asked without, "" where it can be."""
+    if isinstance(connection, OidcConnection):
+        asks = "refresh" in connection.keep_tokens or connection.google_directory is not None
+        return "" if asks else "keep_tokens: [refresh], and a scope that brings one"
+    if isinstance(connection, OAuth2Connection):
+        return "" if connection.keep_tokens else "keep_tokens: [access]"
+    return f"{connection.protocol} has no way to ask without the person"
