@@ -17,7 +17,7 @@ _IMMUTABLE_ID: Final = _MICROSOFT + "LiveID/Federation/2008/05/ImmutableID"
 _ORGANIZATION_GROUPS: Final = "urn:oid:1.3.6.1.4.1.5923.1.5.1.1"  # isMemberOf
 _AFFILIATION: Final = "urn:oid:1.3.6.1.4.1.5923.1.1.1.1"  # eduPersonAffiliation
 
-PROTOCOLS: Final = ("saml", "oidc", "oauth2", "local")
+PROTOCOLS: Final = ("saml", "oidc", "oauth2")  # that vendors speak
 _SAML, _OIDC, _OAUTH2 = SamlDialect(), OidcDialect(), OAuth2Dialect()
 
 PRESETS: Final[Mapping[str, Preset]] = {
@@ -234,9 +234,9 @@ def fault(preset: str, protocol: str) -> str | None:
         return f"expected one of {', '.join(PRESETS)}"
     if protocol == "local" and preset != "generic":
         return f"{preset} is an identity provider's; protocol: local has no preset"
-    if protocol not in PROTOCOLS or protocol == "local" or getattr(row, protocol) is not None:
+    if protocol not in PROTOCOLS or getattr(row, protocol) is not None:
         return None  # an unknown protocol is named by its own key
-    spoken = [name for name in PROTOCOLS if getattr(row, name, None) is not None]
+    spoken = [name for name in PROTOCOLS if getattr(row, name) is not None]
     instead = f"; use protocol: {spoken[0]}" if spoken else ""
     return f"{preset} cannot be used with protocol {protocol}: {row.notes}{instead}"
 

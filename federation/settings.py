@@ -239,7 +239,7 @@ def _named(read: AnyConnection, ours: about.About | None) -> AnyConnection:
 def _protocol(told: Mapping[str, object]) -> str:
     """Return the protocol, or the likelier one where none is said, so that the rest can be named too."""
     said = told.get("protocol")
-    if said in presets.PROTOCOLS:  # a list is not hashable
+    if said in (*presets.PROTOCOLS, "local"):
         return str(said)
     return (
         "saml" if told.keys() & (SamlConnection.model_fields.keys() - OidcConnection.model_fields) else "oidc"

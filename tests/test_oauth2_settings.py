@@ -168,7 +168,9 @@ def test_one_fault_is_named_with_its_place(
 
 async def test_the_connector_of_an_oauth2_connection(tmp_path: Path) -> None:
     store: Any = None  # OAuth 2.0 publishes nothing that would be kept
-    one = connect(compiled(tmp_path, GITHUB), Fetch(allow=(), proxy=None, development=False), store)
+    hashing: Any = None  # and has no passwords
+    door = Fetch(allow=(), proxy=None, development=False)
+    one = connect(compiled(tmp_path, GITHUB), door, store, hashing)
     assert isinstance(one, OAuth2Connector)
     assert (one.logout, one.uninvited.policy) == (None, "refuse")
 
