@@ -234,7 +234,7 @@ def test_settings_are_frozen_and_hide_secrets(directory: Path) -> None:
     okta = read.connections["okta"]
     for shown in (repr(read), str(read), json.dumps(show(read)), repr(okta), json.dumps(show(okta))):
         assert SECRET not in shown
-    assert show(read)["session"] == {"idle": "8h", "absolute": "1d"}
+    assert show(read)["session"] == {"idle": "8h", "absolute": "1d", "break_glass": "1h"}
 
 
 def test_what_is_shown_is_in_the_keys_of_the_file(directory: Path) -> None:

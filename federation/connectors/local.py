@@ -12,7 +12,15 @@ from typing import Final
 
 from federation import registry
 from federation.connection import AnyConnection
-from federation.connectors.contract import REFUSED, Callback, Challenge, Logout, Renewal, Rereading, Revocation
+from federation.connectors.contract import (
+    REFUSED,
+    Callback,
+    Challenge,
+    Logout,
+    Renewal,
+    Rereading,
+    Revocation,
+)
 from federation.connectors.hashing import Hashing
 from federation.errors import AssertionRefused, Check, PasswordRefused, RequestRefused
 from federation.identity import (
