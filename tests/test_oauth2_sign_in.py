@@ -435,7 +435,7 @@ async def test_kept_tokens_are_renewed_until_the_provider_refuses(world: World) 
         assert one.renewal is not None
         assert connector(world, fetch, keep_tokens=["access"]).renewal is None
         later = NOW + timedelta(hours=8)
-        new = await one.renewal.renew(kept, person="", now=later)
+        new = (await one.renewal.renew(kept, person="", now=later)).kept
         assert (new.access[:4], new.refresh[:4]) == ("gho_", "ghr_")
         assert {new.access, new.refresh}.isdisjoint({kept.access, kept.refresh})
         assert (new.access_until, new.scopes) == (later + timedelta(hours=8), kept.scopes)

@@ -180,7 +180,9 @@ class World:
             attributes=connection.attributes,
             split_groups=connection.split_groups,
         )
-        return decide(who, connection, Organization(name="Acme"), assertion.checks), there
+        return decide(
+            who, connection, Organization(name="Acme"), assertion.checks, system_roles=()
+        ), there
 
 
 @pytest.fixture(scope="module")

@@ -111,7 +111,7 @@ async def test_a_refusal_to_renew_ends_it_everywhere_and_is_explained(
     refused = "SELECT reference FROM decision_record WHERE code = 'oidc.refresh_refused'"
     ((reference,),) = await ask(database, refused)
     config = settings.load(tmp_path / "federation.yaml")
-    story = await explain.by_reference(config, reference)
+    story = await explain.by_reference(config, reference, values=False)
     assert (story.facts["connection"], story.facts["organization"]) == ("acme-oidc", "acme")
     assert story.facts["person"]
     assert not any(secret in str(story.as_json()) for secret in (told.access, told.refresh, told.id))

@@ -19,6 +19,8 @@ from federation.commands.terminal import (
 RoleArgument = Annotated[str, typer.Argument(help="The role.")]
 WhoArgument = Annotated[str, typer.Argument(metavar="EMAIL", help="Their address, or the id of their user.")]
 
+__all__ = ["commands"]
+
 
 @commands.command(
     "grant",
