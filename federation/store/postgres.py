@@ -25,6 +25,7 @@ from federation.store import (
     migration,
     people_sql,
     records_sql,
+    rereads_sql,
     rows,
     sql,
     verbs,
@@ -60,6 +61,15 @@ GATES = {
     sql.LOCK_NAME: "SELECT pg_advisory_xact_lock(:gate)",
     endings_sql.LOCK_USER: f"{endings_sql.LOCK_USER} FOR UPDATE",
 }
+# Two accounts may be one user's, and what stands is the user's: who locked one account waits here for
+# whoever locked another, and reads what that one left. Within the statement, so that it costs no round trip.
+_USERS = {
+    statement: statement.replace(
+        "RETURNING user_id",
+        "RETURNING (SELECT user_id FROM pg_advisory_xact_lock(hashtextextended(user_id, 0))) AS user_id",
+    )
+    for statement in (sql.UPDATE_ACCOUNT, sql.ADD_ACCOUNT, rereads_sql.LOCK_ACCOUNT)
+}
 # In force for one transaction, and asked within its only statement, so that it costs no round trip.
 _UNFLUSHED = "set_config('synchronous_commit', 'off', true)"
 _NOTES = {
@@ -85,6 +95,7 @@ _ARRAYS = {
         entry_sql.LAST_SIGN_INS,
     )
 }
+_OWN_WORDS = (GATES, _USERS, _NOTES, _ARRAYS)
 CACHE_LIFE = timedelta(seconds=1)
 _CACHED = 10_000  # sessions
 
@@ -159,7 +170,7 @@ def numbered(statement: str, *, above: int = 0) -> tuple[str, tuple[str, ...]]:
     def number(match: re.Match[str]) -> str:
         return f"${names.setdefault(match[1], above + len(names) + 1)}"
 
-    text = GATES.get(statement) or _NOTES.get(statement) or _ARRAYS.get(statement) or statement
+    text = next((told[statement] for told in _OWN_WORDS if statement in told), statement)
     return re.sub(r":([a-z_]+)", number, text), tuple(names)
 
 

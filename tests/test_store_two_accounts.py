@@ -1,0 +1,93 @@
+"""Two sign-ins of one user at one moment, each by an account of its own: neither misses the other."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import asyncpg
+import pytest
+from databases import ask, open_session
+from decisions import decided
+from test_store import NOW, RECORD, SECOND, WAITING, ZOE, another
+
+from federation.decision import Decision
+from federation.identity import Subject
+from federation.store.store import Store
+from federation.store.values import Sealing
+
+OKTA = replace(
+    ZOE,
+    subject=Subject(issuer="https://okta.example", value="zoe"),
+    connection="okta",
+    email="z@acme.example",
+)
+TRUSTED = {"anyone": False, "domains": ["acme.example"], "email_trust": "domains", "on_email_match": "link"}
+WAITS = replace(WAITING, connection="okta")
+
+
+@pytest.fixture
+def postgres_only(store_url: str) -> str:
+    """Where two transactions can be under way at one moment: SQLite has one writer."""
+    if store_url.startswith("sqlite"):
+        pytest.skip("one writer")
+    return store_url
+
+
+async def joined(store: Store, store_url: str) -> str:
+    """Let one user have both accounts, and be a builder by the first one."""
+    zoe = await open_session(store, decided(ZOE, ("builder", "r")), another(1), NOW)
+    await open_session(store, decided(OKTA), another(2), NOW)
+    await ask(store_url, f"UPDATE account SET user_id = '{zoe.user.id}'")  # noqa: S608  as joining does
+    return zoe.user.id
+
+
+async def meanwhile(
+    store: Store, store_url: str, doing: Callable[[], Awaitable[object]], decision: Decision | None = None
+) -> tuple[str, ...]:
+    """Do something while a sign-in by Okta has read what stands; return the roles that its session says."""
+    await store.remember_pending(WAITS)
+    beside = await asyncpg.connect(store_url)
+    async with beside.transaction():
+        await beside.execute("SELECT * FROM pending_sign_in FOR UPDATE")  # what a sign-in writes last
+        new = another(3, handle=WAITS.handle)
+        signing_in = asyncio.create_task(open_session(store, decision or decided(OKTA), new, NOW))
+        await asyncio.sleep(0.3)
+        other = asyncio.ensure_future(doing())
+        await asyncio.sleep(0.3)
+    await beside.close()
+    await asyncio.gather(signing_in, other)
+    session = await store.find_session(new.token_hash, NOW + 2 * SECOND)
+    assert session is not None
+    return session.roles
+
+
+async def test_a_session_opened_meanwhile_loses_what_another_account_lost(
+    store: Store, postgres_only: str
+) -> None:
+    await joined(store, postgres_only)
+    by_adfs = another(4, handle="")
+    roles = await meanwhile(store, postgres_only, lambda: open_session(store, decided(ZOE), by_adfs, NOW))
+    assert roles == ()
+
+
+async def test_so_it_does_by_a_reread_of_another_account(store: Store, postgres_only: str) -> None:
+    await joined(store, postgres_only)
+    sealing = Sealing(ring_key="k", fresh=lambda: "wrapped", seal=lambda _, __: "v1.sealed")
+    record = replace(RECORD, reference="REREAD")
+    roles = await meanwhile(
+        store, postgres_only, lambda: store.resettle(decided(ZOE), record, NOW, sealing=sealing)
+    )
+    assert roles == ()
+
+
+async def test_so_it_does_where_the_other_account_is_being_linked(store: Store, postgres_only: str) -> None:
+    """The account is new, the user is not."""
+    await open_session(store, decided(ZOE, ("builder", "r"), **TRUSTED), another(1), NOW)
+    linking = replace(OKTA, email=ZOE.email)
+    roles = await meanwhile(
+        store,
+        postgres_only,
+        lambda: open_session(store, decided(ZOE, **TRUSTED), another(4, handle=""), NOW),
+        decided(linking, **TRUSTED),
+    )
+    assert roles == ()
