@@ -84,6 +84,14 @@ def normalize(
             if name == "groups":
                 grouped = decides
     addresses = _email_values(ours, attributes, assertion)
+    groups = _groups(
+        ours.get("groups", ()),
+        unobtainable="groups" in unknown,
+        split=split_groups,
+        string=grouped in assertion.strings,
+    )
+    if len(groups.names) > GROUPS:
+        raise _too_large(assertion, f"more than {GROUPS} groups are named")
     return Identity(
         subject=assertion.subject,
         connection=connection,
@@ -93,12 +101,7 @@ def normalize(
         given_name=_first(ours.get("given_name")),
         family_name=_first(ours.get("family_name")),
         display_name=_first(ours.get("display_name")),
-        groups=_groups(
-            ours.get("groups", ()),
-            unobtainable="groups" in unknown,
-            split=split_groups,
-            string=grouped in assertion.strings,
-        ),
+        groups=groups,
         # A claim that happens to have one of our names never stands in for the one mapped to it.
         attributes={
             name: values
@@ -115,6 +118,9 @@ def normalize(
 
 _PROFILE = frozenset(ALIASES)
 SIZE = 256 * 1024  # characters of all that is said of a person: it is kept with every session of theirs
+GROUPS = (
+    10_000  # each is looked up while others wait: 60,000 of one letter or two would hold all up for a second
+)
 
 
 def _bounded(assertion: VerifiedAssertion) -> None:
@@ -122,10 +128,11 @@ def _bounded(assertion: VerifiedAssertion) -> None:
     sent = assertion.attributes
     size = sum(len(name) + sum(len(one) + 1 for one in values) for name, values in sent.items())
     if size > SIZE:
-        said = f"more than {SIZE} characters are said of the person"
-        raise PolicyRefused(
-            "identity.too_large", said, (*assertion.checks, Check("identity.too_large", said))
-        )
+        raise _too_large(assertion, f"more than {SIZE} characters are said of the person")
+
+
+def _too_large(assertion: VerifiedAssertion, said: str) -> PolicyRefused:
+    return PolicyRefused("identity.too_large", said, (*assertion.checks, Check("identity.too_large", said)))
 
 
 def _first(values: tuple[str, ...] | None) -> str:

@@ -1,5 +1,6 @@
 """Groups out of what identity providers send: which name is tried, and where one value holds several."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,6 +9,7 @@ from decisions import connection
 
 from federation import attributes, presets
 from federation.connection import OidcConnection, Organization, SamlConnection
+from federation.errors import PolicyRefused
 from federation.identity import SEAL, Authentication, Groups, Identity, Presence, Subject, VerifiedAssertion
 from federation.oidc import claims
 from federation.policy.decide import decide
@@ -181,3 +183,14 @@ def test_the_connection_beats_the_preset() -> None:
 def test_a_literal_list_hides_the_string_below_it() -> None:
     said = {"a": {"b": "Domain Admins"}, "a.b": ["Domain Admins"]}
     assert by_claims(said, "auto", {"groups": ("a.b",)}).names == ("Domain Admins",)
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_nobody_is_in_more_groups_than_can_be_looked_up(*, listed: bool) -> None:
+    """Short names fit by the ten thousand into what a person may come with."""
+    names = tuple(map(str, range(attributes.GROUPS + 1)))
+    sent = names if listed else (json.dumps(names),)
+    with pytest.raises(PolicyRefused, match=r"^identity\.too_large: ") as refused:
+        normalize(assertion({"groups": sent}), "auto")
+    assert refused.value.checks[-1].code == "identity.too_large"
+    assert len(normalize(assertion({"groups": names[1:]}), "auto").groups.names) == attributes.GROUPS

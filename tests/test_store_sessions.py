@@ -288,3 +288,13 @@ async def test_the_oldest_of_too_many_sessions_ends(store: Store) -> None:
     found = [await store.find_session(another(number).token_hash, then) is not None for number in range(made)]
     assert found == sorted(found)  # the oldest ended
     assert sum(found) == len(live)
+
+
+async def test_large_sessions_of_one_user_are_few(store: Store) -> None:
+    """Their identity provider says how large they are, and has all written anew by changing a role."""
+    large = replace(ZOE, attributes={"x": ("y" * 250_000,)})
+    for number in range(40):
+        session = await open_session(store, decided(large), another(number), NOW + number * SECOND)
+    live = await store.sessions_of(session.user.id, "acme", NOW + MINUTE)
+    assert len(live) == verbs.SNAPSHOTS_OF_USER // 250_000
+    assert live[0].id == session.id

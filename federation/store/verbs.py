@@ -33,6 +33,8 @@ RING = 10_000  # records without a person: whoever sends rubbish cannot fill the
 # Bounds, not exact numbers: what is above them goes at one attempt in sixteen, the oldest first.
 RECORDS_OF_PERSON = 100  # in one organization: whoever is refused all day cannot either
 SESSIONS_OF_USER = 100  # live ones in one organization
+# Characters of their snapshots, each of which is written anew, while others wait, when a role changes.
+SNAPSHOTS_OF_USER = 4 * 1024 * 1024
 # Of a person's key: an older one is made young again with its next record. It stays for ``RECORD_LIFE``
 # at least, however short records are kept: that is what makes a young one safe from the purge.
 KEY_YOUTH = timedelta(days=15)
@@ -206,11 +208,9 @@ def open_session(
     if outcome.changes and stands.how != "new":
         carried = Carried(grants=session.grants, teams=session.teams)
         yield from standing.tell_sessions(session.organization, session.user.id, carried, now)
-    if _trims(record):
-        yield (
-            (sql.END_OLD_SESSIONS, {**place, "now": micros(now), "kept": SESSIONS_OF_USER}),
-            *_trim(record),
-        )
+    kept = min(SESSIONS_OF_USER, SNAPSHOTS_OF_USER // len(str(asked[0][1]["data"])))
+    if _trims(record) or kept < SESSIONS_OF_USER:
+        yield (sql.END_OLD_SESSIONS, {**place, "now": micros(now), "kept": kept}), *_trim(record)
     return session
 
 
