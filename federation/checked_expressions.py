@@ -1,7 +1,8 @@
 """What a checked CEL expression is made of, read from its own encoding.
 
 The runtime shows no tree, but writes one down: a ``cel.expr.CheckedExpr`` in protobuf's wire
-format. Asked of it: which strings are held against the values of a variable. Pure.
+format. Asked of it: which strings are held against the values of a variable, and what its loops
+could cost. Pure.
 
 Source: https://github.com/google/cel-spec/blob/master/proto/cel/expr/syntax.proto and
 checked.proto; https://protobuf.dev/programming-guides/encoding/.
@@ -11,7 +12,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 _VALUE, _CHECKED_EXPR = 2, 4  # google.protobuf.Any.value, CheckedExpr.expr
-_CONST, _IDENT, _SELECT, _CALL, _LIST, _COMPREHENSION = 3, 4, 5, 6, 7, 9  # Expr.expr_kind
+_CONST, _IDENT, _SELECT, _CALL, _LIST, _STRUCT, _COMPREHENSION = 3, 4, 5, 6, 7, 8, 9  # Expr.expr_kind
+_PARTS = {
+    _SELECT: (1,),
+    _CALL: (1, 3),
+    _LIST: (1,),
+    _COMPREHENSION: (2, 4, 5, 6, 7),
+}  # where Exprs are in them
 _STRING = 6  # Constant.string_value
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5  # wire types
 _SEVEN, _MORE = 0x7F, 0x80
@@ -23,8 +30,44 @@ def beside(checked: bytes, variable: str) -> tuple[str, ...]:
     Those of ``'a' in groups``, ``groups.exists(g, g == 'a' || g in ['b'])`` and
     ``['c'].exists(x, x in groups)``; patterns of ``matches`` are no such strings.
     """
-    tree = b"".join(_messages(b"".join(_messages(checked, _VALUE)), _CHECKED_EXPR))
-    return tuple(dict.fromkeys(_compared(tree, _Scope(frozenset([variable]), {}))))
+    return tuple(dict.fromkeys(_compared(_tree(checked), _Scope(frozenset([variable]), {}))))
+
+
+def loops(checked: bytes) -> Iterator[tuple[int, int]]:
+    """Yield of every loop that is in no other how deep it goes, and how large it is.
+
+    A loop over what another loop returns counts as one within it: each may multiply what the other
+    made. The size is the number of its parts, the runtime's own of a macro among them, constants not.
+    """
+    yield from _outermost(_tree(checked))
+
+
+def _outermost(expr: bytes) -> Iterator[tuple[int, int]]:
+    if any(_messages(expr, _COMPREHENSION)):
+        yield _depth(expr), _size(expr)
+    else:
+        for one in _children(expr):
+            yield from _outermost(one)
+
+
+def _depth(expr: bytes) -> int:
+    return any(_messages(expr, _COMPREHENSION)) + max(map(_depth, _children(expr)), default=0)
+
+
+def _size(expr: bytes) -> int:
+    return (not any(_messages(expr, _CONST))) + sum(map(_size, _children(expr)))
+
+
+def _children(expr: bytes) -> Iterator[bytes]:
+    for number, value in _fields(expr):
+        for part in _PARTS.get(number, ()):
+            yield from _messages(value, part)
+        for entry in _messages(value, 2) if number == _STRUCT else ():
+            yield from (*_messages(entry, 3), *_messages(entry, 4))  # map_key, value
+
+
+def _tree(checked: bytes) -> bytes:
+    return b"".join(_messages(b"".join(_messages(checked, _VALUE)), _CHECKED_EXPR))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Conditions of role rules in CEL, the Common Expression Language: compiled when they are loaded.
 
-Over declared variables alone, type-checked, bounded in length; the runtime itself stops after
-10 000 iterations. It is imported where a condition is compiled for the first time, and then
+Over declared variables alone, type-checked, bounded in length and in what its loops could make of
+a list; the runtime itself stops after 10 000 iterations. It is imported where a condition is compiled for the first time, and then
 nowhere else: who writes none does not carry it. What fails on the data says why, and never
 repeats the data. Pure.
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from cel_expr_python import cel
 
 LENGTH = 2000  # characters
+# How large a loop may be, by how many are in it, itself among them: an iteration may cost as much as
+# it says, and what one makes another may multiply (``.map(a, a + a)``, twenty times, fills the memory).
+LOOPS: Mapping[int, int] = {1: 200, 2: 32}
 _AT = re.compile(r"ERROR: <input>:(\d+):(\d+): ([^\n]*)")
 
 # What a condition may ask of a person: CEL's type of each variable.
@@ -100,9 +103,13 @@ def compile_condition(text: str) -> Expression:
         raise ValueError(
             f"line 1, column 1: expected a condition, true or false, and it gives {kind.lower()}"
         )
-    return Expression(
-        text, _reads_groups(text), checked_expressions.beside(compiled.serialize(), "groups"), compiled
-    )
+    checked = compiled.serialize()
+    if any(size > LOOPS.get(depth, 0) for depth, size in checked_expressions.loops(checked)):
+        raise ValueError(
+            "line 1, column 1: expected at most two loops (exists, all, map, filter) in or after one "
+            "another, and less in them: it could take too long"
+        )
+    return Expression(text, _reads_groups(text), checked_expressions.beside(checked, "groups"), compiled)
 
 
 def _reads_groups(text: str) -> bool:

@@ -175,6 +175,35 @@ def test_the_worst_that_fits_the_budget_ends() -> None:
     assert time.process_time() - start < 5
 
 
+BOMBS = [
+    # what a loop makes, the next one multiplies: 20 of them are 500 million group names
+    "[groups]" + ".map(a, a + a)" * 20 + ".exists(a, a.size() > 3)",
+    "[groups]" + ".map(a, [a, a])" * 20 + ".exists(a, a == a)",  # shared, but compared one by one
+    "[groups]" + ".map(a, {'x': a, 'y': a})" * 3 + ".exists(a, a == a)",
+    "{'x': groups.map(a, groups.map(b, groups.map(c, c)))} == {}",
+    "groups.all(a, groups.all(b, " + " && ".join(["groups == groups"] * 80) + "))",
+    "groups.all(a, " + " && ".join(["groups == groups"] * 80) + ")",
+]
+
+
+@pytest.mark.parametrize("when", BOMBS)
+def test_loops_that_multiply_are_refused_before_they_run(when: str) -> None:
+    with pytest.raises(ValueError, match="at most two loops"):
+        expressions.compile_condition(when)
+
+
+def test_the_most_that_loops_may_cost_ends_soon() -> None:
+    names = tuple(f"CN=Group {number},OU=Groups,DC=acme,DC=example" for number in range(500))
+    start = time.process_time()
+    for when in (
+        "groups.all(a, groups.all(b, groups == groups && groups == groups && groups == groups))",
+        "groups.all(a, " + " && ".join(["groups == groups"] * 45) + ")",
+        "[groups].map(a, a + a + a + a).all(a, a == a && a == a)",
+    ):
+        ask(when, groups=Groups(Presence.PRESENT, names))
+    assert time.process_time() - start < 10
+
+
 IMPORTS = """
 import json, sys
 from test_policy_domains import connection, person
