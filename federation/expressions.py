@@ -1,9 +1,9 @@
 """Conditions of role rules in CEL, the Common Expression Language: compiled when they are loaded.
 
 Over declared variables alone, type-checked, bounded in length and in what its loops could make of
-a list; the runtime itself stops after 10 000 iterations. It is imported where a condition is compiled for the first time, and then
-nowhere else: who writes none does not carry it. What fails on the data says why, and never
-repeats the data. Pure.
+a list; the runtime itself stops after 10 000 iterations. It is imported where a condition is
+compiled for the first time, and then nowhere else: who writes none does not carry it. What fails
+on the data says why, and never repeats the data. Pure.
 
 Source: the CEL specification, https://github.com/google/cel-spec/blob/master/doc/langdef.md.
 """
