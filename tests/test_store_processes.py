@@ -1,4 +1,4 @@
-"""Processes that present the same assertions to one database, on SQLite and on PostgreSQL; one is killed."""
+"""Processes at one database, on SQLite and on PostgreSQL: the same assertions, the same new people."""
 
 import asyncio
 import subprocess
@@ -8,14 +8,16 @@ from dataclasses import replace
 from datetime import datetime
 
 from databases import ask
-from test_store import MINUTE, NOW, RECORD, another, refusal, someone, under
+from decisions import admitting, granted
+from test_store import MINUTE, NOW, RECORD, ZOE, another, refusal, someone, under
 
+from federation.decision import Wanted
 from federation.errors import AssertionRefused
 from federation.identity import Subject
 from federation.store.store import Store, open_store
 from federation.store.values import Claim
 
-TURNS, KILLED_AT = 120, 40
+TURNS, KILLED_AT, NEWCOMERS = 120, 40, 40
 
 
 async def present(store: Store, turn: int, process: int, now: datetime = NOW) -> None:
@@ -81,5 +83,79 @@ async def test_each_counts_once_and_whole_whoever_dies(store: Store, store_url: 
         assert await refusal(present(store, turn, 3)) == "signin.replayed"
 
 
+# The same new people at both
+
+
+WAYS = ("adfs", "okta")
+LINKING = {"anyone": False, "domains": ["acme.example"], "email_trust": "domains", "on_email_match": "link"}
+
+
+async def come(store: Store, turn: int, process: int, now: datetime = NOW) -> str:
+    """Sign in somebody who is new here, and at the other process at this moment; return their user.
+
+    By the same Subject, or every other time by another connection, which links them by their address.
+    """
+    through = WAYS[(process - 1) * (turn % 2)]
+    who = replace(
+        ZOE,
+        subject=Subject(issuer=f"https://{through}.example", value=f"p{turn}"),
+        connection=through,
+        email=f"p{turn}@acme.example",
+    )
+    decision = admitting(who, Wanted(grants=(granted(who, "admin", "admins"),)), **LINKING)
+    claim = Claim(issuer="https://idp.example", id=f"_{process}-{turn}", until=NOW + MINUTE)
+    new = another(process * TURNS + turn)
+    session = await store.open_session(decision, new, now, claim=claim, sealing=None)
+    return session.user.id
+
+
+async def welcome(url: str, process: int) -> None:
+    """Sign one in whenever a line comes in, and say who they are."""
+    store = await open_store(url)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    for turn, _ in enumerate(sys.stdin):
+        sys.stdout.write(await come(store, turn, process) + "\n")
+        sys.stdout.flush()
+    await store.close()
+
+
+def _meet(url: str) -> list[tuple[str, str]]:
+    """Let two welcome each newcomer at the same moment; return whom each took them for."""
+    command, piped = [sys.executable, __file__, url], subprocess.PIPE
+    with (
+        subprocess.Popen([*command, "1", "welcome"], stdin=piped, stdout=piped, text=True, bufsize=1) as one,
+        subprocess.Popen(
+            [*command, "2", "welcome"], stdin=piped, stdout=piped, text=True, bufsize=1
+        ) as other,
+    ):
+        both = (one, other)
+        assert [each.stdout and each.stdout.readline() for each in both] == ["ready\n"] * 2
+        met = []
+        for _ in range(NEWCOMERS):
+            for each in both:
+                assert each.stdin
+                each.stdin.write("next\n")
+            first, second = (each.stdout.readline().strip() for each in both if each.stdout)
+            met.append((first, second))
+        return met
+
+
+async def test_a_new_person_at_two_processes_is_one_user(store: Store, store_url: str) -> None:
+    met = await asyncio.to_thread(_meet, store_url)
+    assert len(met) == NEWCOMERS
+    assert all(one and one == other for one, other in met)
+    assert len({one for one, _ in met}) == NEWCOMERS
+    for table, rows in (
+        ("user", NEWCOMERS),
+        ("membership", NEWCOMERS),
+        ("account", NEWCOMERS * 3 // 2),  # every other one has two
+        ("role_grant", NEWCOMERS * 3 // 2),  # of each connection its own
+        ("session", NEWCOMERS * 2),
+    ):
+        assert await ask(store_url, f'SELECT count(*) FROM "{table}"') == [(rows,)]  # noqa: S608
+
+
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2])))
+    told = sys.argv[1], int(sys.argv[2])
+    asyncio.run(welcome(*told) if sys.argv[3:] else main(*told))
