@@ -45,6 +45,7 @@ def settings(connections: Mapping[str, Mapping[str, Any]], **further: Any) -> di
         "preset": "simplesamlphp",
         "organization": "acme",
         "domains": ["acme.example"],
+        "on_email_match": "create",  # one address signs in through many of them, each as its own user
         "role_rules": RULES,
     }
     return {

@@ -46,7 +46,8 @@ organizations:
   acme: {{name: Acme}}
   umbrella: {{name: Umbrella}}
 connections:
-  acme: &one {{protocol: saml, organization: acme, anyone: true, metadata: {{file: idp.xml}}}}
+  acme: &one
+    {{protocol: saml, organization: acme, anyone: true, on_email_match: create, metadata: {{file: idp.xml}}}}
   acme-too: *one
   umbrella: {{<<: *one, organization: umbrella}}
   by-redirect: {{<<: *one, metadata: {{file: idp-redirect.xml}}}}

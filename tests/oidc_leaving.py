@@ -48,6 +48,7 @@ connections:
     protocol: oidc
     organization: acme
     anyone: true
+    on_email_match: create
     issuer: {issuer}
     client_id: us
     client_secret: {{file: client-secret}}

@@ -162,5 +162,6 @@ def test_an_e_mail_address_leads_to_its_connection(page: Page, demo: Demo) -> No
     page.goto("/")
     page.get_by_label("Work e-mail").fill("ada@acme.example")
     page.get_by_role("button", name="Continue with e-mail").click()
+    page.get_by_role("link", name="Acme (SAML)").click()  # two lead to this domain: the person chooses
     expect(page.get_by_label("Password")).to_be_visible()
     assert page.url.startswith("http://127.0.0.1:")

@@ -88,7 +88,7 @@ async def test_saml_from_the_button_to_the_session(stair: Stair) -> None:
     assert told["authenticated_at"] == NOW.isoformat()
     assert told["expires_at"] == (NOW + timedelta(hours=8)).isoformat()  # the IdP's own limit
     assert told.keys() == {
-        "user", "connection", "organization", "groups", "roles", "teams", "attributes",
+        "user", "connection", "organization", "groups", "roles", "system_roles", "teams", "attributes",
         "authenticated_at", "expires_at",
     }  # fmt: skip
 

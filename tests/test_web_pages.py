@@ -118,7 +118,8 @@ ACCEPTS = [
 
 @pytest.mark.parametrize(("accept", "json"), ACCEPTS)
 def test_who_gets_json(accept: str, json: bool) -> None:  # noqa: FBT001  a table's column
-    request = Request({"type": "http", "method": "GET", "headers": [(b"accept", accept.encode())]})
+    headers = [(b"accept", accept.encode())]
+    request = Request({"type": "http", "method": "GET", "path": "/", "headers": headers})
     assert pages.wants_json(request) is json
 
 
