@@ -83,6 +83,17 @@ async def test_the_last_administrator_goes_by_hand_and_force_alone(store: Store)
     assert (told.changed, told.last_administrator_of) == (True, ("acme",))
 
 
+async def test_the_last_administrator_may_be_one_by_a_team(store: Store, store_url: str) -> None:
+    session = await open_session(store, decided(ZOE), NEW, NOW)
+    await store.add_team("acme", "heads", "Heads", NOW)
+    await ask(store_url, "INSERT INTO team_role VALUES ('acme', 'heads', 'owner')")
+    member = f"INSERT INTO team_membership VALUES ('acme', '{session.user.id}', 'heads', 'manual', '', 0)"  # noqa: S608
+    await ask(store_url, member)
+    for ending in (deactivate, remove):
+        told = await ending(store, session.user.id)
+        assert (told.changed, told.last_administrator_of) == (False, ("acme",))
+
+
 async def test_the_last_membership_gone_ends_the_sessions(store: Store, store_url: str) -> None:
     session = await open_session(store, ADMITTED, NEW, NOW)
     await ask(store_url, f"INSERT INTO membership VALUES ('acme', '{session.user.id}', 'scim:okta', 0)")  # noqa: S608

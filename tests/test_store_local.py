@@ -283,6 +283,7 @@ async def test_who_is_removed_before_they_came_is_expected_no_more(store: Store,
 # The first administrator
 
 OWNER = frozenset({"owner"})
+HEADS = frozenset({"heads"})  # a declared team that gives it
 
 
 def with_link(number: int) -> NewSession:
@@ -295,7 +296,7 @@ def anybody(number: int, *grants: Grant) -> Decision:
 
 
 async def offer(store: Store, token: bytes = TOKEN, now: datetime = NOW, *, anew: bool = False) -> bool:
-    return await store.offer_bootstrap("acme", OWNER, token, until=now + DAY, anew=anew, now=now)
+    return await store.offer_bootstrap("acme", OWNER, HEADS, token, until=now + DAY, anew=anew, now=now)
 
 
 async def test_a_link_makes_the_first_administrator(store: Store, store_url: str) -> None:
@@ -330,6 +331,17 @@ async def test_a_link_makes_nobody_where_there_is_an_administrator(store: Store,
     assert await refusal(open_session(store, anybody(2), with_link(2), NOW)) == "bootstrap.taken"
     assert await ask(store_url, "SELECT count(*) FROM session") == [(1,)]
     assert not await offer(store, b"n" * 32, NOW + DAY)
+    assert not await offer(store, b"n" * 32, anew=True)
+
+
+async def test_a_link_makes_nobody_where_a_team_makes_an_administrator(store: Store, store_url: str) -> None:
+    """The team is declared, so that no row of the store says what it gives."""
+    await offer(store)
+    first = await open_session(store, anybody(1), another(1), NOW)
+    member = f"INSERT INTO team_membership VALUES ('acme', '{first.user.id}', 'heads', 'manual', '', 0)"  # noqa: S608
+    await ask(store_url, member)
+    decision = replace(anybody(2), administrator_teams=HEADS)
+    assert await refusal(open_session(store, decision, with_link(2), NOW)) == "bootstrap.taken"
     assert not await offer(store, b"n" * 32, anew=True)
 
 

@@ -11,6 +11,7 @@ from federation.connection import Organization
 from federation.errors import ConfigurationError
 from federation.operator.finding import Finding, note, ok, warning
 from federation.operator.local import opened
+from federation.policy import teams
 from federation.settings import Settings
 from federation.signin import hash_token
 from federation.store.store import Store
@@ -85,12 +86,13 @@ async def offer_all(config: Settings, *, now: datetime) -> tuple[tuple[str, str]
     return tuple((name, link) for name, link in links.items() if link)
 
 
-async def _offer(  # noqa: PLR0913
+async def _offer(
     config: Settings, store: Store, organization: str, roles: tuple[str, ...], *, anew: bool, now: datetime
 ) -> str | None:
-    token = secrets.token_urlsafe(32)
+    token, asked = secrets.token_urlsafe(32), frozenset(roles)
+    giving = teams.giving(asked, teams.declared(config.organizations[organization]))
     offered = await store.offer_bootstrap(
-        organization, frozenset(roles), hash_token(token), until=now + LINK_LIFE, anew=anew, now=now
+        organization, asked, giving, hash_token(token), until=now + LINK_LIFE, anew=anew, now=now
     )
     return f"{config.base_url}/bootstrap/{token}" if offered else None
 

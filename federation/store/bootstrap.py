@@ -8,7 +8,7 @@ import json
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 
-from federation.decision import Bootstrap
+from federation.decision import Bootstrap, Decision
 from federation.store import local_sql, sql, standing
 from federation.store.rows import Steps, micros
 
@@ -16,6 +16,7 @@ from federation.store.rows import Steps, micros
 def offer(
     organization: str,
     roles: AbstractSet[str],
+    teams: AbstractSet[str],
     token_hash: bytes,
     *,
     until: datetime,
@@ -23,7 +24,7 @@ def offer(
     now: datetime,
 ) -> Steps[bool]:
     """Keep a new link's hash; with ``anew`` in place of one that is still good."""
-    if not (yield from _nobody(organization, roles)):
+    if not (yield from _nobody(organization, roles, teams)):
         return False
     statement = local_sql.REPLACE_BOOTSTRAP if anew else local_sql.OFFER_BOOTSTRAP
     told = {"organization_id": organization, "token_hash": token_hash, "expires_at": micros(until)}
@@ -36,22 +37,23 @@ def find(token_hash: bytes, now: datetime) -> Steps[str | None]:
     return str(found[0][0]) if found else None
 
 
-def use(organization: str, roles: AbstractSet[str], token_hash: bytes, now: datetime) -> Steps[Bootstrap]:
+def use(decision: Decision, token_hash: bytes, now: datetime) -> Steps[Bootstrap]:
     """Use a link up for whoever signs in now; say what came of it."""
-    if not (yield from _nobody(organization, roles)):
+    organization = decision.identity.organization
+    if not (yield from _nobody(organization, decision.administrators, decision.administrator_teams)):
         return "taken"
     asked = {"organization_id": organization, "token_hash": token_hash, "now": micros(now)}
     return "open" if (yield local_sql.USE_BOOTSTRAP, asked) else "spent"
 
 
-def _nobody(organization: str, roles: AbstractSet[str]) -> Steps[bool]:
-    """Tell whether nobody has any of these roles, nor gets one by a link until the end."""
+def _nobody(organization: str, roles: AbstractSet[str], teams: AbstractSet[str]) -> Steps[bool]:
+    """Tell whether nobody has any of these roles, by whatever team, nor gets one by a link until the end."""
     yield sql.LOCK_NAME, {"gate": standing.gate("administrators", organization)}
     asked = {
         "organization_id": organization,
         "user_id": "",
         "roles": json.dumps(sorted(roles)),
-        "teams": "[]",
+        "teams": json.dumps(sorted(teams)),
     }
     ((administrators,),) = yield sql.OTHER_ADMINISTRATORS, asked
     return not administrators

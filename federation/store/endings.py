@@ -147,13 +147,10 @@ def last_in(
         if not roles:
             continue
         yield sql.LOCK_NAME, {"gate": standing.gate("administrators", organization)}
-        place = {"organization_id": organization, "user_id": user_id, "connection": ""}
-        stands = yield sql.FIND_STANDING, place
-        if not any(one[0] == "grant" and one[1] in roles for one in stands):
-            continue
-        asked = {**place, "roles": json.dumps(sorted(roles)), "teams": "[]"}
-        ((others,),) = yield sql.OTHER_ADMINISTRATORS, asked
-        if not others:
+        asked = {"organization_id": organization, "roles": json.dumps(sorted(roles)), "teams": "[]"}
+        ((others,),) = yield sql.OTHER_ADMINISTRATORS, {**asked, "user_id": user_id}
+        ((everybody,),) = yield sql.OTHER_ADMINISTRATORS, {**asked, "user_id": ""}
+        if everybody and not others:  # by whatever way they are one: a grant, or a team of the store
             last.append(organization)
     return tuple(last)
 

@@ -75,6 +75,7 @@ class LocalStore(Protocol):
         self,
         organization: str,
         roles: AbstractSet[str],
+        teams: AbstractSet[str],
         token_hash: bytes,
         *,
         until: datetime,
@@ -86,6 +87,7 @@ class LocalStore(Protocol):
         Args:
             organization: Its id.
             roles: Those of an administrator.
+            teams: Declared teams that give one of them, by key.
             token_hash: SHA-256 of the link's token.
             until: When it is too old.
             anew: Also in place of one that is still good; else one caller on any node wins.

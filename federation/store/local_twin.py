@@ -53,6 +53,7 @@ class LocalTwin(Drive):
         self,
         organization: str,
         roles: AbstractSet[str],
+        teams: AbstractSet[str],
         token_hash: bytes,
         *,
         until: datetime,
@@ -60,7 +61,7 @@ class LocalTwin(Drive):
         now: datetime,
     ) -> bool:
         return await self._transact(
-            lambda: bootstrap.offer(organization, roles, token_hash, until=until, anew=anew, now=now)
+            lambda: bootstrap.offer(organization, roles, teams, token_hash, until=until, anew=anew, now=now)
         )
 
     async def find_bootstrap(self, token_hash: bytes, now: datetime) -> str | None:

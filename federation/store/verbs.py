@@ -179,7 +179,7 @@ def open_session(
     link, known = yield from accounts.enter(decision, told[-1], invitation=new.invitation, now=now)
     came: Bootstrap = ""
     if new.bootstrap:
-        came = yield from bootstrap.use(who.organization, decision.administrators, new.bootstrap, now)
+        came = yield from bootstrap.use(decision, new.bootstrap, now)
     stands, outcome = yield from standing.settle(decision, known, now, bootstrap=came)
     session = _session(known.user_id, decision, outcome, new, now)
     settled = Settled(link=link, standing=stands, outcome=outcome, session_id=session.id)
