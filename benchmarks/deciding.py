@@ -74,7 +74,7 @@ def work(rules: object, names: tuple[str, ...] = NAMES) -> Callable[[], object]:
 
     def ask() -> object:
         groups.__dict__.pop("folded", None)  # another person each time
-        decision = decide(who, connection, ORGANIZATION, (), system_roles=())
+        decision = decide(who, connection, ORGANIZATION, (), system_roles=(), verified=frozenset())
         return decision.link(Candidates()), decision.settle(standing)
 
     return ask

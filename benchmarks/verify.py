@@ -99,7 +99,7 @@ async def fill(url: str, count: int) -> list[str]:
             user_agent="Mozilla/5.0 (X11; Linux x86_64) Chrome/140",
             record=Record(reference=mint_reference(), at=now, code="", detail=""),
         )
-        decision = bind(identity, through, acme, wanted, ())
+        decision = bind(identity, through, acme, wanted, (), system=(), verified=frozenset())
         await store.open_session(decision, new, now, claim=None, sealing=None)
         return token
 

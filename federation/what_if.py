@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from federation import policies, recorded
-from federation.decision import Outcome, Standing
+from federation.decision import Decision, Outcome, Standing
 from federation.errors import PolicyRefused
 from federation.identity import Identity, Presence
 from federation.policies import Terms
@@ -140,15 +140,15 @@ async def compare(
     Raises:
         StoreUnavailable: Half of it was told.
     """
-    asked = RecordFilter(
-        organization=before.connections[connection].organization, since=since, connection=connection, code=""
-    )
+    organization = before.connections[connection].organization
+    asked = RecordFilter(organization=organization, since=since, connection=connection, code="")
+    verified = await store.proved_domains(organization, now)
     cursor: Cursor | None = None
     number = 0
     while True:
         found, cursor = await store.list_admitted(asked, cursor, _BATCH, now)
         for one in found:
-            yield await _difference(store, vault, before, after, one)
+            yield await _difference(store, vault, before, after, one, verified)
             number += 1
             if number % _TURN == 0:
                 await asyncio.sleep(0)
@@ -156,7 +156,9 @@ async def compare(
             return
 
 
-async def _difference(store: Store, vault: Vault, before: Terms, after: Terms, one: Admitted) -> Difference:
+async def _difference(
+    store: Store, vault: Vault, before: Terms, after: Terms, one: Admitted, verified: frozenset[str]
+) -> Difference:
     record = one.record
     kept, why = recorded.unseal(vault, record, one.keys)
     told: dict[str, Any] = {"connection": record.connection, "reference": record.reference}
@@ -170,17 +172,17 @@ async def _difference(store: Store, vault: Vault, before: Terms, after: Terms, o
         return Difference(kind="unknown", why=f"the record was full: without {', '.join(kept.cut)}", **told)
     if who.groups.presence is Presence.UNOBTAINABLE:
         return Difference(kind="unknown", why="their groups were unobtainable", **told)
-    found = await _outcomes(store, before, after, who)
+    found = await _outcomes(store, before, after, who, verified)
     if found is None:
         return Difference(kind="unknown", why="their account is gone", **told)
     return _held_against(*found, told)
 
 
 async def _outcomes(
-    store: Store, before: Terms, after: Terms, who: Identity
+    store: Store, before: Terms, after: Terms, who: Identity, verified: frozenset[str]
 ) -> tuple[Outcome | PolicyRefused, Outcome | PolicyRefused] | None:
     """Decide twice; None where the person has no account any more."""
-    stood: dict[tuple[str, ...], Standing | None] = {}
+    stood: dict[tuple[object, ...], Standing | None] = {}
     found: list[Outcome | PolicyRefused] = []
     for terms in (before, after):
         try:
@@ -193,15 +195,23 @@ async def _outcomes(
                 terms.organizations[connection.organization],
                 (),
                 system_roles=terms.system_roles.get(who.connection, ()),
+                verified=verified,
             )
-            if decision.groups not in stood:
-                stood[decision.groups] = await store.stands(decision)
-            if (standing := stood[decision.groups]) is None:
+            asked = _asked(decision)
+            if asked not in stood:
+                stood[asked] = await store.stands(decision)
+            if (standing := stood[asked]) is None:
                 return None
             found.append(decision.settle(standing))
         except PolicyRefused as refusal:
             found.append(refusal)
     return found[0], found[1]
+
+
+def _asked(decision: Decision) -> tuple[object, ...]:
+    """Return what of a decision the store reads a person's standing by."""
+    named = frozenset(wish.key for wish in decision.wanted.teams if wish.name)
+    return decision.groups, named, decision.administrators, decision.administrator_teams
 
 
 def _held_against(

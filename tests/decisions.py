@@ -37,7 +37,8 @@ def decided(who: Identity, *given: tuple[str, str], **told: Any) -> Decision:
 def admitting(who: Identity, wanted: Wanted, **told: Any) -> Decision:
     """Return the decision that wants this, as policy would make it."""
     through = connection(who.connection, who.organization, **told)
-    return bind(who, through, Organization(name=who.organization, administrators=("owner",)), wanted, (), system=())
+    organization = Organization(name=who.organization, administrators=("owner",))
+    return bind(who, through, organization, wanted, (), system=(), verified=frozenset())
 
 
 def granted(who: Identity, role: str, why: str) -> Grant:

@@ -58,7 +58,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("enforced", "who", "asked"), HELD)
 def test_these_come_in(enforced: tuple[Enforced, ...], who: dict[str, Any], *, asked: bool) -> None:
-    checks = enforcement.hold(person(**who), connection(), enforced, break_glass=False)
+    checks = enforcement.hold(person(**who), connection(), enforced)
     assert [(check.code, check.said) for check in checks] == [(enforcement.CODE, None)] * asked
 
 
@@ -67,20 +67,10 @@ def test_these_are_led_elsewhere(
     enforced: tuple[Enforced, ...], who: dict[str, Any], ways: tuple[str, ...]
 ) -> None:
     with pytest.raises(SsoRequired, match=r"^policy\.sso_required: ") as refused:
-        enforcement.hold(person(**who), connection(), enforced, break_glass=False)
+        enforcement.hold(person(**who), connection(), enforced)
     assert refused.value.ways == ways
     assert [check.code for check in refused.value.checks] == [enforcement.CODE]
     assert "ada" not in refused.value.detail
-
-
-@pytest.mark.parametrize(("enforced", "who", "ways"), REFUSED)
-def test_break_glass_comes_in_and_it_is_recorded(
-    enforced: tuple[Enforced, ...], who: dict[str, Any], ways: tuple[str, ...]
-) -> None:
-    (check,) = enforcement.hold(person(**who), connection(), enforced, break_glass=True)
-    assert check.code == enforcement.CODE
-    assert check.said
-    assert check.said.startswith("not checked: ")
 
 
 # ── in the store ──────────────────────────────────────────────────────────────────────────
@@ -95,12 +85,10 @@ def at(name: str, through: str, email: str, organization: str = "acme") -> Ident
     return replace(ZOE, subject=subject, connection=through, organization=organization, email=email)
 
 
-async def signs_in(
-    store: Store, who: Identity, number: int, now: datetime = NOW, *, break_glass: bool = False
-) -> str:
+async def signs_in(store: Store, who: Identity, number: int, now: datetime = NOW) -> str:
     through = tenant_connection(who.connection, who.organization)
     organization = Organization(name=who.organization)
-    decision = bind(who, through, organization, Wanted(), (), system=(), break_glass=break_glass)
+    decision = bind(who, through, organization, Wanted(), (), system=(), verified=frozenset())
     return (await open_session(store, decision, another(number), now)).user.id
 
 
@@ -123,7 +111,6 @@ async def test_other_ways_are_refused_as_soon_as_it_is_on_and_no_longer(store: S
         assert refused.value.ways == ("adfs",)
     assert await ask(store_url, "SELECT count(*) FROM account") == accounts  # nothing is left behind
     await signs_in(store, at("zoe", "adfs", "zoe@acme.example"), 4)
-    await signs_in(store, at("ada", "okta", "ada@acme.example"), 5, break_glass=True)
     assert await signs_in(store, at("ada", "okta", "ada@acme.example", "beta"), 6) != ada  # another tenant
     assert await store.lift_enforcement("acme", "")
     assert not await store.lift_enforcement("acme", "")

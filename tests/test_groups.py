@@ -169,7 +169,7 @@ def test_a_rule_for_admins_does_not_match_the_domain_admins_of_a_vendor(preset: 
     who = normalize(
         assertion(dict(read.values), strings=read.strings), through.split_groups, {"groups": ("groups",)}
     )
-    decision = decide(who, through, Organization(name="Acme"), (), system_roles=())
+    decision = decide(who, through, Organization(name="Acme"), (), system_roles=(), verified=frozenset())
     roles = tuple(grant.role for grant in decision.wanted.grants)
     assert roles == (() if preset in SENDS_ONE_AS_A_STRING else ("owner",))
 

@@ -180,9 +180,9 @@ class World:
             attributes=connection.attributes,
             split_groups=connection.split_groups,
         )
-        return decide(
-            who, connection, Organization(name="Acme"), assertion.checks, system_roles=()
-        ), there
+        acme = Organization(name="Acme")
+        decided = decide(who, connection, acme, assertion.checks, system_roles=(), verified=frozenset())
+        return decided, there
 
 
 @pytest.fixture(scope="module")

@@ -106,7 +106,7 @@ def test_who_is_an_administrator_by_another_source_may_lose_one(other: Grant) ->
 def outcome(who: Identity, there: Standing, **keys: Any) -> Outcome:
     told = {"role_rules": [{"name": "all", "groups": ["*"], "roles": ["member"]}]} | keys
     system = (SystemRole(role="operator", groups=("ops",)),)
-    return decide(who, connection(**told), ACME, (), system_roles=system).settle(there)
+    return decide(who, connection(**told), ACME, (), system_roles=system, verified=frozenset()).settle(there)
 
 
 def test_system_roles_are_the_sessions_alone() -> None:
@@ -231,7 +231,7 @@ class Sequence(RuleBasedStateMachine):
         where = connection(id=name, role_rules=now.rules, match=now.match, default_roles=now.defaults)
         where = where.model_copy(update={"id": name})
         who = person(connection=name, groups=groups, attributes={"kind": kind} if kind else {})
-        decision = decide(who, where, ACME, (), system_roles=())
+        decision = decide(who, where, ACME, (), system_roles=(), verified=frozenset())
         there = standing(*sorted(self.grants, key=str), memberships=frozenset(["manual"]))
         decided = decision.settle(there)
         if decided.asks_administrators and alone:

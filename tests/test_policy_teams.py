@@ -60,7 +60,8 @@ def decided(
         {"name": "Acme", "administrators": ("owner",), "teams": declared or {}}
     )
     who = person(groups, department=("R&D",))
-    return decide(who, connection("okta", "acme", **(told or {})), organization, (), system_roles=())
+    okta = connection("okta", "acme", **(told or {}))
+    return decide(who, okta, organization, (), system_roles=(), verified=frozenset())
 
 
 def standing(*members: TeamMember, teams: tuple[Team, ...] = (), **told: Any) -> Standing:

@@ -35,7 +35,9 @@ def test_an_example_comes_out_as_it_says(
 ) -> None:
     organization = Organization.model_validate(block["organizations"]["acme"])
     through = connection("okta", "acme", **block["connections"]["okta"])
-    outcome = decide(person(there(*groups)), through, organization, (), system_roles=()).settle(standing())
+    who = person(there(*groups))
+    decision = decide(who, through, organization, (), system_roles=(), verified=frozenset())
+    outcome = decision.settle(standing())
     assert ", ".join(outcome.teams) == teams
     assert ", ".join(sorted({grant.role for grant in outcome.grants})) == roles
 

@@ -59,7 +59,9 @@ class Book:
     async def sign_in(self, who: Identity, under: Terms, *, cut: bool = False) -> str:
         self.number += 1
         through = under.connections[who.connection]
-        decision = decide(who, through, under.organizations["acme"], (), system_roles=())
+        decision = decide(
+            who, through, under.organizations["acme"], (), system_roles=(), verified=frozenset()
+        )
         new = another(self.number, handle="")
         at = NOW + timedelta(seconds=self.number)
         reference = f"{'A' * 7}{'ABCDEFGHIJ'[self.number // 10]}{'ABCDEFGHIJ'[self.number % 10]}A"
@@ -102,6 +104,22 @@ def book(store: Store) -> Book:
 
 def named(report: Report) -> dict[str, Difference]:
     return {one.email.partition("@")[0]: one for one in report.people}
+
+
+async def test_the_last_administrator_stays_as_they_would(book: Book) -> None:
+    owned = replace(terms(), organizations={"acme": ACME.model_copy(update={"administrators": ("admin",)})})
+    after = replace(owned, connections={"okta": connection("okta", "acme", role_rules=[STAFF])})
+    await book.sign_in(person("ada", "admins"), owned)
+    assert not (await book.try_out(owned, after)).takes
+    await book.sign_in(person("zoe", "admins"), owned)
+    assert (await book.try_out(owned, after)).losing == 2
+
+
+async def test_a_team_that_has_the_name_of_a_group_is_not_joined(book: Book) -> None:
+    await book.store.add_team("acme", "sales", "Sales", NOW)
+    await book.sign_in(person("ada", "Sales"), terms())
+    report = await book.try_out(terms(), terms(create_teams="from_groups"))
+    assert (dict(report.kinds), report.people) == ({"same": 1}, [])
 
 
 async def test_who_gains_and_who_loses(book: Book) -> None:
@@ -246,9 +264,8 @@ async def test_a_record_of_before_is_not_known(book: Book, store: Store) -> None
     old = VAULT.seal_under(key, f"person:{record.person}", b'[["a.b", null]]', f"record:{reference}")
     from federation.store.values import Admitted
 
-    found = await what_if._difference(
-        store, VAULT, terms(), terms(strict=True), Admitted(record=replace(record, sealed=old), keys=(key,))
-    )
+    admitted = Admitted(record=replace(record, sealed=old), keys=(key,))
+    found = await what_if._difference(store, VAULT, terms(), terms(strict=True), admitted, frozenset())
     assert (found.kind, found.why) == ("unknown", "the record holds no identity")
 
 

@@ -22,7 +22,7 @@ def decide(
     checks: tuple[Check, ...],
     *,
     system_roles: tuple[SystemRole, ...],
-    verified: frozenset[str] = frozenset(),
+    verified: frozenset[str],
 ) -> Decision:
     """Ask the domain rules, then the role rules, then which teams groups lead into.
 
@@ -46,11 +46,17 @@ def decide(
     wanted = teams.want(who, connection, organization, wanted)
     system = roles.system(who, system_roles)
     return bind(
-        who, connection, organization, wanted, (*checks, *entered, *asked), system=system, verified=verified
+        who,
+        connection,
+        organization,
+        wanted,
+        (*checks, *entered, *asked),
+        system=system,
+        verified=verified,
     )
 
 
-def bind(  # noqa: PLR0913  all that it hangs on
+def bind(
     who: Identity,
     connection: AnyConnection,
     organization: Organization,
@@ -58,8 +64,7 @@ def bind(  # noqa: PLR0913  all that it hangs on
     checks: tuple[Check, ...],
     *,
     system: tuple[Grant, ...],
-    verified: frozenset[str] = frozenset(),
-    break_glass: bool = False,
+    verified: frozenset[str],
 ) -> Decision:
     """Return the decision that wants this, with its second half.
 
@@ -71,7 +76,6 @@ def bind(  # noqa: PLR0913  all that it hangs on
         system: System roles, for the session alone.
         checks: What was asked before.
         verified: Domains that are proven to be the organization's: see ``addresses``.
-        break_glass: They come by the one account that no enforcement keeps out.
     """
     declared = teams.declared(organization)
     administrators = frozenset(organization.administrators)
@@ -83,7 +87,7 @@ def bind(  # noqa: PLR0913  all that it hangs on
 
     def settle(standing: Standing) -> Outcome:
         with _Also(checks):
-            held = enforcement.hold(who, connection, standing.enforced, break_glass=break_glass)
+            held = enforcement.hold(who, connection, standing.enforced)
             outcome = settlement.settle(
                 who,
                 connection,

@@ -16,16 +16,13 @@ from federation.policy import domains
 CODE = "policy.sso_required"
 
 
-def hold(
-    who: Identity, connection: AnyConnection, enforced: Sequence[Enforced], *, break_glass: bool
-) -> tuple[Check, ...]:
+def hold(who: Identity, connection: AnyConnection, enforced: Sequence[Enforced]) -> tuple[Check, ...]:
     """Let nobody in by another way than the enforced one.
 
     Args:
         who: Who signs in.
         connection: Through which.
         enforced: What is switched on in their organization.
-        break_glass: They come by the one account that always works: the rule is told, and not asked.
 
     Returns:
         A check where the rule concerns them.
@@ -36,8 +33,6 @@ def hold(
     rules = _concerning(who, enforced)
     if not rules:
         return ()
-    if break_glass:
-        return (Check(CODE, "not checked: the break-glass account comes in whatever is enforced"),)
     ways = sorted({way for rule in rules for way in rule.connections})
     if connection.id in ways:
         return (Check(CODE),)

@@ -7,6 +7,7 @@ be short, or empty, and still lead on to the next one.
 import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from federation.decision import Decision, Profile, Standing
@@ -70,10 +71,10 @@ def stands(decision: Decision) -> Steps[Standing | None]:
     """Read what stands now of the person whom a decision is about, changing nothing."""
     who = decision.identity
     place = {"organization_id": who.organization, "person": who.subject.person}
-    found = yield records_sql.ACCOUNT_OF_PERSON, place
-    if not found:
+    account = yield records_sql.ACCOUNT_OF_PERSON, place
+    if not account:
         return None
-    user_id, email, proven, given_name, family_name, display_name = found[0]
+    user_id, email, proven, given_name, family_name, display_name = account[0]
     profile = Profile(
         email=email,
         email_proven=bool(proven),
@@ -82,7 +83,10 @@ def stands(decision: Decision) -> Steps[Standing | None]:
         display_name=display_name,
     )
     known = Known(user_id=str(user_id), how="subject", signed_in_before=True, profile=profile)
-    return (yield from standing.stands(decision, known))
+    found = yield from standing.stands(decision, known)
+    holds = found.members or any(grant.role in decision.administrators for grant in found.grants)
+    is_last = bool(holds) and (yield from standing.is_last(decision, known))
+    return replace(found, last_administrator=is_last)
 
 
 def of_person(person: str, organization: str) -> Steps[tuple[Record, ...]]:

@@ -187,11 +187,15 @@ def hold_address(organization: str, email_key: str) -> Ask:
 
 
 def _is_last(decision: Decision, known: Known) -> Steps[bool]:
-    """Tell whether nobody but this user has an administrator's role; nobody's is taken meanwhile."""
-    organization = decision.identity.organization
-    yield sql.LOCK_NAME, {"gate": gate("administrators", organization)}
+    """As ``is_last``; nobody's role is taken meanwhile."""
+    yield sql.LOCK_NAME, {"gate": gate("administrators", decision.identity.organization)}
+    return (yield from is_last(decision, known))
+
+
+def is_last(decision: Decision, known: Known) -> Steps[bool]:
+    """Tell whether nobody but this user has an administrator's role, by a grant or a team."""
     asked = {
-        "organization_id": organization,
+        "organization_id": decision.identity.organization,
         "user_id": known.user_id,
         "roles": json.dumps(sorted(decision.administrators)),
         "teams": json.dumps(sorted(decision.administrator_teams)),
