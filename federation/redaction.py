@@ -5,7 +5,7 @@ and whatever else looks like an address, a link or a token. Pure.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -70,6 +70,19 @@ def show(kept: Kept, *, values: bool) -> dict[str, Any]:
         },
         "session": kept.session,
     }
+
+
+def show_difference(told: Mapping[str, Any], declared: Collection[str]) -> dict[str, Any]:
+    """Return what a what-if tells of one person without values: they are named by user and reference.
+
+    Args:
+        told: ``what_if.Difference.as_json``.
+        declared: Keys of teams that the settings name; any other may be made of a group's name.
+    """
+    hidden = {
+        name: [key if key in declared else _text(key) for key in told[name]] for name in ("joins", "leaves")
+    }
+    return {**told, **hidden, "email": _address(told["email"])}
 
 
 def _grant(grant: Grant) -> dict[str, str]:

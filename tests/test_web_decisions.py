@@ -229,8 +229,41 @@ async def test_an_administrator_tries_edited_rules(stair: Stair) -> None:
     assert answer.status_code == 200, answer.text
     told = answer.json()
     assert (told["tried"], told["losing"], told["roles_lost"]) == (2, 1, {"admin": 1})
-    assert [one["email"] for one in told["people"]] == ["ada@acme.example"]
+    assert [one["email"] for one in told["people"]] == ["…@acme.example"]
     assert "admin" in (await ada.get("/session")).json()["roles"]
+
+
+async def test_a_what_if_names_no_address_and_no_group(stair: Stair) -> None:
+    """Else it would tell of each record what the record itself hides."""
+    ada = await signed_in(stair, "ada")
+    edited = {"acme-saml": {"create_teams": "from_groups"}}
+    told = (await ada.post(TRY, json={"connections": edited})).json()
+    (one,) = told["people"]
+    assert one["joins"]
+    for value in ("ada@", "platform-admins"):
+        assert value not in json.dumps(told, ensure_ascii=False), value
+    assert one["user"] == (await ada.get("/session")).json()["user"]["id"]
+
+
+async def test_what_is_sent_to_be_tried_is_bounded(stair: Stair) -> None:
+    """A rule costs its checking, and a condition up to a second for each person."""
+    ada = await signed_in(stair, "ada")
+    rule = {"groups": ["a"], "roles": ["r"]}
+    for rules in (
+        [{"name": str(number), **rule} for number in range(300)],
+        [{"name": str(number), "when": f"email != '{number}'", "roles": ["r"]} for number in range(11)],
+    ):
+        answer = await ada.post(TRY, json={"connections": {"acme-saml": {"role_rules": rules}}})
+        assert answer.status_code == 400
+        assert "expected at most" in answer.json()["error"]["message"]
+
+
+async def test_half_a_character_is_answered(stair: Stair) -> None:
+    ada = await signed_in(stair, "ada")
+    body = '{"connections": {"acme-saml": {"\\ud800": 1}}}'
+    answer = await ada.post(TRY, content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 400
+    assert "not a key of a policy" in answer.json()["error"]["message"]
 
 
 BODIES: list[tuple[Any, str]] = [

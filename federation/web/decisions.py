@@ -7,7 +7,7 @@ asks ``federation explain`` where the keys are.
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from federation import policies, recorded, redaction, what_if
+from federation.connection import AnyConnection
 from federation.errors import ConfigurationError, PolicyRefused, RequestRefused, TooManyRequests
 from federation.identity import Session
 from federation.policies import Terms
@@ -29,6 +30,8 @@ OPERATOR: Final = "operator"  # the system role that sees every organization
 PAGE: Final = 50
 LONGEST_PAGE: Final = 200
 TRIED: Final = 2000  # people of one what-if: some seconds of a worker
+TRIED_RULES: Final = 200  # beside as many as there are
+TRIED_CONDITIONS: Final = 10  # in CEL, of which one may take a second
 _ASKED: Final = frozenset({"reference", "connection", "code", "since", "limit", "cursor"})
 _TRIED_WITH: Final = frozenset({"connections", "days"})
 _REFERENCE: Final = re.compile(r"[A-Z2-7]{10}")
@@ -74,21 +77,24 @@ async def try_policy(request: Request) -> Response:
     house: House = request.app.state.house
     who = await administrator(request)
     _from_here(request, house)
-    told = await fields.read_json(request)
+    asked = await fields.read_json(request)
     try:
-        before, after = _edited(house.terms, who, told)
+        before, after = _edited(house.terms, who, asked)
     except ConfigurationError as fault:  # of what was sent, not of ours: its sentence holds no value
         return pages.as_json_error(400, fault.detail)
     if _BUSY.locked():
         raise TooManyRequests("rate.limited", "another what-if is under way", retry_after=5)
     async with _BUSY:
-        now, days = house.clock(), _days(told)
+        now, days = house.clock(), _days(asked)
         since, report = now - timedelta(days=days), Report()
         async for so_far in what_if.report(
             house.store, house.vault, before, after, connection=None, since=since, now=now, limit=TRIED
         ):
             report = so_far
-    return pages.as_json(report.as_json())
+    declared = {key for one in house.terms.organizations.values() for key in one.teams}
+    told = report.as_json()
+    people = [redaction.show_difference(one, declared) for one in told["people"]]
+    return pages.as_json(told | {"people": people})
 
 
 async def administrator(request: Request) -> Administrator:
@@ -192,8 +198,28 @@ def _edited(terms: Terms, who: Administrator, told: Mapping[str, Any]) -> tuple[
             raise ConfigurationError("policy.no_connection", "a connection is not one of your organization")
         if not isinstance(keys, Mapping):
             raise ConfigurationError("policy.edited", f"{name}: expected keys with values")
+        _bounded(name, connection, keys)
         after = after.with_connection(policies.edit(connection, keys))
     return terms, after
+
+
+def _bounded(name: str, connection: AnyConnection, keys: Mapping[str, Any]) -> None:
+    """What an operator writes may be as long as they like; what is sent here keeps a worker busy.
+
+    Raises:
+        ConfigurationError: ``policy.edited``.
+    """
+    rules = keys.get("role_rules")
+    if not isinstance(rules, Sequence):
+        return  # asked next
+    known = {one.when for one in connection.role_rules}
+    news = sum(isinstance(one, Mapping) and one.get("when") not in known | {None} for one in rules)
+    if len(rules) > TRIED_RULES + len(connection.role_rules) or news > TRIED_CONDITIONS:
+        raise ConfigurationError(
+            "policy.edited",
+            f"{name}.role_rules: expected at most {TRIED_RULES} rules more than there are, and at most "
+            f"{TRIED_CONDITIONS} conditions that are new; `federation policy try` takes any number",
+        )
 
 
 def _days(told: Mapping[str, Any]) -> int:

@@ -163,8 +163,8 @@ def origin(url: str) -> str:
 
 
 def as_json(content: Mapping[str, Any], status: int = 200) -> Response:
-    """Answer JSON."""
-    return Response(json.dumps(content, ensure_ascii=False), status, media_type="application/json")
+    """Answer JSON, in ASCII: half a surrogate pair, which anybody may send, has no other form."""
+    return Response(json.dumps(content), status, media_type="application/json")
 
 
 def as_json_error(status: int, message: str, reference: str = "") -> Response:
