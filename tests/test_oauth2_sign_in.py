@@ -157,8 +157,12 @@ async def test_a_login_is_a_name_and_the_id_is_the_person(world: World) -> None:
     world.misbehave(profile={"login": "ada-king", "name": "Ada King"})
     renamed = await world.session()
     assert renamed["user"]["id"] == first["user"]["id"]
+    users = world.stair.count("user")
     world.misbehave(profile={"id": 9999})  # somebody else took the login, and the address
-    assert (await world.session())["user"]["id"] != first["user"]["id"]
+    browser, answer = await world.sign_in()
+    assert (answer.status_code, await world.stair.code(answer)) == (403, "policy.proof_needed")
+    assert (await browser.get("/session")).status_code == 401
+    assert world.stair.count("user") == users
 
 
 async def test_what_is_asked_of_the_provider(world: World) -> None:
@@ -191,7 +195,8 @@ async def test_a_github_app_has_permissions_and_no_scopes(world: World) -> None:
 
 async def test_any_provider_of_oauth2_by_its_endpoints(world: World) -> None:
     # It asks for no version of its API, so the demo's own answers are bent to take it.
-    world.misbehave(profile={"email_verified": True, "groups": ["staff"]}, versions=False)
+    told = {"id": 4800, "email_verified": True, "groups": ["staff"]}
+    world.misbehave(profile=told, versions=False)
     said = await world.session("plain")
     assert said["user"]["email"] == "shown@elsewhere.example"
     assert (said["groups"], said["roles"]) == (["staff"], ["member"])
@@ -255,7 +260,12 @@ async def test_no_failure_of_theirs_is_a_failure_of_ours(world: World, endpoint:
 
 @pytest.mark.parametrize("name", GROUP_FAULTS)
 async def test_groups_that_cannot_be_had_are_unobtainable(world: World, name: str) -> None:
-    world.misbehave(**GROUP_FAULTS[name].knobs)
+    knobs = GROUP_FAULTS[name].knobs
+    address = {"email": f"{name}@acme.example", "primary": True, "verified": True}
+    listings = {"emails": [address]} | knobs.get("listings", {})
+    # nobody has seen them before: what somebody had would stay theirs
+    nobody = {"id": 5000 + list(GROUP_FAULTS).index(name)}
+    world.misbehave(**{**knobs, "listings": listings, "profile": nobody})
     said = await world.session()
     # In no group at all they would be a member; of whom nothing is known, nothing is granted.
     assert (said["groups"], said["roles"]) == ([], [])
@@ -284,12 +294,14 @@ async def test_a_token_goes_nowhere_but_to_its_own_origin(world: World) -> None:
 
 @pytest.mark.parametrize("name", ["emails-none", "emails-two-primaries", "emails-unverified"])
 async def test_without_a_domain_rule_no_address_is_needed(world: World, name: str) -> None:
-    world.misbehave(**FAULTS[name].knobs, token_members={"scope": "user:email,read:org"})
+    nobody = {"id": 6000 + list(FAULTS).index(name)}  # has had no address before
+    world.misbehave(**FAULTS[name].knobs, profile=nobody, token_members={"scope": "user:email,read:org"})
     said = await world.session("anyone")
     assert said["user"]["email"] == ""
 
 
 async def test_without_a_domain_rule_no_scope_for_addresses_is_needed(world: World) -> None:
+    world.misbehave(profile={"id": 6999})
     said = await world.session("anyone")
     assert (said["user"]["email"], said["groups"]) == ("", ADA_GROUPS)
     assert "/api/v3/user/emails" not in world.github.asked
