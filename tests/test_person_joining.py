@@ -1,7 +1,9 @@
 """The proof, as a person goes through it: refused by a new way in, signed in the old one, joined."""
 
 import re
+import sqlite3
 from collections.abc import AsyncIterator, Mapping
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,8 @@ from typing import Any
 import httpx2
 import pytest
 from stair import NOW, Stair, listening, standing
+
+from federation.web import account
 
 MINUTE = timedelta(minutes=1)
 ACS = "/saml/acme-saml/acs"
@@ -123,11 +127,25 @@ async def test_a_session_of_before_proves_nothing(stair: Stair) -> None:
     assert (await old_way(stair, browser)).status_code == 303
     await new_way(stair, browser)
     assert TITLE in (await browser.get("/join")).text
-    session = await browser.get("/account")
-    csrf = re.search(r'name="csrf" value="([0-9a-f]+)"', session.text)
-    assert csrf
-    answer = await browser.post("/join", data={"csrf": csrf[1], "answer": "join"})
+    form = {"csrf": account.csrf_token(f"{browser.cookies['session']} {browser.cookies['join']}")}
+    answer = await browser.post("/join", data={**form, "answer": "join"})
     assert (answer.status_code, await code(stair, answer)) == (400, "signin.join_earlier")
+
+
+async def test_what_comes_to_wait_after_the_question_is_not_what_was_asked(stair: Stair) -> None:
+    """Another tab was led through somebody else's sign-in, whose refusal arrives before the click."""
+    await known(stair)
+    theirs = await refused(stair)
+    with closing(sqlite3.connect(stair.database)) as db, db:
+        db.execute("UPDATE join_request SET person = 'mallory'")
+    browser = await refused(stair)
+    await old_way(stair, browser)
+    form = await asked(browser)
+    browser.cookies.delete("join")
+    browser.cookies.set("join", theirs.cookies["join"])
+    answer = await browser.post("/join", data={**form, "answer": "join"})
+    assert (answer.status_code, await code(stair, answer)) == (403, "csrf.refused")
+    assert stair.count("account") == 1
 
 
 async def test_who_says_no_has_joined_nothing(stair: Stair) -> None:

@@ -55,7 +55,8 @@ async def show(request: Request) -> Response:
         SignInExpired: ``signin.join_*``.
     """
     house: House = request.app.state.house
-    waiting = await house.store.find_join(hash_token(_needed(request, house)), house.clock())
+    join_token = _needed(request, house)
+    waiting = await house.store.find_join(hash_token(join_token), house.clock())
     tried = house.connections.get(waiting.connection)
     token, session = await account.current(request)
     if session is None or session.created_at < waiting.created_at:
@@ -66,7 +67,7 @@ async def show(request: Request) -> Response:
         tried=tried.title if tried else waiting.connection,
         email=waiting.email,
         name=session.user.display_name or session.user.email,
-        csrf=account.csrf_token(token),
+        csrf=account.csrf_token(_of_both(token, join_token)),
     )
 
 
@@ -83,7 +84,7 @@ async def decided(request: Request) -> Response:
     token, session = await account.current(request)
     if session is None:
         return RedirectResponse(PATH, 303)
-    account.prove_own(request, form, token)
+    account.prove_own(request, form, _of_both(token, waiting))
     match fields.needed(form, "answer"):
         case "join":
             await house.signin.join(waiting, session)
@@ -93,6 +94,11 @@ async def decided(request: Request) -> Response:
             response = RedirectResponse("/account", 303)
     cookies.set_join(response, "", house)
     return response
+
+
+def _of_both(session_token: str, join_token: str) -> str:
+    """What the form is for: no other session, and nothing else that has come to wait here meanwhile."""
+    return f"{session_token} {join_token}"
 
 
 def _needed(request: Request, house: House) -> str:
