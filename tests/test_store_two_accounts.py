@@ -10,8 +10,9 @@ from databases import ask, open_session
 from decisions import decided
 from test_store import NOW, RECORD, SECOND, WAITING, ZOE, another
 
-from federation.decision import Decision
-from federation.identity import Subject
+from federation.decision import Decision, Outcome, Profile
+from federation.identity import Grant, Subject
+from federation.store import resettling
 from federation.store.store import Store
 from federation.store.values import Sealing
 
@@ -91,3 +92,20 @@ async def test_so_it_does_where_the_other_account_is_being_linked(store: Store, 
         decided(linking, **TRUSTED),
     )
     assert roles == ()
+
+
+OPERATOR = ["operator", "system:okta", "group"]
+
+
+@pytest.mark.parametrize(
+    # what the session had, what the groups of the re-read account give, what it has then
+    ("before", "given", "after"),
+    [([], [OPERATOR], []), ([OPERATOR], [OPERATOR], [OPERATOR]), ([OPERATOR], [], [])],
+)
+def test_a_reread_gives_no_system_role_to_a_session(
+    before: list[list[str]], given: list[list[str]], after: list[list[str]]
+) -> None:
+    """It may be the session of another account of theirs at the same provider, whose groups these are not."""
+    told = {"user": ["id"], "groups": [], "grants": before, "teams": []}
+    outcome = Outcome(profile=Profile(), grants=tuple(Grant(*one) for one in given), teams=())
+    assert resettling.retold(told, decided(OKTA), outcome, own=True)["grants"] == after

@@ -79,17 +79,16 @@ def _tell(decision: Decision, stands: Standing, outcome: Outcome, now: datetime)
 def retold(before: Mapping[str, Any], decision: Decision, outcome: Outcome, *, own: bool) -> dict[str, Any]:
     """Return what a session says after a re-read; of another connection's only roles and teams change.
 
-    System roles are of the sign-in that gave them. A session of this connection's has those that its
-    groups give now, or, where they could not be had, those that it had.
+    System roles are of the sign-in that gave them. A session of this connection's keeps those that the
+    groups still give, or, where they could not be had, all; it gets none, because it may have been
+    opened by another account of the same person, whose groups these are not.
     """
     groups = decision.identity.groups
     unknown = groups.presence is Presence.UNOBTAINABLE
-    given = [grant for grant in outcome.grants if not grant.is_system]
-    said = [[grant.role, grant.source, grant.why] for grant in given]
-    if own and not unknown:
-        said += [[grant.role, grant.source, grant.why] for grant in outcome.grants if grant.is_system]
-    else:
-        said += [one for one in before["grants"] if one[1].startswith("system:")]
+    now = [[grant.role, grant.source, grant.why] for grant in outcome.grants]
+    said = [one for one, grant in zip(now, outcome.grants, strict=True) if not grant.is_system]
+    system = [list(one) for one in before["grants"] if one[1].startswith("system:")]
+    said += [one for one in system if not own or unknown or one in now]
     after = {**before, "grants": said, "teams": list(outcome.teams)}
     if own:
         profile = outcome.profile
