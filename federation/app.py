@@ -113,8 +113,10 @@ async def open_house(config: Settings, *, now: Clock = clock.now) -> AsyncIterat
         open_things.push_async_callback(fetch.close)
         store = await open_store(config.database_url.get_secret_value())
         open_things.push_async_callback(store.close)
-        hashing = Hashing()
-        open_things.callback(hashing.close)
+        # Two: whoever floods the form of passwords keeps nobody with a recovery code waiting.
+        hashing, of_codes = Hashing(), Hashing(at_once=1)
+        for one in (hashing, of_codes):
+            open_things.callback(one.close)
         connected = {name: connect(entry, fetch, store, hashing) for name, entry in entries.items()}
         watching = upkeep.watch_job(
             store,
@@ -122,7 +124,7 @@ async def open_house(config: Settings, *, now: Clock = clock.now) -> AsyncIterat
             own_ends=[pair.not_after for pair in (held.current, held.next) if pair is not None],
             development=config.development,
         )
-        house = _house(config, entries, published, connected, store, vault, hashing, now)
+        house = _house(config, entries, published, connected, store, vault, of_codes, now)
         open_things.push_async_callback(house.tokens.close)
         await _end_disabled(store, house.connections, now)
         reconciler = Reconciler(

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import threading
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,6 +16,8 @@ from test_local_journey import HTML, Scene, scene
 from federation.break_glass import new_code, read_code
 from federation.commands import emergency as typed
 from federation.connection import name_fault
+from federation.connectors.hashing import AT_ONCE, WAITING
+from federation.connectors.local import LocalConnector
 from federation.operator import emergency
 from federation.settings import load
 
@@ -128,6 +131,20 @@ async def test_a_recovery_code_opens_a_session_of_an_hour(scene: Scene) -> None:
     await browser.get("/session")  # in use: not idle
     scene.later(SECOND)
     assert await scene.roles(browser) is None
+
+
+async def test_a_flood_of_passwords_does_not_keep_it_waiting(scene: Scene) -> None:
+    sent, opened = await code(scene), threading.Event()
+    connector = scene.stair.house.signin.connectors["staff"]
+    assert isinstance(connector, LocalConnector)
+    flood = [asyncio.create_task(connector.hashing._run(opened.wait)) for _ in range(AT_ONCE + WAITING)]
+    await asyncio.sleep(0)
+    try:
+        assert await scene.stair.code(await scene.sign_in(scene.stair.browser())) == "local.busy"
+        assert (await open_it(scene, scene.stair.browser(), sent)).status_code == 303
+    finally:
+        opened.set()
+        await asyncio.gather(*flood)
 
 
 async def test_it_is_loud(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:

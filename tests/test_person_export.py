@@ -146,6 +146,30 @@ async def test_their_session_is_refused_at_once(store: Store) -> None:
     assert await store.find_session(token, NOW) is None
 
 
+async def test_a_local_account_is_told_and_its_secrets_are_not(store: Store, store_url: str) -> None:
+    """Of who came by it, by the Subject; of who is awaited, by the address."""
+    came = replace(ZOE, subject=Subject(issuer="urn:federation:local:staff", value="zoe"))
+    zoe = await sign_in(store, came, 1)
+    bob = await sign_in(store, BOB, 2)
+    for name, email in (("zoe", "z@acme.example"), ("bob", "b@acme.example")):
+        await ask(
+            store_url,
+            "INSERT INTO local_account (id, organization_id, connection, email, email_key, display_name, "  # noqa: S608
+            f"password_hash, link_until, created_at) VALUES ('{name}', 'acme', 'staff', '{email}', "
+            f"'{email}', 'Z', 'a hash', 7, 1)",
+        )
+    await ask(
+        store_url,
+        "INSERT INTO provisioned_user (organization_id, source, user_id, connection, email, email_key, "  # noqa: S608
+        f"created_at) VALUES ('acme', 'manual', '{bob.user.id}', 'staff', 'b@acme.example', "
+        "'b@acme.example', 1)",
+    )
+    for user_id, name in ((zoe.user.id, "zoe"), (bob.user.id, "bob")):
+        told = (await store.export_person(user_id, "acme")).tables["local_accounts"]
+        assert [(one["id"], one["connection"], one["display_name"]) for one in told] == [(name, "staff", "Z")]
+        assert "a hash" not in str(told)
+
+
 async def test_that_an_attempt_was_stays_and_of_whom_goes(store: Store) -> None:
     zoe = await sign_in(store, ZOE, 1)
     await erase(store, zoe.user.id)

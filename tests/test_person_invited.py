@@ -69,6 +69,7 @@ async def test_who_is_invited_comes_in_once_with_what_was_promised(scene: Scene)
     link = await scene.invited("--role", "auditor", "--role", "editor", "--expires", "2d")
     page = await scene.stair.browser(accept="text/html").get(link)
     assert "/login/acme-saml" in page.text
+    assert "Acme invites you." in page.text
     assert page.headers["referrer-policy"] == "no-referrer"
     assert await code(scene.stair, await scene.comes(link, "bob")) == "policy.not_invited"
     said = (await scene.comes(link)).json()
@@ -219,6 +220,20 @@ async def test_an_invitation_is_mailed(
     link = re.search(rf"{BASE}/invitation/[\w-]{{43}}", str(letter.get_payload()))
     assert link
     assert link[0] in result.stdout
+
+
+@pytest.mark.parametrize("between", ["\n", "\r\n", "\u2028", "\x85"])
+async def test_no_name_adds_a_header(
+    tmp_path: Path, post: tuple[Post, int], monkeypatch: pytest.MonkeyPatch, between: str
+) -> None:
+    handler, port = post
+    monkeypatch.setenv("FEDERATION__ORGANIZATIONS__ACME__NAME", f"Acme{between}Bcc: eve@evil.example")
+    async with mailing(tmp_path, port) as scene:
+        result = await scene.types("invite", ADA, "-o", "acme")
+    assert (result.exit_code, "mailed to them" in result.stdout) == (0, True), result.output
+    (letter,) = handler.letters
+    assert letter["Subject"] == "You are invited to Acme Bcc: eve@evil.example"
+    assert letter["Bcc"] is None
 
 
 TROUBLE: dict[str, dict[str, Any]] = {

@@ -1,7 +1,7 @@
 """Hashing passwords off the loop, and never so many at once that memory or the processors run out.
 
-One for a process, whoever asks. A thread each for as many as may run, so that a request which is
-cancelled does not free a place before its work is done.
+One for all passwords of a process, and one for recovery codes. A thread each for as many as may
+run, so that a request which is cancelled does not free a place before its work is done.
 """
 
 import asyncio

@@ -18,14 +18,14 @@ def send(smtp: Smtp, ca_bundle: Path | None, *, to: str, subject: str, text: str
         smtp: The server, and how it knows us.
         ca_bundle: PEM file of authorities beside the system's, or None.
         to: One plain address.
-        subject: One line.
+        subject: Made one line: a line more would be a header, or refused as one.
         text: The body.
 
     Raises:
         ConfigurationError: ``person.mail``: it did not take the message.
     """
     message = EmailMessage()
-    message["From"], message["To"], message["Subject"] = smtp.from_, to, subject
+    message["From"], message["To"], message["Subject"] = smtp.from_, to, " ".join(subject.split())
     message.set_content(text)
     trust = ssl.create_default_context()
     try:

@@ -32,6 +32,9 @@ _EXPORTS: Final = {
     "invitations": (erasure_sql.EXPORT_INVITATIONS, (
         "id", "email", "roles", "teams", "created_at", "expires_at", "used_at",
     )),
+    "local_accounts": (erasure_sql.EXPORT_LOCAL_ACCOUNTS, (
+        "id", "connection", "email", "display_name", "password_at", "created_at",
+    )),
     "join_requests": (erasure_sql.EXPORT_JOIN_REQUESTS, (
         "person", "connection", "subject", "email", "created_at", "expires_at", "used_at",
     )),

@@ -56,6 +56,17 @@ DELETE FROM local_account WHERE organization_id = :organization_id
 RETURNING 1
 """
 
+# As above; of the password that one is set, and when.
+EXPORT_LOCAL_ACCOUNTS = """
+SELECT id, connection, email, display_name, password_at, created_at FROM local_account
+WHERE organization_id = :organization_id
+  AND (id IN (SELECT value FROM json_each(:subjects))
+    OR email_key IN (SELECT email_key FROM provisioned_user
+      WHERE provisioned_user.organization_id = :organization_id AND provisioned_user.user_id = :user_id
+        AND provisioned_user.connection = local_account.connection))
+ORDER BY created_at, id
+"""
+
 # What happened stays, and to whom goes.
 EMPTY_RECORDS = """
 UPDATE decision_record SET sealed = :erased, person = '', digest = ''
@@ -150,4 +161,4 @@ WHERE organization_id = :organization_id AND person IN (SELECT value FROM json_e
 ORDER BY created_at, person
 """
 ARRAYS = (DROP_INVITATIONS, DROP_JOIN_REQUESTS, DROP_REREADS, DROP_LOCAL_ACCOUNTS, EXPORT_INVITATIONS,
-          EXPORT_JOIN_REQUESTS)  # fmt: skip
+          EXPORT_JOIN_REQUESTS, EXPORT_LOCAL_ACCOUNTS)  # fmt: skip
