@@ -84,11 +84,13 @@ def normalize(
             if name == "groups":
                 grouped = decides
     addresses = _email_values(ours, attributes, assertion)
+    strings = assertion.strings
     groups = _groups(
         ours.get("groups", ()),
         unobtainable="groups" in unknown,
         split=split_groups,
-        string=grouped in assertion.strings,
+        string=strings is not None and grouped in strings,
+        listed=strings is not None and grouped not in strings,
     )
     if len(groups.names) > GROUPS:
         raise _too_large(assertion, f"more than {GROUPS} groups are named")
@@ -139,16 +141,23 @@ def _first(values: tuple[str, ...] | None) -> str:
     return values[0].strip() if values else ""
 
 
-def _groups(values: tuple[str, ...], *, unobtainable: bool, split: SplitGroups, string: bool) -> Groups:
-    """Return the names; an array that holds anything but texts is no answer, and half of it neither."""
+def _groups(
+    values: tuple[str, ...], *, unobtainable: bool, split: SplitGroups, string: bool, listed: bool
+) -> Groups:
+    """Return the names; an array that holds anything but texts is no answer, and half of it neither.
+
+    An array is a whole answer: a name among others is never read as one. Whoever may make groups at
+    the provider would call theirs ``["admins"]``.
+    """
     names: list[str] = []
     for value in values:
-        listed = _array(value) if value.lstrip().startswith("[") else None
-        if listed is None:
+        may_be_array = len(values) == 1 and not listed and value.lstrip().startswith("[")
+        array = _array(value) if may_be_array else None
+        if array is None:
             names += _apart(value, split, string=string)
         else:
-            names += (texts := [one for one in listed if isinstance(one, str)])
-            if len(texts) != len(listed):
+            names += (texts := [one for one in array if isinstance(one, str)])
+            if len(texts) != len(array):
                 unobtainable, names = True, []
                 break
     kept = tuple(dict.fromkeys([name for name in names if name.strip()]))

@@ -110,7 +110,10 @@ class KeptTokens:
 
 
 class _Seal:
-    """Held by verifiers alone: ``saml.service_provider``, ``oidc.relying_party``, ``oidc.oauth2_person``, ``connectors.local``."""
+    """Held by verifiers alone.
+
+    ``saml.service_provider``, ``oidc.relying_party``, ``oidc.oauth2_person``, ``connectors.local``.
+    """
 
 
 SEAL = _Seal()
@@ -125,7 +128,8 @@ class VerifiedAssertion:
     not_on_or_after: datetime  # UTC, skew included; replay memory is kept until then
     attributes: Mapping[str, tuple[str, ...]]  # the IdP's own names; nested names are dotted
     unobtainable: frozenset[str] = frozenset()  # named, but not sent (groups overage)
-    strings: frozenset[str] = frozenset()  # of attributes whose only value stood there alone, in no list
+    # attributes whose only value stood there alone, in no list; None of a protocol that knows no lists
+    strings: frozenset[str] | None = None
     subject_email: str = ""  # the subject where its format says it is an e-mail address
     email_verified: bool | None = None  # None: the IdP did not say, which is not "yes"
     authentication: Authentication

@@ -77,7 +77,8 @@ CLAIMS = [
     (["Domain Admins"],             ("Domain Admins",)),
     ('["a", "b c"]',                ("a", "b c")),
     (' ["a"]',                      ("a",)),
-    (['["a","b"]', "c"],            ("a", "b", "c")),
+    (['["a","b"]'],                 ('["a","b"]',)),                  # a name, whoever made it up
+    (['["a","b"]', "c"],            ('["a","b"]', "c")),
     ("[acme] admins",               ("[acme]", "admins")),            # no JSON
     (["[acme] admins"],             ("[acme] admins",)),
     ('["a"] x',                     ('["a"]', "x")),
@@ -131,7 +132,8 @@ SAML = [
     (("Domain Admins",),      "auto",       ("Domain Admins",)),
     (("a,b",),                "auto",       ("a,b",)),
     ((DN, "a"),               "auto",       (DN, "a")),
-    (('["a","b"]', "c d"),    "auto",       ("a", "b", "c d")),
+    (('["a","b"]',),          "auto",       ("a", "b")),
+    (('["a","b"]', "c d"),    "auto",       ('["a","b"]', "c d")),         # a name among others
     (("a,b c", "d"),          "commas",     ("a", "b c", "d")),
     (("a b", "c"),            "spaces",     ("a", "b", "c")),
     (("a;b c", "d"),          "semicolons", ("a", "b c", "d")),           # OneLogin's own way

@@ -125,7 +125,7 @@ def test_metadata_may_name_http_on_loopback_in_development_alone(directory: Path
     with pytest.raises(ConfigurationError, match=r"saml\.metadata_url"):
         compiled(directory)
     entries = compiled(directory, {"adfs.metadata": {"url": "https://adfs.acme.example/metadata"}})
-    later = [one.development for one in entries.values() if not isinstance(one, registry.OAuth2)]
+    later = [one.development for one in entries.values() if isinstance(one, registry.Saml | registry.Oidc)]
     assert later == [False] * 3  # what is fetched later
 
 
