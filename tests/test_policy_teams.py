@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from federation import redaction
 from federation.connection import Organization
 from federation.decision import (
     MANUAL,
@@ -283,6 +284,8 @@ def test_the_last_administrator_stays_in_the_team_that_makes_them_one() -> None:
     kept = decision.settle(standing(mine("owners"), last_administrator=True))
     assert (kept.leave, kept.teams, kept.asks_administrators) == ((), ("owners",), False)
     assert "policy.last_administrator" in {check.code for check in kept.checks}
+    (said,) = [check.said or "" for check in kept.checks if check.code == "policy.last_administrator"]
+    assert "owners" not in redaction.hide(said)  # a team made of a group has its name
     by_hand = decision.settle(standing(mine("owners"), mine("owners", "", MANUAL)))
     assert (by_hand.asks_administrators, [one.source for one in by_hand.leave]) == (False, [SOURCE])
 

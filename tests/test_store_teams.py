@@ -209,6 +209,16 @@ async def test_a_role_by_hand_is_retold_and_no_sign_in_takes_it(store: Store) ->
     assert [(await says(store, number))[0] for number in (1, 4)] == [("auditor",), ("auditor",)]
 
 
+async def test_who_is_no_member_any_more_is_no_other_administrator(store: Store, store_url: str) -> None:
+    ada, zoe = await enter(store, 1, "ada"), await enter(store, 2, "zoe")
+    for one in (ada, zoe):
+        await store.set_grant("acme", one.user.id, "owner", terms(), NOW, give=True)
+    await ask(store_url, f"DELETE FROM membership WHERE user_id = '{zoe.user.id}'")  # noqa: S608
+    with pytest.raises(PolicyRefused) as refused:
+        await store.set_grant("acme", ada.user.id, "owner", terms(), NOW, give=False)
+    assert refused.value.code == "policy.last_administrator"
+
+
 LAST = ["grant", "team role", "member", "unlinked", "removed"]
 
 

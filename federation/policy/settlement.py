@@ -117,7 +117,7 @@ def _somebody_left(
         return change, False
     if not standing.last_administrator:
         return change, True
-    said = f"nobody else is an administrator: they stay in {', '.join(sorted(taken))}"
+    said = f"nobody else is an administrator: they stay in {teams.some(sorted(taken))}"
     check = Check("policy.last_administrator", said)
     leave = tuple(one for one in change.leave if one.key not in taken)
     return replace(change, leave=leave, checks=(*change.checks, check)), False

@@ -179,7 +179,7 @@ def _made(
     room = max(0, min(MADE_AT_ONCE, MADE_IN_ALL - standing.teams_here))
     checks = []
     if taken:
-        said = f"not theirs to join: a team that this connection did not make is called {_some(taken)}"
+        said = f"not theirs to join: a team that this connection did not make is called {some(taken)}"
         checks.append(Check("policy.team_taken", said))
     if len(fresh) > room:
         said = f"no team was made of {len(fresh) - room} groups: {MADE_AT_ONCE} at once, {MADE_IN_ALL} in all"
@@ -196,7 +196,8 @@ def _made(
     return make, tuple(checks)
 
 
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """Return names for a record, each in quotes, which hide it: a team made of a group has its name."""
     told = ", ".join(map(repr, sorted(names)[:_TOLD]))
     return told if len(names) <= _TOLD else f"{told} and {len(names) - _TOLD} more"
 

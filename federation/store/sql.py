@@ -199,7 +199,8 @@ SELECT user_id FROM account
 WHERE organization_id = :organization_id AND email_key = :email_key AND person NOT LIKE '%/%'
 """
 
-# Is anybody left? Asked after ``LOCK_NAME`` of the organization, by all who would take such a role away.
+# Is anybody left? What is written of somebody who is no member any more counts for nobody.
+# Asked after ``LOCK_NAME`` of the organization, by all who would take such a role away.
 OTHER_ADMINISTRATORS = """
 SELECT count(*) FROM (
   SELECT user_id FROM role_grant
@@ -211,6 +212,8 @@ SELECT count(*) FROM (
       WHERE organization_id = :organization_id AND role IN (SELECT value FROM json_each(:roles))))
 ) AS held
 WHERE user_id <> :user_id
+  AND EXISTS (SELECT 1 FROM membership WHERE membership.organization_id = :organization_id
+    AND membership.user_id = held.user_id)
   AND NOT EXISTS (SELECT 1 FROM deactivation WHERE deactivation.user_id = held.user_id
     AND deactivation.organization_id IN (:organization_id, ''))
 """

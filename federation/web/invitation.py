@@ -21,7 +21,13 @@ async def opened(request: Request) -> Response:
     token = request.path_params["token"]
     invitation = await house.store.find_invitation(hash_token(token), house.clock())
     ways = [one for one in house.connections.values() if one.organization == invitation.organization]
-    response = start.choices(request, [(one, start.begin_path(one.id, "/")) for one in ways], "/")
+    host = house.terms.organizations.get(invitation.organization)
+    response = start.choices(
+        request,
+        [(one, start.begin_path(one.id, "/")) for one in ways],
+        "/",
+        inviting=host.name if host else invitation.organization,
+    )
     cookies.set_invitation(response, token, house)
     response.headers["referrer-policy"] = "no-referrer"  # the link is its bearer's
     return response

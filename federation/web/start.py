@@ -32,8 +32,13 @@ async def sign_in_page(request: Request, return_to: str) -> Response:
     return choices(request, [(one, begin_path(one.id, return_to)) for one in every], return_to)
 
 
-def choices(request: Request, among: Iterable[tuple[AnyConnection, str]], return_to: str) -> Response:
-    """Show a button, with its path, for each of these that is visible, and the e-mail field."""
+def choices(
+    request: Request, among: Iterable[tuple[AnyConnection, str]], return_to: str, *, inviting: str = ""
+) -> Response:
+    """Show a button, with its path, for each of these that is visible, and the e-mail field.
+
+    ``inviting`` is the name of the organization whose invitation the browser has opened.
+    """
     visible = [
         {"id": connection.id, "display_name": connection.title, "href": href}
         for connection, href in among
@@ -42,7 +47,7 @@ def choices(request: Request, among: Iterable[tuple[AnyConnection, str]], return
     if pages.wants_json(request):
         return pages.as_json({"connections": visible})
     house: House = request.app.state.house
-    return pages.page(house, "sign_in.html", connections=visible, return_to=return_to)
+    return pages.page(house, "sign_in.html", connections=visible, return_to=return_to, inviting=inviting)
 
 
 def email_page(request: Request, email: str, return_to: str) -> Response:
