@@ -9,10 +9,11 @@ import pytest
 from databases import ask, open_session
 from decisions import decided
 from test_store import NOW, RECORD, SECOND, WAITING, ZOE, another
+from test_store_teams import terms
 
 from federation.decision import Decision, Outcome, Profile
 from federation.identity import Grant, Subject
-from federation.store import resettling
+from federation.store import resettling, standing
 from federation.store.store import Store
 from federation.store.values import Sealing
 
@@ -109,3 +110,24 @@ def test_a_reread_gives_no_system_role_to_a_session(
     told = {"user": ["id"], "groups": [], "grants": before, "teams": []}
     outcome = Outcome(profile=Profile(), grants=tuple(Grant(*one) for one in given), teams=())
     assert resettling.retold(told, decided(OKTA), outcome, own=True)["grants"] == after
+
+
+async def test_a_role_by_hand_and_a_deactivation_wait_in_one_order(store: Store, postgres_only: str) -> None:
+    """Each takes the user, then the administrators: the other way round one of them would be a deadlock."""
+    user = await joined(store, postgres_only)
+    counted = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+    before = await ask(postgres_only, counted)
+    beside = await asyncpg.connect(postgres_only)
+    async with beside.transaction():
+        await beside.execute("SELECT pg_advisory_xact_lock($1)", standing.gate("administrators", "acme"))
+        given = asyncio.create_task(store.set_grant("acme", user, "x", terms(), NOW, give=True))
+        await asyncio.sleep(0.3)
+        owners = {"acme": ("owner",)}
+        ending = store.deactivate(user, "acme", source="manual", administrators=owners, force=False, now=NOW)
+        ended = asyncio.create_task(ending)
+        await asyncio.sleep(0.3)
+    await beside.close()
+    assert (await given).changed
+    assert (await ended).changed
+    await asyncio.sleep(1)  # the server counts at its leisure
+    assert await ask(postgres_only, counted) == before

@@ -13,8 +13,8 @@ from datetime import datetime
 
 from federation.decision import MANUAL, of_group
 from federation.errors import PolicyRefused
-from federation.store import endings, rows, sql, standing, teams_sql
-from federation.store.rows import Steps, micros, storable
+from federation.store import endings, endings_sql, rows, sql, standing, teams_sql
+from federation.store.rows import Ask, Steps, micros, storable
 from federation.store.values import AccountOf, Changed, KeptTeam, LinkedGroup, PersonOf, Terms
 
 
@@ -120,6 +120,7 @@ def set_member(
 ) -> Steps[Changed | None]:
     """The manual row alone: what connections and others say stays."""
     yield from _hold(terms)
+    yield _user(user_id)
     place = {"organization_id": organization, "user_id": user_id, "key": storable(key)}
     if key not in terms.declared and not (yield teams_sql.FIND_TEAM, place):
         return None
@@ -141,6 +142,7 @@ def set_grant(
 ) -> Steps[Changed]:
     """The manual grant alone: what connections, teams and others give stays."""
     yield from _hold(terms)
+    yield _user(user_id)
     before = yield from _administrators(organization, terms)
     stands = yield from standing.of(organization, user_id)
     sources = {one.source for one in terms.tell(stands).grants if one.role == role}
@@ -192,6 +194,11 @@ def _hold(terms: Terms) -> Steps[None]:
     """Wait for the sign-ins that are under way, and let none begin that reads what is changed here."""
     for connection in sorted(terms.connections):
         yield sql.LOCK_NAME, {"gate": standing.gate("connection", connection)}
+
+
+def _user(user_id: str) -> Ask:
+    """Return the lock of a user, which who deactivates them takes before that of the administrators, too."""
+    return endings_sql.LOCK_USER, {"user_id": user_id}
 
 
 def _administrators(organization: str, terms: Terms) -> Steps[int]:
