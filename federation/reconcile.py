@@ -3,8 +3,9 @@
 Each connection that can be asked is, about each person with a live session through it, once in its
 ``reconcile_every``: by one node, a few at a time. What it does not say is not known to be gone: what
 the sign-in said stands in for it, and groups that are left out could not be had. A refusal, by
-provider or policy, ends this connection's sessions of the person; a provider that only fails is
-asked again, later each time. What changes something or refuses leaves a record, and nothing else does.
+provider or policy, ends this connection's sessions of the person; where its own rules refuse what
+is said of them, what it gave goes too, from sessions by other ways as well. A provider that only
+fails is asked again, later each time. What changes something or refuses leaves a record, and nothing else does.
 """
 
 import asyncio
@@ -28,6 +29,7 @@ from federation.errors import (
     SignInExpired,
 )
 from federation.identity import Groups, Identity, Presence, VerifiedAssertion
+from federation.policy import domains, roles
 from federation.signin import SignIn, next_reread
 from federation.store.store import Store
 from federation.store.values import RECORD_DETAIL, DueReread, Record, Rereadable
@@ -38,6 +40,7 @@ log = logging.getLogger(__name__)
 DETAIL: Final = "reconciled"
 HOLD: Final = timedelta(minutes=5)  # whoever took somebody and did not come back is gone
 PAUSE: Final = timedelta(minutes=5)  # after a provider failed; twice as long each time, to the interval
+_UNWELCOME: Final = frozenset({*domains.RULES, roles.NO_RULE})
 _BATCH: Final = 200  # people of one connection, in one turn
 _LANES: Final = 4  # of one connection at once
 _AT_ONCE: Final = 16  # of all of them
@@ -122,8 +125,11 @@ class Reconciler:
         try:
             await self._reread(known, connector, rereading, now)
         except (AssertionRefused, PolicyRefused) as refusal:
-            await self._refused(known, refusal, now)
-            return True
+            if refusal.code != roles.UNDETERMINED:
+                await self._refused(known, refusal, now)
+                return True
+            # a strict connection lets nobody in whose groups cannot be had; who is in stays as they are
+            log.info("not reconciled", extra={"connection": one.connection, "code": refusal.code})
         except SignInExpired as ended:  # an access token that nothing renews: until they sign in again
             log.info("not reconciled", extra={"connection": one.connection, "code": ended.code})
             return True
@@ -167,7 +173,14 @@ class Reconciler:
         checks = refusal.checks or (Check(refusal.code, refusal.detail),)
         who = refusal.identity if isinstance(refusal.identity, Identity) else None
         sealing = self._signin.sealing(known.due.person, reference, checks, who)
-        ended = await self._store.end_refused_reread(known.due, record, now, sealing=sealing)
+        administrators = {name: one.administrators for name, one in self._signin.organizations.items()}
+        ended = await self._store.end_refused_reread(
+            known.due,
+            record,
+            now,
+            sealing=sealing,
+            taking=administrators if self._takes(known, refusal) else None,
+        )
         log.info(
             "ended: refused between sign-ins",
             extra={
@@ -177,6 +190,11 @@ class Reconciler:
                 "sessions": ended,
             },
         )
+
+    def _takes(self, known: Rereadable, refusal: FederationError) -> bool:
+        """Tell whether what the connection gave goes too: it says of them what its rules do not let in."""
+        connection = self._connectors[known.due.connection].connection
+        return refusal.code in _UNWELCOME and connection.role_sync != "first_login"
 
 
 def completed(
@@ -192,6 +210,7 @@ def completed(
         known: What stands.
         connection: Whose words for groups are meant.
     """
+    proof = told.authentication
     names = {**ALIASES, **connection.attributes}["groups"]
     spoken = any(name in assertion.attributes or name in assertion.unobtainable for name in names)
     return replace(
@@ -200,6 +219,7 @@ def completed(
         email_verified=told.email_verified if told.email else known.email_proven or None,
         groups=told.groups if spoken else Groups(Presence.UNOBTAINABLE),
         attributes={**known.attributes, **told.attributes},
+        authentication=replace(proof, acr=proof.acr or known.acr, amr=proof.amr or known.amr),
     )
 
 

@@ -103,6 +103,26 @@ async def test_groups_that_are_left_out_take_nothing_away(
     assert await records(store_url) == []
 
 
+async def test_how_they_proved_themselves_stands_until_it_is_said_again(
+    installed: Installation, store: Store
+) -> None:
+    """A renewed ID Token need not repeat ``acr`` and ``amr`` (Core §12.2): nobody was asked again."""
+    rule = {"name": "strong", "when": "acr == 'gold' && 'otp' in amr", "roles": ["deployer"]}
+    one = node(installed, store, role_rules=[rule])
+    says(installed, acr="gold", amr=["pwd", "otp"])
+    token = await installed.sign_in(one)
+    for hours, claims, roles in (
+        (1, {"acr": None, "amr": None}, ("deployer",)),
+        (2, {"acr": "gold", "amr": ["pwd"]}, ("member",)),
+    ):
+        says(installed, **claims)
+        one.clock.at = NOW + hours * HOUR
+        await reconciler(one).reconcile_due(one.clock())
+        found = await session(one, token)
+        assert found is not None
+        assert found.roles == roles
+
+
 async def test_no_group_at_all_takes_away(installed: Installation, store: Store) -> None:
     one = node(installed, store)
     token = await installed.sign_in(one)

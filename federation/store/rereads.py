@@ -57,6 +57,7 @@ def _rereadable(found: DueReread, row: Row) -> Rereadable | None:
     if subject.person != found.person:  # one that no database could hold as it was sent
         return None
     said = json.loads(data)
+    acr, amr = said.get("proof", ("", ()))
     return Rereadable(
         due=found,
         user_id=user_id,
@@ -65,6 +66,8 @@ def _rereadable(found: DueReread, row: Row) -> Rereadable | None:
         email_proven=bool(proven),
         attributes={name: tuple(values) for name, values in said["attributes"].items()},
         groups=tuple(said["groups"]),
+        acr=acr,
+        amr=tuple(amr),
         tokens=tokens.kept(kept) if kept[2] is not None else None,
     )
 

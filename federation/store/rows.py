@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import uuid_utils
 
 from federation.decision import Carried
-from federation.identity import Grant, Session, User
+from federation.identity import Authentication, Grant, Session, User
 from federation.store.values import Record
 
 Row = Sequence[Any]  # the columns in the order of the statement
@@ -61,9 +61,15 @@ def storable(text: str) -> str:
     return clean if clean.isascii() else clean.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def snapshot(session: Session) -> str:
-    """Return what a session keeps of its sign-in, as JSON in ASCII (so that any text survives)."""
+def snapshot(session: Session, proof: Authentication | None) -> str:
+    """Return what a session keeps of its sign-in, as JSON in ASCII (so that any text survives).
+
+    Args:
+        session: The session.
+        proof: How they proved themselves, which rules may ask between sign-ins too: see ``rereads``.
+    """
     user = session.user
+    proven = {"proof": (proof.acr, proof.amr)} if proof and (proof.acr or proof.amr) else {}
     return _encode(
         {
             "user": [user.id, user.email, user.given_name, user.family_name, user.display_name],
@@ -73,6 +79,7 @@ def snapshot(session: Session) -> str:
             "teams": session.teams,
             "reference": session.reference,
             "user_agent": session.user_agent,
+            **proven,
         }
     )
 

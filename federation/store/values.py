@@ -310,6 +310,8 @@ class Rereadable:
     email_proven: bool
     attributes: Mapping[str, tuple[str, ...]] = field(repr=False)  # of a live session of theirs, and so on
     groups: tuple[str, ...] = field(repr=False)
+    acr: str
+    amr: tuple[str, ...]
     tokens: KeptTokensOf | None  # of the same session; None where it keeps none
 
 

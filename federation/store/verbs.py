@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from federation.decision import Bootstrap, Carried, Decision, Outcome, Settled
 from federation.errors import AssertionRefused, PolicyRefused, SignInExpired
-from federation.identity import Session, User
+from federation.identity import Authentication, Session, User
 from federation.store import (
     accounts,
     bootstrap,
@@ -187,7 +187,7 @@ def open_session(
     place = {"organization_id": who.organization, "user_id": known.user_id, "connection": who.connection}
     ring = yield from _place(record)
     asked = [
-        added(session, place, new),
+        added(session, place, new, who.authentication),
         (sql.KEEP_RECORD, rows.record_values(record, ring)),
         *standing.changes(decision, stands, outcome, now),
     ]
@@ -214,15 +214,17 @@ def open_session(
     return session
 
 
-def added(session: Session, place: Mapping[str, object], new: NewSession) -> rows.Ask:
-    """Return the statement that opens a session."""
+def added(
+    session: Session, place: Mapping[str, object], new: NewSession, proof: Authentication | None
+) -> rows.Ask:
+    """Return the statement that opens a session; ``proof`` is what its provider said of how."""
     return (
         sql.ADD_SESSION,
         {
             **place,
             "token_hash": new.token_hash,
             "id": session.id,
-            "data": rows.snapshot(session),
+            "data": rows.snapshot(session, proof),
             "authenticated_at": micros(session.authenticated_at),
             "created_at": micros(session.created_at),
             "expires_at": micros(session.expires_at),
