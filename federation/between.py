@@ -45,7 +45,7 @@ def find_faults(
         development: As the file says; None where that is broken too.
     """
     yield from _domains(connections, organizations)
-    yield from _rule_teams(connections, organizations or {})
+    yield from find_undeclared(connections, organizations or {})
     yield from _plain_http(connections, development=development)
     saml = {name: one for name, one in connections.items() if isinstance(one, SamlConnection)}
     yield from _paths(connections)
@@ -97,10 +97,10 @@ def _overlaps(entry: str) -> tuple[list[str], list[str]]:
     return asked, [entry, *(f"<{name}" for name in above)]
 
 
-def _rule_teams(
+def find_undeclared(
     connections: Mapping[str, AnyConnection], organizations: Mapping[str, object]
 ) -> Iterator[Fault]:
-    """A rule gives teams that the file declares: one of the store may be gone tomorrow."""
+    """Yield each rule's team that the file does not declare: one of the store may be gone tomorrow."""
     for name, one in connections.items():
         organization = organizations.get(one.organization)
         teams = organization.teams if isinstance(organization, Organization) else None

@@ -7,13 +7,13 @@ they may do, of identities as they were read.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pydantic import ValidationError
 
-from federation import faults
+from federation import between, faults
 from federation.connection import AnyConnection, Configured, Organization
 from federation.errors import ConfigurationError
 from federation.rules import SystemRole
@@ -35,7 +35,13 @@ class Terms:
     system_roles: Mapping[str, tuple[SystemRole, ...]] = field(default_factory=dict)
 
     def with_connection(self, edited: AnyConnection) -> "Terms":
-        """Return the same terms with another policy for one connection."""
+        """Return the same terms with another policy for one connection.
+
+        Raises:
+            ConfigurationError: ``policy.edited``: a rule gives a team that is not declared.
+        """
+        if found := list(between.find_undeclared({edited.id: edited}, self.organizations)):
+            raise ConfigurationError("policy.edited", _told(found))
         return Terms(
             connections={**self.connections, edited.id: edited},
             organizations=self.organizations,
@@ -142,5 +148,8 @@ def _replaced(connection: AnyConnection, told: Mapping[str, Any]) -> AnyConnecti
 
 def _refusal(error: ValidationError, name: str) -> ConfigurationError:
     found = faults.read_errors(error, set(Configured.model_fields))
-    said = "; ".join(f"{'.'.join(map(str, (name, *steps)))}: {why}" for steps, why in found)
-    return ConfigurationError("policy.edited", said)
+    return ConfigurationError("policy.edited", _told([((name, *steps), why) for steps, why in found]))
+
+
+def _told(found: Iterable[tuple[faults.Steps, str]]) -> str:
+    return "; ".join(f"{'.'.join(map(str, steps))}: {why}" for steps, why in found)

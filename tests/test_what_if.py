@@ -300,6 +300,12 @@ def test_an_edited_policy_is_held_to_the_files_rules(keys: dict[str, Any]) -> No
         policies.edit(connection("okta", "acme"), keys)
 
 
+def test_an_edited_rule_gives_declared_teams_alone() -> None:
+    rule = {"name": "x", "groups": ["x"], "teams": ["nope"]}
+    with pytest.raises(ConfigurationError, match=r"^policy\.edited: okta\.role_rules\.0\.teams: "):
+        terms().with_connection(connection("okta", "acme", role_rules=[rule]))
+
+
 def test_a_policy_is_read_as_it_was_told() -> None:
     before = terms(match="all", default_roles=["member"], create_teams="from_groups")
     told = policies.tell(before, "okta")
