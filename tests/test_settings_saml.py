@@ -160,7 +160,8 @@ def test_paths_of_other_products_are_free(directory: Path) -> None:
 OURS = [
     "/login", "/login/adfs", "/session", "/sessions/1/end", "/account", "/account/x", "/logout", "/verify",
     "/healthz", "/readyz", "/static/federation.css", "/saml/metadata", "/saml/adfs/acs", "/saml/peer/acs",
-    "/saml/other/metadata", "/saml/adfs/slo", "/oidc/okta/callback", "/oidc/x",
+    "/saml/other/metadata", "/saml/adfs/slo", "/oidc/okta/callback", "/oidc/x", "/local/x", "/break-glass",
+    "/bootstrap/x", "/admin/api/decisions", "/invitation/x", "/join",
 ]  # fmt: skip
 
 
