@@ -189,7 +189,9 @@ async def _outcomes(
             connection = terms.connections[who.connection]
             if not connection.enabled:
                 raise PolicyRefused("policy.connection_disabled", "the connection is switched off")  # noqa: TRY301
-            decision = decide(
+            # Not on the loop: rules that somebody tries may take a second each.
+            decision = await asyncio.to_thread(
+                decide,
                 who,
                 connection,
                 terms.organizations[connection.organization],

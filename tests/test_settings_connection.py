@@ -51,6 +51,7 @@ def test_what_may_be_said(directory: Path, changes: dict[str, Any]) -> None:
 
 FAULTS: list[tuple[dict[str, Any], str, str]] = [
     ({"adfs.name_id_format": "transient"},       "adfs.name_id_format",   "subject_attribute"),
+    ({"adfs.subject_attribute": "urn:federation:local"}, "adfs.subject_attribute", "is ours"),
     ({"adfs.name_id_format": "kerberos"},        "adfs.name_id_format",   "persistent"),
     ({"adfs.exceptions": [CBC, CBC]},            "adfs.exceptions",       "excepted twice"),
     ({"adfs.exceptions": [CBC | {"allow": "md5"}]},    "adfs.exceptions.0.allow",  "sha1"),

@@ -123,6 +123,14 @@ class SamlConnection(Configured):
             raise ValueError("acr holds a class that is not among requested_authn_context")
         return required
 
+    @field_validator("subject_attribute")
+    @classmethod
+    def _not_ours(cls, subject_attribute: str | None) -> str | None:
+        """It names the format of the Subjects that are keyed by it: no IdP speaks for local accounts."""
+        if subject_attribute is not None and subject_attribute.startswith("urn:federation:"):
+            raise ValueError("expected an attribute of the identity provider; urn:federation: is ours")
+        return subject_attribute
+
     @field_validator("name_id_format")
     @classmethod
     def _lasting(cls, name_id_format: NameIdFormat, info: ValidationInfo) -> NameIdFormat:
