@@ -3,9 +3,9 @@
 Each connection that can be asked is, about each person with a live session through it, once in its
 ``reconcile_every``: by one node, a few at a time. What it does not say is not known to be gone: what
 the sign-in said stands in for it, and groups that are left out could not be had. A refusal, by
-provider or policy, ends this connection's sessions of the person; where its own rules refuse what
-is said of them, what it gave goes too, from sessions by other ways as well. A provider that only
-fails is asked again, later each time. What changes something or refuses leaves a record, and nothing else does.
+provider or policy, ends this connection's sessions of the person; where its own rules refuse what is
+said of them, what it gave goes too, from sessions by other ways as well. A provider that only fails
+is asked again, later each time. What changes something or refuses leaves a record, and nothing else.
 """
 
 import asyncio

@@ -102,15 +102,16 @@ def want(
 
 
 UNDETERMINED = "policy.rule.undetermined"
+NO_RULE = "policy.no_rule"
 
 
 def _refuse(matched: list[RoleRule], undetermined: list[str], checks: tuple[Check, ...]) -> None:
     if undetermined:
         said = "a role rule asks for groups that could not be had, and this connection is strict"
-        raise PolicyRefused("policy.rule.undetermined", said, checks)
+        raise PolicyRefused(UNDETERMINED, said, checks)
     if not matched:
         said = "no role rule matches, and this connection is strict"
-        raise PolicyRefused("policy.no_rule", said, (*checks, Check("policy.no_rule", said)))
+        raise PolicyRefused(NO_RULE, said, (*checks, Check(NO_RULE, said)))
 
 
 def _wanted(

@@ -86,6 +86,22 @@ def remove_membership(
     return told, ended
 
 
+def take_back(
+    user_id: str, organization: str, source: str, administrators: Administrators, now: datetime
+) -> Steps[None]:
+    """Take away the grants and teams that a source gave to a user whose account is locked.
+
+    Nothing of who would leave nobody that administers. The membership stays: it gives nothing by itself.
+    """
+    yield endings_sql.LOCK_USER, {"user_id": user_id}
+    if (yield from last_in(user_id, (organization,), administrators)):
+        return
+    place = {"user_id": user_id, "organization_id": organization, "source": source, "now": micros(now)}
+    yield endings_sql.DROP_GRANTS_OF, place
+    yield endings_sql.LEAVE_TEAMS_OF, place
+    yield from _tell(place, source)
+
+
 def switch_off(connection: str, now: datetime) -> Steps[tuple[Ended, Hashes]]:
     """Let nobody in by this connection, on any node; its tokens are dropped, not one by one revoked."""
     yield sql.LOCK_NAME, {"gate": standing.gate("connection", connection)}

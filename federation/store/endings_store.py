@@ -111,6 +111,21 @@ class EndingsStore(Protocol):
         """
 
     async def end_refused_reread(
-        self, found: DueReread, record: Record, now: datetime, *, sealing: Sealing | None
+        self,
+        found: DueReread,
+        record: Record,
+        now: datetime,
+        *,
+        sealing: Sealing | None,
+        taking: Mapping[str, Collection[str]] | None,
     ) -> int:
-        """End the sessions that a connection opened for somebody, on every node, and record why."""
+        """End the sessions that a connection opened for somebody, on every node, and record why.
+
+        Args:
+            found: Of whom, through which.
+            record: Why.
+            now: UTC.
+            sealing: Of the record.
+            taking: Takes away the roles and teams that the connection gave, too, but not from the
+                last one of an organization who has one of these roles; None leaves them.
+        """

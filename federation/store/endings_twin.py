@@ -82,9 +82,17 @@ class EndingsTwin(Drive):
         return await self._transact(lambda: resettling.resettle(decision, record, sealing, now))
 
     async def end_refused_reread(
-        self, found: DueReread, record: Record, now: datetime, *, sealing: Sealing | None
+        self,
+        found: DueReread,
+        record: Record,
+        now: datetime,
+        *,
+        sealing: Sealing | None,
+        taking: endings.Administrators | None,
     ) -> int:
-        return self._gone(await self._transact(lambda: resettling.end_refused(found, record, sealing, now)))
+        return self._gone(
+            await self._transact(lambda: resettling.end_refused(found, record, sealing, now, taking=taking))
+        )
 
     def _told(self, done: tuple[Ended, tuple[bytes, ...]]) -> Ended:
         told, ended = done

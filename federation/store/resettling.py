@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from federation.decision import Decision, Link, Outcome, Profile, Settled, Standing
+from federation.decision import Decision, Link, Outcome, Profile, Settled, Standing, of_connection
 from federation.errors import Check, PolicyRefused
 from federation.identity import Presence
 from federation.store import endings, endings_sql, rereads, rereads_sql, sql, standing, verbs
@@ -49,11 +49,24 @@ def resettle(decision: Decision, record: Record, sealing: Sealing, now: datetime
 
 
 def end_refused(
-    found: DueReread, record: Record, sealing: Sealing | None, now: datetime
+    found: DueReread,
+    record: Record,
+    sealing: Sealing | None,
+    now: datetime,
+    *,
+    taking: endings.Administrators | None,
 ) -> Steps[tuple[bytes, ...]]:
-    """End this connection's sessions of a person, and record why; return their token hashes."""
-    ended = yield endings_sql.END_SESSIONS_OF_THROUGH, {**rereads.place_of(found), "now": micros(now)}
-    yield rereads_sql.DROP_REREAD, rereads.place_of(found)
+    """End this connection's sessions of a person, and record why; return their token hashes.
+
+    With ``taking``, what the connection gave goes too, and sessions by other ways say so.
+    """
+    place = rereads.place_of(found)
+    account = yield rereads_sql.LOCK_ACCOUNT, place
+    ended = yield endings_sql.END_SESSIONS_OF_THROUGH, {**place, "now": micros(now)}
+    yield rereads_sql.DROP_REREAD, place
+    if taking is not None and account:
+        source = of_connection(found.connection)
+        yield from endings.take_back(account[0][0], found.organization, source, taking, now)
     yield from verbs.keep_record(record, claim=None, sealing=sealing)
     return tuple(token_hash for (token_hash,) in ended)
 
