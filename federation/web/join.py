@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from federation.connection import AnyConnection
-from federation.errors import ProofNeeded, RequestRefused
+from federation.errors import ProofNeeded, SignInExpired
 from federation.signin import hash_token
 from federation.web import account, cookies, fields, pages, start
 from federation.web.house import House
@@ -104,4 +104,4 @@ def _of_both(session_token: str, join_token: str) -> str:
 def _needed(request: Request, house: House) -> str:
     if token := cookies.read_join(request, house):
         return token
-    raise RequestRefused("signin.join_unknown", "this browser waits for no account to be joined")
+    raise SignInExpired("signin.join_unknown", "this browser waits for no account to be joined")

@@ -300,7 +300,8 @@ def downgrade() -> None:
     op.execute("ALTER TABLE role_grant RENAME COLUMN why TO source")
     for table in (
         "break_glass", "bootstrap_link", "local_attempts", "local_account",
-        "enforcement", "domain_proof", "team_membership", "team_role", "team_group", "team", "connection_state", "join_request",
+        "enforcement", "domain_proof", "team_membership", "team_role", "team_group", "team", "reread",
+        "connection_state", "join_request",
         "provisioned_user", "invitation", "deactivation", "membership",
     ):  # fmt: skip
         op.drop_table(table)
