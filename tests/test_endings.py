@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+import asyncpg
 import pytest
 from databases import ask, open_session
 from decisions import decided
@@ -162,6 +163,26 @@ async def test_no_sign_in_slips_through_beside_it(store: Store, store_url: str, 
     live = await ask(store_url, "SELECT count(*) FROM session WHERE ended_at IS NULL")
     assert live == [(0,)]
     await elsewhere.close()
+
+
+async def test_who_comes_to_another_organization_meanwhile_is_out_there_too(
+    store: Store, store_url: str
+) -> None:
+    if store_url.startswith("sqlite"):
+        pytest.skip("one writes at a time")
+    here = await open_session(store, ADMITTED, NEW, NOW)
+    beside = await asyncpg.connect(store_url)
+    async with beside.transaction():  # a first sign-in to beta, by a user whom somebody made before
+        for table, other in (("account", "{}"), ("session", '{"id": "b", "token_hash": "\\\\x01"}')):
+            told = f"""'{other}'::jsonb || '{{"organization_id": "beta"}}'"""
+            await beside.execute(
+                f"INSERT INTO {table} SELECT (jsonb_populate_record({table}, {told})).* FROM {table}"  # noqa: S608
+            )
+        ending = asyncio.create_task(deactivate(store, here.user.id, ""))
+        await asyncio.sleep(0.3)
+        assert not ending.done()
+    assert (await ending).sessions == 2
+    await beside.close()
 
 
 def outcome(house: int) -> Decision:

@@ -146,10 +146,11 @@ def find_users(who: str, organization: str) -> Steps[tuple[FoundUser, ...]]:
 
 def _hold(user_id: str, organization: str) -> Steps[tuple[str, ...]]:
     """Wait for every sign-in of this user, and let none begin; return the organizations that are meant."""
-    found = yield endings_sql.LOCK_ACCOUNTS_OF, {"user_id": user_id}
+    yield endings_sql.LOCK_ACCOUNTS_OF, {"user_id": user_id}
     yield endings_sql.LOCK_USER, {"user_id": user_id}
     if organization != _EVERYWHERE:
         return (organization,)
+    found = yield endings_sql.LOCK_ACCOUNTS_OF, {"user_id": user_id}  # with one that was waited for
     return tuple(sorted({str(one) for (one,) in found}))
 
 
