@@ -147,6 +147,19 @@ async def test_a_flood_of_passwords_does_not_keep_it_waiting(scene: Scene) -> No
         await asyncio.gather(*flood)
 
 
+async def test_it_is_nobody_whom_enforcement_locks_out_and_its_sessions_are_ended_by_its_name(
+    scene: Scene,
+) -> None:
+    browser = scene.stair.browser()
+    await open_it(scene, browser, await code(scene))
+    looked = await scene.types("enforce", "preflight", "-o", "acme", "--connection", "acme-saml", "--json")
+    assert json.loads(looked.output)["locked_out"] == []
+    answer = await scene.types("connection", "disable", "break-glass")
+    assert "sessions ended: 1" in answer.output
+    assert await scene.roles(browser) is None
+    assert (await open_it(scene, browser, await code(scene))).status_code == 303  # it always works
+
+
 async def test_it_is_loud(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     sent = await code(scene)
     await open_it(scene, scene.stair.browser(), sent)

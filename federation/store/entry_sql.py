@@ -48,6 +48,7 @@ WITH known AS (
   UNION SELECT user_id FROM role_grant WHERE organization_id = :organization_id
   UNION SELECT user_id FROM session WHERE organization_id = :organization_id
     AND ended_at IS NULL AND idle_at > :now AND expires_at > :now
+    AND connection <> 'break-glass'
 ), locked_out AS (
   SELECT user_id FROM known WHERE NOT EXISTS (SELECT 1 FROM account
     WHERE account.organization_id = :organization_id AND account.user_id = known.user_id
