@@ -125,6 +125,17 @@ async def test_of_a_refusal_after_the_signature_the_identity_is_kept(stair: Stai
     assert "grants" not in told
 
 
+async def test_no_detail_quotes_a_value(stair: Stair) -> None:
+    ada = await signed_in(stair, "ada")
+    said = "NameID is 'eve@evil.example', and another holds eve@acme.example"
+    refused = replace(RECORD, reference="ABCDEFGHIJ", organization="acme", at=stair.clock(), detail=said)
+    await stair.house.store.keep_record(refused, claim=None, sealing=None)
+    for query in ({}, {"reference": "ABCDEFGHIJ"}):
+        told = {one["reference"]: one["detail"] for one in await listed(ada, **query)}
+        assert "eve" not in told["ABCDEFGHIJ"]
+        assert told["ABCDEFGHIJ"].startswith("NameID is …(16), and another holds")
+
+
 async def test_another_organization_is_not_seen(stair: Stair) -> None:
     ada = await signed_in(stair, "ada")
     other = replace(RECORD, reference="ABCDEFGHIJ", organization="other", at=stair.clock())

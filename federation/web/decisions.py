@@ -137,7 +137,7 @@ def _told(record: Record) -> dict[str, Any]:
         "reference": record.reference,
         "at": record.at.isoformat(timespec="seconds"),
         "code": record.code,
-        "detail": record.detail,
+        "detail": redaction.hide(record.detail),  # of what was verified it quotes values
         "connection": record.connection,
         "organization": record.organization,
         "size": record.size,
