@@ -18,7 +18,8 @@ from federation.commands import emergency as typed
 from federation.connection import name_fault
 from federation.connectors.hashing import AT_ONCE, WAITING
 from federation.connectors.local import LocalConnector
-from federation.operator import emergency
+from federation.operator import doctor, emergency
+from federation.operator.emergency import TOPIC
 from federation.settings import load
 
 __all__ = ["scene"]
@@ -171,7 +172,9 @@ async def test_it_is_loud(scene: Scene, caplog: pytest.LogCaptureFixture) -> Non
     assert (record.code, "break-glass" in record.detail) == ("", True)
     state = await scene.types("break-glass", "status")
     assert state.output == "acme: used up, seal it again; last used 2026-11-21 12:00 UTC\n"
-    found = await emergency.findings(load(scene.file))
+    found = [
+        one for one in await doctor.examine(load(scene.file), now=scene.stair.clock()) if one.topic == TOPIC
+    ]
     assert [(one.state.value, one.mend) for one in found] == [
         ("warning", "federation break-glass seal --organization acme")
     ]

@@ -46,6 +46,7 @@ async def examine(config: Settings, *, now: datetime) -> list[Finding]:
         *doctor_connections.impostors(config, now),
         *_own_keys(config, now),
         *await _database(config),
+        *await emergency.findings(config),
     ]
     if fetch is None:
         return [*findings, *await doctor_connections.kept(config, now)]
