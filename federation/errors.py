@@ -63,7 +63,7 @@ class SignInDeclined(AssertionRefused):
 class PasswordRefused(AssertionRefused):
     """What was typed opens nothing here; neither the page nor its timing tells why."""
 
-    public = "This address and password do not fit together, or there were too many tries. Wait half an hour if so."
+    public = "This address and password do not fit together. After too many tries, wait half an hour."
     mended_by = "the person: type both again, or wait half an hour; else the operator (`federation local`)"
 
 

@@ -107,7 +107,7 @@ def test_a_member_of_one_of_the_organizations_may_enter() -> None:
 )
 def test_nobody_else_may_and_no_name_is_an_id(orgs: tuple[Mapping[str, Any], ...]) -> None:
     for heard in ({**HEARD, "organizations_endpoint": orgs}, {"emails_endpoint": (ADDRESS,)}):
-        with pytest.raises(AssertionRefused, match="^oauth2.organization: ") as refused:
+        with pytest.raises(AssertionRefused, match=r"^oauth2\.organization: ") as refused:
             accepted(heard=heard, terms=MEMBERS_ONLY)  # type: ignore[arg-type]
         assert refused.value.person
         assert [check.code for check in refused.value.checks] == ["oauth2.subject", "oauth2.organization"]
@@ -115,7 +115,7 @@ def test_nobody_else_may_and_no_name_is_an_id(orgs: tuple[Mapping[str, Any], ...
 
 def test_organizations_that_cannot_be_had_are_none_of_them() -> None:
     failure = ProviderUnavailable("oauth2.api_status", "the list of organizations was answered with 500")
-    with pytest.raises(ProviderUnavailable, match="^oauth2.api_status: "):
+    with pytest.raises(ProviderUnavailable, match=r"^oauth2\.api_status: "):
         accepted(heard={**HEARD, "organizations_endpoint": failure}, terms=MEMBERS_ONLY)
 
 

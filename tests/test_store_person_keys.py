@@ -14,8 +14,7 @@ from test_store import ADMITTED, NEW, NOW, RECORD, SECOND
 from federation.store import postgres, sql, verbs
 from federation.store.rows import micros
 from federation.store.store import Store, open_store
-from federation.store.values import Sealing
-from federation.store.values import RECORD_LIFE
+from federation.store.values import RECORD_LIFE, Sealing
 from federation.store.verbs import KEY_YOUTH
 
 LATER = NOW + RECORD_LIFE + timedelta(hours=1)  # the first record, and what it left, are over

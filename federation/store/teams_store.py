@@ -60,4 +60,4 @@ class TeamsStore(Protocol):
         """Give somebody a role by hand, or take that back."""
 
     async def people(self, who: str, organization: str, now: datetime) -> tuple[PersonOf, ...]:
-        """Return what is known of the users of an address, or of an id, in an organization, "" in every one."""
+        """Return what is known of the users of an address or id, in an organization ("": in every one)."""
