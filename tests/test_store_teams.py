@@ -10,12 +10,14 @@ from decisions import connection
 from test_store import MINUTE, NOW, SECOND, ZOE, another
 
 from federation.connection import Organization
-from federation.decision import MANUAL, Decision
+from federation.decision import MANUAL, Decision, Profile
 from federation.errors import PolicyRefused
 from federation.identity import Groups, Identity, Presence, Session, Subject
 from federation.policy import settlement
 from federation.policy import teams as policy
 from federation.policy.decide import decide
+from federation.store import sql, standing
+from federation.store.standing import Known
 from federation.store.store import Store, open_store
 from federation.store.values import KeptTeam, LinkedGroup, Terms
 
@@ -27,6 +29,7 @@ ACME = Organization.model_validate(
     }
 )
 MAKING = {"create_teams": "from_groups"}
+KNOWN = Known(user_id="1", how="subject", signed_in_before=True, profile=Profile())
 
 
 def terms(*, force: bool = False) -> Terms:
@@ -291,6 +294,24 @@ async def test_a_sign_in_under_way_is_told_what_was_taken(store: Store, store_ur
         sessions = await store.sessions_of(ada.user.id, "acme", NOW + MINUTE)
         assert {session.roles for session in sessions} == {()}
     await elsewhere.close()
+
+
+def test_without_teams_of_the_store_no_group_is_asked_for() -> None:
+    steps = standing.stands(decided(someone("ada", "tools")), KNOWN, has_teams=False)
+    assert next(steps)[0] == sql.FIND_STANDING
+    with pytest.raises(StopIteration) as end:
+        steps.send([("member", "owners", "connection:adfs", "group:owners")])
+    assert end.value.value.teams == {}
+
+
+def test_whoever_is_in_a_team_that_was_made_meanwhile_has_what_it_gives() -> None:
+    steps = standing.stands(decided(someone("ada", "tools")), KNOWN, has_teams=False)
+    next(steps)
+    told = steps.send([("member", "tools", MANUAL, MANUAL), ("kept", "tools", "", "")])
+    assert told[0] == sql.FIND_TEAMS
+    with pytest.raises(StopIteration) as end:
+        steps.send([("team", "tools", "Tools", MANUAL), ("role", "tools", "builder", "")])
+    assert end.value.value.teams["tools"].roles == ("builder",)
 
 
 async def test_people_are_found_by_address_and_by_id(store: Store) -> None:

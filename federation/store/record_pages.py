@@ -83,7 +83,7 @@ def stands(decision: Decision) -> Steps[Standing | None]:
         display_name=display_name,
     )
     known = Known(user_id=str(user_id), how="subject", signed_in_before=True, profile=profile)
-    found = yield from standing.stands(decision, known)
+    found = yield from standing.stands(decision, known, has_teams=True)
     holds = found.members or any(grant.role in decision.administrators for grant in found.grants)
     is_last = bool(holds) and (yield from standing.is_last(decision, known))
     return replace(found, last_administrator=is_last)

@@ -27,11 +27,17 @@ def resettle(decision: Decision, record: Record, sealing: Sealing, now: datetime
     """
     who = decision.identity
     place = {"organization_id": who.organization, "person": who.subject.person, "now": micros(now)}
-    *_, found = yield (endings.gate(who.connection), (rereads_sql.LOCK_ACCOUNT, place))
+    *_, kept_teams, found = yield (
+        endings.gate(who.connection),
+        standing.teams_kept(who.organization),
+        (rereads_sql.LOCK_ACCOUNT, place),
+    )
     if not found:
         raise _refused(decision, "policy.not_a_member", "this account is gone")
     known = _known(found[0])
-    stands, outcome = yield from standing.settle(decision, known, now, bootstrap="")
+    stands, outcome = yield from standing.settle(
+        decision, known, now, has_teams=bool(kept_teams), bootstrap=""
+    )
     if not stands.memberships:
         raise _refused(decision, "policy.not_a_member", "this user is no member of the organization any more")
     asked = tuple(standing.changes(decision, stands, outcome, now))

@@ -156,6 +156,10 @@ UNION ALL
 SELECT 'member', team_key, source, why FROM team_membership
 WHERE organization_id = :organization_id AND user_id = :user_id
 UNION ALL
+SELECT 'kept', team.key, '', '' FROM team_membership JOIN team
+  ON team.organization_id = team_membership.organization_id AND team.key = team_membership.team_key
+WHERE team_membership.organization_id = :organization_id AND team_membership.user_id = :user_id
+UNION ALL
 SELECT 'membership', source, '', '' FROM membership
 WHERE organization_id = :organization_id AND user_id = :user_id
 UNION ALL
@@ -168,6 +172,11 @@ SELECT 'enforced', domain, connections, CASE WHEN domain <> '' AND EXISTS (SELEC
   WHERE account.organization_id = :organization_id AND account.user_id = :user_id
     AND account.email_key LIKE '%@' || replace(enforcement.domain, '*', '%')) THEN 'here' ELSE '' END
 FROM enforcement WHERE organization_id = :organization_id
+"""
+
+# Has the organization teams of the store?
+HAS_TEAMS = """
+SELECT key FROM team WHERE organization_id = :organization_id LIMIT 1
 """
 
 # The teams of the store that the person is in, or whose groups they are in, with what each gives;

@@ -40,8 +40,13 @@ class Known:
     invited: Invited | None = None
 
 
+def teams_kept(organization: str) -> Ask:
+    """Return the statement that asks whether there are teams of the store: see ``stands``."""
+    return sql.HAS_TEAMS, {"organization_id": organization}
+
+
 def settle(
-    decision: Decision, known: Known, now: datetime, *, bootstrap: Bootstrap
+    decision: Decision, known: Known, now: datetime, *, has_teams: bool, bootstrap: Bootstrap
 ) -> Steps[tuple[Standing, Outcome]]:
     """Read what stands, and have policy decide what becomes of it; teams that it makes are made.
 
@@ -49,13 +54,14 @@ def settle(
         decision: Of whom.
         known: Their account, which is locked.
         now: UTC.
+        has_teams: See ``stands``.
         bootstrap: What came of the link that the browser holds: see ``bootstrap.use``.
 
     Raises:
         PolicyRefused: Whatever policy says.
     """
     who = decision.identity
-    standing = replace((yield from stands(decision, known)), bootstrap=bootstrap)
+    standing = replace((yield from stands(decision, known, has_teams=has_teams)), bootstrap=bootstrap)
     if who.email and who.email.lower() != known.profile.email.lower():
         taken = yield from _is_taken(decision, known)
         standing = replace(standing, address_taken=taken)
@@ -73,16 +79,24 @@ def settle(
     return standing, outcome
 
 
-def stands(decision: Decision, known: Known) -> Steps[Standing]:
-    """Read what stands, for this decision about this person."""
+def stands(decision: Decision, known: Known, *, has_teams: bool) -> Steps[Standing]:
+    """Read what stands, for this decision about this person.
+
+    Args:
+        decision: The decision.
+        known: Their account.
+        has_teams: Whether the organization has teams of the store: where there is none, no group
+            leads to one, and 500 groups are not asked for. One that is made since counts from
+            their next sign-in; but whoever is in it by now has what it gives.
+    """
     who = decision.identity
     place = {"organization_id": who.organization, "user_id": known.user_id, "connection": who.connection}
-    asked: list[Ask] = [(sql.FIND_STANDING, place)]
-    if decision.groups:
-        asked.append(_their_teams(decision, place))
-    found = yield tuple(asked)
-    standing = _read(known, found[0], found[1] if decision.groups else ())
-    if decision.groups or not standing.members:
+    if has_teams and decision.groups:
+        found, teams = yield (sql.FIND_STANDING, place), _their_teams(decision, place)
+        return _read(known, found, teams)
+    found = yield sql.FIND_STANDING, place
+    standing = _read(known, found, ())
+    if not any(kind == "kept" for kind, *_ in found):
         return standing
     return replace(standing, teams=_teams((yield _their_teams(decision, place))))
 

@@ -162,7 +162,8 @@ def open_session(
 ) -> Steps[Session]:
     """Claim, user, account, grants, session, the pending's answer and the record; one transaction.
 
-    In two round trips, mostly. All locks are taken in the first: of the name, before any session
+    Of somebody who is known in three round trips, mostly: what stands is read once the account is
+    locked, and the outcome hangs on it. All locks are taken in the first: of the name, before any session
     is touched (a logout that waits for this one touches them too); of the account, before what
     it was granted is read.
 
@@ -174,13 +175,16 @@ def open_session(
     who = decision.identity
     beside = (*provider_sessions.beside(who), endings.gate(who.connection))
     proof = _proof(new.record, claim, sealing)
-    told = yield (*beside, *proof, accounts.known(decision, now))
+    told = yield (*beside, *proof, standing.teams_kept(who.organization), accounts.known(decision, now))
+    *_, kept_teams, account = told
     wrapped = yield from _proven(new.record, claim, sealing, iter(told[len(beside) :]))
-    link, known = yield from accounts.enter(decision, told[-1], invitation=new.invitation, now=now)
+    link, known = yield from accounts.enter(decision, account, invitation=new.invitation, now=now)
     came: Bootstrap = ""
     if new.bootstrap:
         came = yield from bootstrap.use(decision, new.bootstrap, now)
-    stands, outcome = yield from standing.settle(decision, known, now, bootstrap=came)
+    stands, outcome = yield from standing.settle(
+        decision, known, now, has_teams=bool(kept_teams), bootstrap=came
+    )
     session = _session(known.user_id, decision, outcome, new, now)
     settled = Settled(link=link, standing=stands, outcome=outcome, session_id=session.id)
     record = _sealed(new.record, sealing, wrapped, settled)
