@@ -66,7 +66,7 @@ def open_session(
         user_agent=new.user_agent,
     )
     place = {"organization_id": organization, "user_id": session.user.id, "connection": BREAK_GLASS}
-    yield verbs.added(session, place, new, None)
+    yield verbs.added(session, {**place, "person": None}, new, None)
     if new.ended_token_hash:
         yield sql.END_SESSION, {"token_hash": new.ended_token_hash, "now": micros(now)}
     yield from verbs.keep_record(new.record, claim=None, sealing=None)

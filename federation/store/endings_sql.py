@@ -67,11 +67,13 @@ WHERE connection = :connection AND ended_at IS NULL AND idle_at > :now AND expir
 RETURNING token_hash
 """
 
-# Of one person, those that this connection opened: what it said of them is no longer so.
+# Of one account, those that this connection opened: what it said of them is no longer so. One that
+# was opened before 0004 does not know its account.
 END_SESSIONS_OF_THROUGH = """
 UPDATE session SET ended_at = :now, idle_at = :now
 WHERE organization_id = :organization_id AND connection = :connection
   AND user_id IN (SELECT user_id FROM account WHERE organization_id = :organization_id AND person = :person)
+  AND (session.person = :person OR session.person IS NULL)
   AND ended_at IS NULL AND idle_at > :now AND expires_at > :now
 RETURNING token_hash
 """

@@ -29,13 +29,15 @@ DELETE FROM reread
 WHERE organization_id = :organization_id AND person = :person AND connection = :connection
 """
 
-# The live session of theirs that keeps tokens, else the latest.
+# The live session of this account that keeps tokens, else the latest. One that was opened before
+# 0004 does not know its account, and is every one's of the user.
 FIND_REREADABLE = """
 SELECT account.user_id, account.subject_key, account.email, account.email_proven, session.data,
   session.id, session.token_hash, kept_token.connection, kept_token.person, kept_token.sealed,
   kept_token.renew_at, kept_token.version, kept_token.taken_by, kept_token.taken_until
 FROM account JOIN session ON session.organization_id = account.organization_id
   AND session.user_id = account.user_id AND session.connection = :connection
+  AND (session.person = account.person OR session.person IS NULL)
 LEFT JOIN kept_token ON kept_token.session_id = session.id AND kept_token.person = account.person
 WHERE account.organization_id = :organization_id AND account.person = :person
   AND session.ended_at IS NULL AND session.idle_at > :now AND session.expires_at > :now
@@ -51,7 +53,7 @@ RETURNING user_id, email, email_proven, given_name, family_name, display_name
 """
 
 FIND_SNAPSHOTS = """
-SELECT token_hash, connection, data FROM session
+SELECT token_hash, connection, person, data FROM session
 WHERE organization_id = :organization_id AND user_id = :user_id
   AND ended_at IS NULL AND idle_at > :now AND expires_at > :now
 """

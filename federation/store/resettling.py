@@ -62,7 +62,7 @@ def end_refused(
     *,
     taking: endings.Administrators | None,
 ) -> Steps[tuple[bytes, ...]]:
-    """End this connection's sessions of a person, and record why; return their token hashes.
+    """End the sessions of an account through this connection, and record why; return their token hashes.
 
     With ``taking``, what the connection gave goes too, and sessions by other ways say so.
     """
@@ -85,9 +85,11 @@ def _tell(decision: Decision, stands: Standing, outcome: Outcome, now: datetime)
         "now": micros(now),
     }
     changed = False
-    for token_hash, connection, data in (yield rereads_sql.FIND_SNAPSHOTS, place):
+    who = decision.identity
+    for token_hash, connection, person, data in (yield rereads_sql.FIND_SNAPSHOTS, place):
         before = json.loads(data)
-        after = retold(before, decision, outcome, own=connection == decision.identity.connection)
+        own = connection == who.connection and person in (who.subject.person, None)
+        after = retold(before, decision, outcome, own=own)
         if after != before:
             changed = True
             snapshot = json.dumps(after, separators=(",", ":"))
@@ -96,11 +98,11 @@ def _tell(decision: Decision, stands: Standing, outcome: Outcome, now: datetime)
 
 
 def retold(before: Mapping[str, Any], decision: Decision, outcome: Outcome, *, own: bool) -> dict[str, Any]:
-    """Return what a session says after a re-read; of another connection's only roles and teams change.
+    """Return what a session says after a re-read; of another account's only roles and teams change.
 
-    System roles are of the sign-in that gave them. A session of this connection's keeps those that the
-    groups still give, or, where they could not be had, all; it gets none, because it may have been
-    opened by another account of the same person, whose groups these are not.
+    System roles are of the sign-in that gave them. An own session keeps those that the groups still
+    give, or, where they could not be had, all; it gets none, because one that was opened before 0004
+    counts as own at its connection, and its account may be another one.
     """
     groups = decision.identity.groups
     unknown = groups.presence is Presence.UNOBTAINABLE

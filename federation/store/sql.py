@@ -284,9 +284,9 @@ UPDATE session SET data = :data WHERE token_hash = :token_hash
 """
 
 ADD_SESSION = """
-INSERT INTO session (token_hash, id, organization_id, user_id, connection, data, authenticated_at,
+INSERT INTO session (token_hash, id, organization_id, user_id, connection, person, data, authenticated_at,
   created_at, expires_at, idle, idle_at, last_seen)
-VALUES (:token_hash, :id, :organization_id, :user_id, :connection, :data, :authenticated_at,
+VALUES (:token_hash, :id, :organization_id, :user_id, :connection, :person, :data, :authenticated_at,
   :created_at, :expires_at, :idle, :idle_at, :created_at)
 """
 

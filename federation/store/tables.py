@@ -391,6 +391,7 @@ class Session(Row, table=True):
     organization_id: str = Field(sa_type=Text)
     user_id: str = Field(sa_type=Text)
     connection: str = Field(sa_type=Text)
+    person: str | None = Field(default=None, sa_type=Text)  # Subject.person; None: before 0004, or of none
     data: str = Field(sa_type=Text)  # JSON object
     authenticated_at: int = Field(sa_type=BigInteger)
     created_at: int = Field(sa_type=BigInteger)

@@ -191,7 +191,7 @@ def open_session(
     place = {"organization_id": who.organization, "user_id": known.user_id, "connection": who.connection}
     ring = yield from _place(record)
     asked = [
-        added(session, place, new, who.authentication),
+        added(session, {**place, "person": who.subject.person}, new, who.authentication),
         (sql.KEEP_RECORD, rows.record_values(record, ring)),
         *standing.changes(decision, stands, outcome, now),
     ]

@@ -53,6 +53,7 @@ def upgrade() -> None:
     op.add_column("account", sa.Column("email_key", sa.Text(), nullable=True))
     op.execute("UPDATE account SET email_key = lower(email)")
     op.add_column("account", sa.Column("email_proven", sa.SmallInteger(), nullable=True))
+    op.add_column("session", sa.Column("person", sa.Text(), nullable=True))
     op.drop_index(op.f("ix_account_organization_id_email"), "account")
     op.create_index(op.f("ix_account_organization_id_email_key"), "account", ["organization_id", "email_key"])
     op.execute(
@@ -292,6 +293,7 @@ def downgrade() -> None:
     op.drop_table("policy_in_force")
     op.drop_index(op.f("ix_account_organization_id_email_key"), "account")
     op.create_index(op.f("ix_account_organization_id_email"), "account", ["organization_id", "email"])
+    op.drop_column("session", "person")
     op.drop_column("account", "email_key")
     op.drop_column("account", "email_proven")
     op.execute("DELETE FROM role_grant WHERE source NOT LIKE 'connection:%'")
