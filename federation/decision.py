@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from federation.errors import Check
-from federation.identity import Grant, Identity
+from federation.identity import Grant, Identity, Presence
 
 MANUAL = "manual"
 INVITATION = "invitation"
@@ -246,12 +246,20 @@ class Decision:
     identity: Identity
     wanted: Wanted
     checks: tuple[Check, ...]
-    groups: tuple[str, ...] = ()  # folded: those whose teams the store looks up
     administrators: frozenset[str] = frozenset()  # roles that somebody in this organization must keep
     administrator_teams: frozenset[str] = frozenset()  # declared teams that give one of them, by key
     email_proven: bool  # the address is theirs by the connection's word
     link: Callable[[Candidates], Link]
     settle: Callable[[Standing], Outcome]
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Groups whose teams the store looks up, folded: any may be linked to one there.
+
+        Not a field: 500 are folded only where somebody reads them.
+        """
+        groups = self.identity.groups
+        return groups.folded if groups.presence is Presence.PRESENT else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

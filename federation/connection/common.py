@@ -34,6 +34,22 @@ class Organization(Model):
     domain_proof: Literal["operator", "dns"] = "operator"  # dns: a TXT record, before a domain links anybody
 
     @cached_property
+    def roles_of_teams(self) -> Mapping[str, tuple[str, ...]]:
+        """What each declared team gives, by key."""
+        return {key: team.roles for key, team in self.teams.items()}
+
+    @cached_property
+    def administrators_roles(self) -> frozenset[str]:
+        """``administrators``, to be held against what somebody has."""
+        return frozenset(self.administrators)
+
+    @cached_property
+    def administrators_teams(self) -> frozenset[str]:
+        """The declared teams that give one of these roles, by key."""
+        roles = self.administrators_roles
+        return frozenset(key for key, team in self.teams.items() if not roles.isdisjoint(team.roles))
+
+    @cached_property
     def led(self) -> Mapping[str, tuple[str, ...]]:
         """The declared teams that each whole group leads into, folded."""
         found: defaultdict[str, list[str]] = defaultdict(list)

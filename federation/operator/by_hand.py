@@ -20,12 +20,11 @@ def terms(config: Settings, organization: str, *, force: bool) -> Terms:
     """
     tenant = known(config, organization)
     declared = teams.declared(tenant)
-    administrators = frozenset(tenant.administrators)
     return Terms(
         connections=tuple(one.id for one in config.connections.values() if one.organization == organization),
         declared=frozenset(declared),
-        administrators=administrators,
-        administrator_teams=teams.giving(administrators, declared),
+        administrators=tenant.administrators_roles,
+        administrator_teams=tenant.administrators_teams,
         force=force,
         tell=lambda standing: settlement.carried(standing, declared),
     )

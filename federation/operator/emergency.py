@@ -11,7 +11,6 @@ from federation.connection import Organization
 from federation.errors import ConfigurationError
 from federation.operator.finding import Finding, note, ok, warning
 from federation.operator.local import opened
-from federation.policy import teams
 from federation.settings import Settings
 from federation.signin import hash_token
 from federation.store.store import Store
@@ -90,7 +89,7 @@ async def _offer(
     config: Settings, store: Store, organization: str, roles: tuple[str, ...], *, anew: bool, now: datetime
 ) -> str | None:
     token, asked = secrets.token_urlsafe(32), frozenset(roles)
-    giving = teams.giving(asked, teams.declared(config.organizations[organization]))
+    giving = config.organizations[organization].administrators_teams
     offered = await store.offer_bootstrap(
         organization, asked, giving, hash_token(token), until=now + LINK_LIFE, anew=anew, now=now
     )

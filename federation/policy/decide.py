@@ -78,7 +78,7 @@ def bind(
         verified: Domains that are proven to be the organization's: see ``addresses``.
     """
     declared = teams.declared(organization)
-    administrators = frozenset(organization.administrators)
+    administrators = organization.administrators_roles
     trusted = addresses.is_trusted(who, connection, organization, verified)
 
     def link(candidates: Candidates) -> Link:
@@ -105,9 +105,8 @@ def bind(
         identity=who,
         wanted=wanted,
         checks=checks,
-        groups=teams.looked_up(who),
         administrators=administrators,
-        administrator_teams=teams.giving(administrators, declared),
+        administrator_teams=organization.administrators_teams,
         email_proven=trusted,
         link=link,
         settle=settle,

@@ -5,7 +5,9 @@ person's own to correct, so that a provider fills in what is missing (``when_emp
 its word is to count every time (``always``), or only the first (``never``).
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from federation.connection import AnyConnection
 from federation.decision import Profile, Standing
@@ -23,19 +25,29 @@ def settle(who: Identity, connection: AnyConnection, standing: Standing, *, trus
         standing: What is so; a new account's profile is what was told first.
         trusted: The address is theirs by the connection's word.
     """
-    kept = _with_address(who, standing, trusted=trusted)
-    names = {name: getattr(who, name) for name in _NAMES}
-    if connection.profile_update == "never" and any(getattr(kept, name) for name in _NAMES):
-        return kept
-    if connection.profile_update == "when_empty":
-        names = {name: getattr(kept, name) or told for name, told in names.items()}
-    return replace(kept, **{name: told for name, told in names.items() if told})
+    kept = standing.profile
+    other = {**_address(who, standing, trusted=trusted), **_names(who, connection, kept)}
+    return replace(kept, **other) if other else kept
 
 
-def _with_address(who: Identity, standing: Standing, *, trusted: bool) -> Profile:
+def _address(who: Identity, standing: Standing, *, trusted: bool) -> Mapping[str, Any]:
     kept = standing.profile
     if not who.email or standing.address_taken:
-        return kept
+        return {}
     if who.email.lower() == kept.email.lower():  # written another way it is the same
-        return replace(kept, email_proven=trusted)
-    return replace(kept, email=who.email, email_proven=trusted)
+        return {} if kept.email_proven == trusted else {"email_proven": trusted}
+    return {"email": who.email, "email_proven": trusted}
+
+
+def _names(who: Identity, connection: AnyConnection, kept: Profile) -> Mapping[str, Any]:
+    """Return the names that are other ones from now on."""
+    told = (who.given_name, who.family_name, who.display_name)
+    stand = (kept.given_name, kept.family_name, kept.display_name)
+    if told == stand or (connection.profile_update == "never" and any(stand)):
+        return {}
+    fills = connection.profile_update == "when_empty"
+    return {
+        name: new
+        for name, new, old in zip(_NAMES, told, stand, strict=True)
+        if new and new != old and not (fills and old)
+    }

@@ -8,7 +8,7 @@ fails on the data is no match. Pure.
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from federation.connection import AnyConnection, Organization
 from federation.decision import Stay, TeamWish, Wanted, of_connection, of_system
@@ -43,9 +43,12 @@ class _Person:
         """Tell whether one of their groups is one of the rule's."""
         if not rule.whole.isdisjoint(self.groups):
             return True
+        if not rule.prefixes:
+            return False
+        in_order = self.in_order
         for prefix in rule.prefixes:
-            at = bisect_left(self.in_order, prefix)
-            if at < len(self.in_order) and self.in_order[at].startswith(prefix):
+            at = bisect_left(in_order, prefix)
+            if at < len(in_order) and in_order[at].startswith(prefix):
                 return True
         return False
 
@@ -175,26 +178,33 @@ def _grants(roles: tuple[str, ...], source: str, why: str) -> tuple[Grant, ...]:
 
 def _ask(rule: RoleRule, person: _Person) -> Check:
     """Ask what can be answered without groups first: where that fails the rule does not match."""
-    code = f"policy.rule:{rule.name}"
     condition = rule.condition
-    said = _attribute(rule, person)
+    said = None if rule.attribute is None else _attribute(rule.attribute.name, rule, person)
     if said is None and condition and not condition.reads_groups:
         said, condition = _condition(condition, person), None
     if said is None and rule.reads_groups and not person.obtainable:
         why = f"{rule.name!r} asks for groups, which the identity provider did not send"
         return Check(UNDETERMINED, why)
     if said is None and rule.groups and not person.is_in(rule):
-        said = "none of the person's groups is one of the rule's"
+        return _elsewhere(rule.name)
     if said is None and condition:
         said = _condition(condition, person)
-    return Check(code, said)
+    return Check(f"{_RULE}{rule.name}", said)
 
 
-def _attribute(rule: RoleRule, person: _Person) -> str | None:
-    test = rule.attribute
-    if test is None or not rule.values.isdisjoint(person.attributes.get(test.name, ())):
+_RULE = "policy.rule:"
+
+
+@lru_cache(maxsize=4096)
+def _elsewhere(rule: str) -> Check:
+    """Return the answer of most rules to most people, made once for each rule of the settings."""
+    return Check(f"{_RULE}{rule}", "none of the person's groups is one of the rule's")
+
+
+def _attribute(name: str, rule: RoleRule, person: _Person) -> str | None:
+    if not rule.values.isdisjoint(person.attributes.get(name, ())):
         return None
-    return f"attribute {test.name!r} holds none of the rule's values"
+    return f"attribute {name!r} holds none of the rule's values"
 
 
 def _condition(condition: Expression, person: _Person) -> str | None:

@@ -53,10 +53,10 @@ def settle(  # noqa: PLR0913  all that it hangs on
     _may_enter(connection, standing)
     source = of_connection(connection.id)
     change = teams.settle(wanted, standing, source, declared)
-    change = replace(change, join=change.join + _invited_into(standing, declared))
+    if invited := _invited_into(standing, declared):
+        change = replace(change, join=change.join + invited)
     known = {**standing.teams, **{team.key: team for team in change.make}}
-    members = _members(standing, change)
-    of_teams = teams.carried(members, known, declared)[1]
+    keys, of_teams = teams.carried(_members(standing, change), known, declared)
     protected = frozenset() if _any_of(of_teams, administrators) else administrators
     changes = grants.settle(connection, wanted, standing, administrators=protected)
     add = tuple(grant for grant in (*changes.add, *_invited(standing)) if grant not in standing.grants)
@@ -64,8 +64,7 @@ def settle(  # noqa: PLR0913  all that it hangs on
     asks = False
     if protected and not _any_of((*stay, *add), administrators):
         change, asks = _somebody_left(change, standing, known, declared, administrators)
-        members = _members(standing, change)
-    keys, of_teams = teams.carried(members, known, declared)
+        keys, of_teams = teams.carried(_members(standing, change), known, declared)
     return Outcome(
         profile=profile.settle(who, connection, standing, trusted=trusted),
         add=add,

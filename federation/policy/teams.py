@@ -52,17 +52,7 @@ class Change:
 
 def declared(organization: Organization) -> Declared:
     """Return the roles of each team that the settings file declares."""
-    return {key: team.roles for key, team in organization.teams.items()}
-
-
-def giving(roles: frozenset[str], teams: Declared) -> frozenset[str]:
-    """Return the declared teams that give one of these roles."""
-    return frozenset(key for key, given in teams.items() if not roles.isdisjoint(given))
-
-
-def looked_up(who: Identity) -> tuple[str, ...]:
-    """Return the groups whose teams the store looks up: any may be linked to one there."""
-    return who.groups.folded if who.groups.presence is Presence.PRESENT else ()
+    return organization.roles_of_teams
 
 
 def want(who: Identity, connection: AnyConnection, organization: Organization, wanted: Wanted) -> Wanted:
@@ -165,6 +155,8 @@ def _made(
     an operator took that away: then the group leads nowhere.
     """
     wishes = {wish.key: wish for wish in reversed(wanted.teams) if wish.name}
+    if not wishes:
+        return (), ()
     groups: defaultdict[str, set[str]] = defaultdict(set)
     for wish in wanted.teams:
         if wish.name:
