@@ -173,13 +173,12 @@ class Reconciler:
         checks = refusal.checks or (Check(refusal.code, refusal.detail),)
         who = refusal.identity if isinstance(refusal.identity, Identity) else None
         sealing = self._signin.sealing(known.due.person, reference, checks, who)
-        administrators = {name: one.administrators for name, one in self._signin.organizations.items()}
         ended = await self._store.end_refused_reread(
             known.due,
             record,
             now,
             sealing=sealing,
-            taking=administrators if self._takes(known, refusal) else None,
+            taking=self._signin.organizations if self._takes(known, refusal) else None,
         )
         log.info(
             "ended: refused between sign-ins",

@@ -10,13 +10,20 @@ from databases import ask, open_session
 from decisions import decided
 from test_store import ADMITTED, BINDER, MINUTE, NEW, NOW, TOKEN, WAITING, ZOE, another, refusal
 
+from federation.connection import Organization
+from federation.connection.common import DeclaredTeam
 from federation.decision import Decision
 from federation.errors import PolicyRefused
 from federation.identity import Subject
 from federation.store.store import Store, open_store
 from federation.store.values import Ended, SealedTokens
 
-ROLES = {"acme": ("owner",), "beta": ("owner",)}
+DECLARED = {
+    "chiefs": DeclaredTeam(name="Chiefs", groups=("chiefs",), roles=("owner",)),
+    "readers": DeclaredTeam(name="Readers", groups=("readers",), roles=("reader",)),
+}
+OWNED = Organization(name="Acme", administrators=("owner",), teams=DECLARED)
+ROLES = {"acme": OWNED, "beta": OWNED}
 ADA = replace(ZOE, subject=Subject(issuer="https://idp.example", value="ada"), email="ada@acme.example")
 NUMBER = {1: (1).to_bytes(32, "big"), 2: (2).to_bytes(32, "big")}
 
@@ -93,6 +100,54 @@ async def test_the_last_administrator_may_be_one_by_a_team(store: Store, store_u
     for ending in (deactivate, remove):
         told = await ending(store, session.user.id)
         assert (told.changed, told.last_administrator_of) == (False, ("acme",))
+
+
+async def lead(url: str, user_id: str, team: str, source: str = "manual") -> None:
+    """Put somebody into a team."""
+    await ask(url, f"INSERT INTO team_membership VALUES ('acme', '{user_id}', '{team}', '{source}', '', 0)")  # noqa: S608
+
+
+async def test_the_last_administrator_may_be_one_by_a_declared_team(store: Store, store_url: str) -> None:
+    session = await open_session(store, decided(ZOE), NEW, NOW)
+    await lead(store_url, session.user.id, "chiefs")
+    for ending in (deactivate, remove):
+        told = await ending(store, session.user.id)
+        assert (told.changed, told.last_administrator_of) == (False, ("acme",))
+    erased = await store.erase_person(session.user.id, "acme", administrators=ROLES, force=False)
+    assert (erased.last_administrator, erased.counts) == (True, {})
+    assert await store.find_session(TOKEN, NOW) is not None
+
+
+@pytest.mark.parametrize(("team", "left"), [("chiefs", True), ("readers", False), ("unknown", False)])
+async def test_whoever_is_one_by_a_declared_team_is_left(
+    store: Store,
+    store_url: str,
+    team: str,
+    left: bool,  # noqa: FBT001  a case
+) -> None:
+    owner = await open_session(store, decided(ZOE, ("owner", "owners")), NEW, NOW)
+    ada = await open_session(store, decided(ADA), another(1), NOW)
+    await lead(store_url, ada.user.id, team)
+    last = () if left else ("acme",)
+    told = await deactivate(store, owner.user.id)
+    assert (told.changed, told.last_administrator_of) == (left, last)
+
+
+@pytest.mark.parametrize(
+    ("source", "stays"), [("manual", True), ("connection:adfs", False)], ids=["another's", "its own"]
+)
+async def test_a_source_that_goes_leaves_an_administrator_by_a_team(
+    store: Store,
+    store_url: str,
+    source: str,
+    stays: bool,  # noqa: FBT001  a case
+) -> None:
+    """The only one: whom another source puts into the team stays one, as long as they stay a member."""
+    session = await open_session(store, decided(ZOE, ("owner", "owners")), NEW, NOW)
+    await ask(store_url, f"INSERT INTO membership VALUES ('acme', '{session.user.id}', 'scim:okta', 0)")  # noqa: S608
+    await lead(store_url, session.user.id, "chiefs", source)
+    told = await remove(store, session.user.id, "connection:adfs")
+    assert (told.changed, told.last_administrator_of) == (stays, () if stays else ("acme",))
 
 
 async def test_the_last_membership_gone_ends_the_sessions(store: Store, store_url: str) -> None:

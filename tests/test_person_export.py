@@ -18,13 +18,14 @@ from typer.testing import CliRunner, Result
 
 from federation import clock, records
 from federation.__main__ import app
+from federation.connection import Organization
 from federation.decision import TeamMember, TeamWish, Wanted
 from federation.identity import Identity, Subject
 from federation.store import tables
 from federation.store.store import Store
 from federation.store.values import ERASED, Sealing
 
-ADMINISTRATORS = {"acme": ("owner",)}
+ADMINISTRATORS = {"acme": Organization(name="Acme", administrators=("owner",))}
 BOB = replace(
     ZOE,
     subject=Subject(issuer="https://idp.example", value="bob"),

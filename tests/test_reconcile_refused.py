@@ -11,6 +11,7 @@ from test_reconcile import HOUR, RULES, node, reconciler, records, says, session
 from test_store import RECORD, ZOE, another
 from tokens_world import Installation, Node, open_installation
 
+from federation.connection import Organization
 from federation.identity import Session, Subject
 from federation.store.store import Store
 from federation.store.values import DueReread
@@ -162,7 +163,8 @@ async def test_the_last_administrator_stays_one(
     now = ada.one.clock()
     due = DueReread(organization="acme", person=person, connection="acme", due_at=now)
     record = replace(RECORD, reference="REREAD")
-    ended = await store.end_refused_reread(due, record, now, sealing=None, taking={"acme": ("admin",)})
+    acme = Organization(name="Acme", administrators=("admin",))
+    ended = await store.end_refused_reread(due, record, now, sealing=None, taking={"acme": acme})
     assert ended == 1
     assert await sources(store_url, ada) == (
         {"connection:okta"} if left else {"connection:okta", "connection:acme"}

@@ -11,6 +11,7 @@ from decisions import decided
 from test_store import NOW, RECORD, SECOND, WAITING, ZOE, another
 from test_store_teams import terms
 
+from federation.connection import Organization
 from federation.decision import Decision, Outcome, Profile
 from federation.identity import Grant, Subject
 from federation.store import resettling, standing
@@ -122,7 +123,7 @@ async def test_a_role_by_hand_and_a_deactivation_wait_in_one_order(store: Store,
         await beside.execute("SELECT pg_advisory_xact_lock($1)", standing.gate("administrators", "acme"))
         given = asyncio.create_task(store.set_grant("acme", user, "x", terms(), NOW, give=True))
         await asyncio.sleep(0.3)
-        owners = {"acme": ("owner",)}
+        owners = {"acme": Organization(name="Acme", administrators=("owner",))}
         ending = store.deactivate(user, "acme", source="manual", administrators=owners, force=False, now=NOW)
         ended = asyncio.create_task(ending)
         await asyncio.sleep(0.3)

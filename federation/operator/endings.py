@@ -105,9 +105,13 @@ async def change(
                 act=act, user=user, organization=organization, ended=Ended(changed=changed), still=still
             )
         verb = store.deactivate if act == "deactivate" else store.remove_membership
-        administrators = {name: one.administrators for name, one in config.organizations.items()}
         ended = await verb(
-            user.user_id, organization, source=source, administrators=administrators, force=force, now=now
+            user.user_id,
+            organization,
+            source=source,
+            administrators=config.organizations,
+            force=force,
+            now=now,
         )
     finally:
         await store.close()

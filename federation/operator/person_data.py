@@ -118,11 +118,10 @@ async def erase(config: Settings, person: PersonFound, organization: str, *, for
     Raises:
         ConfigurationError: ``person.last_administrator``; ``store.*``.
     """
-    administrators = {name: one.administrators for name, one in config.organizations.items()}
     store = await open_store(config.database_url.get_secret_value())
     try:
         erased = await store.erase_person(
-            person.user_id, organization, administrators=administrators, force=force
+            person.user_id, organization, administrators=config.organizations, force=force
         )
     finally:
         await store.close()

@@ -8,15 +8,29 @@ ended, or waits, and is refused. What a source took it gives back, and no other 
 import json
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from federation.store import endings_sql, rows, sql, standing, tokens
 from federation.store.rows import Ask, Row, Steps, micros
 from federation.store.values import Ended, FoundUser, KeptTokensOf
 
-Administrators = Mapping[str, Collection[str]]  # organization → roles of which somebody must be left
 _EVERYWHERE = ""
 Hashes = tuple[bytes, ...]
+
+
+class Administered(Protocol):
+    """What makes somebody an administrator, of whom one must be left: the settings' ``Organization``."""
+
+    @property
+    def administrators_roles(self) -> frozenset[str]:
+        """Roles."""
+
+    @property
+    def administrators_teams(self) -> frozenset[str]:
+        """Declared teams that give one of these roles, by key."""
+
+
+Administrators = Mapping[str, Administered]  # by organization
 
 
 def gate(connection: str) -> Ask:
@@ -68,8 +82,7 @@ def remove_membership(
     stands = yield sql.FIND_STANDING, {**place, "connection": ""}
     theirs = {one[1] for one in stands if one[0] == "membership"}
     left = {one for one in theirs if source not in ("", one)}
-    roles = administrators.get(organization, ())
-    keeps = left and any(one[0] == "grant" and one[1] in roles and one[2] != source for one in stands)
+    keeps = left and _is_one_by_another(stands, source, administrators.get(organization))
     last = () if keeps else (yield from last_in(user_id, (organization,), administrators))
     if last and not force:
         return Ended(changed=False, last_administrator_of=last), ()
@@ -84,6 +97,14 @@ def remove_membership(
     ended, kept = yield from _end(user_id, (organization,), now)
     told = Ended(changed=bool(dropped), sessions=len(ended), tokens=kept, last_administrator_of=last)
     return told, ended
+
+
+def _is_one_by_another(stands: Iterable[Row], source: str, organization: Administered | None) -> bool:
+    """Tell whether other sources make them an administrator, by a grant or in a declared team."""
+    if organization is None:
+        return False
+    giving = {"grant": organization.administrators_roles, "member": organization.administrators_teams}
+    return any(what in giving.get(kind, ()) and by != source for kind, what, by, _ in stands)
 
 
 def take_back(
@@ -160,14 +181,18 @@ def last_in(
     """Return the organizations that would have no administrator without this user."""
     last = []
     for organization in organizations:
-        roles = set(administrators.get(organization, ()))
-        if not roles:
+        named = administrators.get(organization)
+        if named is None or not named.administrators_roles:
             continue
         yield sql.LOCK_NAME, {"gate": standing.gate("administrators", organization)}
-        asked = {"organization_id": organization, "roles": json.dumps(sorted(roles)), "teams": "[]"}
+        asked = {
+            "organization_id": organization,
+            "roles": json.dumps(sorted(named.administrators_roles)),
+            "teams": json.dumps(sorted(named.administrators_teams)),
+        }
         ((others,),) = yield sql.OTHER_ADMINISTRATORS, {**asked, "user_id": user_id}
         ((everybody,),) = yield sql.OTHER_ADMINISTRATORS, {**asked, "user_id": ""}
-        if everybody and not others:  # by whatever way they are one: a grant, or a team of the store
+        if everybody and not others:  # by whatever way they are one: a grant, or a team
             last.append(organization)
     return tuple(last)
 

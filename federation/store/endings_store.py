@@ -3,11 +3,12 @@
 The twins' part is ``endings_twin``.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
 from federation.decision import Decision
+from federation.store.endings import Administrators
 from federation.store.values import DueReread, Ended, FoundUser, Record, Rereadable, Sealing
 
 
@@ -20,7 +21,7 @@ class EndingsStore(Protocol):
         organization: str,
         *,
         source: str,
-        administrators: Mapping[str, Collection[str]],
+        administrators: Administrators,
         force: bool,
         now: datetime,
     ) -> Ended:
@@ -30,7 +31,7 @@ class EndingsStore(Protocol):
             user_id: Whom.
             organization: Out of which; "" means every one.
             source: Who says so, and alone may take it back.
-            administrators: Of each organization the roles of which somebody must be left.
+            administrators: Of each organization what makes an administrator, of whom one must be left.
             force: Though nobody else is left; without it nothing is done then, and it is told.
             now: UTC.
         """
@@ -49,7 +50,7 @@ class EndingsStore(Protocol):
         organization: str,
         *,
         source: str,
-        administrators: Mapping[str, Collection[str]],
+        administrators: Administrators,
         force: bool,
         now: datetime,
     ) -> Ended:
@@ -117,7 +118,7 @@ class EndingsStore(Protocol):
         now: datetime,
         *,
         sealing: Sealing | None,
-        taking: Mapping[str, Collection[str]] | None,
+        taking: Administrators | None,
     ) -> int:
         """End the sessions that a connection opened for somebody, on every node, and record why.
 

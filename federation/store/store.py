@@ -422,7 +422,7 @@ class Store(LocalStore, EndingsStore, TeamsStore, Protocol):
         Args:
             user_id: Whom.
             organization: Where.
-            administrators: By organization, roles of which somebody must be left.
+            administrators: By organization, what makes an administrator, of whom one must be left.
             force: Also the last one.
         """
 
