@@ -53,8 +53,10 @@ async def test_a_logout_ends_all_that_is_one_to_its_provider(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, connection: str, *, stays: bool
 ) -> None:
     """Under one entity ID we are one: it tells one of our URLs, and was told that all was done."""
-    first = "acme: &one {{protocol: saml"
-    monkeypatch.setattr("leaving.SETTINGS", SETTINGS.replace(first, f"{first}, sp_entity_id: '{SHARED}'"))
+    first = "{{protocol: saml"
+    shared = SETTINGS.replace(first, f"{first}, sp_entity_id: '{SHARED}'")
+    assert shared != SETTINGS
+    monkeypatch.setattr("leaving.SETTINGS", shared)
     async with leaving(tmp_path, f"sqlite:///{tmp_path}/federation.db") as scene:
         idp = scene.idps[IDP]
         one = idp.service_providers[f"{BASE}/saml/acme/metadata"]

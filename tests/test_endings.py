@@ -220,13 +220,11 @@ async def test_no_sign_in_slips_through_beside_it(store: Store, store_url: str, 
     await elsewhere.close()
 
 
-async def test_who_comes_to_another_organization_meanwhile_is_out_there_too(
-    store: Store, store_url: str
-) -> None:
-    if store_url.startswith("sqlite"):
-        pytest.skip("one writes at a time")
+async def test_who_comes_to_another_organization_meanwhile_is_out_there_too(postgres_url: str) -> None:
+    """On PostgreSQL alone: SQLite has one writer."""
+    store = await open_store(postgres_url)
     here = await open_session(store, ADMITTED, NEW, NOW)
-    beside = await asyncpg.connect(store_url)
+    beside = await asyncpg.connect(postgres_url)
     async with beside.transaction():  # a first sign-in to beta, by a user whom somebody made before
         for table, other in (("account", "{}"), ("session", '{"id": "b", "token_hash": "\\\\x01"}')):
             told = f"""'{other}'::jsonb || '{{"organization_id": "beta"}}'"""
@@ -238,6 +236,7 @@ async def test_who_comes_to_another_organization_meanwhile_is_out_there_too(
         assert not ending.done()
     assert (await ending).sessions == 2
     await beside.close()
+    await store.close()
 
 
 def outcome(house: int) -> Decision:

@@ -29,11 +29,9 @@ WAITS = replace(WAITING, connection="okta")
 
 
 @pytest.fixture
-def postgres_only(store_url: str) -> str:
+def store_url(postgres_url: str) -> str:
     """Where two transactions can be under way at one moment: SQLite has one writer."""
-    if store_url.startswith("sqlite"):
-        pytest.skip("one writer")
-    return store_url
+    return postgres_url
 
 
 async def joined(store: Store, store_url: str) -> str:
@@ -65,31 +63,31 @@ async def meanwhile(
 
 
 async def test_a_session_opened_meanwhile_loses_what_another_account_lost(
-    store: Store, postgres_only: str
+    store: Store, store_url: str
 ) -> None:
-    await joined(store, postgres_only)
+    await joined(store, store_url)
     by_adfs = another(4, handle="")
-    roles = await meanwhile(store, postgres_only, lambda: open_session(store, decided(ZOE), by_adfs, NOW))
+    roles = await meanwhile(store, store_url, lambda: open_session(store, decided(ZOE), by_adfs, NOW))
     assert roles == ()
 
 
-async def test_so_it_does_by_a_reread_of_another_account(store: Store, postgres_only: str) -> None:
-    await joined(store, postgres_only)
+async def test_so_it_does_by_a_reread_of_another_account(store: Store, store_url: str) -> None:
+    await joined(store, store_url)
     sealing = Sealing(ring_key="k", fresh=lambda: "wrapped", seal=lambda _, __: "v1.sealed")
     record = replace(RECORD, reference="REREAD")
     roles = await meanwhile(
-        store, postgres_only, lambda: store.resettle(decided(ZOE), record, NOW, sealing=sealing)
+        store, store_url, lambda: store.resettle(decided(ZOE), record, NOW, sealing=sealing)
     )
     assert roles == ()
 
 
-async def test_so_it_does_where_the_other_account_is_being_linked(store: Store, postgres_only: str) -> None:
+async def test_so_it_does_where_the_other_account_is_being_linked(store: Store, store_url: str) -> None:
     """The account is new, the user is not."""
     await open_session(store, decided(ZOE, ("builder", "r"), **TRUSTED), another(1), NOW)
     linking = replace(OKTA, email=ZOE.email)
     roles = await meanwhile(
         store,
-        postgres_only,
+        store_url,
         lambda: open_session(store, decided(ZOE, **TRUSTED), another(4, handle=""), NOW),
         decided(linking, **TRUSTED),
     )
@@ -113,12 +111,12 @@ def test_a_reread_gives_no_system_role_to_a_session(
     assert resettling.retold(told, decided(OKTA), outcome, own=True)["grants"] == after
 
 
-async def test_a_role_by_hand_and_a_deactivation_wait_in_one_order(store: Store, postgres_only: str) -> None:
+async def test_a_role_by_hand_and_a_deactivation_wait_in_one_order(store: Store, store_url: str) -> None:
     """Each takes the user, then the administrators: the other way round one of them would be a deadlock."""
-    user = await joined(store, postgres_only)
+    user = await joined(store, store_url)
     counted = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
-    before = await ask(postgres_only, counted)
-    beside = await asyncpg.connect(postgres_only)
+    before = await ask(store_url, counted)
+    beside = await asyncpg.connect(store_url)
     async with beside.transaction():
         await beside.execute("SELECT pg_advisory_xact_lock($1)", standing.gate("administrators", "acme"))
         given = asyncio.create_task(store.set_grant("acme", user, "x", terms(), NOW, give=True))
@@ -131,4 +129,4 @@ async def test_a_role_by_hand_and_a_deactivation_wait_in_one_order(store: Store,
     assert (await given).changed
     assert (await ended).changed
     await asyncio.sleep(1)  # the server counts at its leisure
-    assert await ask(postgres_only, counted) == before
+    assert await ask(store_url, counted) == before
