@@ -53,7 +53,7 @@ async def comes(world: World, store: Store, name: str, edov: Any, **told: Any) -
 
 
 TENANTS = ["entra", "entra-organizations"]
-UNPROVEN = {
+UNPROVEN: dict[str, tuple[Any, dict[str, Any], str]] = {
     # xms_edov, of the connection, the code
     "absent": (None, {}, "policy.email_unverified"),
     "absent, anyone": (None, OPEN, "policy.email_unverified"),
