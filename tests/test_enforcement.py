@@ -14,10 +14,11 @@ from federation.connection import Organization
 from federation.decision import Enforced, Wanted
 from federation.errors import SsoRequired
 from federation.identity import Identity, Subject
+from federation.operator import enforcement as operator
 from federation.policy import enforcement
 from federation.policy.decide import bind
 from federation.store.store import Store
-from federation.store.values import Enforcement
+from federation.store.values import Enforcement, LockedOut, Preflight
 
 # Of a domain goes before of the whole organization; of two that concern them either does; none is no leave.
 WHOLE = Enforced(domain="", connections=("adfs",))
@@ -192,3 +193,23 @@ async def test_who_is_refused_leaves_the_account_as_it_was(store: Store, store_u
     with pytest.raises(SsoRequired):
         await signs_in(store, at("ada", "okta", "ada@acme.example"), 2, NOW + SECOND)
     assert await ask(store_url, "SELECT count(*) FROM session") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("differs", "command"),
+    [
+        ({}, "federation enforce on --organization acme --connection adfs"),
+        (
+            {"domain": "*.acme.example", "connections": ("adfs", "okta")},
+            "federation enforce on --organization acme --domain '*.acme.example'"
+            " --connection adfs --connection okta",
+        ),
+    ],
+)
+def test_the_preflight_ends_in_what_to_type(differs: dict[str, Any], command: str) -> None:
+    seen = Preflight(locked_out=(), last_sign_ins={}, untried=())
+    told = operator.Told(wanted=wanted(**differs), seen=seen, done=None)
+    assert told.said.splitlines()[-1] == f"to switch it on: {command}"
+    one = LockedOut(user_id="u", email="", connection="", signed_in_at=None, sessions=0)
+    told = replace(told, seen=replace(seen, locked_out=(one,)), done=False)
+    assert told.said.splitlines()[-1] == f"not on: {command} --locked-out 1"

@@ -10,6 +10,7 @@ from federation.commands.terminal import (
     FOUND,
     ConfigOption,
     JsonOption,
+    OrganizationOption,
     group,
     harmless,
     loaded,
@@ -19,7 +20,6 @@ from federation.commands.terminal import (
 
 EXAMPLES = "Examples:  federation bootstrap acme   ·   federation bootstrap acme --json"
 break_glass = group("The sealed account of each organization, for when no other way in works.")
-OrganizationOption = Annotated[str, typer.Option("--organization", help="Its id.")]
 
 
 def bootstrap(

@@ -10,6 +10,7 @@ from federation.commands.terminal import (
     FOUND,
     ConfigOption,
     JsonOption,
+    OrganizationOption,
     group,
     harmless,
     loaded,
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from federation.store.values import Enforcement
 
 commands = group("The only ways in, for an organization or a domain.")
-OrganizationOption = Annotated[str, typer.Option("--organization", "-o", help="Its id.")]
 DomainOption = Annotated[
     str,
     typer.Option("--domain", help="acme.example or *.acme.example alone [default: the whole organization]"),

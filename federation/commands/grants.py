@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from federation.commands.person import commands
-from federation.commands.team import ForceOption, OrganizationOption
+from federation.commands.team import ForceOption
 from federation.commands.terminal import (
     ConfigOption,
     JsonOption,
+    OrganizationOption,
     harmless,
     loaded,
     plain_errors,

@@ -9,6 +9,7 @@ import typer
 from federation.commands.terminal import (
     ConfigOption,
     JsonOption,
+    OrganizationOption,
     group,
     harmless,
     loaded,
@@ -17,7 +18,6 @@ from federation.commands.terminal import (
 )
 
 commands = group("Who is invited.")
-OrganizationOption = Annotated[str, typer.Option("--organization", "-o", help="Its id.")]
 
 
 def invite(

@@ -9,6 +9,7 @@ import typer
 from federation.commands.terminal import (
     ConfigOption,
     JsonOption,
+    OrganizationOption,
     group,
     harmless,
     loaded,
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 commands = group("Local accounts: people who sign in here with a password.")
 
 EmailArgument = Annotated[str, typer.Argument(metavar="EMAIL", help="Their address.")]
-OrganizationOption = Annotated[str, typer.Option("--organization", help="Id of theirs.")]
 
 
 @commands.command(

@@ -8,6 +8,7 @@ import typer
 from federation.commands.terminal import (
     ConfigOption,
     JsonOption,
+    OrganizationOption,
     group,
     harmless,
     loaded,
@@ -63,7 +64,7 @@ def release_person(
 )
 def add_person(
     email: Annotated[str, typer.Argument(help="The address that their account will have.")],
-    organization: Annotated[str, typer.Option("--organization", "-o", help="Its id.")],
+    organization: OrganizationOption,
     config: ConfigOption = None,
     connection: Annotated[
         str, typer.Option(help="Through which they will come; its word for the address counts then.")
@@ -101,7 +102,6 @@ WhoArgument = Annotated[str, typer.Argument(metavar="EMAIL", help="An address; o
 PersonOption = Annotated[
     str, typer.Option("--person", help="In place of EMAIL: as `federation explain` names the person.")
 ]
-OrganizationOption = Annotated[str, typer.Option("--organization", "-o", help="Its id.")]
 
 
 def _meant(email: str, person: str) -> str:

@@ -8,6 +8,7 @@ import typer
 from federation.commands.terminal import (
     ConfigOption,
     JsonOption,
+    OrganizationOption,
     group,
     harmless,
     loaded,
@@ -18,7 +19,6 @@ from federation.commands.terminal import (
 commands = group("Teams, the groups that lead into them, and the roles that they give.")
 
 KeyArgument = Annotated[str, typer.Argument(metavar="TEAM", help="Its key.")]
-OrganizationOption = Annotated[str, typer.Option("--organization", "-o", help="Its id.")]
 ConnectionOption = Annotated[str, typer.Option(help="Whose group; without it every connection's.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Though nobody is left as an administrator.")]
 RemoveOption = Annotated[bool, typer.Option("--remove", help="Take it back.")]

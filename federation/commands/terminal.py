@@ -21,6 +21,7 @@ ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", "-c", help="Settings file [default: $FEDERATION_CONFIG, else federation.yaml]"),
 ]
+OrganizationOption = Annotated[str, typer.Option("--organization", "-o", help="Its id.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
 

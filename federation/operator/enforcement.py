@@ -46,8 +46,14 @@ class Told:
         if self.seen.untried:
             return f"not on: no sign-in through {', '.join(self.seen.untried)} in the last seven days"
         number = len(self.seen.locked_out)
-        accept = f" --locked-out {number}" if number else ""
-        return f"{'not on' if self.done is False else 'to switch it on'}: federation enforce on …{accept}"
+        return f"{'not on' if self.done is False else 'to switch it on'}: {self._command(number)}"
+
+    def _command(self, locked_out: int) -> str:
+        """Return what to type, whole."""
+        domain = f" --domain '{self.wanted.domain}'" if self.wanted.domain else ""
+        ways = "".join(f" --connection {one}" for one in self.wanted.connections)
+        accept = f" --locked-out {locked_out}" if locked_out else ""
+        return f"federation enforce on --organization {self.wanted.organization}{domain}{ways}{accept}"
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain data."""
