@@ -195,14 +195,16 @@ async def test_who_is_refused_leaves_the_account_as_it_was(store: Store, store_u
     assert await ask(store_url, "SELECT count(*) FROM session") == [(1,)]
 
 
+TYPED = "federation enforce on --organization acme"
+
+
 @pytest.mark.parametrize(
     ("differs", "command"),
     [
-        ({}, "federation enforce on --organization acme --connection adfs"),
+        ({}, f"{TYPED} --connection adfs"),
         (
             {"domain": "*.acme.example", "connections": ("adfs", "okta")},
-            "federation enforce on --organization acme --domain '*.acme.example'"
-            " --connection adfs --connection okta",
+            f"{TYPED} --domain '*.acme.example' --connection adfs --connection okta",
         ),
     ],
 )
