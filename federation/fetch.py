@@ -8,9 +8,9 @@ kind of host, made on first use inside the loop; one SSLContext, made at start.
 import asyncio
 import socket
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -27,6 +27,8 @@ __all__ = ["Answer", "CheckedResolver", "Declared", "Fetch", "conditional", "ope
 
 DEADLINE = 10.0  # seconds, from the look-up of the name to the last octet
 BODY_LIMIT = 1024 * 1024  # octets
+# A connection that idles is closed by many a server after 5 s (Node, Apache httpd, uvicorn): we are first.
+KEPT = 4.0  # seconds
 CONNECTIONS = 100
 CONNECTIONS_TO_ONE = 20  # host and port: a provider that hangs must leave room for the others
 _HTTPS_PORT = 443
@@ -187,9 +189,10 @@ class Fetch:
         # The proxy is the file's, and resolves names itself; who may be asked was decided before.
         session = self._session(Declared.FILE if proxied else declared)
         extra: dict[str, Any] = {"proxy": self._proxy} if proxied else {}
-        async with session.request(
-            method, target, headers=headers, data=body, allow_redirects=False, **extra
-        ) as response:
+        ask = partial(
+            session.request, method, target, headers=headers, data=body, allow_redirects=False, **extra
+        )
+        async with await _heard(ask, method) as response:
             # Not modified is an answer to those who asked for it, and no redirect (RFC 9110 §15.4.5).
             asked = response.status == _NOT_MODIFIED and not _CONDITIONS.isdisjoint(headers)
             if 300 <= response.status < 400 and not asked:  # noqa: PLR2004  RFC 9110 §15.4
@@ -243,6 +246,7 @@ class Fetch:
                 resolver=CheckedResolver(self._allowed, declared),
                 ssl=self._tls or True,
                 use_dns_cache=False,  # each new connection is checked anew
+                keepalive_timeout=KEPT,
                 limit=CONNECTIONS,
                 limit_per_host=CONNECTIONS_TO_ONE,
             )
@@ -282,6 +286,24 @@ def _trusting(ca_bundle: Path) -> ssl.SSLContext:
         why = "no certificates in PEM" if isinstance(error, ssl.SSLError) else error.strerror
         raise ConfigurationError("fetch.ca_bundle", f"outbound.ca_bundle: {ca_bundle} ({why})") from None
     return context
+
+
+async def _heard(ask: Callable[[], Awaitable[aiohttp.ClientResponse]], method: str) -> aiohttp.ClientResponse:
+    """Ask, and once more where a kept connection was closed as our request was on its way.
+
+    aiohttp does so by itself for a GET. A form may be posted twice too: an answer had not begun, and
+    who did hear it refuses a code or a token that was used, which is no worse than no answer.
+
+    Source: RFC 9112 §9.3.1, §9.5.
+    """
+    try:
+        return await ask()
+    except aiohttp.ClientConnectorError:
+        raise  # no connection was made
+    except (aiohttp.ServerDisconnectedError, aiohttp.ClientConnectionResetError, aiohttp.ClientOSError):
+        if method != "POST":
+            raise
+        return await ask()
 
 
 def _plain_header(response: aiohttp.ClientResponse, name: str) -> str:

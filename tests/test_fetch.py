@@ -22,6 +22,7 @@ from federation.fetch import (
     BODY_LIMIT,
     CONNECTIONS,
     CONNECTIONS_TO_ONE,
+    KEPT,
     Answer,
     Declared,
     Fetch,
@@ -270,6 +271,53 @@ async def test_a_broken_connection() -> None:
         assert await code_of(fetch, peer.url) == "fetch.connection"
     async with fetching() as fetch:  # nobody listens any more
         assert await code_of(fetch, peer.url) == "fetch.connection"
+
+
+async def test_a_connection_that_was_closed_while_it_idled_fails_nobody() -> None:
+    """RFC 9112 §9.5: a server may close at any time, and Node, Apache httpd and uvicorn do after 5 s."""
+    answered = 0
+
+    async def once_each(_head: bytes, writer: asyncio.StreamWriter) -> None:
+        nonlocal answered
+        answered += 1
+        if answered == 2:  # the first connection's second request: closed, and nothing was said
+            raise ConnectionError
+        writer.write(ok(b"{}"))
+        await writer.drain()
+
+    for ask in ("post", "get"):
+        answered = 0
+        async with serving(once_each) as peer, fetching() as fetch:
+            for _ in range(2):
+                if ask == "get":
+                    answer = await fetch.get(peer.url, declared=FILE, accept="*/*")
+                else:
+                    answer = await fetch.post_form(peer.url, {"code": "c"}, {}, declared=FILE)
+                assert answer.body == b"{}"
+        assert (peer.connections, answered) == (2, 3)
+        assert {one.rpartition(b"\r\n")[2] for one in peer.asked} == {b"code=c" if ask == "post" else b""}
+
+
+async def test_who_closes_every_connection_is_asked_twice_and_no_more() -> None:
+    async def close(_head: bytes, _writer: asyncio.StreamWriter) -> None:
+        raise ConnectionError
+
+    async with serving(close) as peer, fetching() as fetch:
+        with pytest.raises(ProviderUnavailable) as refused:
+            await fetch.post_form(peer.url, {"code": "c"}, {}, declared=FILE)
+    assert (refused.value.code, peer.connections) == ("fetch.connection", 2)
+
+
+async def test_a_kept_connection_is_given_up_before_the_provider_closes_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert KEPT < 5
+    monkeypatch.setattr("federation.fetch.KEPT", 0.2)
+    async with serving(ok(b"{}")) as peer, fetching() as fetch:
+        for wait in (0.5, 0):
+            await fetch.get(peer.url, declared=FILE, accept="*/*")
+            await asyncio.sleep(wait)
+    assert peer.connections == 2
 
 
 async def test_a_name_without_address() -> None:
