@@ -26,11 +26,12 @@ from federation.connectors.connect import connect
 from federation.connectors.contract import Connector
 from federation.connectors.hashing import Hashing
 from federation.errors import ConfigurationError, FederationError
-from federation.fetch import open_door
+from federation.fetch import Fetch, open_door
 from federation.oidc import provider
 from federation.policies import Terms
 from federation.publishing import Publishing
 from federation.reconcile import Reconciler
+from federation.roster import Roster
 from federation.saml import xml
 from federation.settings import Settings
 from federation.signout import SignOut
@@ -124,7 +125,14 @@ async def open_house(config: Settings, *, now: Clock = clock.now) -> AsyncIterat
             own_ends=[pair.not_after for pair in (held.current, held.next) if pair is not None],
             development=config.development,
         )
-        house = _house(config, entries, published, connected, store, vault, of_codes, now)
+        roster = Roster(
+            entries=entries,
+            connectors=connected,
+            organizations=config.organizations,
+            aliases=further_paths(config.connections),
+            issuers=_issuers(entries),
+        )
+        house = _house(config, roster, published, fetch, store, vault, of_codes, now)
         open_things.push_async_callback(house.tokens.close)
         await _end_disabled(store, house.connections, now)
         reconciler = Reconciler(
@@ -170,17 +178,17 @@ def open_keys(config: Settings, *, now: Clock) -> tuple[keys.KeySet, Vault]:
 
 def _house(  # noqa: PLR0913, PLR0917  all that it is made of
     config: Settings,
-    entries: Mapping[str, registry.Entry],
+    roster: Roster,
     published: Publishing,
-    connected: Mapping[str, Connector],
+    fetch: Fetch,
     store: Store,
     vault: Vault,
     hashing: Hashing,
     now: Clock,
 ) -> House:
     story = signin.SignIn(
-        connectors=connected,
-        organizations=config.organizations,
+        connectors=roster.connectors,
+        organizations=roster.organizations,
         system_roles=config.system_roles,
         store=store,
         vault=vault,
@@ -188,15 +196,16 @@ def _house(  # noqa: PLR0913, PLR0917  all that it is made of
         clock=now,
     )
 
-    connections = {name: entry.connection for name, entry in entries.items()}
-    tokens = TokenKeeper(connectors=connected, store=store, vault=vault, signin=story, clock=now)
-    leaving = SignOut(connectors=connected, store=store, vault=vault, signin=story, tokens=tokens, clock=now)
+    tokens = TokenKeeper(connectors=roster.connectors, store=store, vault=vault, signin=story, clock=now)
+    leaving = SignOut(
+        connectors=roster.connectors, store=store, vault=vault, signin=story, tokens=tokens, clock=now
+    )
     return House(
         signin=story,
         signout=leaving,
         tokens=tokens,
         break_glass=BreakGlassDoor(
-            organizations=config.organizations,
+            organizations=roster.organizations,
             store=store,
             hashing=hashing,
             life=config.session.break_glass,
@@ -206,12 +215,17 @@ def _house(  # noqa: PLR0913, PLR0917  all that it is made of
         store=store,
         vault=vault,
         terms=Terms(
-            connections=connections, organizations=config.organizations, system_roles=config.system_roles
+            connections=roster.connections,
+            organizations=roster.organizations,
+            system_roles=config.system_roles,
         ),
-        connections=connections,
+        connections=roster.connections,
+        roster=roster,
+        settings=config,
+        fetch=fetch,
         published=published,
-        aliases=further_paths(connections),
-        issuers=_issuers(entries),
+        aliases=roster.aliases,
+        issuers=roster.issuers,
         base_url=config.base_url,
         trusted_proxies=config.trusted_proxies,
         rates=Rates(

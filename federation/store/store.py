@@ -10,6 +10,7 @@ from typing import Protocol
 from federation.decision import Decision, Standing
 from federation.errors import ConfigurationError
 from federation.identity import Identity, Session
+from federation.store.audit import AuditEntry
 from federation.store.endings import Administrators
 from federation.store.endings_store import EndingsStore
 from federation.store.local_store import LocalStore
@@ -45,6 +46,12 @@ from federation.store.values import (
 
 class Store(LocalStore, EndingsStore, TeamsStore, Protocol):
     """What the shell may ask of the database. Every ``now`` is UTC and aware."""
+
+    def audited(self, entry: AuditEntry) -> "Store":
+        """Return the same store, whose next change is told in the audit log, in its transaction.
+
+        A verb that answers False or None has changed nothing, and nothing is told.
+        """
 
     async def remember_pending(self, pending: Pending) -> None:
         """Keep a started sign-in until it is taken or expires; it may be lost with the power.

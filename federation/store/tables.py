@@ -539,3 +539,121 @@ class Lease(Row, table=True):
     job: str = Field(primary_key=True, sa_type=Text)
     holder: str = Field(sa_type=Text)
     held_until: int = Field(sa_type=BigInteger)
+
+
+class Configuration(Row, table=True):
+    """How often what the store declares was changed: what every worker compares with what it has."""
+
+    __tablename__ = "configuration"
+
+    name: str = Field(primary_key=True, sa_type=Text)  # "declared"
+    number: int = Field(sa_type=BigInteger)
+
+
+class KeptOrganization(Row, table=True):
+    """An organization that is edited here, in the keys of the settings file."""
+
+    __tablename__ = "kept_organization"
+
+    id: str = Field(primary_key=True, sa_type=Text)
+    body: str = Field(sa_type=Text)  # JSON object
+    number: int = Field(sa_type=BigInteger)  # ``Configuration.number`` of its latest change
+    created_at: int = Field(sa_type=BigInteger)
+    updated_at: int = Field(sa_type=BigInteger)
+
+
+class KeptConnection(Row, table=True):
+    """A connection that is edited here, in the keys of the settings file; its secrets sealed apart."""
+
+    __tablename__ = "kept_connection"
+    __table_args__ = (Index(None, "organization_id", "id"),)
+
+    id: str = Field(primary_key=True, sa_type=Text)
+    organization_id: str = Field(sa_type=Text)
+    protocol: str = Field(sa_type=Text)
+    body: str = Field(sa_type=Text)  # JSON object, without secrets
+    sealed: str = Field(sa_type=Text)  # JSON object of the secrets, under the key ring; "" for none
+    enabled: int = Field(sa_type=SmallInteger)
+    number: int = Field(sa_type=BigInteger)  # ``Configuration.number`` of its latest change
+    created_at: int = Field(sa_type=BigInteger)
+    updated_at: int = Field(sa_type=BigInteger)
+    tested_at: int | None = Field(default=None, sa_type=BigInteger)  # a trial of this number went through
+
+
+class SetupLink(Row, table=True):
+    """A link by which a customer's IT person sets one connection up, and does nothing else."""
+
+    __tablename__ = "setup_link"
+    __table_args__ = (Index(None, "organization_id", "created_at"),)
+
+    id: str = Field(primary_key=True, sa_type=Text)  # UUIDv7
+    token_hash: bytes = Field(sa_type=LargeBinary, unique=True)
+    organization_id: str = Field(sa_type=Text)
+    connection: str = Field(sa_type=Text, index=True)
+    created_at: int = Field(sa_type=BigInteger)
+    created_by: str = Field(sa_type=Text)  # as ``Audit.actor``
+    expires_at: int = Field(sa_type=BigInteger, index=True)
+    uses: int = Field(sa_type=BigInteger)
+    last_used_at: int | None = Field(default=None, sa_type=BigInteger)
+    revoked_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class Trial(Row, table=True):
+    """A sign-in that makes no user and no session, and what came of it."""
+
+    __tablename__ = "trial"
+    __table_args__ = (Index(None, "connection", "started_at"),)
+
+    id: str = Field(primary_key=True, sa_type=Text)  # UUIDv7
+    organization_id: str = Field(sa_type=Text)
+    connection: str = Field(sa_type=Text)
+    number: int = Field(sa_type=BigInteger)  # of the connection as it was tried; 0: of the settings file
+    started_by: str = Field(sa_type=Text)  # as ``Audit.actor``
+    started_at: int = Field(sa_type=BigInteger)
+    expires_at: int = Field(sa_type=BigInteger, index=True)
+    ended_at: int | None = Field(default=None, sa_type=BigInteger)
+    code: str = Field(sa_type=Text)  # "" where it went through, or is under way
+    sealed: str = Field(sa_type=Text)  # the report, under the key ring
+
+
+class ApiToken(Row, table=True):
+    """A bearer token of the administration's API; only its hash is kept."""
+
+    __tablename__ = "api_token"
+    __table_args__ = (Index(None, "organization_id", "created_at"),)
+
+    id: str = Field(primary_key=True, sa_type=Text)  # UUIDv7
+    token_hash: bytes = Field(sa_type=LargeBinary, unique=True)
+    organization_id: str = Field(sa_type=Text)  # "": every one's
+    name: str = Field(sa_type=Text)
+    scopes: str = Field(sa_type=Text)  # JSON array
+    created_at: int = Field(sa_type=BigInteger)
+    created_by: str = Field(sa_type=Text)  # as ``Audit.actor``
+    expires_at: int = Field(sa_type=BigInteger)
+    last_used_at: int | None = Field(default=None, sa_type=BigInteger)
+    revoked_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class Audit(Row, table=True):
+    """Who changed what; appended in the transaction of the change, altered only to erase a person."""
+
+    __tablename__ = "audit"
+    __table_args__ = (
+        Index(None, "organization_id", "id"),
+        Index(None, "about", "organization_id"),
+    )
+
+    id: str = Field(primary_key=True, sa_type=Text)  # UUIDv7: the order in which they were written
+    organization_id: str = Field(sa_type=Text)  # "": of the whole installation
+    at: int = Field(sa_type=BigInteger)
+    actor_kind: str = Field(sa_type=Text)  # user, api_token, setup_link, operator, system
+    actor: str = Field(sa_type=Text)  # id of the user, token or link; ""
+    action: str = Field(sa_type=Text)  # "connection.update"
+    kind: str = Field(sa_type=Text)  # of what was changed: connection, user …
+    object: str = Field(sa_type=Text)  # its id
+    before: str = Field(sa_type=Text)  # JSON object, no secret and no personal value
+    after: str = Field(sa_type=Text)  # likewise
+    about: str = Field(sa_type=Text)  # the user whom ``personal`` is about; "" for nobody
+    personal: str = Field(sa_type=Text)  # JSON object; "" once that user is erased
+    address: str = Field(sa_type=Text)  # of the client; "" once its user is erased
+    reference: str = Field(sa_type=Text)  # of a decision record; ""

@@ -4,6 +4,7 @@ A twin only tells how steps are driven: to read, to let one statement decide (th
 for, or not), or in one transaction; and what it does besides about a session that is found or ends.
 """
 
+from abc import abstractmethod
 from datetime import datetime, timedelta
 
 from federation.decision import Decision, Standing
@@ -11,6 +12,7 @@ from federation.errors import StoreUnavailable
 from federation.identity import Identity, Session
 from federation.store import (
     accounts,
+    audit,
     domain_proofs,
     enforcement,
     erasure,
@@ -23,9 +25,12 @@ from federation.store import (
     tokens,
     verbs,
 )
+from federation.store.audit import AuditEntry
+from federation.store.drive import Verb
 from federation.store.endings import Administrators
 from federation.store.endings_twin import EndingsTwin
 from federation.store.local_twin import LocalTwin
+from federation.store.rows import Result, Steps
 from federation.store.teams_twin import TeamsTwin
 from federation.store.values import (
     RECORD_LIFE,
@@ -58,6 +63,13 @@ from federation.store.values import (
 
 class Twin(LocalTwin, EndingsTwin, TeamsTwin):
     """The verbs; their promises are told in ``store.Store``."""
+
+    def audited(self, entry: AuditEntry) -> "Audited":
+        return Audited(self, entry)
+
+    @abstractmethod
+    async def find_session(self, token_hash: bytes, now: datetime) -> Session | None:
+        """Return the live session of this token: each twin remembers what it has read in its own way."""
 
     async def remember_pending(self, pending: Pending) -> None:
         # Lost with the power, the browser starts again.
@@ -341,3 +353,42 @@ class Twin(LocalTwin, EndingsTwin, TeamsTwin):
             return migration.fault(await self._read(verbs.version))
         except StoreUnavailable as refusal:
             return refusal.detail
+
+
+class Audited(Twin):
+    """The same store; what it changes is told in the audit log, in the same transaction.
+
+    A verb that answers False or None has changed nothing, and nothing is told.
+    """
+
+    def __init__(self, store: Twin, entry: AuditEntry) -> None:
+        """Take whose store, and what is told of the one change to come."""
+        self._store, self._entry = store, entry
+
+    async def _read(self, verb: Verb[Result]) -> Result:
+        return await self._store._read(verb)  # noqa: SLF001  a twin of the same kind
+
+    async def _note(self, verb: Verb[Result]) -> Result:
+        return await self._transact(verb)
+
+    async def _decide(self, verb: Verb[Result]) -> Result:
+        return await self._transact(verb)
+
+    async def _transact(self, verb: Verb[Result]) -> Result:
+        def told() -> Steps[Result]:
+            result = yield from verb()
+            if result is not None and result is not False:
+                yield audit.append(self._entry)
+            return result
+
+        return await self._store._transact(told)  # noqa: SLF001  likewise
+
+    def _ended(self, token_hash: bytes) -> None:
+        self._store._ended(token_hash)  # noqa: SLF001  likewise
+
+    async def find_session(self, token_hash: bytes, now: datetime) -> Session | None:
+        """Ask whoever remembers sessions."""
+        return await self._store.find_session(token_hash, now)
+
+    async def close(self) -> None:
+        """Leave it open: it is another's."""

@@ -13,9 +13,12 @@ from federation.break_glass import BreakGlassDoor
 from federation.clock import Clock
 from federation.connection import AnyConnection
 from federation.decision import BREAK_GLASS
+from federation.fetch import Fetch
 from federation.identity import Session
 from federation.policies import Terms
 from federation.publishing import Publishing
+from federation.roster import Roster
+from federation.settings import Settings
 from federation.signin import SignIn, hash_token
 from federation.signout import SignOut
 from federation.store.store import Store
@@ -39,6 +42,9 @@ class House:
     vault: Vault
     terms: Terms  # the policy in force
     connections: Mapping[str, AnyConnection]  # in the order of the sign-in page
+    roster: Roster  # whose mappings these and the next ones are
+    settings: Settings  # of this process, for the administration; no page shows one but by name
+    fetch: Fetch
     published: Publishing  # our keys and our SAML metadata
     aliases: Mapping[str, str]  # a further path of a connection → the one that it stands for
     issuers: Mapping[str, tuple[str, ...]]  # of OpenID Providers → the connections that have it
@@ -56,11 +62,11 @@ class House:
         as ended here. The row stays: another node's settings may be newer, and its people signed in.
         """
         session = await self.store.find_session(hash_token(token), self.clock())
-        return session if session is not None and session.connection in self._serving else None
+        return session if session is not None and self._serves(session.connection) else None
 
-    @cached_property
-    def _serving(self) -> frozenset[str]:
-        return frozenset({BREAK_GLASS, *(name for name, one in self.connections.items() if one.enabled)})
+    def _serves(self, name: str) -> bool:
+        one = self.connections.get(name)
+        return one.enabled if one is not None else name == BREAK_GLASS
 
     @cached_property
     def secure(self) -> bool:

@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from federation.web import texts
 from federation.web.house import House
 
 _HERE = Path(__file__).parent
@@ -77,7 +78,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"asset": asset}
+    environment.globals |= {"asset": asset, "t": texts.say}
     environment.filters |= {"when": when, "device": device}
     return environment
 

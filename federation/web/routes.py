@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from federation.console.routes import console_routes
 from federation.web import (
     account,
     aliases,
@@ -84,6 +85,7 @@ def sign_in_routes() -> list[BaseRoute]:
         Route("/sessions/{id}/end", account.end_one, methods=["POST"]),
         Step("/logout", logout.ask_logout, methods=["GET"]),
         Route("/logout", logout.logout, methods=["POST"]),
+        *console_routes(),
         *(Route(f"/static/{name}", static) for name in pages.ASSETS),
     ]
 

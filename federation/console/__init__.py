@@ -1,0 +1,1 @@
+"""The administration's pages and its API: parse, ask ``administration``, answer."""

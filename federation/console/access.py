@@ -1,0 +1,124 @@
+"""Who asks for a page or an operation of the administration, and with what they proved it.
+
+A browser has a session, or the cookie of a setup link; a program a bearer token. A change by a browser
+proves besides that it started on a page of ours, and the dangerous ones that the person is there.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+from urllib.parse import quote
+
+from starlette.requests import Request
+
+from federation.administration.actor import OPERATOR, SCOPES, Actor
+from federation.administration.desk import Desk
+from federation.errors import PolicyRefused, RequestRefused
+from federation.identity import Session
+from federation.web import account, fields
+from federation.web.callbacks import rate_key
+from federation.web.house import House
+
+FRESH: Final = timedelta(minutes=15)  # a proof older than this is asked for again before dangerous changes
+
+
+class ProveAgain(RequestRefused):
+    """The person proved themselves too long ago for this change; the page leads through a fresh sign-in."""
+
+    status = 403
+    public = "Please confirm that it is you, then try again."
+    mended_by = "the person: sign in again, then repeat the change"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visitor:
+    """Who asks, and what their pages' changes are bound to."""
+
+    actor: Actor
+    credential: str = field(repr=False)  # the session's or the setup link's token; "" of a bearer token
+
+    @property
+    def csrf(self) -> str:
+        """What every form of theirs sends along."""
+        return account.csrf_token(self.credential)
+
+
+async def by_session(request: Request) -> Visitor:
+    """Return the administrator whose browser asks.
+
+    Raises:
+        RequestRefused: ``admin.signed_out``.
+        PolicyRefused: ``admin.forbidden``.
+        TooManyRequests: ``rate.limited``.
+    """
+    house: House = request.app.state.house
+    house.rates.sign_in.hit(("admin", *rate_key(request, "")), house.clock())
+    token, session = await account.current(request)
+    if session is None:
+        raise RequestRefused("admin.signed_out", "there is no live session")
+    return Visitor(actor=_administrator(request, house, session), credential=token)
+
+
+def _administrator(request: Request, house: House, session: Session) -> Actor:
+    organization: str | None = session.organization
+    if OPERATOR in session.system_roles:
+        organization = None
+    else:
+        tenant = house.roster.organizations.get(session.organization)
+        if tenant is None or tenant.administrators_roles.isdisjoint(session.roles):
+            raise PolicyRefused(
+                "admin.forbidden", "the session has none of its organization's administrators' roles"
+            )
+    return Actor(
+        kind="user",
+        id=session.user.id,
+        organization=organization,
+        connection=None,
+        scopes=SCOPES,
+        address=rate_key(request, "")[0],
+        session=session,
+        proven_at=session.authenticated_at,
+    )
+
+
+def desk(request: Request, actor: Actor) -> Desk:
+    """Return what this request's deeds are done with."""
+    house: House = request.app.state.house
+    return Desk(
+        actor=actor,
+        now=house.clock(),
+        store=house.store,
+        vault=house.vault,
+        roster=house.roster,
+        settings=house.settings,
+        fetch=house.fetch,
+    )
+
+
+async def read_change(request: Request, visitor: Visitor) -> Mapping[str, str]:
+    """Return the form of a change that started on a page of this visitor's.
+
+    Raises:
+        RequestRefused: ``csrf.refused``; ``form.*``.
+    """
+    form = await fields.read_form(request)
+    account.prove_own(request, form, visitor.credential)
+    return form
+
+
+def demand_fresh(request: Request, visitor: Visitor) -> None:
+    """Refuse a dangerous change to whom has not proved themselves lately.
+
+    Raises:
+        ProveAgain: ``admin.prove_again``.
+    """
+    house: House = request.app.state.house
+    proven = visitor.actor.proven_at
+    if proven is None or house.clock() - proven > FRESH:
+        raise ProveAgain("admin.prove_again", "the person's proof is older than a quarter of an hour")
+
+
+def sign_in_path(request: Request) -> str:
+    """Return where to sign in and come back from."""
+    return f"/login?return_to={quote(request.scope['path'])}"

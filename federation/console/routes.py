@@ -1,0 +1,12 @@
+"""The URL table of the administration: its pages, its API, and the pages of a setup link."""
+
+from starlette.routing import BaseRoute, Route
+
+from federation.console import overview
+
+
+def console_routes() -> list[BaseRoute]:
+    """Return every route; those of one kind stand together."""
+    return [
+        Route("/admin", overview.overview),
+    ]

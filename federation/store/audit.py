@@ -1,0 +1,59 @@
+"""The audit log: a row for each change, written in the transaction of the change.
+
+Appended and never altered, but that erasing a person empties ``personal`` and ``address`` of the rows
+that are about them.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from federation.store.rows import Ask, micros, new_id, storable
+
+APPEND: Final = """
+INSERT INTO audit (id, organization_id, at, actor_kind, actor, action, kind, object, before, after, about,
+  personal, address, reference)
+VALUES (:id, :organization_id, :at, :actor_kind, :actor, :action, :kind, :object, :before, :after, :about,
+  :personal, :address, :reference)
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditEntry:
+    """Who changed what, before it is written."""
+
+    organization: str  # "": the whole installation
+    at: datetime  # UTC
+    actor_kind: str  # user, api_token, setup_link, operator, system
+    actor: str  # id of the user, token or link; ""
+    action: str  # kind and verb, as "connection.update"
+    kind: str  # of what was changed
+    name: str  # its id
+    before: Mapping[str, object] = field(default_factory=dict)  # no secret, no personal value
+    after: Mapping[str, object] = field(default_factory=dict)  # likewise
+    about: str = ""  # id of the user whom ``personal`` is about
+    personal: Mapping[str, object] = field(default_factory=dict, repr=False)
+    address: str = field(default="", repr=False)  # of the client
+    reference: str = ""  # of a decision record
+
+
+def append(entry: AuditEntry) -> Ask:
+    """Return the statement that writes it."""
+    return APPEND, {
+        "id": new_id(entry.at),
+        "organization_id": entry.organization,
+        "at": micros(entry.at),
+        "actor_kind": entry.actor_kind,
+        "actor": entry.actor,
+        "action": entry.action,
+        "kind": entry.kind,
+        "object": storable(entry.name),
+        "before": json.dumps(dict(entry.before)),
+        "after": json.dumps(dict(entry.after)),
+        "about": entry.about,
+        "personal": json.dumps(dict(entry.personal)) if entry.personal else "",
+        "address": entry.address,
+        "reference": entry.reference,
+    }

@@ -1,0 +1,155 @@
+"""Administration: what is edited here, setup links, trials, tokens of the API, the audit log.
+
+Revision ID: 0005
+Revises: 0004
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def text(name: str, *, nullable: bool = False) -> sa.Column[str]:
+    return sa.Column(name, sa.Text(), nullable=nullable)
+
+
+def number(name: str, *, nullable: bool = False) -> sa.Column[int]:
+    return sa.Column(name, sa.BigInteger(), nullable=nullable)
+
+
+def octets(name: str) -> sa.Column[bytes]:
+    return sa.Column(name, sa.LargeBinary(), nullable=False)
+
+
+def key(table: str, *columns: str) -> sa.PrimaryKeyConstraint:
+    return sa.PrimaryKeyConstraint(*columns, name=op.f(f"pk_{table}"))
+
+
+def hashed(table: str) -> sa.UniqueConstraint:
+    return sa.UniqueConstraint("token_hash", name=op.f(f"uq_{table}_token_hash"))
+
+
+def index(table: str, *columns: str) -> None:
+    op.create_index(op.f(f"ix_{table}_{'_'.join(columns)}"), table, list(columns))
+
+
+def upgrade() -> None:
+    declared()
+    links()
+    log()
+
+
+def declared() -> None:
+    op.create_table("configuration", text("name"), number("number"), key("configuration", "name"))
+    op.execute("INSERT INTO configuration (name, number) VALUES ('declared', 0)")
+    op.create_table(
+        "kept_organization",
+        text("id"),
+        text("body"),
+        number("number"),
+        number("created_at"),
+        number("updated_at"),
+        key("kept_organization", "id"),
+    )
+    op.create_table(
+        "kept_connection",
+        text("id"),
+        text("organization_id"),
+        text("protocol"),
+        text("body"),
+        text("sealed"),
+        sa.Column("enabled", sa.SmallInteger(), nullable=False),
+        number("number"),
+        number("created_at"),
+        number("updated_at"),
+        number("tested_at", nullable=True),
+        key("kept_connection", "id"),
+    )
+    index("kept_connection", "organization_id", "id")
+    op.create_table(
+        "trial",
+        text("id"),
+        text("organization_id"),
+        text("connection"),
+        number("number"),
+        text("started_by"),
+        number("started_at"),
+        number("expires_at"),
+        number("ended_at", nullable=True),
+        text("code"),
+        text("sealed"),
+        key("trial", "id"),
+    )
+    index("trial", "connection", "started_at")
+    index("trial", "expires_at")
+
+
+def links() -> None:
+    op.create_table(
+        "setup_link",
+        text("id"),
+        octets("token_hash"),
+        text("organization_id"),
+        text("connection"),
+        number("created_at"),
+        text("created_by"),
+        number("expires_at"),
+        number("uses"),
+        number("last_used_at", nullable=True),
+        number("revoked_at", nullable=True),
+        key("setup_link", "id"),
+        hashed("setup_link"),
+    )
+    index("setup_link", "organization_id", "created_at")
+    index("setup_link", "connection")
+    index("setup_link", "expires_at")
+    op.create_table(
+        "api_token",
+        text("id"),
+        octets("token_hash"),
+        text("organization_id"),
+        text("name"),
+        text("scopes"),
+        number("created_at"),
+        text("created_by"),
+        number("expires_at"),
+        number("last_used_at", nullable=True),
+        number("revoked_at", nullable=True),
+        key("api_token", "id"),
+        hashed("api_token"),
+    )
+    index("api_token", "organization_id", "created_at")
+
+
+def log() -> None:
+    op.create_table(
+        "audit",
+        text("id"),
+        text("organization_id"),
+        number("at"),
+        text("actor_kind"),
+        text("actor"),
+        text("action"),
+        text("kind"),
+        text("object"),
+        text("before"),
+        text("after"),
+        text("about"),
+        text("personal"),
+        text("address"),
+        text("reference"),
+        key("audit", "id"),
+    )
+    index("audit", "organization_id", "id")
+    index("audit", "about", "organization_id")
+
+
+def downgrade() -> None:
+    for table in (
+        "audit", "api_token", "setup_link", "trial", "kept_connection", "kept_organization", "configuration",
+    ):  # fmt: skip
+        op.drop_table(table)
