@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal, get_args
 
-from federation.errors import PolicyRefused
+from federation.errors import NotAllowed, NotFound
 from federation.identity import Session
 
 OPERATOR: Final = "operator"  # the system role that sees every organization
@@ -53,13 +53,14 @@ class Actor:
             connection: Which one it is about; None: none in particular.
 
         Raises:
-            PolicyRefused: ``admin.scope``; ``admin.not_yours``, where what is asked for is another's: to
-                be answered as what does not exist.
+            NotAllowed: ``admin.scope``.
+            NotFound: ``admin.not_yours``, where what is asked for is another's: answered as what
+                does not exist.
         """
         if scope not in self.scopes:
-            raise PolicyRefused("admin.scope", f"this takes the scope {scope}")
+            raise NotAllowed("admin.scope", f"this takes the scope {scope}")
         if not self.sees(organization) or (self.connection is not None and connection != self.connection):
-            raise PolicyRefused("admin.not_yours", "it belongs to another organization or connection")
+            raise NotFound("admin.not_yours", "it belongs to another organization or connection")
 
     def sees(self, organization: str | None) -> bool:
         """Tell whether what is an organization's (None: the installation's) is theirs to see."""
