@@ -131,6 +131,42 @@ class TooManyRequests(FederationError):
         self.retry_after = retry_after
 
 
+class NotFound(PolicyRefused):
+    """Nothing by that name, or another's: told apart by the code alone, which the answer does not name."""
+
+    status = 404
+    public = "There is nothing here by that name."
+    mended_by = "whoever made the request"
+
+
+class NotAllowed(PolicyRefused):
+    """Whoever asks is known, and this is not theirs to do."""
+
+    public = "You may not do that here."
+    mended_by = "an administrator who may, or whoever made the token"
+
+
+class ChangeConflicts(RequestRefused):
+    """What is there already, or was changed meanwhile, stands against the change."""
+
+    status = 409
+    public = "That does not go together with what is there now. Look again, then repeat the change."
+    mended_by = "whoever made the request: look at what is there"
+
+
+class FieldsRefused(RequestRefused):
+    """Fields that an administrator sent cannot be used; every fault is told, none by its value."""
+
+    status = 422
+    public = "Some of what was sent cannot be used."
+    mended_by = "whoever made the request: every field is named with what was expected"
+
+    def __init__(self, code: str, detail: str, *, faults: tuple[tuple[str, str], ...]) -> None:
+        """Name each field (dotted: ``rules.0.name``; "" for the whole) and what was expected of it."""
+        super().__init__(code, detail)
+        self.faults = faults
+
+
 class ProviderUnavailable(FederationError):
     """The provider did not answer as its specification asks; waiting, or its owner, mends it."""
 

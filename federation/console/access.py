@@ -60,6 +60,38 @@ async def by_session(request: Request) -> Visitor:
     return Visitor(actor=_administrator(request, house, session), credential=token)
 
 
+async def by_token_or_session(request: Request, *, only_reads: bool) -> Visitor:
+    """Return who asks the API: by a token where one is sent, else by a browser's session.
+
+    Args:
+        request: Its own.
+        only_reads: Whether nothing is changed by what is asked; else a browser proves that the request
+            started here, and that the person is there.
+
+    Raises:
+        RequestRefused: ``admin.signed_out``, ``csrf.refused``.
+        PolicyRefused: ``admin.forbidden``.
+        ProveAgain: ``admin.prove_again``.
+        TooManyRequests: ``rate.limited``.
+    """
+    visitor = await by_session(request)
+    if not only_reads:
+        _prove_here(request)
+        demand_fresh(request, visitor)
+    return visitor
+
+
+def _prove_here(request: Request) -> None:
+    """Refuse a cookie's change that does not say it started on our origin: a program has tokens for it.
+
+    Raises:
+        RequestRefused: ``csrf.refused``.
+    """
+    account.prove_ours(request)
+    if "sec-fetch-site" not in request.headers and "origin" not in request.headers:
+        raise RequestRefused("csrf.refused", "the request does not say where it started")
+
+
 def _administrator(request: Request, house: House, session: Session) -> Actor:
     organization: str | None = session.organization
     if OPERATOR in session.system_roles:

@@ -3,10 +3,12 @@
 from starlette.routing import BaseRoute, Route
 
 from federation.console import overview
+from federation.console.api import api_routes
 
 
 def console_routes() -> list[BaseRoute]:
     """Return every route; those of one kind stand together."""
     return [
         Route("/admin", overview.overview),
+        *api_routes(),
     ]

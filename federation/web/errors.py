@@ -16,6 +16,8 @@ from starlette.types import ExceptionHandler
 from federation.errors import (
     AssertionRefused,
     FederationError,
+    FieldsRefused,
+    NotFound,
     PolicyRefused,
     ProofNeeded,
     ProviderUnavailable,
@@ -86,7 +88,10 @@ async def refused(request: Request, exc: Exception) -> Response:
         return _page(
             house, status, words | {"reference": reference}, start.ways_in(house, exc.ways, exc.return_to)
         )
-    response = answer(request, house, status, reference=reference, **words)
+    if _of_api(request):
+        response = _api_error(exc, status, reference)
+    else:
+        response = answer(request, house, status, reference=reference, **words)
     if exc.code.startswith("bootstrap."):
         cookies.set_bootstrap(response, "", house)  # a spent link keeps nobody out
     if isinstance(exc, TooManyRequests):
@@ -94,11 +99,22 @@ async def refused(request: Request, exc: Exception) -> Response:
     return response
 
 
+def _of_api(request: Request) -> bool:
+    return str(request.scope["path"]).startswith("/admin/api/")
+
+
+def _api_error(exc: FederationError, status: int, reference: str) -> Response:
+    """Tell administrators' programs which rule; of what is another's, what is told of what is not there."""
+    code = "admin.unknown" if isinstance(exc, NotFound) else exc.code
+    told = exc.faults if isinstance(exc, FieldsRefused) else ()
+    return pages.as_json_error(status, exc.public, reference, code=code, fields=told)
+
+
 async def _record(request: Request, house: House, exc: FederationError) -> str:
     """Keep why, unless keeping would be the attack or the store is what failed."""
     if isinstance(exc, TooManyRequests | StoreUnavailable):
         return mint_reference()
-    if isinstance(exc, SignInExpired) and _keeps_failing(request, house):
+    if (isinstance(exc, SignInExpired) or exc.code.startswith("admin.")) and _keeps_failing(request, house):
         return mint_reference()
     try:
         return await house.signin.record_refusal(exc)

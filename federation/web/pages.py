@@ -7,7 +7,7 @@ inline style or script anywhere, and Trusted Types without a single policy.
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -168,9 +168,29 @@ def as_json(content: Mapping[str, Any], status: int = 200) -> Response:
     return Response(json.dumps(content), status, media_type="application/json")
 
 
-def as_json_error(status: int, message: str, reference: str = "") -> Response:
-    """Answer a program; the same shape for every error."""
-    return as_json({"error": {"status": status, "message": message, "reference": reference}}, status)
+def as_json_error(
+    status: int,
+    message: str,
+    reference: str = "",
+    *,
+    code: str = "",
+    fields: Sequence[tuple[str, str]] = (),
+) -> Response:
+    """Answer a program; the same shape for every error.
+
+    Args:
+        status: HTTP status.
+        message: A sentence for people.
+        reference: Of the record; "" for none.
+        code: Which rule, where administrators ask: nobody else is told.
+        fields: Each that cannot be used, and what was expected of it.
+    """
+    error: dict[str, Any] = {"status": status, "message": message, "reference": reference}
+    if code:
+        error["code"] = code
+    if fields:
+        error["fields"] = [{"field": name, "message": why} for name, why in fields]
+    return as_json({"error": error}, status)
 
 
 def wants_json(request: Request) -> bool:

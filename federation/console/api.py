@@ -1,0 +1,102 @@
+"""The API: every room's operations, and how a request becomes one."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any, Final
+
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from federation import faults
+from federation.console import access
+from federation.console.openapi import describe
+from federation.console.operations import BASE, Asked, Operation
+from federation.errors import FieldsRefused, NotAllowed
+from federation.rules import Model
+from federation.web import fields, pages
+
+OPERATIONS: Final[Sequence[Operation]] = ()
+"""All of them; a room adds its own: ``*teams_api.OPERATIONS``."""
+
+TOLD_FAULTS: Final = 50
+_LONGEST_NAME: Final = 200  # of a field, which whoever asks made up
+
+
+def api_routes() -> list[BaseRoute]:
+    """Return a route for each operation, and the document about them."""
+    return [
+        Route(f"{BASE}/openapi.json", document),
+        *(Route(BASE + one.path, endpoint(one), methods=[one.method]) for one in OPERATIONS),
+    ]
+
+
+async def document(request: Request) -> Response:
+    """GET /admin/api/openapi.json: public, as the manual is."""
+    return pages.as_json(_described(secure=request.app.state.house.secure))
+
+
+@cache
+def _described(*, secure: bool) -> Mapping[str, Any]:
+    return describe(OPERATIONS, secure=secure)
+
+
+def endpoint(operation: Operation) -> Callable[[Request], Any]:
+    """Return what answers an operation's requests."""
+
+    async def answer(request: Request) -> Response:
+        visitor = await access.by_token_or_session(request, only_reads=operation.only_reads)
+        if operation.scope not in visitor.actor.scopes:
+            raise NotAllowed("admin.scope", f"this takes the scope {operation.scope}")
+        told = await operation.run(access.desk(request, visitor.actor), await _asked(request, operation))
+        if told is None:
+            return Response(status_code=204)
+        return pages.as_json(told.model_dump(mode="json", by_alias=True), operation.status)
+
+    return answer
+
+
+async def _asked(request: Request, operation: Operation) -> Asked:
+    """Hold what was sent to the operation's models.
+
+    Raises:
+        RequestRefused: ``form.*``.
+        FieldsRefused: ``admin.fields``.
+    """
+    query = _query(fields.read_query(request), operation.query)
+    body = None
+    if operation.body is not None:
+        body = _body(await fields.read_json(request), operation.body)
+    return Asked(path=dict(request.path_params), query=query, body=body)
+
+
+def _query(told: Any, model: type[Model] | None) -> Model | None:
+    if model is None:
+        if told:
+            raise refused([("", "this takes no query")])
+        return None
+    try:
+        return model.model_validate_strings(told)
+    except ValidationError as error:
+        raise _refused(error, model) from None
+
+
+def _body(told: Any, model: type[Model]) -> Model:
+    try:  # as JSON: an array is a tuple, a text never a number
+        return model.model_validate_json(json.dumps(told), strict=True)
+    except ValidationError as error:
+        raise _refused(error, model) from None
+
+
+def _refused(error: ValidationError, model: type[Model]) -> FieldsRefused:
+    return refused(
+        (".".join(map(str, steps))[:_LONGEST_NAME], why)
+        for steps, why in faults.read_errors(error, model.model_fields)
+    )
+
+
+def refused(told: Any) -> FieldsRefused:
+    """Return the refusal of fields: pairs of a dotted name and what was expected."""
+    return FieldsRefused("admin.fields", "what was sent cannot be used", faults=tuple(told)[:TOLD_FAULTS])
