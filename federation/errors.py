@@ -4,8 +4,11 @@ The class says who mends it, ``code`` names the rule. ``detail`` is for the oper
 remote party sent goes into ``checks`` alone, and those exist only once a signature held.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
+
+_TOLD_FAULTS: Final = 50  # of one request
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,13 +161,15 @@ class FieldsRefused(RequestRefused):
     """Fields that an administrator sent cannot be used; every fault is told, none by its value."""
 
     status = 422
-    public = "Some of what was sent cannot be used."
-    mended_by = "whoever made the request: every field is named with what was expected"
+    public = "Some of what was sent cannot be used. Each fault says what is expected there."
+    mended_by = "whoever made the request: every fault stands at its place"
 
-    def __init__(self, code: str, detail: str, *, faults: tuple[tuple[str, str], ...]) -> None:
-        """Name each field (dotted: ``rules.0.name``; "" for the whole) and what was expected of it."""
+    def __init__(
+        self, code: str, detail: str, *, faults: Iterable[tuple[tuple[str | int, ...], str]]
+    ) -> None:
+        """Name every fault: its place, as ``("rules", 0, "name")``, and what was expected there."""
         super().__init__(code, detail)
-        self.faults = faults
+        self.faults = tuple(dict.fromkeys(faults))[:_TOLD_FAULTS]
 
 
 class ProviderUnavailable(FederationError):

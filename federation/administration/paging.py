@@ -50,14 +50,14 @@ def read_cursor(cursor: str | None, *kinds: type[str] | type[int]) -> Place | No
         kinds: Of the place's members, as ``(int, str)``.
 
     Raises:
-        FieldsRefused: ``admin.fields``: nobody here wrote it.
+        FieldsRefused: ``admin.invalid``: nobody here wrote it.
     """
     if cursor is None:
         return None
     told = _decoded(cursor)
     if told is None or [type(one) for one in told] != list(kinds) or not all(map(_is_place, told)):
-        faults = (("cursor", "expected one that an answer named as its next"),)
-        raise FieldsRefused("admin.fields", "the cursor is none of ours", faults=faults)
+        faults = ((("cursor",), "expected one that an answer named as its next"),)
+        raise FieldsRefused("admin.invalid", "the cursor is none of ours", faults=faults)
     return tuple(told)
 
 

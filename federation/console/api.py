@@ -21,9 +21,6 @@ from federation.web import fields, pages
 OPERATIONS: Final[Sequence[Operation]] = ()
 """All of them; a room adds its own: ``*teams_api.OPERATIONS``."""
 
-TOLD_FAULTS: Final = 50
-_LONGEST_NAME: Final = 200  # of a field, which whoever asks made up
-
 
 def api_routes() -> list[BaseRoute]:
     """Return a route for each operation, and the document about them."""
@@ -63,7 +60,7 @@ async def _asked(request: Request, operation: Operation) -> Asked:
 
     Raises:
         RequestRefused: ``form.*``.
-        FieldsRefused: ``admin.fields``.
+        FieldsRefused: ``admin.invalid``.
     """
     query = _query(fields.read_query(request), operation.query)
     body = None
@@ -75,7 +72,8 @@ async def _asked(request: Request, operation: Operation) -> Asked:
 def _query(told: Any, model: type[Model] | None) -> Model | None:
     if model is None:
         if told:
-            raise refused([("", "this takes no query")])
+            found = (((), "this takes no query"),)
+            raise FieldsRefused("admin.invalid", "a query where none is taken", faults=found)
         return None
     try:
         return model.model_validate_strings(told)
@@ -91,12 +89,5 @@ def _body(told: Any, model: type[Model]) -> Model:
 
 
 def _refused(error: ValidationError, model: type[Model]) -> FieldsRefused:
-    return refused(
-        (".".join(map(str, steps))[:_LONGEST_NAME], why)
-        for steps, why in faults.read_errors(error, model.model_fields)
-    )
-
-
-def refused(told: Any) -> FieldsRefused:
-    """Return the refusal of fields: pairs of a dotted name and what was expected."""
-    return FieldsRefused("admin.fields", "what was sent cannot be used", faults=tuple(told)[:TOLD_FAULTS])
+    found = faults.read_errors(error, model.model_fields)
+    return FieldsRefused("admin.invalid", "what was sent cannot be used", faults=found)

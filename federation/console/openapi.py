@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 from pydantic.json_schema import models_json_schema
 
 from federation.console.operations import BASE, ErrorAnswer, Operation
+from federation.errors import FieldsRefused
 from federation.rules import Model
 from federation.web import cookies
 
@@ -34,9 +35,9 @@ ERRORS: Final[Mapping[int, str]] = {
     503: "The database does not answer. Nothing was changed.",
 }
 _EXAMPLE: Final[Mapping[str, Any]] = {
-    "code": "admin.fields",
+    "code": "admin.invalid",
     "status": 422,
-    "message": "Some of what was sent cannot be used.",
+    "message": FieldsRefused.public,
     "reference": "7QK2M4XW3A",
     "fields": [{"field": "name", "message": "missing; expected a name for people"}],
 }

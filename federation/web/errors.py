@@ -69,6 +69,7 @@ _WORDS: tuple[tuple[type[FederationError], str, str], ...] = (
     ),
 )
 _OURS = ("Something went wrong", "Try again. If it happens again, send the reference to your administrator.")
+_LONGEST_PLACE = 200  # whoever asks may have made it up
 _STATUS = {"signin.no_connection": 404, "csrf.refused": 403, "admin.signed_out": 401}
 
 
@@ -106,7 +107,8 @@ def _of_api(request: Request) -> bool:
 def _api_error(exc: FederationError, status: int, reference: str) -> Response:
     """Tell administrators' programs which rule; of what is another's, what is told of what is not there."""
     code = "admin.unknown" if isinstance(exc, NotFound) else exc.code
-    told = exc.faults if isinstance(exc, FieldsRefused) else ()
+    found = exc.faults if isinstance(exc, FieldsRefused) else ()
+    told = [(".".join(map(str, place))[:_LONGEST_PLACE], why) for place, why in found]
     return pages.as_json_error(status, exc.public, reference, code=code, fields=told)
 
 
