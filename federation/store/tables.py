@@ -557,16 +557,16 @@ class KeptOrganization(Row, table=True):
 
     id: str = Field(primary_key=True, sa_type=Text)
     body: str = Field(sa_type=Text)  # JSON object
-    number: int = Field(sa_type=BigInteger)  # ``Configuration.number`` of its latest change
+    number: int = Field(sa_type=BigInteger, index=True)  # ``Configuration.number`` of its latest change
     created_at: int = Field(sa_type=BigInteger)
     updated_at: int = Field(sa_type=BigInteger)
+    deleted_at: int | None = Field(default=None, sa_type=BigInteger)  # it stays, so that every node hears
 
 
 class KeptConnection(Row, table=True):
     """A connection that is edited here, in the keys of the settings file; its secrets sealed apart."""
 
     __tablename__ = "kept_connection"
-    __table_args__ = (Index(None, "organization_id", "id"),)
 
     id: str = Field(primary_key=True, sa_type=Text)
     organization_id: str = Field(sa_type=Text)
@@ -574,10 +574,11 @@ class KeptConnection(Row, table=True):
     body: str = Field(sa_type=Text)  # JSON object, without secrets
     sealed: str = Field(sa_type=Text)  # JSON object of the secrets, under the key ring; "" for none
     enabled: int = Field(sa_type=SmallInteger)
-    number: int = Field(sa_type=BigInteger)  # ``Configuration.number`` of its latest change
+    number: int = Field(sa_type=BigInteger, index=True)  # ``Configuration.number`` of its latest change
     created_at: int = Field(sa_type=BigInteger)
     updated_at: int = Field(sa_type=BigInteger)
-    tested_at: int | None = Field(default=None, sa_type=BigInteger)  # a trial of this number went through
+    tested_at: int | None = Field(default=None, sa_type=BigInteger)  # a trial of what it says went through
+    deleted_at: int | None = Field(default=None, sa_type=BigInteger)  # it stays: nobody else gets the id
 
 
 class SetupLink(Row, table=True):

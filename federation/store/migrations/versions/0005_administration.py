@@ -53,6 +53,7 @@ def declared() -> None:
         number("number"),
         number("created_at"),
         number("updated_at"),
+        number("deleted_at", nullable=True),
         key("kept_organization", "id"),
     )
     op.create_table(
@@ -67,9 +68,11 @@ def declared() -> None:
         number("created_at"),
         number("updated_at"),
         number("tested_at", nullable=True),
+        number("deleted_at", nullable=True),
         key("kept_connection", "id"),
     )
-    index("kept_connection", "organization_id", "id")
+    index("kept_connection", "number")
+    index("kept_organization", "number")
     op.create_table(
         "trial",
         text("id"),
