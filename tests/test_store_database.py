@@ -37,6 +37,7 @@ from federation.store import (
     tables,
     teams_sql,
     tokens_sql,
+    trials_sql,
 )
 from federation.store.postgres import PostgresStore, numbered, numbered_together
 from federation.store.rows import Steps
@@ -55,6 +56,7 @@ STATEMENTS = {
         rereads_sql,
         teams_sql,
         tokens_sql,
+        trials_sql,
     )
     for name, value in vars(room).items()
     if name.isupper() and not name.startswith("_")

@@ -46,12 +46,13 @@ def enter(
         found = yield known(decision, now)
     if found:
         subject = Link(user_id=found[0][0], how="subject")
-        return subject, _whose_account(decision, found[0], subject)
-    link = decision.link((yield from _candidates(decision, invitation, now)))
+        return subject, whose_account(decision, found[0], subject)
+    link = decision.link((yield from candidates(decision, invitation, now)))
     return link, (yield from _make(decision, link, now))
 
 
-def _candidates(decision: Decision, invitation: bytes, now: datetime) -> Steps[Candidates]:
+def candidates(decision: Decision, invitation: bytes, now: datetime) -> Steps[Candidates]:
+    """Read who a person without an account could be; arguments as ``enter``."""
     who = decision.identity
     if not who.email:
         return Candidates()
@@ -100,17 +101,18 @@ def _make(decision: Decision, link: Link, now: datetime) -> Steps[Known]:
         yield sql.DROP_PROVISIONED, fresh | {"organization_id": who.organization}
     (row,) = yield (
         sql.ADD_ACCOUNT,
-        _account(decision, now) | standing.profile_values(_profile(decision)) | fresh,
+        _account(decision, now) | standing.profile_values(profile_of(decision)) | fresh,
     )
     if row[0] != fresh["user_id"] and not link.user_id:  # another sign-in of theirs was first
         yield sql.DROP_USER, fresh
-    return _whose_account(decision, row, link)
+    return whose_account(decision, row, link)
 
 
 _NOT_INVITED = ("policy.not_invited", "the invitation was used by another sign-in just now")
 
 
-def _profile(decision: Decision) -> Profile:
+def profile_of(decision: Decision) -> Profile:
+    """Return how the person is described by this sign-in."""
     who = decision.identity
     return Profile(
         email=who.email,
@@ -121,7 +123,12 @@ def _profile(decision: Decision) -> Profile:
     )
 
 
-def _whose_account(decision: Decision, row: Row, link: Link) -> Known:
+def whose_account(decision: Decision, row: Row, link: Link) -> Known:
+    """Return what is known of an account: its row as ``UPDATE_ACCOUNT`` returns it.
+
+    Raises:
+        PolicyRefused: ``identity.subject_recycled``.
+    """
     user_id, kept, email, proven, given_name, family_name, display_name = row
     _same_person(decision, stable_id_of(decision.identity)[1], kept)
     return Known(

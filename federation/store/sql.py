@@ -5,12 +5,15 @@ because compiling it at start would import SQLAlchemy (half a second of CPU in e
 ``tests/test_store.py`` prepares each one against the schema of ``tables.py``, on both engines.
 """
 
-# Nobody is sent away by a connection that is switched off.
+from federation.store import trials_sql
+
+# Nobody is sent away by a connection that is switched off, but to try it.
 REMEMBER_PENDING = """
 INSERT INTO pending_sign_in (handle_hash, connection, binder_hash, expects, return_to, replaces,
   created_at, expires_at)
 SELECT :handle_hash, :connection, :binder_hash, :expects, :return_to, :replaces, :created_at, :expires_at
-WHERE NOT EXISTS (SELECT 1 FROM connection_state WHERE connection_state.connection = :connection)
+WHERE :on_trial = 1
+  OR NOT EXISTS (SELECT 1 FROM connection_state WHERE connection_state.connection = :connection)
 RETURNING handle_hash
 """
 
@@ -465,6 +468,7 @@ DELETE FROM join_request WHERE token_hash IN
   (SELECT token_hash FROM join_request WHERE expires_at <= :now LIMIT :batch)
 RETURNING 1
 """,
+    trials_sql.PURGE_TRIALS,
     """
 DELETE FROM decision_record WHERE reference IN
   (SELECT reference FROM decision_record WHERE recorded_at <= :records_before LIMIT :batch)

@@ -66,9 +66,8 @@ def settle(
         taken = yield from _is_taken(decision, known)
         standing = replace(standing, address_taken=taken)
     if known.invited is not None and known.invited.teams:
-        keys = {"organization_id": who.organization, "keys": json.dumps(known.invited.teams)}
-        theirs = yield people_sql.FIND_TEAMS_NAMED, keys
-        standing = replace(standing, teams={**_teams(theirs), **standing.teams})
+        theirs = yield from invited_teams(who.organization, known.invited)
+        standing = replace(standing, teams={**theirs, **standing.teams})
     outcome = decision.settle(standing)
     if outcome.make:
         standing = yield from _made(decision, standing, known.user_id, now)
@@ -77,6 +76,12 @@ def settle(
         standing = replace(standing, last_administrator=True)
         outcome = decision.settle(standing)
     return standing, outcome
+
+
+def invited_teams(organization: str, invitation: Invited) -> Steps[Mapping[str, Team]]:
+    """Read the teams that an invitation leads into, by key."""
+    keys = {"organization_id": organization, "keys": json.dumps(invitation.teams)}
+    return _teams((yield people_sql.FIND_TEAMS_NAMED, keys))
 
 
 def stands(decision: Decision, known: Known, *, has_teams: bool) -> Steps[Standing]:

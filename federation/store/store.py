@@ -15,6 +15,7 @@ from federation.store.endings import Administrators
 from federation.store.endings_store import EndingsStore
 from federation.store.local_store import LocalStore
 from federation.store.teams_store import TeamsStore
+from federation.store.trials_store import TrialsStore
 from federation.store.values import (
     RECORD_LIFE,
     Admitted,
@@ -44,7 +45,7 @@ from federation.store.values import (
 )
 
 
-class Store(LocalStore, EndingsStore, TeamsStore, Protocol):
+class Store(LocalStore, EndingsStore, TeamsStore, TrialsStore, Protocol):
     """What the shell may ask of the database. Every ``now`` is UTC and aware."""
 
     def audited(self, entry: AuditEntry) -> "Store":

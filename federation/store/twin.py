@@ -32,6 +32,7 @@ from federation.store.endings_twin import EndingsTwin
 from federation.store.local_twin import LocalTwin
 from federation.store.rows import Result, Steps
 from federation.store.teams_twin import TeamsTwin
+from federation.store.trials_twin import TrialsTwin
 from federation.store.values import (
     RECORD_LIFE,
     Admitted,
@@ -61,7 +62,7 @@ from federation.store.values import (
 )
 
 
-class Twin(LocalTwin, EndingsTwin, TeamsTwin):
+class Twin(LocalTwin, EndingsTwin, TeamsTwin, TrialsTwin):
     """The verbs; their promises are told in ``store.Store``."""
 
     def audited(self, entry: AuditEntry) -> "Audited":

@@ -12,6 +12,7 @@ RECORD_OCTETS = 16 * 1024  # of a record's sealed checks
 RECORD_DETAIL = 300  # characters
 RECORD_LIFE = timedelta(days=30)  # of a record, unless the settings say otherwise
 ERASED = "erased"  # in place of what was sealed
+TRIAL = "trial"  # in what a pending sign-in expects: no connector's word
 PROVIDER_INDEXES = 100  # sessions that one logout message may name
 PROVIDER_NAMES = 8  # ways to write the one name in it
 
@@ -30,6 +31,11 @@ class Pending:
     replaces: bytes = b""  # SHA-256 of the token of the session that this browser held at the start
     created_at: datetime  # UTC, like every time here
     expires_at: datetime
+
+    @property
+    def trial(self) -> str:
+        """Id of the trial that it is (``trials_store``): it opens nothing. "" for a sign-in."""
+        return self.expects.get(TRIAL, "")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,7 +41,7 @@ KEY_YOUTH = timedelta(days=15)
 
 
 def remember_pending(pending: Pending) -> Steps[None]:
-    """One row, keyed by the hash of its handle; none of a connection that is switched off.
+    """One row, keyed by the hash of its handle; none of a connection that is switched off, but on trial.
 
     Raises:
         PolicyRefused: ``policy.connection_disabled``.
@@ -57,6 +57,7 @@ def remember_pending(pending: Pending) -> Steps[None]:
             "replaces": pending.replaces,
             "created_at": micros(pending.created_at),
             "expires_at": micros(pending.expires_at),
+            "on_trial": int(bool(pending.trial)),
         },
     )
     if not kept:
