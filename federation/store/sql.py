@@ -75,7 +75,7 @@ RETURNING user_id, stable_ids, email, email_proven, given_name, family_name, dis
 
 UPDATE_PROFILE = """
 UPDATE account SET email = :email, email_key = :email_key, email_proven = :email_proven,
-  given_name = :given_name, family_name = :family_name, display_name = :display_name
+  given_name = :given_name, family_name = :family_name, display_name = :display_name, name_key = :name_key
 WHERE organization_id = :organization_id AND person = :person
 """
 
@@ -86,9 +86,9 @@ INSERT INTO "user" (id, created_at) VALUES (:user_id, :now)
 # Two sign-ins of one new person at one moment: the second waits, and is told the first one's user.
 ADD_ACCOUNT = """
 INSERT INTO account (organization_id, person, subject_key, stable_ids, user_id, connection, email, email_key,
-  email_proven, given_name, family_name, display_name, created_at, signed_in_at, released_at)
+  email_proven, given_name, family_name, display_name, name_key, created_at, signed_in_at, released_at)
 VALUES (:organization_id, :person, :subject_key, :stable_id, :user_id, :connection, :email, :email_key,
-  :email_proven, :given_name, :family_name, :display_name, :now, :now, 0)
+  :email_proven, :given_name, :family_name, :display_name, :name_key, :now, :now, 0)
 ON CONFLICT (organization_id, person) DO UPDATE SET signed_in_at = excluded.signed_in_at,
   stable_ids = CASE WHEN account.stable_ids LIKE :any_of_kind THEN account.stable_ids
     ELSE account.stable_ids || excluded.stable_ids END

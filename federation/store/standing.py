@@ -259,6 +259,7 @@ def changes(decision: Decision, standing: Standing, outcome: Outcome, now: datet
 
 def profile_values(profile: Profile) -> dict[str, object]:
     """Return a profile as the columns of an account."""
+    name = profile.display_name or f"{profile.given_name} {profile.family_name}".strip()
     return {
         "email": storable(profile.email),
         "email_key": storable(profile.email.lower()),
@@ -266,6 +267,7 @@ def profile_values(profile: Profile) -> dict[str, object]:
         "given_name": storable(profile.given_name),
         "family_name": storable(profile.family_name),
         "display_name": storable(profile.display_name),
+        "name_key": storable(name.lower()),
     }
 
 

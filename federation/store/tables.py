@@ -31,6 +31,11 @@ _NAMES = {
 }
 
 
+# Compared octet for octet: what begins with the same characters lies together, whatever the database's
+# own order is.
+_OCTETS = Text().with_variant(Text(collation="C"), "postgresql")
+
+
 class Row(SQLModel, registry=registry(metadata=MetaData(naming_convention=_NAMES))):
     """Base of our rows: its own metadata, so that an embedding application's tables stay apart."""
 
@@ -91,7 +96,10 @@ class Membership(Row, table=True):
     """A user belongs to an organization, as one source says; the last row gone, they do not."""
 
     __tablename__ = "membership"
-    __table_args__ = (ForeignKeyConstraint(["user_id"], ["user.id"]),)
+    __table_args__ = (
+        Index(None, "organization_id", "source", "user_id"),
+        ForeignKeyConstraint(["user_id"], ["user.id"]),
+    )
 
     organization_id: str = Field(primary_key=True, sa_type=Text)
     user_id: str = Field(primary_key=True, sa_type=Text)
@@ -103,7 +111,10 @@ class Deactivation(Row, table=True):
     """A user may not enter an organization, as one source says; it alone takes that back."""
 
     __tablename__ = "deactivation"
-    __table_args__ = (ForeignKeyConstraint(["user_id"], ["user.id"]),)
+    __table_args__ = (
+        Index(None, "organization_id", "user_id"),
+        ForeignKeyConstraint(["user_id"], ["user.id"]),
+    )
 
     user_id: str = Field(primary_key=True, sa_type=Text)
     organization_id: str = Field(primary_key=True, sa_type=Text)  # "" means every one
@@ -116,7 +127,8 @@ class Account(Row, table=True):
 
     __tablename__ = "account"
     __table_args__ = (
-        Index(None, "organization_id", "email_key"),
+        Index(None, "organization_id", "email_key", "person"),
+        Index(None, "organization_id", "name_key", "person"),
         ForeignKeyConstraint(["user_id"], ["user.id"]),
     )
 
@@ -130,12 +142,14 @@ class Account(Row, table=True):
     connection: str = Field(sa_type=Text)  # through which they came last
     email: str = Field(sa_type=Text)
     # in lower case; indexed, never unique: an attribute, not a key
-    email_key: str | None = Field(default=None, sa_type=Text)
+    email_key: str | None = Field(default=None, sa_type=_OCTETS)
     # 1: it is theirs by the word of a connection that is trusted for it
     email_proven: int | None = Field(default=None, sa_type=SmallInteger)
     given_name: str = Field(sa_type=Text)
     family_name: str = Field(sa_type=Text)
     display_name: str = Field(sa_type=Text)
+    # the name that is shown, in lower case, for who looks somebody up; None: none was sent yet
+    name_key: str | None = Field(default=None, sa_type=_OCTETS)
     created_at: int = Field(sa_type=BigInteger)
     signed_in_at: int = Field(sa_type=BigInteger)
     released_at: int = Field(sa_type=BigInteger)  # when it was detached, or its stable ids forgotten; else 0
@@ -145,7 +159,10 @@ class RoleGrant(Row, table=True):
     """A role of one user in one organization; its source alone takes it away."""
 
     __tablename__ = "role_grant"
-    __table_args__ = (ForeignKeyConstraint(["user_id"], ["user.id"]),)
+    __table_args__ = (
+        Index(None, "organization_id", "role", "user_id"),
+        ForeignKeyConstraint(["user_id"], ["user.id"]),
+    )
 
     organization_id: str = Field(primary_key=True, sa_type=Text)
     user_id: str = Field(primary_key=True, sa_type=Text)
@@ -204,7 +221,7 @@ class TeamMembership(Row, table=True):
 
     __tablename__ = "team_membership"
     __table_args__ = (
-        Index(None, "organization_id", "team_key"),
+        Index(None, "organization_id", "team_key", "user_id"),
         ForeignKeyConstraint(["user_id"], ["user.id"]),
     )
 
@@ -220,7 +237,10 @@ class Invitation(Row, table=True):
     """Somebody may come, with these roles and teams; once, until it ends."""
 
     __tablename__ = "invitation"
-    __table_args__ = (Index(None, "organization_id", "email_key"),)
+    __table_args__ = (
+        Index(None, "organization_id", "email_key"),
+        Index(None, "organization_id", "id"),
+    )
 
     id: str = Field(primary_key=True, sa_type=Text)  # UUIDv7
     organization_id: str = Field(sa_type=Text)
@@ -457,6 +477,8 @@ class ProviderMetadata(Row, table=True):
     """A connection's trust material by URL, one row for all nodes; without a document, not fetched yet."""
 
     __tablename__ = "provider_metadata"
+    # All that the administration's overview asks: not a document is read for it.
+    __table_args__ = (Index(None, "connection", "checked_at", "held_at"),)
 
     connection: str = Field(primary_key=True, sa_type=Text)
     source: str = Field(sa_type=Text)
@@ -495,11 +517,12 @@ class DecisionRecord(Row, table=True):
     __tablename__ = "decision_record"
     __table_args__ = (
         Index(None, "person", "organization_id", "recorded_at"),
-        Index(None, "organization_id", "recorded_at"),
+        Index(None, "organization_id", "recorded_at", "code"),
+        Index(None, "recorded_at", "code"),
     )
 
     reference: str = Field(primary_key=True, sa_type=Text)
-    recorded_at: int = Field(sa_type=BigInteger, index=True)
+    recorded_at: int = Field(sa_type=BigInteger)
     code: str = Field(sa_type=Text)
     detail: str = Field(sa_type=Text)
     connection: str = Field(sa_type=Text)

@@ -37,10 +37,50 @@ def index(table: str, *columns: str) -> None:
     op.create_index(op.f(f"ix_{table}_{'_'.join(columns)}"), table, list(columns))
 
 
+def no_index(table: str, *columns: str) -> None:
+    op.drop_index(op.f(f"ix_{table}_{'_'.join(columns)}"), table)
+
+
+# Of each: what it was, and what it is now, so that lists are read by it. A sign-in writes as many as before.
+LONGER = (
+    ("account", ("organization_id", "email_key"), ("organization_id", "email_key", "person")),
+    ("team_membership", ("organization_id", "team_key"), ("organization_id", "team_key", "user_id")),
+    ("decision_record", ("organization_id", "recorded_at"), ("organization_id", "recorded_at", "code")),
+    ("decision_record", ("recorded_at",), ("recorded_at", "code")),
+)
+# Written where something changes for somebody, no more.
+NEW = (
+    ("account", ("organization_id", "name_key", "person")),
+    ("membership", ("organization_id", "source", "user_id")),
+    ("role_grant", ("organization_id", "role", "user_id")),
+    ("deactivation", ("organization_id", "user_id")),
+    ("invitation", ("organization_id", "id")),
+    ("provider_metadata", ("connection", "checked_at", "held_at")),
+)
+
+
 def upgrade() -> None:
     declared()
     links()
     log()
+    lists()
+
+
+def lists() -> None:
+    """Have lists of people, teams and records read by an index, and people found by their name."""
+    octets_in_order = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+    op.add_column("account", sa.Column("name_key", octets_in_order, nullable=True))
+    op.execute(
+        "UPDATE account SET name_key = lower(CASE WHEN display_name <> '' THEN display_name "
+        "ELSE trim(given_name || ' ' || family_name) END)"
+    )
+    for table, was, columns in LONGER:
+        no_index(table, *was)
+        index(table, *columns)
+    for table, columns in NEW:
+        index(table, *columns)
+    if op.get_context().dialect.name == "postgresql":
+        op.execute('ALTER TABLE account ALTER COLUMN email_key TYPE text COLLATE "C"')
 
 
 def declared() -> None:
@@ -152,6 +192,14 @@ def log() -> None:
 
 
 def downgrade() -> None:
+    if op.get_context().dialect.name == "postgresql":
+        op.execute('ALTER TABLE account ALTER COLUMN email_key TYPE text COLLATE "default"')
+    for table, columns in NEW:
+        no_index(table, *columns)
+    for table, was, columns in LONGER:
+        no_index(table, *columns)
+        index(table, *was)
+    op.drop_column("account", "name_key")
     for table in (
         "audit", "api_token", "setup_link", "trial", "kept_connection", "kept_organization", "configuration",
     ):  # fmt: skip
