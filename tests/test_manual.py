@@ -1,13 +1,14 @@
 """The manual and the code name the same refusals, and public documents say only what runs."""
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from federation import errors
+from federation import errors, mends
 from federation.errors import ConfigurationError, FederationError
-from federation.operator.explain import mender
+from federation.mends import mender
 
 ROOT = Path(__file__).parent.parent
 CODE = re.compile(
@@ -94,3 +95,32 @@ def test_the_manual_names_every_kind_with_its_status_sentence_and_mender() -> No
     assert set(written) == {
         (name, str(kind.status), kind.public, kind.mended_by) for name, kind in KINDS.items()
     }
+
+
+def plain(text: str) -> str:
+    """A cell of the manual without its markup."""
+    text = re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", text)
+    return re.sub(r"\*([^*]+)\*", r"\1", text.replace("`", ""))
+
+
+def at_hand() -> str:
+    """What ``federation/refusals.toml`` should say: the codes that a sign-in can end with."""
+    rooms = "saml|oidc|oauth2|policy|identity|signin|fetch"
+    found = re.findall(rf"^\| `((?:{rooms})\.[a-z0-9_.]+)` \| (\S.*?) \| (\S.*) \|$", manual(), re.MULTILINE)
+    head = "# The manual's words (docs/refusals.md), as plain text: what was broken, who mends it and how.\n"
+    head += "# Written by `python tests/test_manual.py`, which holds the two equal too.\n"
+    return head + "".join(
+        f"{json.dumps(code)} = [{json.dumps(plain(broken))}, {json.dumps(plain(mend))}]\n"
+        for code, broken, mend in found
+    )
+
+
+def test_the_words_at_hand_are_the_manuals() -> None:
+    told = (ROOT / "federation/refusals.toml").read_text()
+    assert told == at_hand()
+    assert mends.entry("saml.audience") is not None
+    assert mends.entry("nothing.of_the_kind") is None
+
+
+if __name__ == "__main__":
+    (ROOT / "federation/refusals.toml").write_text(at_hand())

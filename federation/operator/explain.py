@@ -14,24 +14,13 @@ from urllib.parse import parse_qs
 from federation import keys, recorded, redaction, registry
 from federation.connectors import openid_documents
 from federation.errors import (
-    AssertionRefused,
-    ChangeConflicts,
     Check,
     ConfigurationError,
     FederationError,
-    FieldsRefused,
-    NotAllowed,
-    NotFound,
-    PasswordRefused,
-    PolicyRefused,
-    ProofNeeded,
     ProviderUnavailable,
-    RequestRefused,
-    SignInExpired,
-    SsoRequired,
-    TooManyRequests,
 )
 from federation.fetch import Declared, Fetch, open_door
+from federation.mends import mender
 from federation.oidc import relying_party
 from federation.records import Kept
 from federation.registry import Local, OAuth2, Oidc, Own, Saml
@@ -43,64 +32,6 @@ from federation.store.store import open_store
 REFERENCE: Final = re.compile(r"[A-Z2-7]{10}")
 _JWT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _OK: Final = 200
-# What kind of refusal a recorded code was, by its room or by itself; tests/test_manual.py holds it to
-# the source. What a provider publishes and cannot be used is recorded as ProviderUnavailable.
-_KINDS: Final[dict[str, type[FederationError]]] = {
-    "saml": AssertionRefused,
-    "saml.missing": RequestRefused,
-    "saml.repeated": RequestRefused,
-    "saml.relay_state": RequestRefused,
-    "oidc": AssertionRefused,
-    "oidc.frontchannel_issuer": RequestRefused,
-    "oidc.frontchannel_missing": RequestRefused,
-    "oauth2": AssertionRefused,
-    "policy": PolicyRefused,
-    "policy.sso_required": SsoRequired,
-    "domain.dns": ProviderUnavailable,
-    "domain.dns_setup": ProviderUnavailable,
-    "identity": PolicyRefused,
-    "signin": SignInExpired,
-    "signin.initiate_unknown": RequestRefused,
-    "signin.initiate_unnamed": RequestRefused,
-    "signin.no_connection": RequestRefused,
-    "signin.replayed": AssertionRefused,
-    "fetch": ProviderUnavailable,
-    "fetch.allow": ConfigurationError,
-    "fetch.ca_bundle": ConfigurationError,
-    "form": RequestRefused,
-    "csrf": RequestRefused,
-    "admin": RequestRefused,
-    "admin.changed_meanwhile": ChangeConflicts,
-    "admin.forbidden": PolicyRefused,
-    "admin.invalid": FieldsRefused,
-    "admin.not_yours": NotFound,
-    "admin.scope": NotAllowed,
-    "admin.unknown": NotFound,
-    "policy.proof_needed": ProofNeeded,
-    "policy.edited": ConfigurationError,
-    "policy.no_connection": ConfigurationError,
-    "return_to": RequestRefused,
-    "rate": TooManyRequests,
-    "local": PasswordRefused,
-    "local.busy": TooManyRequests,
-    "local.link": SignInExpired,
-    "local.unsolicited": AssertionRefused,
-    "local.password_address": RequestRefused,
-    "local.password_common": RequestRefused,
-    "local.password_differs": RequestRefused,
-    "local.password_long": RequestRefused,
-    "local.password_short": RequestRefused,
-    "local.password_unprintable": RequestRefused,
-    "break_glass": PolicyRefused,
-    "bootstrap": PolicyRefused,
-    "bootstrap.unknown": SignInExpired,
-}
-
-
-def mender(code: str) -> str:
-    """Say who can mend what a code names."""
-    room = code.partition(".")[0]
-    return _KINDS.get(code, _KINDS.get(room, ConfigurationError)).mended_by
 
 
 @dataclass(frozen=True, kw_only=True)
