@@ -27,6 +27,7 @@ from federation.errors import ConfigurationError, StoreUnavailable
 from federation.store import (
     endings_sql,
     entry_sql,
+    kept_sql,
     local_sql,
     metadata_sql,
     migration,
@@ -49,6 +50,7 @@ STATEMENTS = {
         sql,
         endings_sql,
         entry_sql,
+        kept_sql,
         local_sql,
         metadata_sql,
         people_sql,

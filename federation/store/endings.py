@@ -92,7 +92,7 @@ def remove_membership(
         *(yield endings_sql.LEAVE_TEAMS_OF, place),
     ]
     if left:
-        yield from _tell(place, source)
+        yield from tell(place, source)
         return Ended(changed=bool(dropped), last_administrator_of=last), ()
     ended, kept = yield from _end(user_id, (organization,), now)
     told = Ended(changed=bool(dropped), sessions=len(ended), tokens=kept, last_administrator_of=last)
@@ -120,7 +120,7 @@ def take_back(
     place = {"user_id": user_id, "organization_id": organization, "source": source, "now": micros(now)}
     yield endings_sql.DROP_GRANTS_OF, place
     yield endings_sql.LEAVE_TEAMS_OF, place
-    yield from _tell(place, source)
+    yield from tell(place, source)
 
 
 def switch_off(connection: str, now: datetime) -> Steps[tuple[Ended, Hashes]]:
@@ -211,7 +211,7 @@ def _end(
     return tuple(ended), tuple(map(tokens.kept, kept))
 
 
-def _tell(place: Mapping[str, object], source: str) -> Steps[None]:
+def tell(place: Mapping[str, object], source: str) -> Steps[None]:
     """Have live sessions say what is left: other sources' grants, and the teams that one of them gave."""
     stands = yield sql.FIND_STANDING, {**place, "connection": ""}
     teams = {one[1] for one in stands if one[0] == "member"}

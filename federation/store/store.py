@@ -10,13 +10,16 @@ from typing import Protocol
 from federation.decision import Decision, Standing
 from federation.errors import ConfigurationError
 from federation.identity import Identity, Session
+from federation.store.administration_store import AdministrationStore
 from federation.store.audit import AuditEntry
 from federation.store.endings import Administrators
 from federation.store.endings_store import EndingsStore
+from federation.store.kept_store import KeptStore
 from federation.store.local_store import LocalStore
 from federation.store.teams_store import TeamsStore
 from federation.store.trials_store import TrialsStore
 from federation.store.values import (
+    AUDIT_LIFE,
     RECORD_LIFE,
     Admitted,
     Awaited,
@@ -45,7 +48,7 @@ from federation.store.values import (
 )
 
 
-class Store(LocalStore, EndingsStore, TeamsStore, TrialsStore, Protocol):
+class Store(AdministrationStore, LocalStore, EndingsStore, TeamsStore, KeptStore, TrialsStore, Protocol):
     """What the shell may ask of the database. Every ``now`` is UTC and aware."""
 
     def audited(self, entry: AuditEntry) -> "Store":
@@ -482,13 +485,21 @@ class Store(LocalStore, EndingsStore, TeamsStore, TrialsStore, Protocol):
     async def lease(self, job: str, holder: str, until: datetime, now: datetime) -> bool:
         """Take or renew the right to do a background job; one holder at a time."""
 
-    async def purge(self, now: datetime, batch: int = 1000, *, records_kept: timedelta = RECORD_LIFE) -> int:
+    async def purge(
+        self,
+        now: datetime,
+        batch: int = 1000,
+        *,
+        records_kept: timedelta = RECORD_LIFE,
+        audit_kept: timedelta = AUDIT_LIFE,
+    ) -> int:
         """Delete up to ``batch`` expired rows of each kind; return how many went.
 
         Args:
             now: UTC.
             batch: Rows of each kind.
             records_kept: For how long a record stands.
+            audit_kept: For how long a line of the audit log stands.
         """
 
     async def ready(self) -> str | None:

@@ -590,6 +590,7 @@ class KeptConnection(Row, table=True):
     """A connection that is edited here, in the keys of the settings file; its secrets sealed apart."""
 
     __tablename__ = "kept_connection"
+    __table_args__ = (Index(None, "organization_id", "id"),)
 
     id: str = Field(primary_key=True, sa_type=Text)
     organization_id: str = Field(sa_type=Text)
@@ -644,7 +645,7 @@ class ApiToken(Row, table=True):
     """A bearer token of the administration's API; only its hash is kept."""
 
     __tablename__ = "api_token"
-    __table_args__ = (Index(None, "organization_id", "created_at"),)
+    __table_args__ = (Index(None, "organization_id", "id"),)
 
     id: str = Field(primary_key=True, sa_type=Text)  # UUIDv7
     token_hash: bytes = Field(sa_type=LargeBinary, unique=True)
@@ -653,7 +654,7 @@ class ApiToken(Row, table=True):
     scopes: str = Field(sa_type=Text)  # JSON array
     created_at: int = Field(sa_type=BigInteger)
     created_by: str = Field(sa_type=Text)  # as ``Audit.actor``
-    expires_at: int = Field(sa_type=BigInteger)
+    expires_at: int = Field(sa_type=BigInteger, index=True)
     last_used_at: int | None = Field(default=None, sa_type=BigInteger)
     revoked_at: int | None = Field(default=None, sa_type=BigInteger)
 
@@ -665,6 +666,7 @@ class Audit(Row, table=True):
     __table_args__ = (
         Index(None, "organization_id", "id"),
         Index(None, "about", "organization_id"),
+        Index(None, "actor", "organization_id"),
     )
 
     id: str = Field(primary_key=True, sa_type=Text)  # UUIDv7: the order in which they were written

@@ -25,15 +25,18 @@ from federation.store import (
     tokens,
     verbs,
 )
+from federation.store.administration_twin import AdministrationTwin
 from federation.store.audit import AuditEntry
 from federation.store.drive import Verb
 from federation.store.endings import Administrators
 from federation.store.endings_twin import EndingsTwin
+from federation.store.kept_twin import KeptTwin
 from federation.store.local_twin import LocalTwin
 from federation.store.rows import Result, Steps
 from federation.store.teams_twin import TeamsTwin
 from federation.store.trials_twin import TrialsTwin
 from federation.store.values import (
+    AUDIT_LIFE,
     RECORD_LIFE,
     Admitted,
     Awaited,
@@ -62,7 +65,7 @@ from federation.store.values import (
 )
 
 
-class Twin(LocalTwin, EndingsTwin, TeamsTwin, TrialsTwin):
+class Twin(AdministrationTwin, LocalTwin, EndingsTwin, TeamsTwin, KeptTwin, TrialsTwin):
     """The verbs; their promises are told in ``store.Store``."""
 
     def audited(self, entry: AuditEntry) -> "Audited":
@@ -346,8 +349,15 @@ class Twin(LocalTwin, EndingsTwin, TeamsTwin, TrialsTwin):
     async def lease(self, job: str, holder: str, until: datetime, now: datetime) -> bool:
         return await self._decide(lambda: verbs.lease(job, holder, until, now))
 
-    async def purge(self, now: datetime, batch: int = 1000, *, records_kept: timedelta = RECORD_LIFE) -> int:
-        return await self._decide(lambda: verbs.purge(now, batch, records_kept))
+    async def purge(
+        self,
+        now: datetime,
+        batch: int = 1000,
+        *,
+        records_kept: timedelta = RECORD_LIFE,
+        audit_kept: timedelta = AUDIT_LIFE,
+    ) -> int:
+        return await self._decide(lambda: verbs.purge(now, batch, records_kept, audit_kept))
 
     async def ready(self) -> str | None:
         try:

@@ -111,6 +111,7 @@ def declared() -> None:
         number("deleted_at", nullable=True),
         key("kept_connection", "id"),
     )
+    index("kept_connection", "organization_id", "id")
     index("kept_connection", "number")
     index("kept_organization", "number")
     op.create_table(
@@ -165,7 +166,8 @@ def links() -> None:
         key("api_token", "id"),
         hashed("api_token"),
     )
-    index("api_token", "organization_id", "created_at")
+    index("api_token", "organization_id", "id")
+    index("api_token", "expires_at")
 
 
 def log() -> None:
@@ -189,6 +191,7 @@ def log() -> None:
     )
     index("audit", "organization_id", "id")
     index("audit", "about", "organization_id")
+    index("audit", "actor", "organization_id")
 
 
 def downgrade() -> None:

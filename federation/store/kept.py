@@ -1,0 +1,161 @@
+"""Connections and organizations that are edited in the administration: kept, changed, taken away.
+
+Each change takes the next number of all that is declared, in the order of commits, so that a worker
+that knows one number reads what came after it and nothing else. Whoever switches a connection off, or takes
+it away, holds its gate as ``endings`` does: a sign-in under way is waited for and its session ended,
+or it waits and is refused, on workers that have not heard of it yet too.
+"""
+
+from datetime import datetime
+
+from federation.decision import of_connection
+from federation.store import endings, endings_sql, kept_sql, rows, sql, standing
+from federation.store.endings import Hashes
+from federation.store.kept_values import Count, Declared, KeptConnection, KeptOrganization
+from federation.store.rows import Row, Steps, micros, moment
+from federation.store.values import Ended
+
+
+def number() -> Steps[int]:
+    """One read by a key."""
+    ((found,),) = yield kept_sql.FIND_NUMBER, {}
+    return int(found)
+
+
+def since(known: int) -> Steps[Declared]:
+    """The number first: what is committed between the reads comes again with the next."""
+    reached = yield from number()
+    organizations = yield kept_sql.FIND_ORGANIZATIONS_SINCE, {"number": known}
+    connections = yield kept_sql.FIND_CONNECTIONS_SINCE, {"number": known}
+    return Declared(
+        number=reached,
+        organizations=tuple(map(_organization, organizations)),
+        connections=tuple(map(_connection, connections)),
+    )
+
+
+def find(connection: str) -> Steps[KeptConnection | None]:
+    """One read by its id."""
+    found = yield kept_sql.FIND_CONNECTION, {"id": rows.storable(connection)}
+    return _connection(found[0]) if found and found[0][10] is None else None
+
+
+def keep_organization(organization: str, body: str, now: datetime, *, previous: int | None) -> Steps[bool]:
+    """One INSERT, or one UPDATE of what is still as it was read."""
+    told = {"id": organization, "body": body, "number": (yield from _bump()), "now": micros(now)}
+    if previous is None:
+        return bool((yield kept_sql.KEEP_ORGANIZATION, told))
+    return bool((yield kept_sql.EDIT_ORGANIZATION, told | {"previous": previous}))
+
+
+def organization_holds(organization: str) -> Steps[tuple[str, ...]]:
+    """One read."""
+    held = yield kept_sql.ORGANIZATION_HOLDS, {"id": organization}
+    return tuple(sorted({str(what) for (what,) in held}))
+
+
+def drop_organization(organization: str, now: datetime) -> Steps[bool]:
+    """The number's row keeps connections from being made for it meanwhile."""
+    told = {"id": organization, "number": (yield from _bump()), "now": micros(now)}
+    if (yield from organization_holds(organization)):
+        return False
+    return bool((yield kept_sql.DROP_ORGANIZATION, told))
+
+
+def keep_connection(kept: KeptConnection, now: datetime, *, previous: int | None) -> Steps[bool]:
+    """One INSERT, or one UPDATE of what is still as it was read."""
+    told = {
+        "id": kept.id,
+        "body": kept.body,
+        "sealed": kept.sealed,
+        "number": (yield from _bump()),
+        "now": micros(now),
+    }
+    if previous is None:
+        told |= {"organization_id": kept.organization, "protocol": kept.protocol}
+        return bool((yield kept_sql.KEEP_CONNECTION, told))
+    return bool((yield kept_sql.EDIT_CONNECTION, told | {"previous": previous}))
+
+
+def enable(connection: str, now: datetime, *, previous: int, force: bool) -> Steps[bool]:
+    """One UPDATE decides, of what is still as it was read."""
+    told = {"id": connection, "number": (yield from _bump()), "now": micros(now)}
+    asked = {**told, "previous": previous, "force": int(force)}
+    if not (yield kept_sql.ENABLE_CONNECTION, asked):
+        return False
+    yield endings_sql.SWITCH_ON, {"connection": connection}
+    return True
+
+
+def disable(connection: str, now: datetime) -> Steps[tuple[Ended, Hashes] | None]:
+    """Switched off for workers that have not heard of it, too."""
+    told = {"id": connection, "number": (yield from _bump()), "now": micros(now)}
+    yield sql.LOCK_NAME, {"gate": standing.gate("connection", connection)}
+    if not (yield kept_sql.DISABLE_CONNECTION, told):
+        return None
+    return (yield from endings.switch_off(connection, now))
+
+
+def drop_connection(connection: str, now: datetime) -> Steps[tuple[Ended, Hashes] | None]:
+    """What it gave goes; it stays switched off, for workers that know it still."""
+    told = {"id": connection, "number": (yield from _bump()), "now": micros(now)}
+    yield sql.LOCK_NAME, {"gate": standing.gate("connection", connection)}
+    found = yield kept_sql.DROP_CONNECTION, told
+    if not found:
+        return None
+    ended = yield from endings.switch_off(connection, now)
+    ((organization,),) = found
+    yield from _take_back(str(organization), of_connection(connection), now)
+    for statement in (kept_sql.DROP_METADATA, kept_sql.DROP_TRIALS):
+        yield statement, {"id": connection}
+    yield kept_sql.REVOKE_LINKS, {"id": connection, "now": micros(now)}
+    return ended
+
+
+def _take_back(organization: str, source: str, now: datetime) -> Steps[None]:
+    """Whoever is signed in by another way has, from now on, what others gave."""
+    place = {"organization_id": organization, "source": source}
+    told = yield kept_sql.LIVE_TAKERS, {**place, "now": micros(now)}
+    for statement in (kept_sql.DROP_GRANTS, kept_sql.DROP_TEAM_PLACES, kept_sql.DROP_MEMBERSHIPS):
+        yield statement, place
+    for (user_id,) in told:
+        yield from endings.tell({**place, "user_id": user_id, "now": micros(now)}, source)
+
+
+def count(connection: str, organization: str, now: datetime) -> Steps[Count]:
+    """Reads every account of the organization: asked before a connection goes, and at no other time."""
+    asked = {"id": connection, "organization_id": organization, "now": micros(now)}
+    found = {str(what): int(how_many) for what, how_many in (yield kept_sql.COUNT_AFFECTED, asked)}
+    return Count(**found)
+
+
+def _bump() -> Steps[int]:
+    ((found,),) = yield kept_sql.BUMP, {}
+    return int(found)
+
+
+def _organization(row: Row) -> KeptOrganization:
+    return KeptOrganization(
+        id=row[0],
+        body=row[1],
+        number=row[2],
+        created_at=moment(row[3]),
+        updated_at=moment(row[4]),
+        deleted=row[5] is not None,
+    )
+
+
+def _connection(row: Row) -> KeptConnection:
+    return KeptConnection(
+        id=row[0],
+        organization=row[1],
+        protocol=row[2],
+        body=row[3],
+        sealed=row[4],
+        enabled=bool(row[5]),
+        number=row[6],
+        created_at=moment(row[7]),
+        updated_at=moment(row[8]),
+        tested_at=None if row[9] is None else moment(row[9]),
+        deleted=row[10] is not None,
+    )

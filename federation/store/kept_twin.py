@@ -1,0 +1,60 @@
+"""What both engines say alike of ``kept_store.KeptStore``."""
+
+from datetime import datetime
+
+from federation.store import kept
+from federation.store.drive import Drive
+from federation.store.endings import Hashes
+from federation.store.kept_values import Count, Declared, KeptConnection
+from federation.store.values import Ended
+
+
+class KeptTwin(Drive):
+    """The verbs; their promises are told in ``kept_store``."""
+
+    async def declared_number(self) -> int:
+        return await self._read(kept.number)
+
+    async def declared_since(self, number: int) -> Declared:
+        return await self._read(lambda: kept.since(number))
+
+    async def find_kept_connection(self, connection: str) -> KeptConnection | None:
+        return await self._read(lambda: kept.find(connection))
+
+    async def keep_organization(
+        self, organization: str, body: str, now: datetime, *, previous: int | None
+    ) -> bool:
+        return await self._transact(
+            lambda: kept.keep_organization(organization, body, now, previous=previous)
+        )
+
+    async def organization_holds(self, organization: str) -> tuple[str, ...]:
+        return await self._read(lambda: kept.organization_holds(organization))
+
+    async def drop_organization(self, organization: str, now: datetime) -> bool:
+        return await self._transact(lambda: kept.drop_organization(organization, now))
+
+    async def keep_connection(
+        self, connection: KeptConnection, now: datetime, *, previous: int | None
+    ) -> bool:
+        return await self._transact(lambda: kept.keep_connection(connection, now, previous=previous))
+
+    async def enable_kept(self, connection: str, now: datetime, *, previous: int, force: bool) -> bool:
+        return await self._transact(lambda: kept.enable(connection, now, previous=previous, force=force))
+
+    async def disable_kept(self, connection: str, now: datetime) -> Ended | None:
+        return self._off(await self._transact(lambda: kept.disable(connection, now)))
+
+    async def drop_connection(self, connection: str, now: datetime) -> Ended | None:
+        return self._off(await self._transact(lambda: kept.drop_connection(connection, now)))
+
+    async def count_affected(self, connection: str, organization: str, now: datetime) -> Count:
+        return await self._read(lambda: kept.count(connection, organization, now))
+
+    def _off(self, done: tuple[Ended, Hashes] | None) -> Ended | None:
+        if done is None:
+            return None
+        told, ended = done
+        for token_hash in ended:
+            self._ended(token_hash)
+        return told

@@ -1,0 +1,51 @@
+"""What the store keeps of connections and organizations that are edited in the administration."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptOrganization:
+    """An organization, in the keys of the settings file."""
+
+    id: str
+    body: str = field(repr=False)  # JSON object
+    number: int  # of the change that made it what it is
+    created_at: datetime
+    updated_at: datetime
+    deleted: bool  # nothing but its id is left
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptConnection:
+    """A connection, in the keys of the settings file; its secrets sealed apart."""
+
+    id: str
+    organization: str
+    protocol: str
+    body: str = field(repr=False)  # JSON object, without secrets
+    sealed: str = field(repr=False)  # JSON object of the secrets, under the key ring; "" for none
+    enabled: bool
+    number: int  # of the change that made it what it is
+    created_at: datetime
+    updated_at: datetime
+    tested_at: datetime | None  # a trial of what it says went through
+    deleted: bool  # nothing but its id is left
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declared:
+    """What was changed after some number, and the number that it leads to."""
+
+    number: int
+    organizations: tuple[KeptOrganization, ...]
+    connections: tuple[KeptConnection, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Count:
+    """Whom a connection concerns."""
+
+    accounts: int
+    only_way: int  # users who have no account by another connection
+    sessions: int  # live
