@@ -8,16 +8,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
 
+from federation.store import audit_sql
 from federation.store.rows import Ask, micros, new_id, storable
-
-APPEND: Final = """
-INSERT INTO audit (id, organization_id, at, actor_kind, actor, action, kind, object, before, after, about,
-  personal, address, reference)
-VALUES (:id, :organization_id, :at, :actor_kind, :actor, :action, :kind, :object, :before, :after, :about,
-  :personal, :address, :reference)
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +34,7 @@ class AuditEntry:
 
 def append(entry: AuditEntry) -> Ask:
     """Return the statement that writes it."""
-    return APPEND, {
+    return audit_sql.APPEND, {
         "id": new_id(entry.at),
         "organization_id": entry.organization,
         "at": micros(entry.at),

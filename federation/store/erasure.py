@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from federation.store import endings, erasure_sql, record_pages, rows
+from federation.store import audit_sql, endings, erasure_sql, record_pages, rows
 from federation.store.rows import Steps, storable
 from federation.store.values import ERASED, Erased, PersonData, PersonFound, Record
 
@@ -35,11 +35,14 @@ _EXPORTS: Final = {
     "local_accounts": (erasure_sql.EXPORT_LOCAL_ACCOUNTS, (
         "id", "connection", "email", "display_name", "password_at", "created_at",
     )),
+    "audit": (audit_sql.EXPORT_AUDIT, (
+        "changed_at", "actor_kind", "actor", "action", "kind", "object", "about", "personal", "address",
+    )),
     "join_requests": (erasure_sql.EXPORT_JOIN_REQUESTS, (
         "person", "connection", "subject", "email", "created_at", "expires_at", "used_at",
     )),
 }  # fmt: skip
-_JSON: Final = frozenset({"data", "roles", "teams", "subject"})
+_JSON: Final = frozenset({"data", "roles", "teams", "subject", "personal"})
 _UNDER_WAY: Final = {  # what goes, by its word in the answer
     "grants": erasure_sql.DROP_GRANTS,
     "teams": erasure_sql.DROP_TEAM_MEMBERSHIPS,
@@ -112,7 +115,7 @@ def _row(columns: tuple[str, ...], row: rows.Row) -> Mapping[str, Any]:
 def _value(name: str, value: Any) -> Any:
     if name.endswith("_at"):
         return rows.moment(value).isoformat() if value else None
-    return json.loads(value) if name in _JSON else value
+    return json.loads(value) if value and name in _JSON else value
 
 
 def erase(
@@ -142,4 +145,8 @@ def erase(
         counts["keys"] += len((yield erasure_sql.DROP_PERSON_KEYS, told))
     yield erasure_sql.DROP_DEACTIVATIONS_ANYWHERE, asked
     gone = yield erasure_sql.DROP_USER_OF_NOBODY, asked
+    about = yield audit_sql.ERASE_AUDIT_ABOUT, asked
+    by = yield audit_sql.ERASE_AUDIT_BY, asked
+    anywhere = (yield audit_sql.ERASE_AUDIT_ANYWHERE, asked) if gone else ()
+    counts["audit"] = len(about) + len(by) + len(anywhere)
     return Erased(counts=counts, user=bool(gone), last_administrator=bool(last)), ended

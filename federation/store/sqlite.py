@@ -20,7 +20,7 @@ from federation.store import migration, rows, sql, verbs
 from federation.store.drive import Verb
 from federation.store.rows import Result, Steps
 from federation.store.twin import Twin
-from federation.store.values import RECORD_LIFE
+from federation.store.values import AUDIT_LIFE, RECORD_LIFE
 from federation.store.writer import Writer, outage
 
 _BUSY = 5.0  # seconds to wait for another process's commit
@@ -174,9 +174,16 @@ class SqliteStore(Twin):
 
         noted.add_done_callback(done)
 
-    async def purge(self, now: datetime, batch: int = 1000, *, records_kept: timedelta = RECORD_LIFE) -> int:
+    async def purge(
+        self,
+        now: datetime,
+        batch: int = 1000,
+        *,
+        records_kept: timedelta = RECORD_LIFE,
+        audit_kept: timedelta = AUDIT_LIFE,
+    ) -> int:
         return await self._writer.submit(
-            lambda db: _drive(db, verbs.purge(now, batch, records_kept)), long=True
+            lambda db: _drive(db, verbs.purge(now, batch, records_kept, audit_kept)), long=True
         )
 
     async def close(self) -> None:

@@ -11,6 +11,7 @@ from federation.identity import Grant, Session, Subject
 RECORD_OCTETS = 16 * 1024  # of a record's sealed checks
 RECORD_DETAIL = 300  # characters
 RECORD_LIFE = timedelta(days=30)  # of a record, unless the settings say otherwise
+AUDIT_LIFE = timedelta(days=400)  # of a line of the audit log, likewise
 ERASED = "erased"  # in place of what was sealed
 TRIAL = "trial"  # in what a pending sign-in expects: no connector's word
 PROVIDER_INDEXES = 100  # sessions that one logout message may name

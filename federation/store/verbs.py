@@ -17,6 +17,7 @@ from federation.errors import AssertionRefused, PolicyRefused, SignInExpired
 from federation.identity import Authentication, Session, User
 from federation.store import (
     accounts,
+    audit_pages,
     bootstrap,
     endings,
     provider_sessions,
@@ -348,13 +349,15 @@ def lease(job: str, holder: str, until: datetime, now: datetime) -> Steps[bool]:
     return bool((yield sql.TAKE_LEASE, asked))
 
 
-def purge(now: datetime, batch: int, records_kept: timedelta) -> Steps[int]:
+def purge(now: datetime, batch: int, records_kept: timedelta, audit_kept: timedelta) -> Steps[int]:
     """Delete up to ``batch`` rows of each kind that is over."""
     asked = {
         "now": micros(now),
         "batch": batch,
         "records_before": micros(now - records_kept),
         "keys_before": micros(now - max(records_kept, RECORD_LIFE)),
+        "audit_before": micros(now - audit_kept),
+        "audit_before_id": audit_pages.first_id(now - audit_kept),
     }
     gone = 0
     for statement in sql.PURGE:
