@@ -43,6 +43,7 @@ class Actor:
     address: str = field(repr=False)  # of the client, for the audit log; ""
     session: Session | None = None  # of a person
     proven_at: datetime | None = None  # when that person last proved themselves; None: they are none
+    ends_at: datetime | None = None  # of a token: nothing that it makes is good for longer
 
     def demand(self, scope: Scope, *, organization: str | None, connection: str | None) -> None:
         """Refuse what is not theirs to do.

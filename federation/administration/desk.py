@@ -29,6 +29,17 @@ class Desk:
         """As ``Actor.demand``."""
         self.actor.demand(scope, organization=organization, connection=connection)
 
+    def narrow(self, scope: Scope, organization: str | None) -> str | None:
+        """Return whose list is shown: that which is asked for, else all that is theirs to see.
+
+        Raises:
+            NotAllowed: ``admin.scope``.
+            NotFound: ``admin.not_yours``.
+        """
+        whose = self.actor.organization if organization is None else organization
+        self.demand(scope, organization=whose)
+        return whose
+
     def audited(  # noqa: PLR0913  a line of the log
         self,
         action: str,

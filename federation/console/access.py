@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from starlette.requests import Request
 
+from federation.administration import tokens
 from federation.administration.actor import OPERATOR, SCOPES, Actor
 from federation.administration.desk import Desk
 from federation.errors import PolicyRefused, RequestRefused
@@ -69,16 +70,41 @@ async def by_token_or_session(request: Request, *, only_reads: bool) -> Visitor:
             started here, and that the person is there.
 
     Raises:
-        RequestRefused: ``admin.signed_out``, ``csrf.refused``.
+        RequestRefused: ``admin.signed_out``, ``admin.token``, ``csrf.refused``.
         PolicyRefused: ``admin.forbidden``.
         ProveAgain: ``admin.prove_again``.
         TooManyRequests: ``rate.limited``.
     """
+    if request.headers.getlist("authorization"):
+        return await _by_token(request)
     visitor = await by_session(request)
     if not only_reads:
         _prove_here(request)
         demand_fresh(request, visitor)
     return visitor
+
+
+async def _by_token(request: Request) -> Visitor:
+    """Return who a bearer token stands for (RFC 6750 §2.1); a cookie beside it is not read.
+
+    One that is unknown, revoked, over, or of an organization that is gone gets one answer.
+
+    Raises:
+        RequestRefused: ``admin.token``.
+        TooManyRequests: ``rate.limited``.
+    """
+    house: House = request.app.state.house
+    now, address = house.clock(), rate_key(request, "")[0]
+    house.rates.sign_in.hit(("api", address), now)
+    sent = request.headers.getlist("authorization")
+    scheme, _, secret = sent[0].partition(" ") if len(sent) == 1 else ("", "", "")
+    actor = None
+    if scheme.lower() == "bearer":
+        actor = await tokens.actor_of(house.store, secret.strip(), now=now, address=address)
+    if actor is None or actor.organization not in {None, *house.roster.organizations}:
+        house.rates.failures.hit(("token", address), now)
+        raise RequestRefused("admin.token", "no such token counts now")
+    return Visitor(actor=actor, credential="")
 
 
 def _prove_here(request: Request) -> None:

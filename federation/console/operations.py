@@ -36,8 +36,8 @@ Run = Callable[[Desk, Asked], Awaitable[Model | None]]
 class Operation:
     """One method of one path; its ``operationId`` is the name of ``run``.
 
-    What changes nothing has a scope that ends in ``:read``. Everything else asks a session for the
-    same origin and a fresh proof; a token for neither.
+    What changes nothing is a GET, or has a scope that ends in ``:read``. Everything else asks a session
+    for the same origin and a fresh proof; a token for neither.
     """
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -58,7 +58,7 @@ class Operation:
     @property
     def only_reads(self) -> bool:
         """Whether nothing is changed by it."""
-        return self.scope.endswith(":read")
+        return self.method == "GET" or self.scope.endswith(":read")
 
 
 class PageAsked(Model):
