@@ -66,23 +66,11 @@ def normalize(
     """
     _bounded(assertion)
     sent, unobtainable = assertion.attributes, assertion.unobtainable
-    ours: dict[str, tuple[str, ...]] = {}
-    used: set[str] = set()  # names of theirs
-    unknown: set[str] = set()  # names of ours
-    grouped = ""  # the name of theirs that tells the groups
-    asked = {**ALIASES, **attributes} if attributes else ALIASES
-    for name, names in asked.items():
-        # The first of which anything was said decides, though it be "nothing": somebody in no group is not
-        # in what the next name calls groups, and neither is somebody whose groups could not be had
-        # (Entra sends app roles beside groups that it only names).
-        decides = next((one for one in names if one in sent or one in unobtainable), None)
-        if decides is not None:
-            ours[name] = sent.get(decides, ())
-            used.add(decides)
-            if decides in unobtainable:
-                unknown.add(name)
-            if name == "groups":
-                grouped = decides
+    decided = sources(assertion, attributes)
+    ours = {name: sent.get(theirs, ()) for name, theirs in decided.items()}
+    used = set(decided.values())  # names of theirs
+    unknown = {name for name, theirs in decided.items() if theirs in unobtainable}  # names of ours
+    grouped = decided.get("groups", "")  # the name of theirs that tells the groups
     addresses = _email_values(ours, attributes, assertion)
     strings = assertion.strings
     groups = _groups(
@@ -116,6 +104,26 @@ def normalize(
         provider_session=assertion.provider_session,
         tokens=assertion.tokens,
     )
+
+
+def sources(assertion: VerifiedAssertion, attributes: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """Return which name of theirs tells what we call by a name of ours.
+
+    The first of which anything was said decides, though it be "nothing": somebody in no group is not
+    in what the next name calls groups, and neither is somebody whose groups could not be had
+    (Entra sends app roles beside groups that it only names).
+
+    Args:
+        assertion: Sealed by a verifier.
+        attributes: As for ``normalize``.
+    """
+    sent, unobtainable = assertion.attributes, assertion.unobtainable
+    asked = {**ALIASES, **attributes} if attributes else ALIASES
+    return {
+        name: decides
+        for name, names in asked.items()
+        for decides in next(([one] for one in names if one in sent or one in unobtainable), ())
+    }
 
 
 _PROFILE = frozenset(ALIASES)

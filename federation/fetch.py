@@ -8,7 +8,9 @@ kind of host, made on first use inside the loop; one SSLContext, made at start.
 import asyncio
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
@@ -23,7 +25,7 @@ from federation.addresses import Allowed, Bypass, Declared, is_loopback, is_numb
 from federation.errors import ConfigurationError, ProviderTimedOut, ProviderUnavailable
 from federation.settings import Settings
 
-__all__ = ["Answer", "CheckedResolver", "Declared", "Fetch", "conditional", "open_door"]
+__all__ = ["Answer", "CheckedResolver", "Declared", "Fetch", "Heard", "OfStore", "conditional", "listening", "open_door"]
 
 DEADLINE = 10.0  # seconds, from the look-up of the name to the last octet
 BODY_LIMIT = 1024 * 1024  # octets
@@ -49,6 +51,32 @@ class Answer:
     etag: str = ""  # what to ask with next: see ``conditional``
     last_modified: str = ""  # likewise
     link: str = field(default="", repr=False)  # RFC 8288, as it came; who follows one judges it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """One exchange, told to who listens: see ``listening``."""
+
+    method: str
+    url: str = field(repr=False)
+    answer: Answer = field(repr=False)
+
+
+_LISTENER: ContextVar[list[Heard] | None] = ContextVar("listener", default=None)
+
+
+@contextmanager
+def listening() -> Iterator[list[Heard]]:
+    """Yield a list that takes up every answer which this task gets within the block, tokens and all.
+
+    For a trial of a connection, whose report tells what the provider answered. It is not kept.
+    """
+    heard: list[Heard] = []
+    token = _LISTENER.set(heard)
+    try:
+        yield heard
+    finally:
+        _LISTENER.reset(token)
 
 
 def conditional(*, etag: str, last_modified: str) -> dict[str, str]:
@@ -159,7 +187,7 @@ class Fetch:
         target = self._check(url, declared)
         try:
             async with asyncio.timeout(self._deadline):
-                return await self._exchange(method, target, headers, body, declared)
+                answer = await self._exchange(method, target, headers, body, declared)
         except TimeoutError:
             raise ProviderTimedOut(
                 "fetch.timeout", f"the provider took longer than {self._deadline:g} seconds"
@@ -176,6 +204,9 @@ class Fetch:
             raise ProviderUnavailable(
                 "fetch.connection", "the connection failed, or what came over it was not HTTP"
             ) from None
+        if (heard := _LISTENER.get()) is not None:
+            heard.append(Heard(method=method, url=url, answer=answer))
+        return answer
 
     async def _exchange(
         self,
@@ -259,6 +290,34 @@ class Fetch:
                 headers={"Accept-Encoding": "identity", "User-Agent": "federation"},
             )
         return self._sessions[declared]
+
+
+class OfStore(Fetch):
+    """The same door, for what the store declares: every host that is asked through it is the store's.
+
+    So is whatever a document names that came through it: none of them may be private.
+    """
+
+    def __init__(self, door: Fetch) -> None:
+        """Take the door, whose connections are shared and which another closes."""
+        self._door = door
+
+    async def get(
+        self, url: str, *, declared: Declared, accept: str, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """As ``Fetch.get``; whoever asks, the store declared it."""
+        del declared
+        return await self._door.get(url, declared=Declared.STORE, accept=accept, headers=headers)
+
+    async def post_form(
+        self, url: str, form: Mapping[str, str], headers: Mapping[str, str], *, declared: Declared
+    ) -> Answer:
+        """As ``Fetch.post_form``; likewise."""
+        del declared
+        return await self._door.post_form(url, form, headers, declared=Declared.STORE)
+
+    async def close(self) -> None:
+        """Leave it open: it is another's."""
 
 
 def open_door(config: Settings) -> Fetch:

@@ -28,12 +28,14 @@ from federation.errors import (
     StoreUnavailable,
 )
 from federation.identity import Identity, Session, VerifiedAssertion
+from federation.policy import domains
 from federation.policy.decide import decide
 from federation.return_to import local_path
 from federation.rules import SystemRole
 from federation.store.store import Store
 from federation.store.values import (
     RECORD_DETAIL,
+    TRIAL,
     Claim,
     NewSession,
     Pending,
@@ -41,6 +43,7 @@ from federation.store.values import (
     SealedTokens,
     Sealing,
 )
+from federation.trial.sandbox import Sandbox
 from federation.vault import Vault
 
 log = logging.getLogger(__name__)
@@ -94,7 +97,7 @@ class Goal:
 class SignIn:
     """Everything a sign-in needs, made once at start."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  all that it is made of
         self,
         *,
         connectors: Mapping[str, Connector],
@@ -103,6 +106,7 @@ class SignIn:
         store: Store,
         vault: Vault,
         limits: Limits,
+        sandbox: Sandbox,
         clock: Clock,
     ) -> None:
         self.connectors = connectors
@@ -111,10 +115,18 @@ class SignIn:
         self.store = store
         self._vault = vault
         self._limits = limits
+        self.sandbox = sandbox
         self._clock = clock
 
     async def begin(
-        self, connection: str, *, return_to: str, binder: str, session_token: str, login_hint: str
+        self,
+        connection: str,
+        *,
+        return_to: str,
+        binder: str,
+        session_token: str,
+        login_hint: str,
+        trial: str,
     ) -> Begun:
         """Start a sign-in at one connection.
 
@@ -125,6 +137,8 @@ class SignIn:
             session_token: The browser's session cookie, "" if it has none: a cross-site answer
                 comes without it, and the session that this sign-in opens replaces that one.
             login_hint: An e-mail address, passed on to the provider; "" leaves it out.
+            trial: Id of the trial that it is: nothing is opened in the end, and the connection need not be
+                enabled. "" for a sign-in.
 
         Raises:
             RequestRefused: ``signin.no_connection``, ``return_to.not_local``.
@@ -136,7 +150,7 @@ class SignIn:
         connector = self.connectors.get(connection)
         if connector is None:
             raise RequestRefused("signin.no_connection", "no connection has this id")
-        if not connector.connection.enabled:
+        if not (trial or connector.connection.enabled):
             raise PolicyRefused("policy.connection_disabled", "the settings switch this connection off")
         handle = secrets.token_urlsafe(32)
         challenge = await connector.begin(handle=handle, login_hint=login_hint, now=now)
@@ -146,7 +160,7 @@ class SignIn:
             handle=handle,
             connection=connection,
             binder_hash=hash_token(binder),
-            expects=challenge.expects,
+            expects={**challenge.expects, TRIAL: trial} if trial else challenge.expects,
             return_to=goal,
             replaces=hash_token(session_token) if session_token else b"",
             created_at=now,
@@ -183,6 +197,9 @@ class SignIn:
             if unknown.code != "signin.unknown" or connector.uninvited.policy == "refuse":
                 raise
             return await self._welcome(connector, callback, now)
+        if pending.trial:
+            await self.sandbox.complete(pending, connector, callback, now, story=self)
+            return Completed(return_to=pending.return_to, token="", session=None)
         assertion = await connector.complete(callback, pending.expects, now)
         goal = Goal(
             return_to=pending.return_to,
@@ -303,7 +320,7 @@ class SignIn:
     ) -> Decision:
         organization = self.organizations[connection.organization]
         verified: frozenset[str] = frozenset()
-        if organization.domain_proof == "dns":
+        if domains.needs_proof(connection, organization):
             verified = await self.store.proved_domains(connection.organization, now)
         return decide(
             who,

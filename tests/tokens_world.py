@@ -21,6 +21,7 @@ from federation.identity import KeptTokens
 from federation.signin import Limits, SignIn, hash_token
 from federation.store.store import Store
 from federation.tokens import TokenKeeper
+from federation.trial.sandbox import Sandbox
 from federation.vault import Vault
 from federation.web import fields
 
@@ -77,6 +78,7 @@ class Installation:
             store=store,
             vault=RING,
             limits=Limits(idle=timedelta(hours=8), absolute=timedelta(hours=24)),
+            sandbox=Sandbox(entries={}, in_force=lambda: 0, store=store, vault=RING),
             clock=clock,
         )
         keeper = TokenKeeper(connectors=connectors, store=store, vault=RING, signin=signin, clock=clock)
@@ -86,7 +88,9 @@ class Installation:
     async def sign_in(self, node: Node, user: str = "ada") -> str:
         """Sign in; return the session's token."""
         self.world.browser.cookies.clear()
-        begun = await node.signin.begin("acme", return_to="/", binder="b", session_token="", login_hint="")
+        begun = await node.signin.begin(
+            "acme", return_to="/", binder="b", session_token="", login_hint="", trial=""
+        )
         query = await self.world.answer(Challenge(url=begun.url, expects={}), user)
         params = dict(fields.parse(query, limit=16_384))
         callback = Callback(

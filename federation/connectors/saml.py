@@ -50,6 +50,14 @@ class SamlConnector:
         self._source = source
         self._judge: tuple[metadata.IdentityProvider, second_opinion.Judge] | None = None
 
+    async def provider(self, now: datetime) -> metadata.IdentityProvider:
+        """Return what the identity provider says of itself.
+
+        Raises:
+            ProviderUnavailable: It could not be had.
+        """
+        return await self._source.get(now)
+
     async def begin(self, *, handle: str, login_hint: str, now: datetime) -> Challenge:
         """Send an AuthnRequest (SAML Profiles §4.1.4.1; Bindings §3.4, §3.5)."""
         request_id = f"_{secrets.token_hex(20)}"  # an NCName may not begin with a digit

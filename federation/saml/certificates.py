@@ -107,6 +107,14 @@ def read_key(certificate: bytes) -> VerificationKey:
     )
 
 
+def describe(key: VerificationKey) -> str:
+    """Return a key's kind and size in words: "RSA 2048", "EC secp256r1"."""
+    public = key.public_key
+    if isinstance(public, rsa.RSAPublicKey):
+        return f"RSA {public.key_size}"
+    return f"EC {public.curve.name}"
+
+
 def read_base64(text: str) -> bytes:
     """Decode the text of an ``X509Certificate``, white space allowed.
 

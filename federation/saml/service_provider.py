@@ -24,7 +24,7 @@ from federation.saml.signature import SignedMessage
 from federation.saml.signing import SigningKey
 from federation.saml.xml import Element
 
-__all__ = ["Expected", "Requests", "Said", "Terms", "accept", "explain", "start"]
+__all__ = ["Expected", "Requests", "Said", "Terms", "accept", "explain", "opened", "start"]
 
 _ELEMENTS = 20_000  # tags: 500 groups have about 1,100
 _ABOUT_THE_REQUEST = ("saml.in_response_to", "saml.response_in_response_to")
@@ -189,6 +189,22 @@ def _checks(signed: SignedMessage) -> tuple[Check, ...]:
         Check(f"saml.response_key:{signed.response_key}"),
         Check(f"saml.assertion_key:{signed.assertion_key}"),
     )
+
+
+def opened(
+    document: bytes, expected: Expected, *, decryption_keys: tuple[DecryptionKey, ...]
+) -> Element | None:
+    """Return the signed Assertion in the clear, to be shown; None where no signature held.
+
+    Args:
+        document: As for ``accept``, like the others.
+        expected: Of which the keys count alone.
+        decryption_keys: Our own.
+    """
+    try:
+        return _verify(document, expected, decryption_keys, []).assertion.root
+    except AssertionRefused:
+        return None
 
 
 def explain(  # noqa: PLR0913 (each is one value of the sign-in)
