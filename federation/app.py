@@ -37,6 +37,7 @@ from federation.settings import Settings
 from federation.signout import SignOut
 from federation.store.store import Store, open_store
 from federation.tokens import TokenKeeper
+from federation.trial.sandbox import Sandbox
 from federation.vault import Vault
 from federation.web.aliases import further_paths
 from federation.web.embed import Embedded
@@ -193,6 +194,9 @@ def _house(  # noqa: PLR0913, PLR0917  all that it is made of
         store=store,
         vault=vault,
         limits=signin.Limits(idle=config.session.idle, absolute=config.session.absolute),
+        sandbox=Sandbox(
+            entries=roster.entries, in_force=lambda: roster.number, store=store, vault=vault
+        ),
         clock=now,
     )
 

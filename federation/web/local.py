@@ -87,6 +87,7 @@ async def _again(
         binder=cookies.read_binder(request, house),
         session_token=callback.session_token,
         login_hint="",
+        trial="",
     )
     email = callback.credentials.address if callback.credentials else ""
     response = _form(request, connection, begun, return_to=return_to, email=email, refusal=refusal)

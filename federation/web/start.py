@@ -111,6 +111,7 @@ async def leave(request: Request, connection: str, *, return_to: str, login_hint
         binder=cookies.read_binder(request, house),
         session_token=cookies.read_session(request, house),
         login_hint=login_hint,
+        trial="",
     )
     if (here := house.connections[connection]).protocol == "local":
         response = local.show_form(request, here, begun, return_to=return_to, email=login_hint)
