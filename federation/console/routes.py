@@ -2,7 +2,7 @@
 
 from starlette.routing import BaseRoute, Route
 
-from federation.console import overview
+from federation.console import audit, overview, tokens
 from federation.console.api import api_routes
 
 
@@ -10,5 +10,9 @@ def console_routes() -> list[BaseRoute]:
     """Return every route; those of one kind stand together."""
     return [
         Route("/admin", overview.overview),
+        Route("/admin/audit", audit.show),
+        Route("/admin/tokens", tokens.show),
+        Route("/admin/tokens", tokens.create, methods=["POST"]),
+        Route("/admin/tokens/{id}/revoke", tokens.revoke, methods=["POST"]),
         *api_routes(),
     ]
