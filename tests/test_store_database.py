@@ -25,6 +25,7 @@ from test_store import ADMITTED, BINDER, NEW, NOW, RECORD, TOKEN, WAITING, refus
 
 from federation.errors import ConfigurationError, StoreUnavailable
 from federation.store import (
+    directory_sql,
     endings_sql,
     entry_sql,
     kept_sql,
@@ -48,6 +49,7 @@ STATEMENTS = {
     f"{name}-{place}": text
     for room in (
         sql,
+        directory_sql,
         endings_sql,
         entry_sql,
         kept_sql,
@@ -148,6 +150,8 @@ def test_sqlite_can_prepare_every_statement_and_reads_no_table_through(statement
         "SCAN led",
         "SCAN theirs",
         "SCAN known",
+        "SCAN looked",
+        "SCAN counted",
     }
     assert {step for step in read_through if not step.startswith("SCAN json_each")} <= known
 

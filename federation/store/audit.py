@@ -50,3 +50,20 @@ def append(entry: AuditEntry) -> Ask:
         "address": entry.address,
         "reference": entry.reference,
     }
+
+
+def is_change(result: object) -> bool:
+    """Tell whether a verb that answers this has changed anything.
+
+    None and False have not, nor has what says so itself (``changed``). Of several values the one that
+    says so is first, or last.
+    """
+    match result:
+        case None | False:
+            return False
+        case (_, bool(done)) | (bool(done), _):
+            return done
+        case (first, *_):
+            return is_change(first)
+        case _:
+            return bool(getattr(result, "changed", True))

@@ -19,7 +19,7 @@ def proved(organization: str, now: datetime) -> Steps[frozenset[str]]:
 
 def every() -> Steps[tuple[DomainProof, ...]]:
     """One read."""
-    return tuple(map(_proof, (yield sql.FIND_PROOFS, {})))
+    return tuple(map(proof, (yield sql.FIND_PROOFS, {})))
 
 
 def begin(organization: str, domain: str, token: str, now: datetime) -> Steps[DomainProof]:
@@ -27,24 +27,25 @@ def begin(organization: str, domain: str, token: str, now: datetime) -> Steps[Do
     whose = {"organization_id": organization, "domain": domain}
     yield sql.ADD_PROOF, {**whose, "token": token, "now": micros(now)}
     (row,) = yield sql.FIND_PROOF, whose
-    return _proof(row)
+    return proof(row)
 
 
-def note(proof: DomainProof, now: datetime, *, seen: bool) -> Steps[None]:
+def note(whose: DomainProof, now: datetime, *, seen: bool) -> Steps[None]:
     """One UPDATE; a later look is not overwritten by an earlier one."""
     yield (
         sql.NOTE_PROOF,
         {
-            "organization_id": proof.organization,
-            "domain": proof.domain,
-            "token": proof.token,
+            "organization_id": whose.organization,
+            "domain": whose.domain,
+            "token": whose.token,
             "now": micros(now),
             "seen_at": micros(now) if seen else 0,
         },
     )
 
 
-def _proof(row: Row) -> DomainProof:
+def proof(row: Row) -> DomainProof:
+    """Read a row of ``entry_sql.FIND_PROOFS``."""
     return DomainProof(
         organization=row[0],
         domain=row[1],

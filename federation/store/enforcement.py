@@ -19,16 +19,17 @@ TRIED = timedelta(days=7)  # a sign-in through each enforced connection is at mo
 
 def every() -> Steps[tuple[Enforcement, ...]]:
     """One read."""
-    found = yield sql.FIND_ENFORCED, {}
-    return tuple(
-        Enforcement(
-            organization=row[0],
-            domain=row[1],
-            connections=tuple(json.loads(row[2])),
-            at=moment(row[3]),
-            by=row[4],
-        )
-        for row in found
+    return tuple(map(enforced, (yield sql.FIND_ENFORCED, {})))
+
+
+def enforced(row: Row) -> Enforcement:
+    """Read a row of ``entry_sql.FIND_ENFORCED``."""
+    return Enforcement(
+        organization=row[0],
+        domain=row[1],
+        connections=tuple(json.loads(row[2])),
+        at=moment(row[3]),
+        by=row[4],
     )
 
 

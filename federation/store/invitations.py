@@ -39,7 +39,7 @@ def invite(token_hash: bytes, invitation: Invitation) -> Steps[bool]:
 def every(organization: str, now: datetime) -> Steps[tuple[Invitation, ...]]:
     """One read."""
     asked = {"organization_id": organization, "now": micros(now)}
-    return tuple(map(_invitation, (yield people_sql.FIND_INVITATIONS, asked)))
+    return tuple(map(invitation, (yield people_sql.FIND_INVITATIONS, asked)))
 
 
 def find(token_hash: bytes, now: datetime) -> Steps[Invitation]:
@@ -47,10 +47,10 @@ def find(token_hash: bytes, now: datetime) -> Steps[Invitation]:
     found = yield people_sql.FIND_INVITATION, {"token_hash": token_hash, "now": micros(now)}
     if not found:
         raise SignInExpired("signin.invitation_unknown", "no invitation has this link, or it has expired")
-    invitation = _invitation(found[0])
-    if invitation.used_at is not None:
+    one = invitation(found[0])
+    if one.used_at is not None:
         raise SignInExpired("signin.invitation_used", "this invitation has been used already")
-    return invitation
+    return one
 
 
 def revoke(organization: str, identifier: str, now: datetime) -> Steps[bool]:
@@ -59,7 +59,8 @@ def revoke(organization: str, identifier: str, now: datetime) -> Steps[bool]:
     return bool((yield people_sql.REVOKE_INVITATION, asked))
 
 
-def _invitation(row: Row) -> Invitation:
+def invitation(row: Row) -> Invitation:
+    """Read a row of ``people_sql.FIND_INVITATIONS``."""
     identifier, organization, email, roles, teams, created_at, expires_at, used_at, user_id = row
     return Invitation(
         id=identifier,

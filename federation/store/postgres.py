@@ -19,6 +19,7 @@ import asyncpg
 from federation.errors import ConfigurationError, StoreUnavailable
 from federation.identity import Session
 from federation.store import (
+    directory_sql,
     endings_sql,
     entry_sql,
     erasure_sql,
@@ -90,6 +91,7 @@ _ARRAYS = {
         people_sql.FIND_TEAMS_NAMED,
         records_sql.LATEST_RECORDS,
         records_sql.KEYS_OF_PERSONS,
+        *directory_sql.ARRAYS,
         *erasure_sql.ARRAYS,
         entry_sql.FIND_LOCKED_OUT,
         entry_sql.LAST_SIGN_INS,

@@ -12,6 +12,7 @@ from federation.errors import ConfigurationError
 from federation.identity import Identity, Session
 from federation.store.administration_store import AdministrationStore
 from federation.store.audit import AuditEntry
+from federation.store.directory_store import DirectoryStore
 from federation.store.endings import Administrators
 from federation.store.endings_store import EndingsStore
 from federation.store.kept_store import KeptStore
@@ -48,7 +49,7 @@ from federation.store.values import (
 )
 
 
-class Store(AdministrationStore, LocalStore, EndingsStore, TeamsStore, KeptStore, TrialsStore, Protocol):
+class Store(AdministrationStore, DirectoryStore, LocalStore, EndingsStore, TeamsStore, KeptStore, TrialsStore, Protocol):
     """What the shell may ask of the database. Every ``now`` is UTC and aware."""
 
     def audited(self, entry: AuditEntry) -> "Store":

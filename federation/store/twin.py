@@ -27,6 +27,7 @@ from federation.store import (
 )
 from federation.store.administration_twin import AdministrationTwin
 from federation.store.audit import AuditEntry
+from federation.store.directory_twin import DirectoryTwin
 from federation.store.drive import Verb
 from federation.store.endings import Administrators
 from federation.store.endings_twin import EndingsTwin
@@ -65,7 +66,7 @@ from federation.store.values import (
 )
 
 
-class Twin(AdministrationTwin, LocalTwin, EndingsTwin, TeamsTwin, KeptTwin, TrialsTwin):
+class Twin(AdministrationTwin, DirectoryTwin, LocalTwin, EndingsTwin, TeamsTwin, KeptTwin, TrialsTwin):
     """The verbs; their promises are told in ``store.Store``."""
 
     def audited(self, entry: AuditEntry) -> "Audited":
@@ -369,7 +370,7 @@ class Twin(AdministrationTwin, LocalTwin, EndingsTwin, TeamsTwin, KeptTwin, Tria
 class Audited(Twin):
     """The same store; what it changes is told in the audit log, in the same transaction.
 
-    A verb that answers False or None has changed nothing, and nothing is told.
+    A verb that changed nothing has nothing told of it: see ``audit.is_change``.
     """
 
     def __init__(self, store: Twin, entry: AuditEntry) -> None:
@@ -388,7 +389,7 @@ class Audited(Twin):
     async def _transact(self, verb: Verb[Result]) -> Result:
         def told() -> Steps[Result]:
             result = yield from verb()
-            if result is not None and result is not False:
+            if audit.is_change(result):
                 yield audit.append(self._entry)
             return result
 

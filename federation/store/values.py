@@ -120,6 +120,11 @@ class Erased:
     user: bool  # False: another organization knows the user still
     last_administrator: bool  # nobody is left who has an administrator's role
 
+    @property
+    def changed(self) -> bool:
+        """Whether anything went."""
+        return bool(self.counts)
+
 
 @dataclass(frozen=True, kw_only=True)
 class PolicyInForce:
