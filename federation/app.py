@@ -13,25 +13,35 @@ import secrets
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import timedelta
 from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from federation import clock, domain_proof, in_force, keys, logs, registry, settings, signin, suffixes, upkeep
+from federation import (
+    branding,
+    clock,
+    domain_proof,
+    in_force,
+    keys,
+    logs,
+    registry,
+    settings,
+    signin,
+    suffixes,
+    upkeep,
+)
 from federation.break_glass import BreakGlassDoor
 from federation.clock import Clock
-from federation.connection import AnyConnection
+from federation.connection import AnyConnection, SamlConnection
 from federation.connectors.connect import connect
-from federation.connectors.contract import Connector
 from federation.connectors.hashing import Hashing
 from federation.errors import ConfigurationError, FederationError
 from federation.fetch import Fetch, open_door
-from federation.oidc import provider
+from federation.freshness import Freshness
 from federation.policies import Terms
 from federation.publishing import Publishing
 from federation.reconcile import Reconciler
-from federation.roster import Roster
+from federation.roster import Making, Roster
 from federation.saml import xml
 from federation.settings import Settings
 from federation.signout import SignOut
@@ -47,10 +57,6 @@ from federation.web.routes import service
 from federation.web.verify import Verify
 
 log = logging.getLogger("federation")
-
-REFRESH_EVERY = timedelta(hours=1)  # discovery, keys and metadata by URL, in every worker
-RETRY_EVERY = timedelta(minutes=1)  # where that failed
-AT_ONCE = 10  # providers
 
 
 def create_app(config: Settings, *, now: Clock = clock.now) -> Verify:
@@ -108,8 +114,6 @@ async def open_house(config: Settings, *, now: Clock = clock.now) -> AsyncIterat
     entries = registry.compile_connections(config, own=own, now=now())
     _tell_notices(entries)
     _tell_concerns(config.connections)
-    saml = {name: entry for name, entry in entries.items() if isinstance(entry, registry.Saml)}
-    published = Publishing(saml, own=own, about=config.saml)
     fetch = open_door(config)
     async with contextlib.AsyncExitStack() as open_things:
         open_things.push_async_callback(fetch.close)
@@ -120,26 +124,28 @@ async def open_house(config: Settings, *, now: Clock = clock.now) -> AsyncIterat
         for one in (hashing, of_codes):
             open_things.callback(one.close)
         connected = {name: connect(entry, fetch, store, hashing) for name, entry in entries.items()}
-        watching = upkeep.watch_job(
-            store,
-            [entry.connection for entry in saml.values()],
-            own_ends=[pair.not_after for pair in (held.current, held.next) if pair is not None],
-            development=config.development,
-        )
         roster = Roster(
             entries=entries,
             connectors=connected,
             organizations=config.organizations,
             aliases=further_paths(config.connections),
-            issuers=_issuers(entries),
+            making=Making(config=config, own=own, vault=vault, fetch=fetch, store=store, hashing=hashing),
+        )
+        await roster.refresh(now())
+        published = Publishing(roster.saml, own=own, about=config.saml)
+        watching = upkeep.watch_job(
+            store,
+            lambda: [one for one in roster.connections.values() if isinstance(one, SamlConnection)],
+            own_ends=[pair.not_after for pair in (held.current, held.next) if pair is not None],
+            development=config.development,
         )
         house = _house(config, roster, published, fetch, store, vault, of_codes, now)
         open_things.push_async_callback(house.tokens.close)
         await _end_disabled(store, house.connections, now)
         reconciler = Reconciler(
-            connectors=connected, store=store, signin=house.signin, tokens=house.tokens, clock=now
+            connectors=roster.connectors, store=store, signin=house.signin, tokens=house.tokens, clock=now
         )
-        look_again = domain_proof.looking(store, config.dns_servers, house.connections, config.organizations)
+        look_again = domain_proof.looking(store, config.dns_servers, house.connections, roster.organizations)
         jobs = (
             *upkeep.standing_jobs(store, records_kept=config.records.keep),
             watching,
@@ -147,11 +153,22 @@ async def open_house(config: Settings, *, now: Clock = clock.now) -> AsyncIterat
             upkeep.reconciling_job(reconciler.reconcile_due),
             upkeep.domains_job(look_again),
         )
-        turns = asyncio.Semaphore(AT_ONCE)
+        freshness = Freshness(roster.connectors, now)
+        open_things.push_async_callback(freshness.close)
+        freshness.follow()
+        noting = in_force.Noting(store, vault, house.terms, holder=_holder(), clock=now)
+        open_things.push_async_callback(noting.close)
+        noting.note(frozenset(roster.connections))
+
+        def follow(changed: frozenset[str]) -> None:
+            published.forget(changed)
+            freshness.follow()
+            noting.note(changed)
+
+        roster.follow(follow)
         tasks = (
             asyncio.create_task(upkeep.run(store, jobs, holder=_holder(), clock=now)),
-            asyncio.create_task(in_force.note(store, vault, house.terms, holder=_holder(), now=now())),
-            *(asyncio.create_task(_keep_fresh(name, one, turns, now)) for name, one in connected.items()),
+            asyncio.create_task(roster.keep_up(now)),
         )
         try:
             yield house
@@ -194,9 +211,7 @@ def _house(  # noqa: PLR0913, PLR0917  all that it is made of
         store=store,
         vault=vault,
         limits=signin.Limits(idle=config.session.idle, absolute=config.session.absolute),
-        sandbox=Sandbox(
-            entries=roster.entries, in_force=lambda: roster.number, store=store, vault=vault
-        ),
+        sandbox=Sandbox(entries=roster.entries, in_force=lambda: roster.number, store=store, vault=vault),
         clock=now,
     )
 
@@ -236,8 +251,17 @@ def _house(  # noqa: PLR0913, PLR0917  all that it is made of
             sign_in=parse_rate(config.rate_limits.sign_in), failures=parse_rate(config.rate_limits.failures)
         ),
         clock=now,
+        brand=_brand(config),
+        language=config.language,
         ready=_ready(config, store),
     )
+
+
+def _brand(config: Settings) -> branding.Brand:
+    try:
+        return branding.compile_brand(config.branding)
+    except ValueError as changed:
+        raise ConfigurationError("settings.invalid", f"branding.{changed}") from None
 
 
 async def _end_disabled(store: Store, connections: Mapping[str, AnyConnection], now: Clock) -> None:
@@ -248,16 +272,6 @@ async def _end_disabled(store: Store, connections: Mapping[str, AnyConnection], 
     for name, connection in connections.items():
         if not connection.enabled and (ended := await store.end_sessions_through(name, now())):
             log.info("ended: connection disabled", extra={"connection": name, "sessions": ended})
-
-
-def _issuers(entries: Mapping[str, registry.Entry]) -> Mapping[str, tuple[str, ...]]:
-    """Return the connections of each issuer: whose word starts a sign-in."""
-    found: dict[str, tuple[str, ...]] = {}
-    for name, entry in entries.items():
-        if isinstance(entry, registry.Oidc):
-            for issuer in provider.issuers(entry.discovery, tenants=entry.client.demands.tenants):
-                found[issuer] = (*found.get(issuer, ()), name)
-    return found
 
 
 def _tell_concerns(connections: Mapping[str, AnyConnection]) -> None:
@@ -328,20 +342,3 @@ def _stamp(file: Path) -> bytes:
 
 def _holder() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-
-
-async def _keep_fresh(name: str, connector: Connector, turns: asyncio.Semaphore, now: Clock) -> None:
-    """Fetch what one provider publishes at start and every hour, so that no sign-in waits for it."""
-    while True:
-        pause = RETRY_EVERY
-        try:
-            async with turns:
-                await connector.refresh(now())
-            pause = REFRESH_EVERY
-        except FederationError as fault:
-            log.warning("provider not reached", extra={"connection": name, "code": fault.code})
-        except Exception as failure:  # noqa: BLE001  one surprise must not end it for good
-            log.error(  # noqa: TRY400  the message may hold what was received
-                "provider not read", extra={"connection": name, "error": type(failure).__name__}
-            )
-        await asyncio.sleep(pause.total_seconds())

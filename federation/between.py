@@ -29,6 +29,7 @@ _RELYING_URLS = frozenset({
     "jwks_uri", "end_session_endpoint", "pushed_authorization_request_endpoint", "revocation_endpoint",
     "emails_endpoint", "organizations_endpoint", "teams_endpoint",
 })  # fmt: skip
+URL_KEYS = _RELYING_URLS | {"sso_url", "slo_url"}
 
 
 def find_faults(
@@ -58,8 +59,8 @@ def _domains(
     claims: dict[str, dict[str, tuple[str, str]]] = defaultdict(dict)  # → organization → entry, connection
     for name, one in connections.items():
         if organizations is not None and one.organization not in organizations:
-            known = ", ".join(organizations) or "none"
-            yield (name, "organization"), f"expected one of organizations (known: {known})"
+            known = "" if one.of_store else f" (known: {', '.join(organizations) or 'none'})"
+            yield (name, "organization"), f"expected one of organizations{known}"
             continue
         for domain in one.domains:
             asked, told = _overlaps(domain)
@@ -67,8 +68,11 @@ def _domains(
             for entry, owner in [
                 found for each in rivals for whose, found in each if whose != one.organization
             ][:1]:
-                said = f"{domain} belongs to another organization's connection, {owner}"
-                yield (name, "domains"), said if entry == domain else f"{said}, by {entry}"
+                said = f"{domain} belongs to another organization"
+                if not one.of_store:  # whose, is nothing for other tenants
+                    said += f"'s connection, {owner}"
+                    said += "" if entry == domain else f", by {entry}"
+                yield (name, "domains"), said
             for key in told:
                 claims[key].setdefault(one.organization, (domain, name))
 

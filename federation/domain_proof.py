@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from federation.connection import AnyConnection, Organization
 from federation.errors import ConfigurationError, ProviderUnavailable
+from federation.policy import domains
 from federation.store.store import Store
 from federation.store.values import DomainProof
 
@@ -115,12 +116,17 @@ def looking(
         store: Where tokens are kept.
         servers: DNS servers; none: the system's.
         connections: Those in force.
-        organizations: By id; those with ``domain_proof: dns`` are looked at.
+        organizations: By id; with ``domain_proof: dns`` every domain is looked at, else those of the store's.
     """
-    asks = {name for name, one in organizations.items() if one.domain_proof == "dns"}
-    counted = {(whose, name) for whose, name in to_prove(connections) if whose in asks}
 
     async def work(now: datetime) -> None:
+        # Of this moment: connections come and go.
+        counted = {
+            (one.organization, entry.removeprefix("*."))
+            for one in connections.values()
+            if one.organization in organizations and domains.needs_proof(one, organizations[one.organization])
+            for entry in one.domains
+        }
         if not counted:
             return
         due = [

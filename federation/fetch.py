@@ -25,7 +25,17 @@ from federation.addresses import Allowed, Bypass, Declared, is_loopback, is_numb
 from federation.errors import ConfigurationError, ProviderTimedOut, ProviderUnavailable
 from federation.settings import Settings
 
-__all__ = ["Answer", "CheckedResolver", "Declared", "Fetch", "Heard", "OfStore", "conditional", "listening", "open_door"]
+__all__ = [
+    "Answer",
+    "CheckedResolver",
+    "Declared",
+    "Fetch",
+    "Heard",
+    "OfStore",
+    "conditional",
+    "listening",
+    "open_door",
+]
 
 DEADLINE = 10.0  # seconds, from the look-up of the name to the last octet
 BODY_LIMIT = 1024 * 1024  # octets

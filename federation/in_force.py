@@ -1,15 +1,18 @@
 """The policy in force: what the service last started with, and whom a change takes a role from.
 
-A change of the settings file comes into force as the service starts. One node compares it with
-what was in force before, says in the log how many would lose something at their next sign-in,
-and notes the new one. No log line holds more than a connection's name and numbers.
+A change of the settings file comes into force as the service starts, one of the store at once. One
+node compares it with what was in force before, says in the log how many would lose something at
+their next sign-in, and notes the new one. No log line holds more than a connection's name and numbers.
 """
 
+import asyncio
 import logging
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
 from federation import policies, what_if
+from federation.clock import Clock
 from federation.errors import ConfigurationError, FederationError
 from federation.policies import Terms
 from federation.store.store import Store
@@ -23,10 +26,48 @@ DAYS: Final = timedelta(days=30)
 _LEASE: Final = timedelta(minutes=10)
 
 
-async def note(store: Store, vault: Vault, terms: Terms, *, holder: str, now: datetime) -> None:
-    """Note the policy of every connection, and say what a change takes; never stops the service."""
+class Noting:
+    """Notes policies beside everything else, as they come into force; stops nothing."""
+
+    def __init__(self, store: Store, vault: Vault, terms: Terms, *, holder: str, clock: Clock) -> None:
+        """Take whose policies; the mappings of ``terms`` change with what is in force."""
+        self._store, self._vault, self._terms = store, vault, terms
+        self._holder, self._clock = holder, clock
+        self._names: frozenset[str] = frozenset()
+        self._task: asyncio.Task[None] | None = None
+
+    def note(self, connections: frozenset[str]) -> None:
+        """Have the policies of these noted soon; of those that are gone, nothing is."""
+        self._names |= connections
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._work())
+
+    async def close(self) -> None:
+        """Leave the rest to the next start."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _work(self) -> None:
+        while self._names:
+            names, self._names = self._names, frozenset()
+            try:
+                await note(
+                    self._store, self._vault, self._terms, names, holder=self._holder, now=self._clock()
+                )
+            except FederationError as fault:
+                log.warning("policies not compared", extra={"code": fault.code})
+
+
+async def note(
+    store: Store, vault: Vault, terms: Terms, among: Collection[str], *, holder: str, now: datetime
+) -> None:
+    """Note the policy of each of these connections, and say what a change takes."""
     kept = {one.connection: one for one in await store.policies()}
-    for name in terms.connections:
+    for name in [name for name in terms.connections if name in among]:
+        await asyncio.sleep(0)  # telling a policy takes a while, and there may be a thousand
+        if name not in terms.connections:
+            continue
         try:
             await _note(store, vault, terms, name, kept.get(name), holder=holder, now=now)
         except FederationError as fault:

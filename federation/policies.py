@@ -138,7 +138,7 @@ def _replaced(connection: AnyConnection, told: Mapping[str, Any]) -> AnyConnecti
     kind = type(connection)
     # Made anew: a copy would keep what was compiled of the policy before.
     values = {name: getattr(policy if name in KEYS else connection, name) for name in kind.model_fields}
-    edited = kind.model_construct(**values)
+    edited = kind.model_construct(**values).mark(of_store=connection.of_store)
     if not (edited.anyone or edited.is_bounded):
         raise ConfigurationError(
             "policy.edited", f"{connection.id}.domains: nothing would say who may enter; name domains"

@@ -20,7 +20,7 @@ class Publishing:
         """Take what is to be told.
 
         Args:
-            entries: The SAML connections.
+            entries: The SAML connections; looked at whenever a document is made.
             own: Our keys.
             about: Who we are, and for how long a document is good.
         """
@@ -29,6 +29,11 @@ class Publishing:
         self.jwks_tag = f'"{hashlib.sha256(own.jwks).hexdigest()[:32]}"'
         self._until: datetime | None = None
         self._made: dict[str | None, bytes] = {}
+
+    def forget(self, connections: frozenset[str]) -> None:
+        """Make the documents of these anew, and that of all together, when they are asked for."""
+        for name in (*connections, None):
+            self._made.pop(name, None)
 
     def one(self, connection: str, now: datetime) -> bytes:
         """Return the EntityDescriptor of one connection.

@@ -2,15 +2,63 @@
 
 Who needs one holds these very mappings. They are changed in one step, with no ``await`` within, so
 that a request sees all of a change or nothing of it between two of its own awaits; what it took out before
-goes on as it was. The settings file's come first, and cannot be changed here.
+goes on as it was. The settings file's come first, and cannot be changed here. What of the store cannot
+be used is not served: it stops nothing else, and says why to administrators.
 """
 
-from collections.abc import Mapping
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Final, TypeVar
 
-from federation import registry
+from pydantic import ValidationError
+
+from federation import between, faults, kept, registry
+from federation.clock import Clock
 from federation.connection import AnyConnection, Organization
+from federation.connectors.connect import connect
 from federation.connectors.contract import Connector
+from federation.connectors.hashing import Hashing
+from federation.errors import FederationError
+from federation.faults import Fault
+from federation.fetch import Fetch, OfStore
+from federation.oidc import provider
+from federation.registry import Own
+from federation.settings import Settings
+from federation.store.kept_values import Declared, KeptConnection, KeptOrganization
+from federation.store.store import Store
+from federation.vault import Vault
+
+Value = TypeVar("Value")
+
+log = logging.getLogger(__name__)
+
+EVERY: Final = 0.7  # seconds: a change is in force everywhere within one
+_TURN: Final = 20  # connections that are made before others have theirs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Making:
+    """What a connection of the store is made with."""
+
+    config: Settings
+    own: Own
+    vault: Vault
+    fetch: Fetch
+    store: Store
+    hashing: Hashing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """A connection of the store, as far as it can be used."""
+
+    row: KeptConnection = field(repr=False)
+    entry: registry.Entry | None  # None: see ``faults``
+    connector: Connector | None
+    faults: tuple[Fault, ...]  # of it alone: missing keys too
 
 
 class Roster:
@@ -23,20 +71,251 @@ class Roster:
         connectors: Mapping[str, Connector],
         organizations: Mapping[str, Organization],
         aliases: Mapping[str, str],
-        issuers: Mapping[str, tuple[str, ...]],
+        making: Making,
     ) -> None:
         """Take what the settings file declares."""
+        self._file = dict(entries)
+        self._file_connectors = dict(connectors)
+        self._file_organizations = dict(organizations)
+        self._making = replace(making, fetch=OfStore(making.fetch))
+        self._lock = asyncio.Lock()
+        self._followers: list[Callable[[frozenset[str]], None]] = []
         self.organizations: dict[str, Organization] = dict(organizations)
         self.entries: dict[str, registry.Entry] = dict(entries)
         self.connections: dict[str, AnyConnection] = {name: one.connection for name, one in entries.items()}
         self.connectors: dict[str, Connector] = dict(connectors)
         self.aliases: dict[str, str] = dict(aliases)  # a further path of a connection → its own
-        self.issuers: dict[str, tuple[str, ...]] = dict(issuers)
+        self.issuers: dict[str, tuple[str, ...]] = dict(issuers(entries))
+        self.saml: dict[
+            str, registry.Saml
+        ] = {}  # whose metadata we publish: those that are not whole yet too
+        self.kept: dict[str, Kept] = {}  # of the store, served or not, the one that was made first first
+        self.kept_organizations: dict[str, KeptOrganization] = {}
         self.faults: dict[str, str] = {}  # of the store's that are not served: id → why, for administrators
         self.of_file = frozenset(entries)  # ids of connections that the settings file declares
         self.organizations_of_file = frozenset(organizations)
         self.number = 0  # of the store's latest change that is in force here
+        self._lay()
+
+    def follow(self, tell: Callable[[frozenset[str]], None]) -> None:
+        """Have somebody told, after each change, which connections were made anew or taken away."""
+        self._followers.append(tell)
 
     async def refresh(self, now: datetime) -> bool:
-        """Bring in what the store says by now; return whether anything changed."""
-        raise NotImplementedError  # lead: a helper's first task
+        """Bring in what the store says by now; return whether anything changed.
+
+        Raises:
+            StoreUnavailable: Nothing is changed here.
+        """
+        async with self._lock:
+            store = self._making.store
+            if await store.declared_number() == self.number:
+                return False
+            news = await store.declared_since(self.number)
+            made = await self._make(news, now)
+            self._take(news, made)
+        return True
+
+    async def keep_up(self, clock: Clock) -> None:
+        """Do so every moment, until cancelled."""
+        failing = False
+        while True:
+            await asyncio.sleep(EVERY)
+            try:
+                await self.refresh(clock())
+                failing = False
+            except FederationError as fault:
+                if not failing:  # once for each outage
+                    log.warning("connections not looked at", extra={"code": fault.code})
+                failing = True
+            except Exception as failure:  # noqa: BLE001  one surprise must not end it for good
+                if not failing:
+                    log.error(  # noqa: TRY400  the message may hold what is kept
+                        "connections not read", extra={"error": type(failure).__name__}
+                    )
+                failing = True
+
+    async def _make(self, news: Declared, now: datetime) -> dict[str, Kept]:
+        made: dict[str, Kept] = {}
+        for at, row in enumerate(one for one in news.connections if not one.deleted):
+            if at % _TURN == _TURN - 1:
+                await asyncio.sleep(0)
+            made[row.id] = self._made(row, now)
+        return made
+
+    def _made(self, row: KeptConnection, now: datetime) -> Kept:
+        known = self.kept.get(row.id)
+        if known is not None and known.entry is not None and _says(known.row) == _says(row):
+            return replace(known, row=row)  # its connector knows keys and documents already
+        making = self._making
+        try:
+            connection = kept.read(
+                row.id,
+                kept.body_of(row),
+                kept.open_secrets(making.vault, row),
+                organization=row.organization,
+                config=making.config,
+            ).model_copy(update={"enabled": row.enabled})
+            entry = registry.compile_one(
+                connection,
+                making.config.base_url,
+                development=making.config.development,
+                own=making.own,
+                now=now,
+            )
+            connector = connect(entry, making.fetch, making.store, making.hashing)
+        except ValidationError as error:
+            found = tuple(faults.read_errors(error, ()))
+        except FederationError as fault:
+            found = (((), f"{fault.detail} ({fault.code})"),)
+        except Exception as failure:  # noqa: BLE001  a row stops nothing but itself; what it holds is not told
+            log.error("connection not read", extra={"connection": row.id, "error": type(failure).__name__})  # noqa: TRY400
+            found = (((), "it cannot be read by this release"),)
+        else:
+            return Kept(row=row, entry=entry, connector=connector, faults=())
+        return Kept(row=row, entry=None, connector=None, faults=found)
+
+    def _take(self, news: Declared, made: Mapping[str, Kept]) -> None:
+        """Put all of it in force, in one step."""
+        for organization in news.organizations:
+            self.kept_organizations.pop(organization.id, None)
+            if not organization.deleted:
+                self.kept_organizations[organization.id] = organization
+        for row in news.connections:
+            self.kept.pop(row.id, None)
+        every = {**self.kept, **made}
+        self.kept = dict(sorted(every.items(), key=lambda one: (one[1].row.created_at, one[0])))
+        before = dict(self.connectors)
+        self._lay()
+        self.number = news.number
+        changed = {row.id for row in news.connections}
+        changed |= {
+            name for name in before | self.connectors if before.get(name) is not self.connectors.get(name)
+        }
+        for tell in self._followers:
+            tell(frozenset(changed))
+
+    def _lay(self) -> None:
+        """Lay the store's over the file's."""
+        organizations = dict(self._file_organizations)
+        said: dict[str, str] = {}
+        for name, row in self.kept_organizations.items():
+            try:
+                organizations.setdefault(name, kept.read_organization(kept.body_of(row)))
+            except (ValidationError, FederationError):
+                log.warning("organization not read", extra={"organization": name})
+        served = {name: one.entry for name, one in self.kept.items() if one.entry is not None}
+        entries = {**self._file, **{name: one for name, one in served.items() if name not in self.of_file}}
+        for name, why in self.conflicts(entries, organizations):
+            said.setdefault(name, why)
+            entries.pop(name, None)
+        for name, one in self.kept.items():
+            if name in self.of_file:
+                said[name] = "the settings file declares a connection of this id"
+            elif one.entry is None:
+                said[name] = tell(one.faults)
+        connectors = dict(self._file_connectors)
+        for name in entries.keys() - connectors:
+            if (connector := self.kept[name].connector) is not None:
+                connectors[name] = connector
+        _become(self.organizations, organizations)
+        _become(self.entries, entries)
+        _become(self.connections, {name: one.connection for name, one in entries.items()})
+        _become(self.connectors, {name: connectors[name] for name in entries})
+        _become(self.issuers, issuers(entries))
+        _become(self.faults, said)
+        _become(self.saml, dict(self._published(entries)))
+
+    def _published(self, entries: Mapping[str, registry.Entry]) -> Iterator[tuple[str, registry.Saml]]:
+        yield from ((name, one) for name, one in entries.items() if isinstance(one, registry.Saml))
+        for name, one in self.kept.items():
+            if one.entry is None and name not in self.of_file and (outline := self._outline(one.row)):
+                yield name, outline
+
+    def _outline(self, row: KeptConnection) -> registry.Saml | None:
+        """Return what our metadata says of a connection that is not whole yet."""
+        making = self._making
+        try:
+            connection = kept.outline(
+                row.id, kept.body_of(row), organization=row.organization, config=making.config
+            )
+        except FederationError:
+            return None
+        if connection is None:
+            return None
+        return registry.compile_saml(
+            connection, making.config.base_url, None, None, development=making.config.development
+        )
+
+    def conflicts(
+        self, entries: Mapping[str, registry.Entry], organizations: Mapping[str, Organization]
+    ) -> Iterator[tuple[str, str]]:
+        """Yield each of the store's that does not go together with one before it, and why.
+
+        Args:
+            entries: In their order.
+            organizations: By id.
+        """
+        for name, fault in self.find_conflicts(entries, organizations):
+            yield name, tell((fault,))
+
+    def find_conflicts(
+        self, entries: Mapping[str, registry.Entry], organizations: Mapping[str, Organization]
+    ) -> Iterator[tuple[str, Fault]]:
+        """As ``conflicts``, each fault at its key."""
+        connections = {name: one.connection for name, one in entries.items()}
+        development = self._making.config.development
+        for steps, why in between.find_faults(connections, organizations, development=development):
+            name = str(steps[0])
+            if name not in self.of_file:
+                yield name, (steps[1:], why)
+        for name, impostor in registry.find_impostors(entries):
+            if name not in self.of_file:
+                yield name, ((), f"{impostor.detail} ({impostor.code})")
+        yield from _doubles(entries)
+
+
+def _says(row: KeptConnection) -> tuple[str, str, str, bool]:
+    return row.organization, row.body, row.sealed, row.enabled
+
+
+def tell(found: tuple[Fault, ...]) -> str:
+    """Return faults in one line, each with its place."""
+    return "; ".join(
+        f"{'.'.join(map(str, steps))}: {why}" if steps else why for steps, why in dict.fromkeys(found)
+    )
+
+
+def _doubles(entries: Mapping[str, registry.Entry]) -> Iterator[tuple[str, Fault]]:
+    """Yield each of the store's under whose entity ID somebody else's document could speak.
+
+    With keys at hand on both sides ``find_impostors`` tells; of what is fetched nobody knows tomorrow's.
+    """
+    known: dict[tuple[str, str], registry.Saml] = {}
+    for name, entry in entries.items():
+        if not isinstance(entry, registry.Saml):
+            continue
+        entity_id = entry.idp.entity_id if entry.idp else entry.connection.entity_id
+        if entity_id is None:
+            continue
+        first = known.setdefault((entry.connection.organization, entity_id), entry)
+        at_hand = first.idp is not None and entry.idp is not None
+        if entry.connection.of_store and not at_hand and first.metadata_url != entry.metadata_url:
+            said = f"it is that of {first.connection.id}, whose metadata comes from elsewhere"
+            yield name, (("entity_id",), said)
+
+
+def issuers(entries: Mapping[str, registry.Entry]) -> dict[str, tuple[str, ...]]:
+    """Return the connections of each issuer: whose word starts a sign-in."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name, entry in entries.items():
+        if isinstance(entry, registry.Oidc):
+            for issuer in provider.issuers(entry.discovery, tenants=entry.client.demands.tenants):
+                found[issuer] = (*found.get(issuer, ()), name)
+    return found
+
+
+def _become(mapping: dict[str, Value], wanted: Mapping[str, Value]) -> None:
+    """Have a mapping that others hold say this, in this order."""
+    mapping.clear()
+    mapping.update(wanted)

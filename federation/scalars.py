@@ -83,6 +83,7 @@ class Place:
 
     directory: Path = Path()
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    foreign: bool = False  # written elsewhere: no file and no variable of this machine is read for it
 
 
 def place_of(info: ValidationInfo) -> Place:
@@ -91,7 +92,10 @@ def place_of(info: ValidationInfo) -> Place:
 
 
 def _from_here(value: Path, info: ValidationInfo) -> Path:
-    return place_of(info).directory / value
+    place = place_of(info)
+    if place.foreign:
+        raise ValueError("files are for the settings file; paste what it holds")
+    return place.directory / value
 
 
 def _reveal(value: object, info: ValidationInfo) -> object:
@@ -102,6 +106,8 @@ def _reveal(value: object, info: ValidationInfo) -> object:
     if not isinstance(value, Mapping):
         return value
     place = place_of(info)
+    if place.foreign:
+        raise ValueError("files and variables are for the settings file; expected the secret itself")
     match [*value.items()]:
         case [("env", str(name))] if re.fullmatch(r"[A-Z_][A-Z0-9_]*", name):
             found, where = place.environment.get(name, ""), f"environment variable {name}"
@@ -139,6 +145,8 @@ def _certificate(value: str, info: ValidationInfo) -> str:
     """Return PEM text or bare base64 as it stands; anything else is the path of such a file."""
     if "-----BEGIN" in value or (value.startswith("MI") and len(value) > _PATH_LENGTH):
         return value
+    if place_of(info).foreign:
+        raise ValueError("expected a certificate: PEM text, or its base64")
     try:
         content = (place_of(info).directory / value).read_bytes()
     except OSError as error:

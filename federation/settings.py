@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from federation import about, between, faults, presets
+from federation.branding import Branding, ContactText
 from federation.connection import (
     NO_BOUND,
     AnyConnection,
@@ -44,6 +45,7 @@ from federation.scalars import (
     DnsServer,
     Duration,
     FilePath,
+    Id,
     Networks,
     Origin,
     Place,
@@ -55,6 +57,7 @@ from federation.sources import SECRETS_DIRECTORY, Written, read_yaml, secret_fil
 
 DEFAULT_FILE: Final = Path("federation.yaml")
 FILE_VARIABLE: Final = "FEDERATION_CONFIG"
+_TEXTS: Final = Path(__file__).parent / "web" / "texts"  # a file per language
 
 
 class RateLimits(Model):
@@ -97,6 +100,9 @@ class Settings(Model):
     development: bool = False
     base_url: Origin  # every URL of ours is derived from it, never from Host
     database_url: DatabaseUrl
+    branding: Branding = Branding()
+    contact: ContactText | None = None  # whom people who cannot get in may ask
+    language: Id = "en"  # of every page: a file of web/texts
     rate_limits: RateLimits = RateLimits()
     trusted_proxies: Networks = ()
     session: SessionLimits = SessionLimits()
@@ -133,6 +139,14 @@ class Settings(Model):
             raise ValueError("expected [{file: certs/secrets.key}]; `federation init` makes the file")
         return (KeyFile(file=place_of(info).directory / "certs/secrets.key"),)
 
+    @field_validator("language")
+    @classmethod
+    def _spoken(cls, language: str) -> str:
+        known = sorted(file.stem for file in _TEXTS.glob("*.toml"))
+        if language not in known:
+            raise ValueError(f"expected one of {', '.join(known)}: there is no file of texts in it")
+        return language
+
     @field_validator("organizations", "system_roles", mode="before")
     @classmethod
     def _commented_out(cls, told: object) -> object:
@@ -158,9 +172,11 @@ class Settings(Model):
             if fault := name_fault(str(name), tuple(map(str, told))):
                 found.append(((str(name),), fault))
             try:
-                read[str(name)] = _named(_read_connection(str(name), told[name], info), info.data.get("saml"))
+                one = read_connection(str(name), told[name], info.context)
+                read[str(name)] = named(one, info.data.get("saml"))
             except ValidationError as error:
-                found += [((str(name), *steps), why) for steps, why in faults.read_errors(error, _keys())]
+                said = faults.read_errors(error, known_keys())
+                found += [((str(name), *steps), why) for steps, why in said]
         known = info.data.get("organizations")
         found += between.find_faults(read, known, development=info.data.get("development"))
         faults.refuse(found)
@@ -184,13 +200,15 @@ class Settings(Model):
         return told
 
 
-def _keys() -> set[str]:
+def known_keys() -> set[str]:
+    """Return every key of the file, to guess what a mistyped one was meant to be."""
     ours = (
         Settings,
         SamlConnection,
         OidcConnection,
         OAuth2Connection,
         LocalConnection,
+        Branding,
         RateLimits,
         SessionLimits,
         Records,
@@ -206,7 +224,17 @@ def _keys() -> set[str]:
 _CONNECTION: TypeAdapter[AnyConnection] = TypeAdapter(Connection)
 
 
-def _read_connection(name: str, told: object, info: ValidationInfo) -> AnyConnection:
+def read_connection(name: str, told: object, place: object) -> AnyConnection:
+    """Read one connection as it is written.
+
+    Args:
+        name: Its id.
+        told: Its keys.
+        place: Where they are written: a ``scalars.Place``.
+
+    Raises:
+        ValidationError: With every fault of it alone.
+    """
     if isinstance(told, AnyConnection):
         return told.model_copy(update={"id": name})
     if not isinstance(told, Mapping):
@@ -219,17 +247,17 @@ def _read_connection(name: str, told: object, info: ValidationInfo) -> AnyConnec
         found.append((("preset",), fault))
     filled = {key: value for key, value in presets.fill_in(told).items() if key != "id"}
     try:
-        read = _CONNECTION.validate_python({**filled, "protocol": protocol}, context=info.context)
+        read = _CONNECTION.validate_python({**filled, "protocol": protocol}, context=place)
     except ValidationError as error:
         # The first step is the union's tag, not a key of the file.
-        found += [(steps[1:], why) for steps, why in faults.read_errors(error, _keys())]
+        found += [(steps[1:], why) for steps, why in faults.read_errors(error, known_keys())]
         if names_no_bound(filled) and not any(steps[:1] == ("domains",) for steps, _ in found):
             found.append((("domains",), NO_BOUND.format("")))
     faults.refuse(found)
     return read.model_copy(update={"id": name})
 
 
-def _named(read: AnyConnection, ours: about.About | None) -> AnyConnection:
+def named(read: AnyConnection, ours: about.About | None) -> AnyConnection:
     """Give a SAML connection the entity ID that all share, unless it has its own."""
     if isinstance(read, SamlConnection) and read.sp_entity_id is None and ours and ours.entity_id:
         return read.model_copy(update={"sp_entity_id": ours.entity_id})
@@ -278,7 +306,7 @@ def load(
     try:
         settings = Settings.model_validate(written.tree, context=place)
     except ValidationError as error:
-        found += faults.read_errors(error, _keys())
+        found += faults.read_errors(error, known_keys())
     if found:
         raise ConfigurationError("settings.invalid", faults.tell(config, found, written.said_by))
     settings._file = config  # noqa: SLF001  our own

@@ -50,7 +50,7 @@ def standing_jobs(store: Store, *, records_kept: timedelta = RECORD_LIFE) -> tup
 
 def watch_job(
     store: Store,
-    connections: Iterable[SamlConnection],
+    connections: Callable[[], Iterable[SamlConnection]],
     *,
     own_ends: Iterable[datetime],
     development: bool,
@@ -59,16 +59,16 @@ def watch_job(
 
     Args:
         store: Where metadata is kept.
-        connections: Those of SAML.
+        connections: Returns those of SAML that are in force.
         own_ends: When our own certificates end; UTC, aware.
         development: As ``trust.source.open_source``.
     """
-    declared, ends = tuple(connections), tuple(own_ends)
+    ends = tuple(own_ends)
 
     async def look(now: datetime) -> None:
         if any(end - now < watch.SOON for end in ends):
             log.warning("to be looked at", extra={"code": "watch.own_certificate"})
-        for one in declared:
+        for one in tuple(connections()):
             for thing in await watch.look(one, store, development=development, now=now):
                 log.warning("to be looked at", extra={"connection": one.id, "code": thing.code})
 

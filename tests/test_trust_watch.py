@@ -144,7 +144,7 @@ async def test_what_cannot_be_read_is_said(store: Store, tmp_path: Path) -> None
 async def test_the_log_has_codes_and_nothing_else(store: Store, caplog: pytest.LogCaptureFixture) -> None:
     one = connection(exception(TODAY - DAY))
     await store.keep_metadata(row(checked_at=NOW - 3 * DAY), (), NOW, previous="")
-    job = upkeep.watch_job(store, [one], own_ends=[NOW + 29 * DAY], development=False)
+    job = upkeep.watch_job(store, lambda: [one], own_ends=[NOW + 29 * DAY], development=False)
     assert job.every == DAY
     with caplog.at_level("INFO"):
         assert await upkeep.run_once(job, store, "node", NOW)
@@ -160,7 +160,7 @@ async def test_the_log_has_codes_and_nothing_else(store: Store, caplog: pytest.L
 
 
 async def test_nothing_to_look_at_is_no_line(store: Store, caplog: pytest.LogCaptureFixture) -> None:
-    job = upkeep.watch_job(store, [connection()], own_ends=[NOW + 30 * DAY], development=False)
+    job = upkeep.watch_job(store, lambda: [connection()], own_ends=[NOW + 30 * DAY], development=False)
     with caplog.at_level("INFO"):
         await job.work(NOW)
     assert caplog.records == []

@@ -7,9 +7,10 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from federation import faults, presets
+from federation.branding import ContactText
 from federation.decision import BREAK_GLASS
 from federation.rules import GroupTest, Model, RoleRule
 from federation.scalars import ID_PATTERN, Domain, Duration, Id, Name, Names, Skew, SplitGroups
@@ -31,6 +32,7 @@ class Organization(Model):
     default_roles: tuple[Name, ...] = ()
     administrators: tuple[Name, ...] = ()  # roles of which somebody must be left
     teams: dict[Id, DeclaredTeam] = Field(default_factory=dict)
+    contact: ContactText | None = None  # whom its people may ask; default: the installation's
     domain_proof: Literal["operator", "dns"] = "operator"  # dns: a TXT record, before a domain links anybody
 
     @cached_property
@@ -101,6 +103,8 @@ class Configured(Model):
     other_bounds: ClassVar[str] = (
         ""  # what could stand in place of domains, for the sentence that misses them
     )
+    # set where it is read: whoever edits it in the administration is not trusted as the file's writer
+    _of_store: bool = PrivateAttr(default=False)
 
     @field_validator("domains")
     @classmethod
@@ -164,6 +168,16 @@ class Configured(Model):
     def team_pattern(self) -> Any:
         """What ``team_filter`` says, compiled; None where every group makes a team."""
         return None if self.team_filter is None else _compile(self.team_filter)
+
+    @property
+    def of_store(self) -> bool:
+        """Whether it is edited in the administration: its domains count only where DNS proves them."""
+        return self._of_store
+
+    def mark(self, *, of_store: bool) -> Self:
+        """Note who declares it."""
+        self._of_store = of_store
+        return self
 
     @property
     def title(self) -> str:

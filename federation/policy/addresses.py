@@ -36,10 +36,10 @@ def is_trusted(
 def _is_own(
     who: Identity, connection: AnyConnection, organization: Organization, verified: AbstractSet[str]
 ) -> bool:
-    """``anyone: true`` has no domain of its own; with ``domain_proof: dns`` a record must prove it."""
+    """``anyone: true`` has no domain of its own; where proof is needed, a record in DNS must give it."""
     if not connection.domains or domains.own_domain(who, connection) is not None:
         return False
-    return organization.domain_proof == "operator" or domains.is_proved(
+    return not domains.needs_proof(connection, organization) or domains.is_proved(
         connection, domains.domain_of(who.email), verified
     )
 

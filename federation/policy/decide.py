@@ -38,7 +38,7 @@ def decide(
         PolicyRefused: Why this person may not enter, with every check so far.
     """
     try:
-        entered = domains.admit(who, connection)
+        entered = (*domains.admit(who, connection), *domains.prove(who, connection, verified))
         wanted, asked = roles.want(who, connection, organization)
     except PolicyRefused as refusal:
         refusal.checks = (*checks, *refusal.checks)

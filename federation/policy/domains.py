@@ -7,8 +7,9 @@ by label: a subdomain is another domain, unless the connection says ``*.acme.exa
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from typing import Final
 
-from federation.connection import AnyConnection
+from federation.connection import AnyConnection, Organization
 from federation.errors import Check, PolicyRefused
 from federation.identity import Identity, parse_email
 
@@ -73,6 +74,8 @@ RULES: Mapping[str, Callable[[Identity, AnyConnection], str | None]] = {
     "policy.email_unverified": trusted_address,
 }
 
+UNPROVED: Final = "policy.domain_unproved"
+
 _DETAILS = {
     "policy.no_email": "the identity provider sent no e-mail address, and this connection asks for one",
     "policy.guest": "a guest of the identity provider's directory, whose own domain may not enter",
@@ -95,6 +98,38 @@ def admit(who: Identity, connection: AnyConnection) -> tuple[Check, ...]:
         if check.said is not None:
             raise PolicyRefused(check.code, _DETAILS[check.code], checks)
     return checks
+
+
+def prove(who: Identity, connection: AnyConnection, proved: AbstractSet[str]) -> tuple[Check, ...]:
+    """Ask for a record in DNS where a connection of the store lets somebody in by their domain.
+
+    Whoever edits it could name anybody's, and have an application that knows people by their address
+    take one for another.
+
+    Args:
+        who: Whom every domain rule lets in.
+        connection: Through which they come.
+        proved: As ``is_proved``.
+
+    Returns:
+        What was asked, and held.
+
+    Raises:
+        PolicyRefused: ``policy.domain_unproved``.
+    """
+    if not connection.of_store or not connection.domains:
+        return ()
+    if is_proved(connection, domain_of(who.email), proved):
+        return (Check(UNPROVED),)
+    said = f"no record in DNS proves that {domain_of(who.email)!r} is the organization's"
+    raise PolicyRefused(
+        UNPROVED, "the domain of the e-mail address is not proved by DNS", (Check(UNPROVED, said),)
+    )
+
+
+def needs_proof(connection: AnyConnection, organization: Organization) -> bool:
+    """Tell whether the operator's word is not enough for whose a domain is."""
+    return connection.of_store or organization.domain_proof == "dns"
 
 
 def domain_of(email: str) -> str:

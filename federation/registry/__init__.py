@@ -26,6 +26,7 @@ __all__ = [
     "Saml",
     "compile_connections",
     "compile_one",
+    "compile_saml",
     "find_impostors",
     "own_keys",
 ]

@@ -106,7 +106,7 @@ def drop_connection(connection: str, now: datetime) -> Steps[tuple[Ended, Hashes
     ended = yield from endings.switch_off(connection, now)
     ((organization,),) = found
     yield from _take_back(str(organization), of_connection(connection), now)
-    for statement in (kept_sql.DROP_METADATA, kept_sql.DROP_TRIALS):
+    for statement in (kept_sql.DROP_METADATA, kept_sql.DROP_POLICY, kept_sql.DROP_TRIALS):
         yield statement, {"id": connection}
     yield kept_sql.REVOKE_LINKS, {"id": connection, "now": micros(now)}
     return ended

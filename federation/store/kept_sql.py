@@ -120,6 +120,7 @@ DELETE FROM membership WHERE organization_id = :organization_id AND source = :so
 
 # What is about the connection alone: whoever makes another by its id starts afresh.
 DROP_METADATA = "DELETE FROM provider_metadata WHERE connection = :id"
+DROP_POLICY = "DELETE FROM policy_in_force WHERE connection = :id"
 DROP_TRIALS = "DELETE FROM trial WHERE connection = :id"
 REVOKE_LINKS = """
 UPDATE setup_link SET revoked_at = :now WHERE connection = :id AND revoked_at IS NULL
