@@ -17,6 +17,8 @@ from federation.store.endings import Administrators
 from federation.store.endings_store import EndingsStore
 from federation.store.kept_store import KeptStore
 from federation.store.local_store import LocalStore
+from federation.store.setup_links_store import SetupLinksStore
+from federation.store.own_account_store import OwnAccountStore
 from federation.store.teams_store import TeamsStore
 from federation.store.trials_store import TrialsStore
 from federation.store.values import (
@@ -49,7 +51,7 @@ from federation.store.values import (
 )
 
 
-class Store(AdministrationStore, DirectoryStore, LocalStore, EndingsStore, TeamsStore, KeptStore, TrialsStore, Protocol):
+class Store(AdministrationStore, DirectoryStore, LocalStore, EndingsStore, TeamsStore, OwnAccountStore, KeptStore, SetupLinksStore, TrialsStore, Protocol):
     """What the shell may ask of the database. Every ``now`` is UTC and aware."""
 
     def audited(self, entry: AuditEntry) -> "Store":

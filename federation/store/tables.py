@@ -609,12 +609,13 @@ class SetupLink(Row, table=True):
     """A link by which a customer's IT person sets one connection up, and does nothing else."""
 
     __tablename__ = "setup_link"
-    __table_args__ = (Index(None, "organization_id", "created_at"),)
+    __table_args__ = (Index(None, "connection", "id"),)
 
     id: str = Field(primary_key=True, sa_type=Text)  # UUIDv7
     token_hash: bytes = Field(sa_type=LargeBinary, unique=True)
     organization_id: str = Field(sa_type=Text)
-    connection: str = Field(sa_type=Text, index=True)
+    connection: str = Field(sa_type=Text)
+    may_enable: int = Field(sa_type=SmallInteger)
     created_at: int = Field(sa_type=BigInteger)
     created_by: str = Field(sa_type=Text)  # as ``Audit.actor``
     expires_at: int = Field(sa_type=BigInteger, index=True)

@@ -33,7 +33,9 @@ from federation.store.endings import Administrators
 from federation.store.endings_twin import EndingsTwin
 from federation.store.kept_twin import KeptTwin
 from federation.store.local_twin import LocalTwin
+from federation.store.own_account_twin import OwnAccountTwin
 from federation.store.rows import Result, Steps
+from federation.store.setup_links_twin import SetupLinksTwin
 from federation.store.teams_twin import TeamsTwin
 from federation.store.trials_twin import TrialsTwin
 from federation.store.values import (
@@ -66,7 +68,7 @@ from federation.store.values import (
 )
 
 
-class Twin(AdministrationTwin, DirectoryTwin, LocalTwin, EndingsTwin, TeamsTwin, KeptTwin, TrialsTwin):
+class Twin(AdministrationTwin, DirectoryTwin, LocalTwin, EndingsTwin, TeamsTwin, OwnAccountTwin, KeptTwin, SetupLinksTwin, TrialsTwin):
     """The verbs; their promises are told in ``store.Store``."""
 
     def audited(self, entry: AuditEntry) -> "Audited":

@@ -139,6 +139,7 @@ def links() -> None:
         octets("token_hash"),
         text("organization_id"),
         text("connection"),
+        sa.Column("may_enable", sa.SmallInteger(), nullable=False),
         number("created_at"),
         text("created_by"),
         number("expires_at"),
@@ -148,8 +149,7 @@ def links() -> None:
         key("setup_link", "id"),
         hashed("setup_link"),
     )
-    index("setup_link", "organization_id", "created_at")
-    index("setup_link", "connection")
+    index("setup_link", "connection", "id")
     index("setup_link", "expires_at")
     op.create_table(
         "api_token",
