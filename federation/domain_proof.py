@@ -99,9 +99,18 @@ async def look(store: Store, resolver: "Resolver", asked: Challenge, now: dateti
     Raises:
         ProviderUnavailable: ``domain.dns``; nothing is noted then.
     """
-    found = asked.text in await resolver.texts(asked.name)
+    found = await is_published(resolver, asked)
     await store.note_domain_proof(asked.proof, now, seen=found)
     return found
+
+
+async def is_published(resolver: "Resolver", asked: Challenge) -> bool:
+    """Look for the record.
+
+    Raises:
+        ProviderUnavailable: ``domain.dns``.
+    """
+    return asked.text in await resolver.texts(asked.name)
 
 
 def looking(

@@ -112,9 +112,10 @@ def off(
 ) -> None:
     """Let people come in by every connection again; exit 1 where nothing was enforced."""
     with plain_errors():
+        from federation import clock
         from federation.operator import enforcement
 
-        lifted = asyncio.run(enforcement.off(loaded(config), organization, domain.lower()))
+        lifted = asyncio.run(enforcement.off(loaded(config), organization, domain.lower(), now=clock.now()))
     if as_json:
         show({"organization": organization, "domain": domain.lower(), "lifted": lifted})
     else:

@@ -89,10 +89,11 @@ def unlock_account(
 ) -> None:
     """Forget failed tries, so that a locked address may try again."""
     with plain_errors():
+        from federation import clock
         from federation.operator import local
 
         read, who = _whose(config, organization, email)
-        done = asyncio.run(local.unlock(read, who))
+        done = asyncio.run(local.unlock(read, who, now=clock.now()))
     print("unlocked" if done else "there were no failed tries")
 
 

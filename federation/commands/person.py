@@ -150,6 +150,7 @@ def erase_person(
     """
     whom = _meant(email, person)
     with plain_errors():
+        from federation import clock
         from federation.operator import person_data
 
         read = loaded(config)
@@ -157,7 +158,7 @@ def erase_person(
         if not yes:
             told = f"{found.email or 'without an e-mail address'} (user {found.user_id})"
             typer.confirm(harmless(f"Erase {told} in {organization}, for good?"), abort=True, err=True)
-        done = asyncio.run(person_data.erase(read, found, organization, force=force))
+        done = asyncio.run(person_data.erase(read, found, organization, force=force, now=clock.now()))
     if as_json:
         show(done.as_json())
     else:

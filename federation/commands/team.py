@@ -78,9 +78,10 @@ def rename_team(
 ) -> None:
     """Give a team another name."""
     with plain_errors():
+        from federation import clock
         from federation.operator import teams
 
-        asyncio.run(teams.rename(loaded(config), organization, key, name))
+        asyncio.run(teams.rename(loaded(config), organization, key, name, now=clock.now()))
     _say(
         {"team": key, "organization": organization, "name": name}, f"{key} is called {name}", as_json=as_json
     )
@@ -124,9 +125,10 @@ def link_group(
 ) -> None:
     """Lead the members of a group into a team, with their next sign-ins."""
     with plain_errors():
+        from federation import clock
         from federation.operator import teams
 
-        asyncio.run(teams.link(loaded(config), organization, key, name, connection))
+        asyncio.run(teams.link(loaded(config), organization, key, name, connection, now=clock.now()))
     told = {"team": key, "organization": organization, "group": name, "connection": connection or None}
     _say(told, f"{name} leads into {key}, with the next sign-ins", as_json=as_json)
 

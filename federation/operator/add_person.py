@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from federation.errors import ConfigurationError
+from federation.operator.audited import audited
 from federation.operator.invite import known, opened, plain_address
 from federation.settings import Settings
 from federation.store.values import Awaited
@@ -72,7 +73,9 @@ async def add(
         )
     roles = tuple(dict.fromkeys(roles))
     async with opened(config) as store:
-        person = await store.add_person(organization, address, connection=connection, roles=roles, now=now)
+        gives = {"roles": list(roles), "connection": connection}
+        told = audited(store, "user.add", "", organization=organization, now=now, after=gives)
+        person = await told.add_person(organization, address, connection=connection, roles=roles, now=now)
     if person is None:
         raise ConfigurationError(
             "person.member",

@@ -5,6 +5,7 @@ from typing import Any
 
 from federation.decision import Standing
 from federation.errors import ConfigurationError
+from federation.operator.audited import audited
 from federation.operator.invite import known, opened
 from federation.policy import settlement, teams
 from federation.settings import Settings
@@ -42,7 +43,11 @@ async def set_grant(
     held = terms(config, organization, force=force)
     async with opened(config) as store:
         user_id = await one_user(store, who, organization, now)
-        return await store.set_grant(organization, user_id, role, held, now, give=give)
+        word = "grant" if give else "revoke"
+        told = audited(
+            store, f"user.{word}", user_id, organization=organization, now=now, after={"role": role}
+        )
+        return await told.set_grant(organization, user_id, role, held, now, give=give)
 
 
 async def one_user(store: Store, who: str, organization: str, now: datetime) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from federation import domain_proof
 from federation.domain_proof import Challenge
+from federation.operator.audited import audited
 from federation.resolver import Resolver
 from federation.settings import Settings
 from federation.store.store import Store, open_store
@@ -65,7 +66,17 @@ async def verify(config: Settings, domain: str, organization: str | None, *, now
         ProviderUnavailable: ``domain.dns``, ``domain.dns_setup``.
     """
     async with _challenge(config, domain, organization, now) as (store, challenge):
-        found = await domain_proof.look(store, Resolver(config.dns_servers), challenge, now)
+        found = await domain_proof.is_published(Resolver(config.dns_servers), challenge)
+        proof = challenge.proof
+        told = audited(
+            store,
+            "domain.verify",
+            proof.domain,
+            organization=proof.organization,
+            now=now,
+            after={"seen": found},
+        )
+        await told.note_domain_proof(proof, now, seen=found)
     return _told(config, challenge, found)
 
 
@@ -77,7 +88,9 @@ async def _challenge(
     owner = domain_proof.owner_of(name, config.connections, organization)
     store = await open_store(config.database_url.get_secret_value())
     try:
-        yield store, await domain_proof.challenge(store, owner, name, now)
+        begun = any((one.organization, one.domain) == (owner, name) for one in await store.domain_proofs())
+        told = audited(store, "domain.begin", name, organization=owner, now=now)
+        yield store, await domain_proof.challenge(store if begun else told, owner, name, now)
     finally:
         await store.close()
 

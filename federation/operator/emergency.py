@@ -9,6 +9,7 @@ from federation import passwords
 from federation.break_glass import is_sealed, new_code
 from federation.connection import Organization
 from federation.errors import ConfigurationError
+from federation.operator.audited import audited
 from federation.operator.finding import Finding, note, ok, warning
 from federation.operator.local import opened
 from federation.settings import Settings
@@ -90,7 +91,11 @@ async def _offer(
 ) -> str | None:
     token, asked = secrets.token_urlsafe(32), frozenset(roles)
     giving = config.organizations[organization].administrators_teams
-    offered = await store.offer_bootstrap(
+    by = "operator" if anew else "system"
+    told = audited(
+        store, "organization.bootstrap", organization, organization=organization, now=now, actor_kind=by
+    )
+    offered = await told.offer_bootstrap(
         organization, asked, giving, hash_token(token), until=now + LINK_LIFE, anew=anew, now=now
     )
     return f"{config.base_url}/bootstrap/{token}" if offered else None
@@ -106,7 +111,8 @@ async def seal(config: Settings, organization: str, *, now: datetime) -> str:
     printed, code = new_code(organization)
     kept = passwords.hash_password(code)
     async with opened(config) as store:
-        await store.seal_break_glass(organization, kept, now)
+        told = audited(store, "organization.seal", organization, organization=organization, now=now)
+        await told.seal_break_glass(organization, kept, now)
     return printed
 
 

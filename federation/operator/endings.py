@@ -16,6 +16,7 @@ from federation.connectors.oidc import OidcConnector
 from federation.decision import MANUAL
 from federation.errors import ConfigurationError, FederationError
 from federation.fetch import Fetch, open_door
+from federation.operator.audited import audited
 from federation.settings import Settings
 from federation.store.store import Store, open_store
 from federation.store.values import Ended, FoundUser, KeptTokensOf
@@ -99,12 +100,17 @@ async def change(
     store = await open_store(config.database_url.get_secret_value())
     try:
         user = await _one(store, who, organization)
+        by = {"source": source} if source else {}
         if act == "reactivate":
-            changed, still = await store.reactivate(user.user_id, organization, source=source)
+            told = audited(
+                store, "user.reactivate", user.user_id, organization=organization, now=now, before=by
+            )
+            changed, still = await told.reactivate(user.user_id, organization, source=source)
             return Done(
                 act=act, user=user, organization=organization, ended=Ended(changed=changed), still=still
             )
-        verb = store.deactivate if act == "deactivate" else store.remove_membership
+        told = audited(store, f"user.{act}", user.user_id, organization=organization, now=now, after=by)
+        verb = told.deactivate if act == "deactivate" else told.remove_membership
         ended = await verb(
             user.user_id,
             organization,
@@ -247,8 +253,14 @@ async def switch(config: Settings, name: str, *, on: bool, now: datetime) -> End
             *await store.count_sessions(now),
         }:
             raise ConfigurationError("registry.no_connection", f"there is no connection {name!r}")
-        if on:
-            return Ended(changed=await store.switch_on(name))
-        return await store.switch_off(name, now)
+        declared = config.connections.get(name)
+        told = audited(
+            store,
+            "connection.switch_on" if on else "connection.switch_off",
+            name,
+            organization=declared.organization if declared else "",
+            now=now,
+        )
+        return Ended(changed=await told.switch_on(name)) if on else await told.switch_off(name, now)
     finally:
         await store.close()

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from federation.errors import ConfigurationError
+from federation.operator.audited import audited
 from federation.policy import domains
 from federation.settings import Settings
 from federation.store.store import Store, open_store
@@ -130,14 +131,24 @@ async def on(config: Settings, wanted: Enforcement, *, locked_out: int) -> Told:
     """
     _hold(config, wanted)
     async with _store(config) as store:
-        seen, done = await store.enforce(wanted, locked_out=locked_out)
+        told = audited(
+            store,
+            "enforcement.on",
+            place(wanted),
+            organization=wanted.organization,
+            now=wanted.at,
+            after={"connections": list(wanted.connections), "locked_out": locked_out},
+        )
+        seen, done = await told.enforce(wanted, locked_out=locked_out)
     return Told(wanted=wanted, seen=seen, done=done)
 
 
-async def off(config: Settings, organization: str, domain: str) -> bool:
+async def off(config: Settings, organization: str, domain: str, *, now: datetime) -> bool:
     """Let people come in by every connection again; False if nothing was enforced here."""
     async with _store(config) as store:
-        return await store.lift_enforcement(organization, domain)
+        where = f"{organization} ({domain})" if domain else organization
+        told = audited(store, "enforcement.off", where, organization=organization, now=now)
+        return await told.lift_enforcement(organization, domain)
 
 
 async def every(config: Settings) -> tuple[Enforcement, ...]:

@@ -12,6 +12,7 @@ from federation.connection import Organization
 from federation.errors import ConfigurationError
 from federation.identity import parse_email
 from federation.operator import mail
+from federation.operator.audited import audited
 from federation.settings import Settings
 from federation.signin import hash_token
 from federation.store.rows import new_id
@@ -83,7 +84,11 @@ async def invite(
     )
     async with opened(config) as store:
         await _known_teams(store, organization, tenant, invitation.teams)
-        if not await store.invite(hash_token(token), invitation):
+        gives = {"roles": list(invitation.roles), "teams": list(invitation.teams)}
+        told = audited(
+            store, "invitation.create", invitation.id, organization=organization, now=now, after=gives
+        )
+        if not await told.invite(hash_token(token), invitation):
             raise ConfigurationError(
                 "person.member",
                 f"a member of {organization} has this address already; `federation person grant` gives roles",
@@ -144,7 +149,8 @@ async def revoke(config: Settings, organization: str, identifier: str, *, now: d
     """
     known(config, organization)
     async with opened(config) as store:
-        if not await store.revoke_invitation(organization, identifier, now):
+        told = audited(store, "invitation.revoke", identifier, organization=organization, now=now)
+        if not await told.revoke_invitation(organization, identifier, now):
             raise ConfigurationError(
                 "person.invitation",
                 f"{organization} has no open invitation of this id; `federation invitation list` shows them",

@@ -4,7 +4,7 @@ No password is ever an argument: a link lets its owner choose it, or it is read 
 """
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +15,7 @@ from federation.connection import LocalConnection
 from federation.decision import MANUAL
 from federation.errors import ConfigurationError, RequestRefused
 from federation.identity import Grant, parse_email
+from federation.operator.audited import audited
 from federation.settings import Settings
 from federation.signin import hash_token
 from federation.store.store import Store, open_store
@@ -118,7 +119,8 @@ async def add(
             source=MANUAL,
             grants=tuple(Grant(role, MANUAL, WHY) for role in dict.fromkeys(roles)),
         )
-        if not await store.add_local(newcomer, now):
+        told = _audited(store, "create", who, holders, now, after={"roles": list(dict.fromkeys(roles))})
+        if not await told.add_local(newcomer, now):
             raise ConfigurationError(
                 "account.exists", "this address has an account; see `federation local reset`"
             )
@@ -132,7 +134,26 @@ async def reset(config: Settings, who: Whose, *, now: datetime) -> str:
         ConfigurationError: ``account.unknown``; ``store.*``.
     """
     async with opened(config) as store:
-        return await _link(config, store, who, now)
+        told = _audited(store, "reset", who, await _holders(store, who), now)
+        return await _link(config, told, who, now)
+
+
+async def _holders(store: Store, who: Whose) -> tuple[str, ...]:
+    return await store.holders(who.connection.organization, who.address)
+
+
+def _audited(
+    store: Store,
+    word: str,
+    who: Whose,
+    users: tuple[str, ...],
+    now: datetime,
+    after: Mapping[str, object] | None = None,
+) -> Store:
+    """Told by the user's id, and by their connection as long as they are none; never by the address."""
+    name = users[0] if len(users) == 1 else who.connection.id
+    whose = who.connection.organization
+    return audited(store, f"local_account.{word}", name, organization=whose, now=now, after=after)
 
 
 async def _link(config: Settings, store: Store, who: Whose, now: datetime) -> str:
@@ -155,16 +176,18 @@ async def set_password(config: Settings, who: Whose, typed: str, *, now: datetim
         raise ConfigurationError("account.password", f"{refusal.detail} ({refusal.code})") from None
     kept = passwords.hash_password(password)
     async with opened(config) as store:
-        ended = await store.set_local_password(who.connection.id, who.address, kept, now)
+        told = _audited(store, "set_password", who, await _holders(store, who), now)
+        ended = await told.set_local_password(who.connection.id, who.address, kept, now)
     if ended is None:
         raise _unknown()
     return ended
 
 
-async def unlock(config: Settings, who: Whose) -> bool:
+async def unlock(config: Settings, who: Whose, *, now: datetime) -> bool:
     """Forget failed tries; False where there were none."""
     async with opened(config) as store:
-        return await store.unlock_local(who.connection.id, who.address)
+        told = _audited(store, "unlock", who, await _holders(store, who), now)
+        return await told.unlock_local(who.connection.id, who.address)
 
 
 async def remove(config: Settings, who: Whose, *, now: datetime) -> int:
@@ -174,7 +197,8 @@ async def remove(config: Settings, who: Whose, *, now: datetime) -> int:
         ConfigurationError: ``account.unknown``; ``store.*``.
     """
     async with opened(config) as store:
-        ended = await store.remove_local(who.connection.id, who.address, now)
+        told = _audited(store, "delete", who, await _holders(store, who), now)
+        ended = await told.remove_local(who.connection.id, who.address, now)
     if ended is None:
         raise _unknown()
     return ended

@@ -13,6 +13,7 @@ from typing import Any
 from federation.connection import SamlConnection
 from federation.errors import ConfigurationError, ProviderUnavailable
 from federation.fetch import open_door
+from federation.operator.audited import audited
 from federation.settings import Settings
 from federation.store.store import Store, open_store
 from federation.store.values import Metadata, MetadataChange
@@ -115,7 +116,8 @@ async def approve(config: Settings, connection: str, digest: str, *, now: dateti
         row = await _waiting(store, connection, digest)
         reader = Reader(declared, development=config.development)
         await reader.read(row.held_document.encode(), now)
-        if not await store.approve_metadata(connection, now, digest=row.held_digest):
+        told = _audited(store, "approve", declared, row, now)
+        if not await told.approve_metadata(connection, now, digest=row.held_digest):
             raise _gone(connection)
     return row.held_changes
 
@@ -126,12 +128,20 @@ async def reject(config: Settings, connection: str, digest: str, *, now: datetim
     Raises:
         ConfigurationError: ``registry.connection``, ``registry.metadata_not_held``; ``store.*``.
     """
-    saml_connection(config, connection)
+    declared = saml_connection(config, connection)
     async with _opened(config) as store:
         row = await _waiting(store, connection, digest)
-        if not await store.reject_metadata(connection, now, digest=row.held_digest):
+        told = _audited(store, "reject", declared, row, now)
+        if not await told.reject_metadata(connection, now, digest=row.held_digest):
             raise _gone(connection)
     return row.held_changes
+
+
+def _audited(store: Store, word: str, declared: SamlConnection, row: Metadata, now: datetime) -> Store:
+    said = {"digest": row.held_digest, "changes": list(row.held_changes)}
+    return audited(
+        store, f"metadata.{word}", declared.id, organization=declared.organization, now=now, after=said
+    )
 
 
 def tell(found: tuple[MetadataChange, ...]) -> list[str]:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from federation.errors import ConfigurationError
+from federation.operator.audited import audited
 from federation.settings import Settings
 from federation.store.store import Store, open_store
 from federation.store.values import Record, Released
@@ -67,7 +68,16 @@ async def release(config: Settings, reference: str, human: Human, *, now: dateti
     store = await open_store(config.database_url.get_secret_value())
     try:
         record = await _refused(store, reference)
-        verb = store.forget_stable_ids if human == "same" else store.detach_account
+        told = audited(
+            store,
+            "user.release",
+            "",
+            organization=record.organization,
+            now=now,
+            after={"human": human},
+            reference=reference,
+        )
+        verb = told.forget_stable_ids if human == "same" else told.detach_account
         account = await verb(record.organization, record.person, refused_at=record.at, now=now)
     finally:
         await store.close()

@@ -1,10 +1,12 @@
 """What `federation person export` and `federation person erase` do: what is kept of a person, and its end."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from federation import keys, recorded, redaction
 from federation.errors import ConfigurationError
+from federation.operator.audited import audited
 from federation.settings import Settings
 from federation.store.store import Store, open_store
 from federation.store.values import Erased, PersonFound, Record
@@ -106,7 +108,9 @@ async def _opened(store: Store, vault: Vault, record: Record) -> dict[str, Any]:
     return told | (redaction.show(kept, values=True) if kept else {"note": note})
 
 
-async def erase(config: Settings, person: PersonFound, organization: str, *, force: bool) -> Erasure:
+async def erase(
+    config: Settings, person: PersonFound, organization: str, *, force: bool, now: datetime
+) -> Erasure:
     """Erase a person in an organization.
 
     Args:
@@ -114,13 +118,15 @@ async def erase(config: Settings, person: PersonFound, organization: str, *, for
         person: As ``find`` returned it.
         organization: Its id.
         force: Also the last administrator.
+        now: UTC, aware.
 
     Raises:
         ConfigurationError: ``person.last_administrator``; ``store.*``.
     """
     store = await open_store(config.database_url.get_secret_value())
     try:
-        erased = await store.erase_person(
+        told = audited(store, "user.erase", person.user_id, organization=organization, now=now)
+        erased = await told.erase_person(
             person.user_id, organization, administrators=config.organizations, force=force
         )
     finally:

@@ -10,6 +10,7 @@ from typing import Any
 
 from federation.connection import Organization
 from federation.errors import ConfigurationError
+from federation.operator.audited import audited
 from federation.operator.by_hand import one_user, terms
 from federation.operator.invite import known, opened
 from federation.rules import fold
@@ -81,11 +82,13 @@ async def add(config: Settings, organization: str, key: str, name: str, *, now: 
             "a team's key is lower-case letters, digits, _ and -, a letter first, at most 63",
         )
     async with opened(config) as store:
-        if key in tenant.teams or not await store.add_team(organization, key, name.strip() or key, now):
+        called = name.strip() or key
+        told = audited(store, "team.create", key, organization=organization, now=now, after={"name": called})
+        if key in tenant.teams or not await told.add_team(organization, key, called, now):
             raise ConfigurationError("person.team_taken", f"{organization} has a team {key} already")
 
 
-async def rename(config: Settings, organization: str, key: str, name: str) -> None:
+async def rename(config: Settings, organization: str, key: str, name: str, *, now: datetime) -> None:
     """Give a team another name for people.
 
     Raises:
@@ -93,7 +96,9 @@ async def rename(config: Settings, organization: str, key: str, name: str) -> No
     """
     _of_the_store(config, organization, key)
     async with opened(config) as store:
-        if not name.strip() or not await store.rename_team(organization, key, name.strip()):
+        called = name.strip()
+        told = audited(store, "team.rename", key, organization=organization, now=now, after={"name": called})
+        if not called or not await told.rename_team(organization, key, called):
             raise _unknown(organization, key)
 
 
@@ -106,14 +111,17 @@ async def remove(config: Settings, organization: str, key: str, *, force: bool, 
     """
     held = terms(config, organization, force=force)
     async with opened(config) as store:
-        left = await store.remove_team(organization, key, held, now)
+        told = audited(store, "team.delete", key, organization=organization, now=now)
+        left = await told.remove_team(organization, key, held, now)
     if left is None:
         _of_the_store(config, organization, key)
         raise _unknown(organization, key)
     return left
 
 
-async def link(config: Settings, organization: str, key: str, group: str, connection: str) -> None:
+async def link(
+    config: Settings, organization: str, key: str, group: str, connection: str, *, now: datetime
+) -> None:
     """Lead a group into a team.
 
     Raises:
@@ -122,7 +130,9 @@ async def link(config: Settings, organization: str, key: str, group: str, connec
     _of_the_store(config, organization, key)
     _of_its_own(config, organization, connection)
     async with opened(config) as store:
-        if not await store.link_group(organization, key, fold(group), connection):
+        leads = {"group": fold(group), "connection": connection}
+        told = audited(store, "team.link", key, organization=organization, now=now, after=leads)
+        if not await told.link_group(organization, key, fold(group), connection):
             raise _unknown(organization, key)
 
 
@@ -145,7 +155,9 @@ async def unlink(
     _of_the_store(config, organization, key)
     held = terms(config, organization, force=force)
     async with opened(config) as store:
-        left = await store.unlink_group(organization, key, fold(group), connection, held, now)
+        led = {"group": fold(group), "connection": connection}
+        told = audited(store, "team.unlink", key, organization=organization, now=now, before=led)
+        left = await told.unlink_group(organization, key, fold(group), connection, held, now)
     if left is None:
         raise ConfigurationError(
             "person.link", f"no such group leads into {key}; `federation team list` shows those that do"
@@ -165,7 +177,9 @@ async def set_role(
     _of_the_store(config, organization, key)
     held = terms(config, organization, force=force)
     async with opened(config) as store:
-        changed = await store.set_team_role(organization, key, role, held, now, give=give)
+        word = "give_role" if give else "take_role"
+        told = audited(store, f"team.{word}", key, organization=organization, now=now, after={"role": role})
+        changed = await told.set_team_role(organization, key, role, held, now, give=give)
     if changed is None:
         raise _unknown(organization, key)
     return changed
@@ -184,7 +198,11 @@ async def set_member(
     held = terms(config, organization, force=force)
     async with opened(config) as store:
         user_id = await one_user(store, who, organization, now)
-        changed = await store.set_team_member(organization, user_id, key, held, now, member=member)
+        word = "join" if member else "leave"
+        told = audited(
+            store, f"user.{word}", user_id, organization=organization, now=now, after={"team": key}
+        )
+        changed = await told.set_team_member(organization, user_id, key, held, now, member=member)
     if changed is None:
         raise _unknown(organization, key)
     return changed

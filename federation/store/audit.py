@@ -6,7 +6,7 @@ that are about them.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from federation.store import audit_sql
@@ -30,6 +30,12 @@ class AuditEntry:
     personal: Mapping[str, object] = field(default_factory=dict, repr=False)
     address: str = field(default="", repr=False)  # of the client
     reference: str = ""  # of a decision record
+
+
+def named(entry: AuditEntry, result: object) -> AuditEntry:
+    """Return a line whose name nobody knew before with that of the user whom its verb answers."""
+    one = result[0] if isinstance(result, tuple) and result else result
+    return replace(entry, name=str(getattr(one, "user_id", ""))) if not entry.name else entry
 
 
 def append(entry: AuditEntry) -> Ask:

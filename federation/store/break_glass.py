@@ -13,7 +13,7 @@ from federation.store.rows import Steps, micros, new_id
 from federation.store.values import BreakGlass, NewSession
 
 
-def seal(organization: str, code_hash: str, now: datetime) -> Steps[None]:
+def seal(organization: str, code_hash: str, now: datetime) -> Steps[bool]:
     """Keep the hash of a new code, in place of any other; the user is made once."""
     yield sql.LOCK_NAME, {"gate": standing.gate(BREAK_GLASS, organization)}
     found = yield local_sql.FIND_BREAK_GLASS, {"organization_id": organization}
@@ -21,6 +21,7 @@ def seal(organization: str, code_hash: str, now: datetime) -> Steps[None]:
     if not found:
         yield sql.ADD_USER, at
     yield local_sql.SEAL_BREAK_GLASS, at | {"organization_id": organization, "code_hash": code_hash}
+    return True
 
 
 def find(organization: str) -> Steps[BreakGlass | None]:

@@ -30,7 +30,7 @@ def begin(organization: str, domain: str, token: str, now: datetime) -> Steps[Do
     return proof(row)
 
 
-def note(whose: DomainProof, now: datetime, *, seen: bool) -> Steps[None]:
+def note(whose: DomainProof, now: datetime, *, seen: bool) -> Steps[bool]:
     """One UPDATE; a later look is not overwritten by an earlier one."""
     yield (
         sql.NOTE_PROOF,
@@ -42,6 +42,7 @@ def note(whose: DomainProof, now: datetime, *, seen: bool) -> Steps[None]:
             "seen_at": micros(now) if seen else 0,
         },
     )
+    return True
 
 
 def proof(row: Row) -> DomainProof:
