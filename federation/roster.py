@@ -59,6 +59,7 @@ class Kept:
     entry: registry.Entry | None  # None: see ``faults``
     connector: Connector | None
     faults: tuple[Fault, ...]  # of it alone: missing keys too
+    secrets: tuple[str, ...]  # dotted keys of those that are set
 
 
 class Roster:
@@ -148,11 +149,13 @@ class Roster:
         if known is not None and known.entry is not None and _says(known.row) == _says(row):
             return replace(known, row=row)  # its connector knows keys and documents already
         making = self._making
+        secrets: dict[str, str] = {}
         try:
+            secrets = kept.open_secrets(making.vault, row)
             connection = kept.read(
                 row.id,
                 kept.body_of(row),
-                kept.open_secrets(making.vault, row),
+                secrets,
                 organization=row.organization,
                 config=making.config,
             ).model_copy(update={"enabled": row.enabled})
@@ -172,8 +175,8 @@ class Roster:
             log.error("connection not read", extra={"connection": row.id, "error": type(failure).__name__})  # noqa: TRY400
             found = (((), "it cannot be read by this release"),)
         else:
-            return Kept(row=row, entry=entry, connector=connector, faults=())
-        return Kept(row=row, entry=None, connector=None, faults=found)
+            return Kept(row=row, entry=entry, connector=connector, faults=(), secrets=tuple(secrets))
+        return Kept(row=row, entry=None, connector=None, faults=found, secrets=tuple(secrets))
 
     def _take(self, news: Declared, made: Mapping[str, Kept]) -> None:
         """Put all of it in force, in one step."""
@@ -204,8 +207,7 @@ class Roster:
                 organizations.setdefault(name, kept.read_organization(kept.body_of(row)))
             except (ValidationError, FederationError):
                 log.warning("organization not read", extra={"organization": name})
-        served = {name: one.entry for name, one in self.kept.items() if one.entry is not None}
-        entries = {**self._file, **{name: one for name, one in served.items() if name not in self.of_file}}
+        entries = self.every_entry()
         for name, why in self.conflicts(entries, organizations):
             said.setdefault(name, why)
             entries.pop(name, None)
@@ -246,6 +248,11 @@ class Roster:
         return registry.compile_saml(
             connection, making.config.base_url, None, None, development=making.config.development
         )
+
+    def every_entry(self) -> dict[str, registry.Entry]:
+        """Return all that can be used by itself: the file's, and the store's."""
+        ours = {name: one.entry for name, one in self.kept.items() if one.entry is not None}
+        return {**self._file, **{name: one for name, one in ours.items() if name not in self.of_file}}
 
     def conflicts(
         self, entries: Mapping[str, registry.Entry], organizations: Mapping[str, Organization]

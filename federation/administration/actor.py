@@ -44,6 +44,12 @@ class Actor:
     session: Session | None = None  # of a person
     proven_at: datetime | None = None  # when that person last proved themselves; None: they are none
     ends_at: datetime | None = None  # of a token: nothing that it makes is good for longer
+    may_enable: bool = False  # of a setup link: others are asked for their scope alone
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether the whole installation is theirs."""
+        return self.organization is None and self.kind != "setup_link"
 
     def demand(self, scope: Scope, *, organization: str | None, connection: str | None) -> None:
         """Refuse what is not theirs to do.

@@ -6,29 +6,38 @@ is enabled it may miss keys (``ConnectionView.missing``), never hold a wrong one
 trial of this very state of it went through. Every change is in force on every worker within a second.
 """
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, Final
 
+from federation import kept
+from federation.administration import connection_views, judging, paging
+from federation.administration.connection_views import (
+    SET,
+    CertificateView,
+    ConnectionLine,
+    ConnectionView,
+    DomainView,
+    State,
+)
 from federation.administration.desk import Desk
+from federation.administration.judging import Judgement
+from federation.connection import name_fault
+from federation.errors import ChangeConflicts, FieldsRefused, NotFound
 from federation.faults import Fault
+from federation.roster import Kept
+from federation.store.kept_values import KeptConnection
 
-State = Literal["active", "disabled", "draft", "faulty"]
+__all__ = [
+    "Affected", "CertificateView", "ConnectionLine", "ConnectionView", "DomainView", "Listed", "State",
+    "affected", "check", "create", "delete", "disable", "enable", "find", "list_connections", "set_secret",
+    "update",
+]  # fmt: skip
 
-
-@dataclass(frozen=True, kw_only=True)
-class ConnectionLine:
-    """A connection in a list."""
-
-    id: str
-    title: str
-    organization: str
-    origin: Literal["file", "store"]  # file: managed by configuration
-    protocol: str
-    preset: str
-    enabled: bool
-    state: State  # draft: keys are missing still; faulty: enabled, and not served: see ``fault``
+MOST: Final = 200  # of one organization
+_SHOWN: Final = 200  # characters of a value in the audit log
+_PERSONAL: Final = frozenset({"google_directory"})  # names an administrator of theirs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,44 +49,6 @@ class Listed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DomainView:
-    """A domain that a connection names, and whether DNS proves it."""
-
-    name: str
-    needed: bool  # False: the operator's word is enough
-    proved: bool
-    checked_at: datetime | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class CertificateView:
-    """A key of the identity provider's; its dates warn, and decide nothing."""
-
-    fingerprint: str  # SHA-256, hex
-    not_after: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class ConnectionView(ConnectionLine):
-    """All of a connection that may be shown."""
-
-    number: int  # of the change that made it what it is: what ``update`` names; 0 of the file's
-    fault: str  # why it is not served; ""
-    missing: tuple[Fault, ...]  # of a draft: what is still to be said, placed at its keys
-    domains: tuple[DomainView, ...]
-    certificates: tuple[CertificateView, ...]  # of SAML
-    entity_id: str  # of SAML: the IdP's; "" not known
-    metadata_at: datetime | None  # when its URL was last asked; None: there is none
-    metadata_held: bool  # a later document waits for somebody's word
-    signed_in_at: datetime | None  # somebody's latest sign-in
-    tried_at: datetime | None  # the latest trial of this number that went through
-    created_at: datetime | None  # None of the file's
-    updated_at: datetime | None
-    settings: Mapping[str, Any] = field(repr=False)  # the file's keys; a secret that is set is "set"
-    urls: Mapping[str, str]  # what is registered at the provider: acs_url, entity_id, callback_url …
-
-
-@dataclass(frozen=True, kw_only=True)
 class Affected:
     """Whom it concerns that a connection goes."""
 
@@ -85,7 +56,7 @@ class Affected:
     only_way: int  # of them: who have no other account in the organization
     sessions: int  # live ones through it
     domains: tuple[str, ...]
-    enforced: tuple[str, ...]  # domains whose people must come this way
+    enforced: tuple[str, ...]  # domains whose people must come this way; "" of the whole organization
 
 
 async def list_connections(desk: Desk, *, search: str, after: str, limit: int) -> Listed:
@@ -97,24 +68,51 @@ async def list_connections(desk: Desk, *, search: str, after: str, limit: int) -
         after: ``Listed.next`` of the page before, or "".
         limit: 1 to 200.
     """
-    raise NotImplementedError
+    desk.demand("connections:read", organization=desk.actor.organization, connection=desk.actor.connection)
+    await desk.roster.refresh(desk.now)
+    place = paging.read_cursor(after or None, str, str)
+    wanted = search.strip().casefold()
+    off = await desk.store.switched_off()
+    found = sorted(
+        (one for one in connection_views.every(desk) if wanted in one.searched), key=lambda one: one.place
+    )
+    rest = found if place is None else [one for one in found if one.place > place]
+    page = paging.cut(rest[: limit + 1], limit, lambda one: one.place)
+    lines = tuple(connection_views.line(desk, one, off) for one in page.items)
+    return Listed(connections=lines, next=page.next or "")
 
 
 async def find(desk: Desk, connection: str) -> ConnectionView:
     """Return all that may be shown of one.
 
     Raises:
-        PolicyRefused: ``admin.not_yours``: there is none, or it is another's.
+        NotFound: ``admin.not_yours``: there is none, or it is another's.
     """
-    raise NotImplementedError
+    await desk.roster.refresh(desk.now)
+    one = connection_views.one(desk, connection)
+    if one is None:
+        raise NotFound("admin.not_yours", "no connection of theirs has this id")
+    desk.demand("connections:read", organization=one.organization, connection=one.id)
+    return await connection_views.view(desk, one)
 
 
-async def check(desk: Desk, connection: str, *, organization: str, body: Mapping[str, Any]) -> tuple[Fault, ...]:
+async def check(
+    desk: Desk, connection: str, *, organization: str, body: Mapping[str, Any]
+) -> tuple[Fault, ...]:
     """Return every fault of a body that is not kept yet, those of keys that are missing last."""
-    raise NotImplementedError
+    desk.demand("connections:write", organization=organization, connection=connection)
+    await desk.roster.refresh(desk.now)
+    known = desk.roster.kept.get(connection)
+    if known is not None and known.row.organization == organization:
+        told = await _judged(desk, known, body, kept.open_secrets(desk.vault, known.row))
+    else:
+        told = await _new(desk, connection, organization, body)
+    return (*told.wrong, *told.missing)
 
 
-async def create(desk: Desk, connection: str, *, organization: str, body: Mapping[str, Any]) -> ConnectionView:
+async def create(
+    desk: Desk, connection: str, *, organization: str, body: Mapping[str, Any]
+) -> ConnectionView:
     """Keep a new connection, not enabled.
 
     Args:
@@ -124,20 +122,39 @@ async def create(desk: Desk, connection: str, *, organization: str, body: Mappin
         body: Keys of the settings file, ``protocol`` among them; it may miss others, see ``missing``.
 
     Raises:
-        BodyRefused: ``admin.invalid``, with every fault at its key.
+        FieldsRefused: ``admin.invalid``, with every fault at its key.
+        NotFound: ``admin.not_yours``: the organization is not theirs.
     """
-    raise NotImplementedError
+    desk.demand("connections:write", organization=organization)
+    await desk.roster.refresh(desk.now)
+    if organization not in desk.roster.organizations:
+        raise NotFound("admin.not_yours", "there is no such organization")
+    told = await _new(desk, connection, organization, body)
+    _refuse((*_unnamed(desk, connection, organization), *_unspoken(body), *told.wrong))
+    row = _row(desk, connection, organization, str(body["protocol"]), body, sealed="")
+    store = desk.audited(
+        "connection.create", "connection", connection, organization=organization, after=_told(body)
+    )
+    if not await store.keep_connection(row, desk.now, previous=None):
+        _refuse(((("id",), "this id is taken; choose another"),))
+    return await find(desk, connection)
 
 
 async def update(desk: Desk, connection: str, changes: Mapping[str, Any], *, number: int) -> ConnectionView:
     """Change keys of a connection: each takes the place of what stood there, None takes it out.
 
     Raises:
-        BodyRefused: ``admin.invalid``; of one that is enabled, what is missing too.
-        ChangedMeanwhile: ``admin.changed_meanwhile``: ``number`` is another by now (409).
-        PolicyRefused: ``admin.not_yours``, ``admin.managed``: the settings file declares it.
+        FieldsRefused: ``admin.invalid``; of one that is enabled, what is missing too.
+        ChangeConflicts: ``admin.changed_meanwhile``: ``number`` is another by now; ``admin.managed``: the
+            settings file declares it.
+        NotFound: ``admin.not_yours``.
     """
-    raise NotImplementedError
+    one = await _own(desk, connection)
+    before = kept.body_of(one.row)
+    body = {key: value for key, value in {**before, **changes}.items() if value is not None}
+    secrets = kept.open_secrets(desk.vault, one.row)
+    await _keep(desk, one, body, secrets, number=number, action="connection.update")
+    return await find(desk, connection)
 
 
 async def set_secret(desk: Desk, connection: str, key: str, value: str) -> ConnectionView:
@@ -150,35 +167,95 @@ async def set_secret(desk: Desk, connection: str, key: str, value: str) -> Conne
         value: The secret.
 
     Raises:
-        BodyRefused: ``admin.invalid``, never with the value.
-        PolicyRefused: As ``update``.
+        FieldsRefused: ``admin.invalid``, never with the value.
+        ChangeConflicts: As ``update``.
+        NotFound: ``admin.not_yours``.
     """
-    raise NotImplementedError
+    one = await _own(desk, connection)
+    if key not in kept.SECRETS:
+        _refuse((((key,), f"expected one of {', '.join(kept.SECRETS)}"),))
+    if len(value.encode("utf-8", "surrogatepass")) > kept.SECRET_OCTETS:
+        _refuse(((kept.SECRETS[key], f"expected at most {kept.SECRET_OCTETS} octets of text"),))
+    secrets = kept.open_secrets(desk.vault, one.row) | {key: value.strip()}
+    secrets = {name: told for name, told in secrets.items() if told}
+    body = kept.body_of(one.row)
+    await _keep(desk, one, body, secrets, number=one.row.number, action="connection.set_secret")
+    return await find(desk, connection)
 
 
 async def enable(desk: Desk, connection: str) -> ConnectionView:
     """Let people in by it.
 
     Raises:
-        BodyRefused: ``admin.invalid``: keys are missing.
-        PolicyRefused: ``admin.untried``: no trial of this number went through (the operator at the command
-            line is not held to it); as ``update``.
+        FieldsRefused: ``admin.invalid``: keys are missing.
+        ChangeConflicts: ``admin.untried``: no trial of this number went through (the operator at the command
+            line is not held to it); ``admin.changed_meanwhile``.
+        NotFound: ``admin.not_yours``.
     """
-    raise NotImplementedError
+    if await _of_file(desk, connection):
+        organization = desk.roster.connections[connection].organization
+        store = desk.audited("connection.enable", "connection", connection, organization=organization)
+        await store.switch_on(connection)
+        return await find(desk, connection)
+    one = await _own(desk, connection)
+    row, body = one.row, kept.body_of(one.row)
+    secrets = kept.open_secrets(desk.vault, row)
+    told = await _judged(desk, one, body, secrets)
+    _refuse((*told.wrong, *told.missing))
+    forced = desk.actor.kind == "operator"
+    after = {"enabled": True} | ({"forced": True} if forced else {})
+    store = desk.audited(
+        "connection.enable", "connection", connection, organization=row.organization, after=after
+    )
+    if not await store.enable_kept(connection, desk.now, previous=row.number, force=forced):
+        known = await desk.store.find_kept_connection(connection)
+        if known is not None and known.number == row.number:
+            raise ChangeConflicts("admin.untried", "no test of it as it is now went through")
+        raise ChangeConflicts("admin.changed_meanwhile", "it was changed meanwhile")
+    return await find(desk, connection)
 
 
 async def disable(desk: Desk, connection: str) -> int:
     """Let nobody in by it; return how many sessions ended. One of the file is switched off too.
 
     Raises:
-        PolicyRefused: ``admin.not_yours``.
+        NotFound: ``admin.not_yours``.
     """
-    raise NotImplementedError
+    declared = await _of_file(desk, connection)
+    organization = (
+        desk.roster.connections[connection].organization
+        if declared
+        else (await _own(desk, connection)).row.organization
+    )
+    store = desk.audited(
+        "connection.disable", "connection", connection, organization=organization, after={"enabled": False}
+    )
+    if declared:
+        return (await store.switch_off(connection, desk.now)).sessions
+    ended = await store.disable_kept(connection, desk.now)
+    await desk.roster.refresh(desk.now)
+    return ended.sessions if ended else 0
 
 
 async def affected(desk: Desk, connection: str) -> Affected:
-    """Return whom it concerns that it goes, or is switched off."""
-    raise NotImplementedError
+    """Return whom it concerns that it goes, or is switched off.
+
+    Raises:
+        NotFound: ``admin.not_yours``.
+    """
+    one = await find(desk, connection)
+    counted = await desk.store.count_affected(connection, one.organization, desk.now)
+    return Affected(
+        accounts=counted.accounts,
+        only_way=counted.only_way,
+        sessions=counted.sessions,
+        domains=tuple(domain.name for domain in one.domains),
+        enforced=tuple(
+            rule.domain
+            for rule in await desk.store.enforcements()
+            if rule.organization == one.organization and connection in rule.connections
+        ),
+    )
 
 
 async def delete(desk: Desk, connection: str, typed: str) -> int:
@@ -188,6 +265,158 @@ async def delete(desk: Desk, connection: str, typed: str) -> int:
     to the same provider is who they were, and `federation person` finds them.
 
     Raises:
-        PolicyRefused: ``admin.name_differs``: ``typed`` is not its title; as ``update``.
+        FieldsRefused: ``admin.invalid``: ``typed`` is not its title.
+        ChangeConflicts: ``admin.enforced``: it is the only way in for somebody; ``admin.managed``.
+        NotFound: ``admin.not_yours``.
     """
-    raise NotImplementedError
+    one = await _own(desk, connection)
+    title = (await find(desk, connection)).title
+    if typed.strip() != title:
+        _refuse(((("name",), "expected the connection's name, as it is shown"),))
+    for rule in await desk.store.enforcements():
+        if rule.organization == one.row.organization and rule.connections == (connection,):
+            raise ChangeConflicts(
+                "admin.enforced", "people have to come by it: `federation enforce` says who"
+            )
+    store = desk.audited(
+        "connection.delete",
+        "connection",
+        connection,
+        organization=one.row.organization,
+        before=_told(kept.body_of(one.row)),
+    )
+    ended = await store.drop_connection(connection, desk.now)
+    await desk.roster.refresh(desk.now)
+    return ended.sessions if ended else 0
+
+
+async def _of_file(desk: Desk, connection: str) -> bool:
+    """Tell whether the settings file declares it, of those that are theirs to change.
+
+    Raises:
+        NotFound: ``admin.not_yours``.
+    """
+    await desk.roster.refresh(desk.now)
+    declared = connection in desk.roster.of_file
+    if declared:
+        organization = desk.roster.connections[connection].organization
+        desk.demand("connections:write", organization=organization, connection=connection)
+    return declared
+
+
+async def _own(desk: Desk, connection: str) -> Kept:
+    """Return a connection of the store that is theirs to change.
+
+    Raises:
+        NotFound: ``admin.not_yours``.
+        ChangeConflicts: ``admin.managed``.
+    """
+    if await _of_file(desk, connection):
+        raise ChangeConflicts("admin.managed", "the settings file declares it: it is changed there")
+    one = desk.roster.kept.get(connection)
+    if one is None:
+        raise NotFound("admin.not_yours", "no connection has this id")
+    desk.demand("connections:write", organization=one.row.organization, connection=connection)
+    return one
+
+
+async def _keep(
+    desk: Desk, one: Kept, body: dict[str, Any], secrets: dict[str, str], *, number: int, action: str
+) -> None:
+    row, before = one.row, kept.body_of(one.row)
+    if number != row.number:
+        raise ChangeConflicts("admin.changed_meanwhile", "it was changed meanwhile")
+    told = await _judged(desk, one, body, secrets)
+    moved = (("protocol",), "it never changes: make another connection")
+    _refuse(
+        (
+            *([moved] if body.get("protocol") != row.protocol else ()),
+            *told.wrong,
+            *(told.missing if row.enabled else ()),
+        )
+    )
+    sealed = kept.seal_secrets(desk.vault, row.id, secrets)
+    changed = {key for key in before | body if before.get(key) != body.get(key)}
+    were, are = _told(_only(before, changed)), _told(_only(body, changed))
+    if action == "connection.set_secret":
+        were |= dict.fromkeys(one.secrets, SET)
+        are |= dict.fromkeys(secrets, SET)
+    store = desk.audited(action, "connection", row.id, organization=row.organization, before=were, after=are)
+    wanted = _row(desk, row.id, row.organization, row.protocol, body, sealed=sealed)
+    if not await store.keep_connection(wanted, desk.now, previous=number):
+        raise ChangeConflicts("admin.changed_meanwhile", "it was changed meanwhile")
+
+
+async def _judged(desk: Desk, one: Kept, body: Mapping[str, Any], secrets: Mapping[str, str]) -> Judgement:
+    row = one.row
+    return await judging.judge(
+        desk,
+        row.id,
+        organization=row.organization,
+        body=body,
+        secrets=secrets,
+        before=kept.body_of(row),
+        enabled=row.enabled,
+    )
+
+
+async def _new(desk: Desk, name: str, organization: str, body: Mapping[str, Any]) -> Judgement:
+    return await judging.judge(
+        desk, name, organization=organization, body=body, secrets={}, before={}, enabled=False
+    )
+
+
+def _unnamed(desk: Desk, connection: str, organization: str) -> tuple[Fault, ...]:
+    if fault := name_fault(connection, ()):
+        return ((("id",), fault),)
+    roster = desk.roster
+    if connection in roster.of_file or connection in roster.kept:
+        return ((("id",), "this id is taken; choose another"),)
+    if sum(one.row.organization == organization for one in roster.kept.values()) >= MOST:
+        return ((("id",), f"an organization has at most {MOST} connections here"),)
+    return ()
+
+
+def _unspoken(body: Mapping[str, Any]) -> tuple[Fault, ...]:
+    known = ("saml", "oidc", "oauth2")
+    return () if body.get("protocol") in known else ((("protocol",), f"expected one of {', '.join(known)}"),)
+
+
+def _row(
+    desk: Desk, name: str, organization: str, protocol: str, body: Mapping[str, Any], *, sealed: str
+) -> KeptConnection:
+    return KeptConnection(
+        id=name,
+        organization=organization,
+        protocol=protocol,
+        body=json.dumps(dict(body)),
+        sealed=sealed,
+        enabled=False,
+        number=0,
+        created_at=desk.now,
+        updated_at=desk.now,
+        tested_at=None,
+        deleted=False,
+    )
+
+
+def _refuse(found: tuple[Fault, ...]) -> None:
+    if found:
+        raise FieldsRefused("admin.invalid", "the connection cannot be kept like this", faults=found)
+
+
+def _only(body: Mapping[str, Any], keys: set[str]) -> dict[str, Any]:
+    return {key: value for key, value in body.items() if key in keys}
+
+
+def _told(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return keys for the audit log: long values cut, nobody's name."""
+    return {key: SET if key in _PERSONAL else _cut(value) for key, value in body.items()}
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, str):
+        return value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…"
+    if isinstance(value, Mapping):
+        return {str(key): _cut(one) for key, one in value.items()}
+    return [_cut(one) for one in value] if isinstance(value, list) else value

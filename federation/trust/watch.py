@@ -54,7 +54,7 @@ async def look(
     """
     row = await store.find_metadata(connection.id)
     try:
-        idp = await _in_force(connection, row, development=development, now=now)
+        idp = await in_force(connection, row, development=development, now=now)
     except FederationError as fault:
         unread = Concern(
             code=fault.code, said=fault.detail, mend=f"to be mended by {fault.mended_by}", red=True
@@ -67,7 +67,7 @@ async def look(
     )
 
 
-async def _in_force(
+async def in_force(
     connection: SamlConnection, row: Metadata | None, *, development: bool, now: datetime
 ) -> IdentityProvider | None:
     """Return the trust material that is at hand; None where nothing was ever fetched."""

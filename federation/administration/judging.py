@@ -1,0 +1,137 @@
+"""Is what somebody wants kept of a connection in order: by itself, beside all others, and theirs to want."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from federation import faults, kept, registry, settings
+from federation.administration.desk import Desk
+from federation.connectors.saml import SamlConnector
+from federation.errors import ConfigurationError, FederationError
+from federation.faults import Fault
+
+_OPERATORS: Final = "an operator of this installation has to say so"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """What was found of a body."""
+
+    wrong: tuple[Fault, ...]  # never to be kept
+    missing: tuple[Fault, ...]  # to be kept while it is not enabled
+    entry: registry.Entry | None = field(repr=False)  # None where there are any
+
+
+async def judge(
+    desk: Desk,
+    name: str,
+    *,
+    organization: str,
+    body: Mapping[str, Any],
+    secrets: Mapping[str, str],
+    before: Mapping[str, Any],
+    enabled: bool,
+) -> Judgement:
+    """Hold a body to every rule.
+
+    Args:
+        desk: Who wants it.
+        name: The connection's id.
+        organization: Whose.
+        body: Keys of the settings file.
+        secrets: By their dotted keys.
+        before: The keys as they are kept now: what an operator let them have, they keep.
+        enabled: Whether people come in by it now.
+    """
+    found = list(_not_theirs(desk, organization, body, before, enabled=enabled))
+    entry: registry.Entry | None = None
+    try:
+        connection = kept.read(name, body, secrets, organization=organization, config=desk.settings)
+        entry = registry.compile_one(
+            connection, desk.settings.base_url, development=desk.settings.development, own=None, now=desk.now
+        )
+    except ValidationError as error:
+        found += faults.read_errors(error, settings.known_keys())
+    except ConfigurationError as fault:
+        place = ("metadata",) if "metadata" in body and fault.code.startswith("saml.") else ()
+        found.append((place, f"{fault.detail} ({fault.code})"))
+    if entry is not None:
+        found += await _beside_others(desk, name, entry)
+    told = tuple(dict.fromkeys(found))
+    missing = tuple(one for one in told if kept.is_missing(one, body))
+    wrong = tuple(one for one in told if one not in missing)
+    return Judgement(wrong=wrong, missing=missing, entry=None if told else entry)
+
+
+def _not_theirs(
+    desk: Desk, organization: str, body: Mapping[str, Any], before: Mapping[str, Any], *, enabled: bool
+) -> Iterator[Fault]:
+    """Yield what an operator alone may let in, and what the holder of a link may not give themselves."""
+    if not desk.actor.is_operator:
+        for key in ("anyone", "visible"):
+            if body.get(key) is True and before.get(key) is not True:
+                yield (key,), _OPERATORS
+        # Another bound lets an address of any domain in: that an operator has to want, who enables it.
+        let = body.get("anyone") is True or (enabled and not before.get("domains"))
+        if not body.get("domains") and not let:
+            yield ("domains",), "expected the e-mail domains that may enter"
+    if desk.actor.kind == "setup_link":
+        yield from _administering(desk, organization, body, before)
+
+
+def _administering(
+    desk: Desk, organization: str, body: Mapping[str, Any], before: Mapping[str, Any]
+) -> Iterator[Fault]:
+    """Who has no account here makes nobody an administrator."""
+    tenant = desk.roster.organizations[organization]
+    roles = tenant.administrators_roles
+    said = "an administrator of the organization has to give this role: it administers"
+    given = _texts(body.get("default_roles"))
+    if body.get("default_roles") != before.get("default_roles") and not roles.isdisjoint(given):
+        yield ("default_roles",), said
+    rules, known = body.get("role_rules"), before.get("role_rules")
+    for at, rule in enumerate(rules if isinstance(rules, list) else ()):
+        if not isinstance(rule, Mapping) or (isinstance(known, list) and rule in known):
+            continue
+        if not roles.isdisjoint(_texts(rule.get("roles"))):
+            yield ("role_rules", at, "roles"), said
+        if not tenant.administrators_teams.isdisjoint(_texts(rule.get("teams"))):
+            yield ("role_rules", at, "teams"), said
+
+
+def _texts(told: object) -> tuple[str, ...]:
+    return tuple(map(str, told)) if isinstance(told, list | tuple) else ()
+
+
+async def _beside_others(desk: Desk, name: str, entry: registry.Entry) -> list[Fault]:
+    """Return what does not go together with the connections in force, and with the store's that wait."""
+    others = {one: each for one, each in desk.roster.every_entry().items() if one != name}
+    told = desk.roster.find_conflicts({**others, name: entry}, desk.roster.organizations)
+    found = [fault for whose, fault in told if whose == name]
+    return found + [fault async for fault in _speaks_for_another(desk, name, entry)]
+
+
+async def _speaks_for_another(desk: Desk, name: str, entry: registry.Entry) -> AsyncIterator[Fault]:
+    """Yield the fault of an entity ID that is a file's, whose document alone says it."""
+    if not isinstance(entry, registry.Saml):
+        return
+    entity_id = entry.idp.entity_id if entry.idp else entry.connection.entity_id
+    for other, connector in list(desk.roster.connectors.items()):
+        there = desk.roster.entries.get(other)
+        if (
+            other == name
+            or not isinstance(connector, SamlConnector)
+            or not isinstance(there, registry.Saml)
+            or there.idp is not None
+            or there.connection.entity_id is not None
+            or there.connection.organization != entry.connection.organization
+        ):
+            continue
+        try:
+            provider = await connector.provider(desk.now)
+        except FederationError:
+            continue  # never fetched: nobody came by it yet, whose account another could take
+        if provider.entity_id == entity_id and there.metadata_url != entry.metadata_url:
+            yield ("entity_id",), f"it is that of {other}, whose metadata comes from elsewhere"
