@@ -77,6 +77,8 @@ _KINDS: Final[dict[str, type[FederationError]]] = {
     "local.password_short": RequestRefused,
     "local.password_unprintable": RequestRefused,
     "break_glass": PolicyRefused,
+    "trial": RequestRefused,
+    "trial.unknown": SignInExpired,
     "bootstrap": PolicyRefused,
     "bootstrap.unknown": SignInExpired,
 }

@@ -11,14 +11,18 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from federation import faults
-from federation.console import access, audit_api, tokens_api
+from federation.console import access, audit_api, tokens_api, trials_api
 from federation.console.openapi import describe
 from federation.console.operations import BASE, Asked, Operation
 from federation.errors import FieldsRefused, NotAllowed
 from federation.rules import Model
 from federation.web import fields, pages
 
-OPERATIONS: Final[Sequence[Operation]] = (*audit_api.OPERATIONS, *tokens_api.OPERATIONS)
+OPERATIONS: Final[Sequence[Operation]] = (
+    *audit_api.OPERATIONS,
+    *tokens_api.OPERATIONS,
+    *trials_api.OPERATIONS,
+)
 """All of them; a room adds its own: ``*teams_api.OPERATIONS``."""
 
 

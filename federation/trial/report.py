@@ -7,18 +7,20 @@ sealed at rest; never a token, a code or a secret of ours (``Secrets``). Pure.
 import json
 import zlib
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal
 
 from pydantic import TypeAdapter
 
+from federation import redaction
+
 _LONGEST: Final = 10_000  # characters of one value; a document's segments may be longer
 _MOST: Final = 1_000  # values of one list
 _SHORTEST: Final = 8  # of a secret that is looked for: a shorter one would be found in anything
+_HIDDEN: Final = "…"
 _OCTETS: Final = 8 * 1024 * 1024  # of a report, inflated
 
 Outcome = Literal["held", "broken", "no match", "open"]
-Room = Literal["message", "signature", "identity", "person", "answer"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +184,28 @@ def read(encoded: bytes) -> Report:
     """Read what ``encode`` wrote."""
     plain = zlib.decompressobj().decompress(encoded, _OCTETS)
     return _REPORT.validate_json(plain)
+
+
+def hide(told: Report) -> Report:
+    """Return a report without what it says of the person: how the connection works is left."""
+
+    def field(one: Field) -> Field:
+        return replace(one, values=tuple(_HIDDEN for _ in one.values))
+
+    return replace(
+        told,
+        said_there=(),
+        checks=tuple(
+            replace(one, said=redaction.hide(one.said), expected="", received="") for one in told.checks
+        ),
+        claims=tuple(replace(one, values=tuple(_HIDDEN for _ in one.values)) for one in told.claims),
+        subject=tuple(map(field, told.subject)),
+        identity=tuple(map(field, told.identity)),
+        user="",
+        teams=tuple(replace(one, name=_HIDDEN, why=redaction.hide(one.why)) for one in told.teams),
+        rules=tuple(replace(one, said=redaction.hide(one.said)) for one in told.rules),
+        documents=(),
+    )
 
 
 def _clean(value: Any, hidden: tuple[str, ...], longest: int = _LONGEST) -> Any:

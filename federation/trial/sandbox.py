@@ -131,16 +131,6 @@ class Sandbox:
         }  # fmt: skip
         await self._keep(trial, Report(**found), now, secrets=(), claim=None)
 
-    def open(self, trial: Trial) -> Report | None:
-        """Return the report of a trial; None while it is under way.
-
-        Raises:
-            ConfigurationError: ``keys.*``: the key that sealed it is gone.
-        """
-        if not trial.sealed:
-            return None
-        return report.read(self._vault.open(trial.sealed, place(trial.id)))
-
     @staticmethod
     async def _verify(course: _Course, now: datetime) -> None:
         try:
@@ -267,6 +257,17 @@ class Sandbox:
             if course.who is not None:
                 found["identity"] = person.identity(verified, course.who, connection)
         return Report(**found | dict(course.came or {}))
+
+
+def open_report(vault: Vault, trial: Trial) -> Report | None:
+    """Return the report of a trial; None while it is under way.
+
+    Raises:
+        ConfigurationError: ``keys.*``: the key that sealed it is gone.
+    """
+    if not trial.sealed:
+        return None
+    return report.read(vault.open(trial.sealed, place(trial.id)))
 
 
 def place(identifier: str) -> str:
