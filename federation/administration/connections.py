@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from federation import kept
-from federation.administration import connection_views, judging, paging
+from federation.administration import connection_views, judging, paging, setup_limits
 from federation.administration.connection_views import (
     SET,
     CertificateView,
@@ -125,6 +125,7 @@ async def create(
         FieldsRefused: ``admin.invalid``, with every fault at its key.
         NotFound: ``admin.not_yours``: the organization is not theirs.
     """
+    setup_limits.demand_administrator(desk.actor)
     desk.demand("connections:write", organization=organization)
     await desk.roster.refresh(desk.now)
     if organization not in desk.roster.organizations:
@@ -150,6 +151,7 @@ async def update(desk: Desk, connection: str, changes: Mapping[str, Any], *, num
         NotFound: ``admin.not_yours``.
     """
     one = await _own(desk, connection)
+    setup_limits.demand_keys(desk.actor, changes, enabled=one.row.enabled)
     before = kept.body_of(one.row)
     body = {key: value for key, value in {**before, **changes}.items() if value is not None}
     secrets = kept.open_secrets(desk.vault, one.row)
@@ -172,6 +174,7 @@ async def set_secret(desk: Desk, connection: str, key: str, value: str) -> Conne
         NotFound: ``admin.not_yours``.
     """
     one = await _own(desk, connection)
+    setup_limits.demand_keys(desk.actor, (key,), enabled=one.row.enabled)
     if key not in kept.SECRETS:
         _refuse((((key,), f"expected one of {', '.join(kept.SECRETS)}"),))
     if len(value.encode("utf-8", "surrogatepass")) > kept.SECRET_OCTETS:
@@ -192,6 +195,7 @@ async def enable(desk: Desk, connection: str) -> ConnectionView:
             line is not held to it); ``admin.changed_meanwhile``.
         NotFound: ``admin.not_yours``.
     """
+    setup_limits.demand_enable(desk.actor)
     if await _of_file(desk, connection):
         organization = desk.roster.connections[connection].organization
         store = desk.audited("connection.enable", "connection", connection, organization=organization)
@@ -221,6 +225,7 @@ async def disable(desk: Desk, connection: str) -> int:
     Raises:
         NotFound: ``admin.not_yours``.
     """
+    setup_limits.demand_administrator(desk.actor)
     declared = await _of_file(desk, connection)
     organization = (
         desk.roster.connections[connection].organization
@@ -269,6 +274,7 @@ async def delete(desk: Desk, connection: str, typed: str) -> int:
         ChangeConflicts: ``admin.enforced``: it is the only way in for somebody; ``admin.managed``.
         NotFound: ``admin.not_yours``.
     """
+    setup_limits.demand_administrator(desk.actor)
     one = await _own(desk, connection)
     title = (await find(desk, connection)).title
     if typed.strip() != title:
