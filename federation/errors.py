@@ -47,6 +47,7 @@ class FederationError(Exception):
         self.identity: object = (
             None  # who it was, as normalized (``identity.Identity``): for the record alone
         )
+        self.message = b""  # what was answered, decoded, of a connection that records in full: likewise
 
 
 class AssertionRefused(FederationError):
@@ -89,6 +90,14 @@ class ProofNeeded(PolicyRefused):
         super().__init__(code, detail, checks)
         self.connection = ""  # through which they came, set where it is recorded
         self.join_token = ""  # what the browser keeps of it; "" where they may not go on from here
+
+
+class AccountRefused(PolicyRefused):
+    """What a person wants done with their own account would shut them or others out, or is not theirs."""
+
+    status = 409
+    public = "That cannot be done with this account."
+    mended_by = "the person, as the page says; else an administrator"
 
 
 class SsoRequired(PolicyRefused):
@@ -155,6 +164,16 @@ class ChangeConflicts(RequestRefused):
     status = 409
     public = "That does not go together with what is there now. Look again, then repeat the change."
     mended_by = "whoever made the request: look at what is there"
+
+
+class LastAdministrator(ChangeConflicts):
+    """The change would leave an organization without anybody who administers it."""
+
+    public = (
+        "Nobody else is an administrator here, so this was not done. Make somebody else one first, then "
+        "repeat the change."
+    )
+    mended_by = "an administrator: make somebody else one first"
 
 
 class FieldsRefused(RequestRefused):

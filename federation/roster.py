@@ -25,6 +25,7 @@ from federation.errors import FederationError
 from federation.faults import Fault
 from federation.fetch import Fetch, OfStore
 from federation.oidc import provider
+from federation.policy import domains
 from federation.registry import Own
 from federation.settings import Settings
 from federation.store.kept_values import Declared, KeptConnection, KeptOrganization
@@ -81,6 +82,7 @@ class Roster:
         self._making = replace(making, fetch=OfStore(making.fetch))
         self._lock = asyncio.Lock()
         self._followers: list[Callable[[frozenset[str]], None]] = []
+        self.own = making.own
         self.organizations: dict[str, Organization] = dict(organizations)
         self.entries: dict[str, registry.Entry] = dict(entries)
         self.connections: dict[str, AnyConnection] = {name: one.connection for name, one in entries.items()}
@@ -95,12 +97,22 @@ class Roster:
         self.faults: dict[str, str] = {}  # of the store's that are not served: id → why, for administrators
         self.of_file = frozenset(entries)  # ids of connections that the settings file declares
         self.organizations_of_file = frozenset(organizations)
+        self._homes: tuple[int, Mapping[str, tuple[str, ...]]] | None = None  # of which number, and what
         self.number = 0  # of the store's latest change that is in force here
         self._lay()
 
     def follow(self, tell: Callable[[frozenset[str]], None]) -> None:
         """Have somebody told, after each change, which connections were made anew or taken away."""
         self._followers.append(tell)
+
+    def homes(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the connections of each entry of domains, made anew where something has changed.
+
+        A thousand connections are gone through once, not for everybody who types an address.
+        """
+        if self._homes is None or self._homes[0] != self.number:
+            self._homes = self.number, domains.index(self.connections.values())
+        return self._homes[1]
 
     async def refresh(self, now: datetime) -> bool:
         """Bring in what the store says by now; return whether anything changed.

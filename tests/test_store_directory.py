@@ -147,8 +147,8 @@ async def test_whom_an_organization_knows(store: Store, five: list[str]) -> None
     awaited = await store.add_person("acme", "n@acme.example", connection="", roles=(), now=NOW)
     assert awaited is not None
     assert await store.belongs("acme", awaited.user_id)
-    assert (await store.describe_person("acme", awaited.user_id)).email == "n@acme.example"
-    assert not (await store.describe_person("other", five[0])).member
+    assert (await store.describe_person("acme", awaited.user_id, NOW))[0].email == "n@acme.example"
+    assert not (await store.describe_person("other", five[0], NOW))[0].member
 
 
 async def test_members_of_a_team_and_why(store: Store, five: list[str]) -> None:
@@ -253,7 +253,7 @@ async def test_enforcements_and_proofs_of_one_organization(store: Store) -> None
     }
     assert await store.enforcements_of("acme") == ()
     assert await store.metadata_ages(["adfs"]) == ()
-    assert await store.untried_connections(None, 9) == await store.untried_connections("acme", 9) == ()
+    assert await store.changes_of(["adfs"], 9) == ()
 
 
 # What the audit log is told

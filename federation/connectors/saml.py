@@ -11,6 +11,7 @@ from typing import Literal
 from federation import registry
 from federation.connection import AnyConnection
 from federation.connectors.contract import (
+    FRESH,
     Callback,
     Challenge,
     Logout,
@@ -47,6 +48,9 @@ class SamlConnector:
         )
         self.logout = SamlLogout(entry, entry.requests.key, source)
         self._entry, self._requests = entry, entry.requests
+        asks = replace(entry.requests.asks, force_authn=True, is_passive=False)
+        self._anew = replace(entry.requests, asks=asks)
+        self._terms_anew = replace(entry.terms, force_authn=True)
         self._source = source
         self._judge: tuple[metadata.IdentityProvider, second_opinion.Judge] | None = None
 
@@ -58,18 +62,23 @@ class SamlConnector:
         """
         return await self._source.get(now)
 
-    async def begin(self, *, handle: str, login_hint: str, now: datetime) -> Challenge:
+    @property
+    def at_hand(self) -> metadata.IdentityProvider | None:
+        """The provider's trust material, as this worker last read it; None: it has not yet."""
+        return self._source.at_hand
+
+    async def begin(self, *, handle: str, login_hint: str, fresh: bool, now: datetime) -> Challenge:
         """Send an AuthnRequest (SAML Profiles §4.1.4.1; Bindings §3.4, §3.5)."""
         request_id = f"_{secrets.token_hex(20)}"  # an NCName may not begin with a digit
         sent = service_provider.start(
             await self._source.get(now),
-            self._requests,
+            self._anew if fresh else self._requests,
             request_id=request_id,
             relay_state=handle,
             login_hint=login_hint,
             now=now,
         )
-        expects = {"request_id": request_id, "asked_at": now.isoformat()}
+        expects = {"request_id": request_id, "asked_at": now.isoformat()} | ({FRESH: "1"} if fresh else {})
         return Challenge(url=sent.url, fields=sent.fields, expects=expects)
 
     async def complete(
@@ -77,23 +86,27 @@ class SamlConnector:
     ) -> VerifiedAssertion:
         """Accept a Response by HTTP-POST (SAML Profiles §4.1.4)."""
         asked_at = datetime.fromisoformat(expects["asked_at"])
-        return await self._accept(callback, expects["request_id"], asked_at, now)
+        terms = self._terms_anew if FRESH in expects else self._entry.terms
+        return await self._accept(callback, expects["request_id"], asked_at, terms, now)
 
     async def complete_uninvited(self, callback: Callback, now: datetime) -> VerifiedAssertion:
         """Accept a Response to no request (SAML Profiles §4.1.5), where the connection does."""
-        return await self._accept(callback, profile.Unsolicited.UNSOLICITED, None, now)
+        return await self._accept(
+            callback, profile.Unsolicited.UNSOLICITED, None, self._entry.terms, now
+        )
 
     async def _accept(
         self,
         callback: Callback,
         request_id: str | Literal[profile.Unsolicited.UNSOLICITED],
         asked_at: datetime | None,
+        terms: profile.Terms,
         now: datetime,
     ) -> VerifiedAssertion:
         document = bindings.decode_post(callback.params.get("SAMLResponse", ""))
         expected = profile.Expected(
             idp=await self._source.get(now),
-            terms=self._entry.terms,
+            terms=terms,
             acs_url=self._entry.acs_urls[callback.path],
             request_id=request_id,
             asked_at=asked_at,

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from federation.administration import places
 from federation.decision import Standing
 from federation.errors import ConfigurationError
 from federation.operator.audited import audited
@@ -20,15 +21,8 @@ def terms(config: Settings, organization: str, *, force: bool) -> Terms:
         ConfigurationError: ``person.organization``.
     """
     tenant = known(config, organization)
-    declared = teams.declared(tenant)
-    return Terms(
-        connections=tuple(one.id for one in config.connections.values() if one.organization == organization),
-        declared=frozenset(declared),
-        administrators=tenant.administrators_roles,
-        administrator_teams=tenant.administrators_teams,
-        force=force,
-        tell=lambda standing: settlement.carried(standing, declared),
-    )
+    ways = tuple(one.id for one in config.connections.values() if one.organization == organization)
+    return places.terms(tenant, ways, force=force)
 
 
 async def set_grant(

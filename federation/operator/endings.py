@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from federation import app, clock, registry, tokens_at_rest
+from federation import app, clock, registry
+from federation.administration.giving_back import give_back
 from federation.connectors.contract import Revocation
 from federation.connectors.oauth2 import OAuth2Connector
 from federation.connectors.oidc import OidcConnector
 from federation.decision import MANUAL
-from federation.errors import ConfigurationError, FederationError
+from federation.errors import ConfigurationError
 from federation.fetch import Fetch, open_door
 from federation.operator.audited import audited
 from federation.settings import Settings
@@ -150,19 +151,12 @@ async def _one(store: Store, who: str, organization: str) -> FoundUser:
 async def _revoke(config: Settings, kept: Iterable[KeptTokensOf]) -> int:
     """Give tokens back; what cannot be is dropped, and expires at its provider by itself."""
     held, vault = app.open_keys(config, now=clock.now)
-    own, done = registry.own_keys(held), 0
+    own = registry.own_keys(held)
     fetch = open_door(config)
     try:
-        for one in kept:
-            try:
-                if (revocation := _revocation(config, one.connection, own, fetch)) is not None:
-                    opened = tokens_at_rest.unseal(one, vault=vault)
-                    done += await revocation.revoke(opened.tokens, now=clock.now())
-            except FederationError:
-                continue  # the provider's, or our key of then: access has ended here all the same
+        return await give_back(kept, lambda name: _revocation(config, name, own, fetch), vault, clock.now())
     finally:
         await fetch.close()
-    return done
 
 
 def _revocation(config: Settings, name: str, own: registry.Own, fetch: Fetch) -> Revocation | None:

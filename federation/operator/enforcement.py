@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from federation.administration.enforcement import connection_fault, names
 from federation.errors import ConfigurationError
 from federation.operator.audited import audited
-from federation.policy import domains
 from federation.settings import Settings
 from federation.store.store import Store, open_store
 from federation.store.values import Enforcement, LockedOut, Preflight
@@ -165,39 +165,22 @@ def _hold(config: Settings, wanted: Enforcement) -> None:
             "enforce.organization", f"{wanted.organization} is none of organizations (known: {known})"
         )
     for name in wanted.connections:
-        if fault := connection_fault(config, wanted.organization, wanted.domain, name):
+        if fault := connection_fault(config.connections, wanted.organization, wanted.domain, name):
             raise ConfigurationError("enforce.connection", fault)
-    entries = [
-        entry
-        for one in config.connections.values()
-        if one.organization == wanted.organization
-        for entry in one.domains
-    ]
-    base = wanted.domain.removeprefix("*.")
-    if wanted.domain and not any(entry == wanted.domain or domains.covers(entry, base) for entry in entries):
+    if wanted.domain and not names(config.connections, wanted.organization, wanted.domain):
         raise ConfigurationError(
             "enforce.domain", f"no connection of {wanted.organization} names {wanted.domain} in its domains"
         )
-
-
-def connection_fault(config: Settings, organization: str, domain: str, name: str) -> str | None:
-    """Say why people of an organization, or of its domain, cannot come in through this connection."""
-    one = config.connections.get(name)
-    if one is None or one.organization != organization:
-        return f"{name} is no connection of {organization}"
-    if not one.enabled:
-        return f"{name} is disabled (enabled: false)"
-    base = domain.removeprefix("*.")
-    if domain and one.domains and domain not in one.domains and not domains.speaks_for(one, base):
-        return f"{name} does not let {domain} in (domains: {', '.join(one.domains)})"
-    return None
 
 
 def faults(config: Settings, enforced: Sequence[Enforcement]) -> dict[Enforcement, list[str]]:
     """Return what is enforced and leads nowhere, with why: the settings changed since."""
     found: dict[Enforcement, list[str]] = {}
     for one in enforced:
-        told = [connection_fault(config, one.organization, one.domain, name) for name in one.connections]
+        told = [
+            connection_fault(config.connections, one.organization, one.domain, name)
+            for name in one.connections
+        ]
         if broken := [fault for fault in told if fault]:
             found[one] = broken
     return found

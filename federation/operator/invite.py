@@ -1,25 +1,23 @@
 """What `federation invite` and `federation invitation` do: invite people, list them, take it back."""
 
-import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
+from federation.administration import invitations
+from federation.administration.invitations import LONGEST
 from federation.connection import Organization
 from federation.errors import ConfigurationError
 from federation.identity import parse_email
-from federation.operator import mail
 from federation.operator.audited import audited
 from federation.settings import Settings
 from federation.signin import hash_token
 from federation.store.rows import new_id
 from federation.store.store import Store, open_store
 from federation.store.values import Invitation
-
-LONGEST: Final = timedelta(days=90)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,41 +91,8 @@ async def invite(
                 "person.member",
                 f"a member of {organization} has this address already; `federation person grant` gives roles",
             )
-    link = f"{config.base_url}/invitation/{token}"
-    trouble = await _mail(config, invitation, tenant, link)
-    mailed = config.smtp is not None and not trouble
-    return Invited(invitation=invitation, link=link, mailed=mailed, trouble=trouble)
-
-
-async def _mail(config: Settings, invitation: Invitation, tenant: Organization, link: str) -> str:
-    """Return why it could not be mailed, "" where it was, or need not be."""
-    if config.smtp is None:
-        return ""
-    try:
-        await asyncio.to_thread(
-            mail.send,
-            config.smtp,
-            config.outbound.ca_bundle,
-            to=invitation.email,
-            subject=f"You are invited to {tenant.name}",
-            text=_LETTER.format(
-                name=tenant.name, link=link, until=f"{invitation.expires_at:%d %B %Y, %H:%M}"
-            ),
-        )
-    except ConfigurationError as refusal:
-        return refusal.detail
-    return ""
-
-
-_LETTER: Final = """\
-You are invited to sign in at {name}.
-
-Open this link and sign in with the account that has this e-mail address:
-
-{link}
-
-It can be used once, until {until} UTC. Do not pass it on: it is for you.
-"""
+    sent = await invitations.deliver(config, tenant, invitation, token)
+    return Invited(invitation=invitation, link=sent.link, mailed=sent.mailed, trouble=sent.trouble)
 
 
 async def every(config: Settings, organization: str, *, now: datetime) -> tuple[Invitation, ...]:
@@ -205,10 +170,7 @@ def plain_address(email: str) -> str:
 
 
 async def _known_teams(store: Store, organization: str, tenant: Organization, teams: tuple[str, ...]) -> None:
-    missing = set(teams) - set(tenant.teams)
-    if missing:
-        missing -= await store.team_keys(organization, tuple(sorted(missing)))
-    if missing:
+    if missing := await invitations.unknown_teams(store, organization, tenant, teams):
         raise ConfigurationError("person.team", f"no team of {organization} has the key {min(missing)}")
 
 

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from federation import keys, recorded, redaction
+from federation import keys
+from federation.administration import people_data
 from federation.errors import ConfigurationError
 from federation.operator.audited import audited
 from federation.settings import Settings
 from federation.store.store import Store, open_store
-from federation.store.values import Erased, PersonFound, Record
-from federation.vault import Vault
+from federation.store.values import Erased, PersonFound
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,26 +86,9 @@ async def export(config: Settings, who: str, organization: str) -> dict[str, Any
     store = await open_store(config.database_url.get_secret_value())
     try:
         person = await _find(config, store, who, organization)
-        data = await store.export_person(person.user_id, organization)
-        records = [await _opened(store, vault, one) for one in data.records]
+        return await people_data.export(store, vault, organization, person.user_id)
     finally:
         await store.close()
-    tables = {name: [dict(one) for one in rows] for name, rows in data.tables.items()}
-    return {"organization": organization, "user": person.user_id, **tables, "records": records}
-
-
-async def _opened(store: Store, vault: Vault, record: Record) -> dict[str, Any]:
-    kept, note = await recorded.opened(store, vault, record)
-    told = {
-        "reference": record.reference,
-        "at": record.at.isoformat(),
-        "code": record.code,
-        "detail": record.detail,
-        "connection": record.connection,
-        "size": record.size,
-        "sha256": record.digest,
-    }
-    return told | (redaction.show(kept, values=True) if kept else {"note": note})
 
 
 async def erase(

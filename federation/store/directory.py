@@ -13,6 +13,7 @@ from typing import Final
 
 from federation.decision import of_connection
 from federation.store import directory_sql, invitations, rows, tokens
+from federation.store import teams as teams_by_hand
 from federation.store.directory_values import (
     MEMBERS_COUNTED,
     MemberListed,
@@ -25,7 +26,7 @@ from federation.store.directory_values import (
     TeamListed,
 )
 from federation.store.rows import Row, Steps, micros, storable
-from federation.store.values import Ended, Invitation, LinkedGroup
+from federation.store.values import Ended, Invitation, LinkedGroup, PersonOf
 
 LOOKED_AT: Final = 1000  # of one page, where several things are asked for
 _LAST: Final = "\U0010ffff"  # behind whatever an address or a name goes on with
@@ -178,9 +179,10 @@ def belongs(organization: str, user_id: str) -> Steps[bool]:
     return bool((yield directory_sql.FIND_PLACES_OF_USER, asked))
 
 
-def person(organization: str, user_id: str) -> Steps[PersonListed]:
-    """What a list tells of one."""
-    return (yield from _about(organization, [user_id]))[user_id].person
+def person(organization: str, user_id: str, now: datetime) -> Steps[tuple[PersonListed, PersonOf]]:
+    """What a list tells of one, and all else that is known of them there."""
+    listed = (yield from _about(organization, [user_id]))[user_id].person
+    return listed, (yield from teams_by_hand.person(organization, user_id, listed.email, now))
 
 
 def members(
@@ -206,6 +208,13 @@ def teams(organization: str, after: str, limit: int) -> Steps[tuple[tuple[TeamLi
     looked = yield directory_sql.LIST_TEAMS, asked
     listed = yield from _teams(organization, looked[:limit])
     return listed, looked[limit - 1][0] if len(looked) > limit else ""
+
+
+def team(organization: str, key: str) -> Steps[TeamListed | None]:
+    """One team of the store."""
+    asked = {"organization_id": organization, "key": storable(key)}
+    found = yield from _teams(organization, (yield directory_sql.DESCRIBE_TEAM, asked))
+    return found[0] if found else None
 
 
 def _teams(organization: str, found: Sequence[Row]) -> Steps[tuple[TeamListed, ...]]:
@@ -262,6 +271,12 @@ def sign_ins_of(organization: str, user_id: str, limit: int) -> Steps[tuple[Reco
             for reference, at, code, connection in (yield directory_sql.LIST_RECORDS_OF_PERSON, asked)
         ]
     return tuple(sorted(found, key=lambda one: (one.at, one.reference), reverse=True)[:limit])
+
+
+def note_done() -> Steps[bool]:
+    """Change nothing: what was done, the audit log alone is told."""
+    yield from ()
+    return True
 
 
 def end_sessions(

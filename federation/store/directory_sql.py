@@ -67,6 +67,10 @@ SELECT key, name, source FROM team WHERE organization_id = :organization_id AND 
 ORDER BY key LIMIT :batch
 """
 
+DESCRIBE_TEAM = """
+SELECT key, name, source FROM team WHERE organization_id = :organization_id AND key = :key
+"""
+
 ABOUT_TEAMS = """
 SELECT 'group', team_key, group_key, connection FROM team_group
 WHERE organization_id = :organization_id AND team_key IN (SELECT value FROM json_each(:keys))
@@ -154,17 +158,13 @@ SELECT organization_id, domain, connections, enforced_at, enforced_by FROM enfor
 WHERE organization_id = :organization_id ORDER BY domain
 """
 
-# Switched off until it is tried: nobody has seen it work.
-FIND_UNTRIED = """
-SELECT id, organization_id FROM kept_connection
-WHERE tested_at IS NULL AND deleted_at IS NULL AND id > :at ORDER BY id LIMIT :batch
-"""
-
-FIND_UNTRIED_OF = """
-SELECT id, organization_id FROM kept_connection
-WHERE organization_id = :organization_id AND tested_at IS NULL AND deleted_at IS NULL AND id > :at
-ORDER BY id LIMIT :batch
+# Of an organization: for all there is ``FIND_CHANGES``.
+LIST_CHANGES = """
+SELECT id, connection, changed_at, changes, state, settled_at FROM metadata_change
+WHERE connection IN (SELECT value FROM json_each(:connections))
+ORDER BY changed_at DESC, id DESC LIMIT :batch
 """
 
 ARRAYS = (AMONG_CONNECTION, AMONG_ROLE, AMONG_TEAM, AMONG_DEACTIVATED, ABOUT_PEOPLE, WHY_IN_TEAM, ABOUT_TEAMS,
-          METADATA_AGES, FIND_PROOFS_OF)  # fmt: skip
+          METADATA_AGES,
+          FIND_PROOFS_OF, LIST_CHANGES)  # fmt: skip

@@ -18,7 +18,7 @@ from federation.store.directory_values import (
     RecordLine,
     TeamListed,
 )
-from federation.store.values import DomainProof, Ended, Enforcement, Invitation
+from federation.store.values import DomainProof, Ended, Enforcement, Invitation, MetadataChange, PersonOf
 
 
 class DirectoryStore(Protocol):
@@ -33,8 +33,10 @@ class DirectoryStore(Protocol):
     async def belongs(self, organization: str, user_id: str) -> bool:
         """Tell whether an organization knows a user: by an account, as a member, or as one who is awaited."""
 
-    async def describe_person(self, organization: str, user_id: str) -> PersonListed:
-        """Return what a list tells of one user."""
+    async def describe_person(
+        self, organization: str, user_id: str, now: datetime
+    ) -> tuple[PersonListed, PersonOf]:
+        """Return what a list tells of one user, and all else that is known of them there."""
 
     async def list_members(
         self, organization: str, team: str, after: str, limit: int
@@ -45,6 +47,9 @@ class DirectoryStore(Protocol):
         self, organization: str, after: str, limit: int
     ) -> tuple[tuple[TeamListed, ...], str]:
         """Return teams of the store by key; what leads on, "" at the end."""
+
+    async def find_team(self, organization: str, key: str) -> TeamListed | None:
+        """Return a team of the store."""
 
     async def count_members(self, organization: str, keys: Sequence[str]) -> Mapping[str, int]:
         """Return how many are in each team; above ``MEMBERS_COUNTED`` they are more than that."""
@@ -60,6 +65,9 @@ class DirectoryStore(Protocol):
     async def end_sessions_of(self, organization: str, user_id: str, session_id: str, now: datetime) -> Ended:
         """End a session of somebody in an organization, "" every one, on every node within a second."""
 
+    async def note_done(self) -> bool:
+        """Change nothing: for what reads alone, and is told in the audit log all the same."""
+
     async def count_causes(self, organization: str | None, now: datetime) -> Causes:
         """Return how the latest attempts ended: of an organization, or (None) of all."""
 
@@ -72,5 +80,5 @@ class DirectoryStore(Protocol):
     async def enforcements_of(self, organization: str) -> tuple[Enforcement, ...]:
         """Return what an organization enforces, by domain."""
 
-    async def untried_connections(self, organization: str | None, limit: int) -> tuple[tuple[str, str], ...]:
-        """Return kept connections (id, organization) that no trial went through as they are now."""
+    async def changes_of(self, connections: Iterable[str], limit: int) -> tuple[MetadataChange, ...]:
+        """Return the latest changes of these connections' metadata, newest first."""

@@ -16,7 +16,7 @@ from federation.store.directory_values import (
     TeamListed,
 )
 from federation.store.drive import Drive
-from federation.store.values import DomainProof, Ended, Enforcement, Invitation
+from federation.store.values import DomainProof, Ended, Enforcement, Invitation, MetadataChange, PersonOf
 
 
 class DirectoryTwin(Drive):
@@ -28,8 +28,10 @@ class DirectoryTwin(Drive):
     async def belongs(self, organization: str, user_id: str) -> bool:
         return await self._read(lambda: directory.belongs(organization, user_id))
 
-    async def describe_person(self, organization: str, user_id: str) -> PersonListed:
-        return await self._read(lambda: directory.person(organization, user_id))
+    async def describe_person(
+        self, organization: str, user_id: str, now: datetime
+    ) -> tuple[PersonListed, PersonOf]:
+        return await self._read(lambda: directory.person(organization, user_id, now))
 
     async def list_members(
         self, organization: str, team: str, after: str, limit: int
@@ -40,6 +42,9 @@ class DirectoryTwin(Drive):
         self, organization: str, after: str, limit: int
     ) -> tuple[tuple[TeamListed, ...], str]:
         return await self._read(lambda: directory.teams(organization, after, limit))
+
+    async def find_team(self, organization: str, key: str) -> TeamListed | None:
+        return await self._read(lambda: directory.team(organization, key))
 
     async def count_members(self, organization: str, keys: Sequence[str]) -> Mapping[str, int]:
         return await self._read(lambda: directory.counted(organization, keys))
@@ -60,6 +65,9 @@ class DirectoryTwin(Drive):
             self._ended(token_hash)
         return told
 
+    async def note_done(self) -> bool:
+        return await self._transact(directory.note_done)
+
     async def count_causes(self, organization: str | None, now: datetime) -> Causes:
         return await self._read(lambda: lookout.causes(organization, now))
 
@@ -74,5 +82,6 @@ class DirectoryTwin(Drive):
     async def enforcements_of(self, organization: str) -> tuple[Enforcement, ...]:
         return await self._read(lambda: lookout.enforced_in(organization))
 
-    async def untried_connections(self, organization: str | None, limit: int) -> tuple[tuple[str, str], ...]:
-        return await self._read(lambda: lookout.untried(organization, limit))
+    async def changes_of(self, connections: Iterable[str], limit: int) -> tuple[MetadataChange, ...]:
+        names = tuple(connections)
+        return await self._read(lambda: lookout.changes_of(names, limit))

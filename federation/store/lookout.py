@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
-from federation.store import directory_sql, domain_proofs, enforcement, rows
+from federation.store import directory_sql, domain_proofs, enforcement, provider_metadata, rows
 from federation.store.directory_values import Causes, MetadataAge
 from federation.store.rows import Steps, micros
-from federation.store.values import DomainProof, Enforcement
+from federation.store.values import DomainProof, Enforcement, MetadataChange
 
 COUNTED: Final = 5000  # records of one look
 DAY: Final = timedelta(days=1)
@@ -64,10 +64,7 @@ def enforced_in(organization: str) -> Steps[tuple[Enforcement, ...]]:
     return tuple(map(enforcement.enforced, found))
 
 
-def untried(organization: str | None, limit: int) -> Steps[tuple[tuple[str, str], ...]]:
-    """Connections of the store that no trial went through as they are now, each with its organization."""
-    asked = {"at": "", "batch": limit}
-    if organization is None:
-        return tuple((one, whose) for one, whose in (yield directory_sql.FIND_UNTRIED, asked))
-    found = yield directory_sql.FIND_UNTRIED_OF, {**asked, "organization_id": organization}
-    return tuple((one, whose) for one, whose in found)
+def changes_of(connections: Iterable[str], limit: int) -> Steps[tuple[MetadataChange, ...]]:
+    """The latest changes of these connections' metadata, newest first."""
+    asked = {"connections": json.dumps(list(connections)), "batch": limit}
+    return tuple(map(provider_metadata.change, (yield directory_sql.LIST_CHANGES, asked)))

@@ -108,7 +108,7 @@ def changes_of(connection: str | None, limit: int) -> Steps[tuple[MetadataChange
         found = yield sql.FIND_CHANGES, asked
     else:
         found = yield sql.FIND_CHANGES_OF, {"connection": connection, **asked}
-    return tuple(map(_change, found))
+    return tuple(map(change, found))
 
 
 def _settle(connection: str, state: ChangeState, now: datetime) -> Steps[None]:
@@ -167,7 +167,8 @@ def _metadata(row: rows.Row) -> Metadata:
     )
 
 
-def _change(row: rows.Row) -> MetadataChange:
+def change(row: rows.Row) -> MetadataChange:
+    """Read a row of ``metadata_sql.FIND_CHANGES``."""
     return MetadataChange(
         id=row[0],
         connection=row[1],

@@ -164,30 +164,34 @@ def people(who: str, organization: str, now: datetime) -> Steps[tuple[PersonOf, 
     found = yield from endings.find_users(who, organization)
     told = []
     for one in {(one.organization, one.user_id): one for one in found}.values():
-        place = {"organization_id": one.organization, "user_id": one.user_id, "now": micros(now)}
-        accounts = yield teams_sql.FIND_ACCOUNTS_OF, place
-        stands = yield from standing.of(one.organization, one.user_id)
-        sessions = yield sql.FIND_SESSIONS_OF, place
-        told.append(
-            PersonOf(
-                organization=one.organization,
-                user_id=one.user_id,
-                email=one.email,
-                accounts=tuple(
-                    AccountOf(
-                        connection=row[0],
-                        email=row[1],
-                        display_name=row[2],
-                        created_at=rows.moment(row[3]),
-                        signed_in_at=rows.moment(row[4]),
-                    )
-                    for row in accounts
-                ),
-                standing=stands,
-                sessions=tuple(map(rows.session, sessions)),
-            )
-        )
+        known = yield from person(one.organization, one.user_id, one.email, now)
+        told.append(known)
     return tuple(told)
+
+
+def person(organization: str, user_id: str, email: str, now: datetime) -> Steps[PersonOf]:
+    """All that is known of a user in one organization, whether or not they have come."""
+    place = {"organization_id": organization, "user_id": user_id, "now": micros(now)}
+    accounts = yield teams_sql.FIND_ACCOUNTS_OF, place
+    stands = yield from standing.of(organization, user_id)
+    sessions = yield sql.FIND_SESSIONS_OF, place
+    return PersonOf(
+        organization=organization,
+        user_id=user_id,
+        email=email,
+        accounts=tuple(
+            AccountOf(
+                connection=row[0],
+                email=row[1],
+                display_name=row[2],
+                created_at=rows.moment(row[3]),
+                signed_in_at=rows.moment(row[4]),
+            )
+            for row in accounts
+        ),
+        standing=stands,
+        sessions=tuple(map(rows.session, sessions)),
+    )
 
 
 def _hold(terms: Terms) -> Steps[None]:

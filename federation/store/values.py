@@ -10,6 +10,8 @@ from federation.identity import Grant, Session, Subject
 
 RECORD_OCTETS = 16 * 1024  # of a record's sealed checks
 RECORD_DETAIL = 300  # characters
+MESSAGE_OCTETS = 64 * 1024  # of what a message says, decoded; of a larger one the record's digest is all
+MESSAGE_LIFE = timedelta(hours=72)
 RECORD_LIFE = timedelta(days=30)  # of a record, unless the settings say otherwise
 AUDIT_LIFE = timedelta(days=400)  # of a line of the audit log, likewise
 ERASED = "erased"  # in place of what was sealed
@@ -57,6 +59,8 @@ class Record:
     digest: str = ""  # SHA-256 of the message, hex
     person: str = ""  # Subject.person, once a signature held
     sealed: str = ""  # Vault envelope under the person's key; at most 16 KiB
+    # envelope of what the message said, kept apart for ``MESSAGE_LIFE``: see ``messages``; "" for none
+    message: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         if len(self.detail) > RECORD_DETAIL or len(self.sealed.encode()) > RECORD_OCTETS:
@@ -74,6 +78,7 @@ class RecordFilter:
     since: datetime
     connection: str | None = None  # None: of any
     code: str | None = None  # "" means admitted; None: of any
+    persons: tuple[str, ...] | None = None  # ``Subject.person``: any of these; None: of anybody
 
     def means(self, record: Record) -> bool:
         """Tell whether it is one of them, of this organization and time."""
@@ -156,6 +161,8 @@ class Sealing:
     fresh: Callable[[], str]  # makes a wrapped key, where there is none
     # Takes a wrapped key, and what came of the decision (None of a refusal); returns ``Record.sealed``.
     seal: Callable[[str, Settled | None], str]
+    # Takes a wrapped key; returns ``Record.message``. None: nothing more is kept than the record.
+    seal_message: Callable[[str], str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,6 +244,38 @@ class Join:
     email: str
     created_at: datetime
     expires_at: datetime
+    user_id: str = ""  # who asked for it, signed in before; "": whoever has the address and signs in after
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """One of a user's accounts in an organization: a way in that leads to them."""
+
+    person: str  # Subject.person
+    connection: str
+    email: str
+    created_at: datetime
+    used_at: datetime  # when they came by it last
+
+
+@dataclass(frozen=True, kw_only=True)
+class InTeam:
+    """A team of a user's, as one source says."""
+
+    key: str
+    name: str  # "" of a declared one
+    source: str
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveSession:
+    """A session as its person sees it."""
+
+    id: str
+    user_agent: str
+    created_at: datetime
+    used_at: datetime  # to the minute
 
 
 @dataclass(frozen=True, kw_only=True)

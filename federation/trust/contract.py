@@ -14,6 +14,10 @@ Because = Literal["schedule", "unknown_key"]
 class Source(Protocol):
     """One connection's trust material."""
 
+    @property
+    def at_hand(self) -> IdentityProvider | None:
+        """What this worker last read, to be looked at: it decides nothing. None: nothing yet."""
+
     async def get(self, now: datetime) -> IdentityProvider:
         """Return what is in force.
 

@@ -81,6 +81,11 @@ class Published:
         self._attempts = 0
         self._failure: tuple[FederationError, datetime] | None = None
 
+    @property
+    def at_hand(self) -> IdentityProvider | None:
+        """What this worker last read."""
+        return self._known.idp if self._known else None
+
     async def get(self, now: datetime) -> IdentityProvider:
         """Return what is in force; at most a look at the store, twice a minute.
 

@@ -41,6 +41,11 @@ class Written:
         self._lock = asyncio.Lock()
         self._asked: datetime | None = None  # for an unknown key
 
+    @property
+    def at_hand(self) -> IdentityProvider | None:
+        """What this worker last read."""
+        return self._idp
+
     async def get(self, now: datetime) -> IdentityProvider:
         """Return what was written.
 

@@ -42,20 +42,21 @@ def no_index(table: str, *columns: str) -> None:
 
 
 # Of each: what it was, and what it is now, so that lists are read by it. A sign-in writes as many as before.
-LONGER = (
+LONGER: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("account", ("organization_id", "email_key"), ("organization_id", "email_key", "person")),
     ("team_membership", ("organization_id", "team_key"), ("organization_id", "team_key", "user_id")),
     ("decision_record", ("organization_id", "recorded_at"), ("organization_id", "recorded_at", "code")),
     ("decision_record", ("recorded_at",), ("recorded_at", "code")),
 )
 # Written where something changes for somebody, no more.
-NEW = (
+NEW: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("account", ("organization_id", "name_key", "person")),
     ("membership", ("organization_id", "source", "user_id")),
     ("role_grant", ("organization_id", "role", "user_id")),
     ("deactivation", ("organization_id", "user_id")),
     ("invitation", ("organization_id", "id")),
     ("provider_metadata", ("connection", "checked_at", "held_at")),
+    ("domain_proof", ("domain",)),
 )
 
 
@@ -64,6 +65,7 @@ def upgrade() -> None:
     links()
     log()
     lists()
+    op.add_column("join_request", text("user_id", nullable=True))
 
 
 def lists() -> None:
@@ -130,6 +132,23 @@ def declared() -> None:
     )
     index("trial", "connection", "started_at")
     index("trial", "expires_at")
+    messages()
+
+
+def messages() -> None:
+    op.create_table(
+        "kept_message",
+        text("reference"),
+        number("recorded_at"),
+        text("organization_id"),
+        text("person"),
+        text("sealed"),
+        sa.Column("ring", sa.SmallInteger(), nullable=True),
+        key("kept_message", "reference"),
+        sa.UniqueConstraint("ring", name=op.f("uq_kept_message_ring")),
+    )
+    index("kept_message", "person", "organization_id", "recorded_at")
+    index("kept_message", "recorded_at")
 
 
 def links() -> None:
@@ -203,7 +222,8 @@ def downgrade() -> None:
         no_index(table, *columns)
         index(table, *was)
     op.drop_column("account", "name_key")
+    op.drop_column("join_request", "user_id")
     for table in (
-        "audit", "api_token", "setup_link", "trial", "kept_connection", "kept_organization", "configuration",
+        "audit", "api_token", "setup_link", "kept_message", "trial", "kept_connection", "kept_organization", "configuration",
     ):  # fmt: skip
         op.drop_table(table)

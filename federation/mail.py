@@ -1,4 +1,4 @@
-"""Mail by SMTP (RFC 5321), from a command alone: no sign-in waits for a mail server."""
+"""Mail by SMTP (RFC 5321): no sign-in waits for a mail server."""
 
 import smtplib
 import ssl

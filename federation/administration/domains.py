@@ -1,0 +1,255 @@
+"""Domains: who names them, whether DNS proves them, and by which connections alone people may come in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from federation import domain_proof
+from federation.administration import enforcement, places
+from federation.administration.desk import Desk
+from federation.administration.paging import Page, read_cursor, write_cursor
+from federation.domain_proof import Challenge
+from federation.errors import ChangeConflicts, FieldsRefused, NotFound
+from federation.faults import Fault
+from federation.resolver import Resolver
+from federation.store.domain_proofs import STANDS
+from federation.store.values import BreakGlass, DomainProof, Enforcement, Preflight
+
+WAYS: Final = 32  # connections of one enforcement
+
+
+@dataclass(frozen=True, kw_only=True)
+class DomainView:
+    """A domain of an organization."""
+
+    organization: str
+    name: str
+    connections: tuple[str, ...]  # that name it, or what is under it
+    needed: bool  # False: the operator's word is enough
+    challenge: Challenge | None  # None: nobody has asked for its record yet
+    proved: bool
+    seen_at: datetime | None
+    checked_at: datetime | None
+
+
+async def list_domains(
+    desk: Desk, organization: str | None, *, cursor: str | None, limit: int
+) -> Page[DomainView]:
+    """Return the domains of an organization, or all that are this actor's to see, by name.
+
+    Raises:
+        FieldsRefused: ``admin.invalid``: the cursor.
+        NotAllowed: ``admin.scope``.
+        NotFound: ``admin.not_yours``.
+    """
+    whose = desk.narrow("organizations:read", organization)
+    place = read_cursor(cursor, str, str)
+    named = sorted(one for one in _named(desk) if whose in (None, one[1]) and (place is None or one > place))
+    shown = named[:limit]
+    views = await _views(desk, shown)
+    return Page(items=views, next=write_cursor(shown[-1]) if len(named) > limit else None)
+
+
+async def find(desk: Desk, organization: str, domain: str) -> DomainView:
+    """Return a domain.
+
+    Raises:
+        NotAllowed: ``admin.scope``.
+        NotFound: ``admin.not_yours``, ``admin.unknown``.
+    """
+    places.organization(desk, "organizations:read", organization)
+    (view,) = await _views(desk, [_known(desk, organization, domain)])
+    return view
+
+
+async def begin(desk: Desk, organization: str, domain: str) -> Challenge:
+    """Return the record that proves a domain, made where there is none: it stays the same.
+
+    Raises:
+        NotAllowed: ``admin.scope``.
+        NotFound: ``admin.not_yours``, ``admin.unknown``.
+    """
+    places.organization(desk, "organizations:write", organization)
+    name, whose = _known(desk, organization, domain)
+    store = desk.audited("domain.begin_proof", "domain", name, organization=whose)
+    return await domain_proof.challenge(store, whose, name, desk.now)
+
+
+async def look(desk: Desk, organization: str, domain: str) -> DomainView:
+    """Ask DNS for the record, and note the answer.
+
+    Raises:
+        NotAllowed: ``admin.scope``.
+        NotFound: ``admin.not_yours``, ``admin.unknown``.
+        ProviderUnavailable: ``domain.dns``, ``domain.dns_setup``.
+    """
+    places.organization(desk, "organizations:write", organization)
+    name, whose = _known(desk, organization, domain)
+    challenge = await domain_proof.challenge(desk.store, whose, name, desk.now)
+    await domain_proof.look(desk.store, Resolver(desk.settings.dns_servers), challenge, desk.now)
+    return await find(desk, organization, domain)
+
+
+async def enforced(desk: Desk, organization: str) -> tuple[Enforcement, ...]:
+    """Return what an organization enforces, by domain.
+
+    Raises:
+        NotAllowed: ``admin.scope``.
+        NotFound: ``admin.not_yours``, ``admin.unknown``.
+    """
+    places.organization(desk, "organizations:read", organization)
+    return await desk.store.enforcements_of(organization)
+
+
+async def preflight(desk: Desk, organization: str, domain: str, connections: tuple[str, ...]) -> Preflight:
+    """Tell who would be locked out if people came in by these connections alone.
+
+    Args:
+        desk: Who asks.
+        organization: Whose people.
+        domain: Of which alone; "" all of them.
+        connections: Ids.
+
+    Raises:
+        FieldsRefused: ``admin.invalid``.
+        NotAllowed: ``admin.scope``.
+        NotFound: ``admin.not_yours``, ``admin.unknown``.
+    """
+    places.organization(desk, "organizations:read", organization)
+    _hold(desk, organization, domain, connections)
+    return await desk.store.preflight(organization, domain, connections, desk.now)
+
+
+async def enforce(
+    desk: Desk, organization: str, domain: str, connections: tuple[str, ...], *, locked_out: int
+) -> Preflight:
+    """Let people come in by these connections alone, on every node at once.
+
+    Args:
+        desk: By whom.
+        organization: Whose people.
+        domain: Of which alone; "" all of them.
+        connections: Ids.
+        locked_out: How many whoever asks knows to be locked out by it.
+
+    Raises:
+        ChangeConflicts: ``admin.preflight``: by now it is another number, or a connection has seen no
+            sign-in for a week.
+        FieldsRefused: ``admin.invalid``.
+        NotAllowed: ``admin.scope``.
+        NotFound: ``admin.not_yours``, ``admin.unknown``.
+    """
+    places.organization(desk, "organizations:write", organization)
+    _hold(desk, organization, domain, connections)
+    wanted = Enforcement(
+        organization=organization,
+        domain=domain,
+        connections=connections,
+        at=desk.now,
+        by=f"{desk.actor.kind}:{desk.actor.id}",
+    )
+    told = {"domain": domain, "connections": connections, "locked_out": locked_out}
+    store = desk.audited(
+        "enforcement.on", "organization", organization, organization=organization, after=told
+    )
+    seen, done = await store.enforce(wanted, locked_out=locked_out)
+    if not done:
+        raise ChangeConflicts(
+            "admin.preflight",
+            f"would be locked out: {len(seen.locked_out)} people; untried connections: {len(seen.untried)}",
+        )
+    return seen
+
+
+async def lift(desk: Desk, organization: str, domain: str) -> None:
+    """Let people come in by every connection again.
+
+    Raises:
+        NotAllowed: ``admin.scope``.
+        NotFound: ``admin.not_yours``, ``admin.unknown``.
+    """
+    places.organization(desk, "organizations:write", organization)
+    store = desk.audited(
+        "enforcement.off", "organization", organization, organization=organization, before={"domain": domain}
+    )
+    if not await store.lift_enforcement(organization, domain):
+        raise NotFound("admin.unknown", "nothing is enforced there")
+
+
+async def break_glass(desk: Desk, organization: str) -> BreakGlass | None:
+    """Return how the sealed account of an organization stands; None where there is none.
+
+    Raises:
+        NotAllowed: ``admin.scope``.
+        NotFound: ``admin.not_yours``, ``admin.unknown``.
+    """
+    places.organization(desk, "organizations:read", organization)
+    return await desk.store.break_glass(organization)
+
+
+def _named(desk: Desk) -> Mapping[tuple[str, str], tuple[str, ...]]:
+    """Return the connections that name each domain (name, organization)."""
+    found: dict[tuple[str, str], tuple[str, ...]] = {}
+    for one in desk.roster.connections.values():
+        for entry in one.domains:
+            place = entry.removeprefix("*."), one.organization
+            found[place] = (*found.get(place, ()), one.id)
+    return found
+
+
+def _known(desk: Desk, organization: str, domain: str) -> tuple[str, str]:
+    place = domain.lower().removeprefix("*."), organization
+    if place not in _named(desk):
+        raise NotFound("admin.unknown", "no connection of the organization names this domain")
+    return place
+
+
+async def _views(desk: Desk, shown: list[tuple[str, str]]) -> tuple[DomainView, ...]:
+    if not shown:
+        return ()
+    found = await desk.store.domain_proofs_of([(whose, name) for name, whose in shown])
+    proofs = {(one.domain, one.organization): one for one in found}
+    named = _named(desk)
+    return tuple(_view(desk, place, named[place], proofs.get(place)) for place in shown)
+
+
+def _view(
+    desk: Desk, place: tuple[str, str], connections: tuple[str, ...], proof: DomainProof | None
+) -> DomainView:
+    name, organization = place
+    tenant = desk.roster.organizations.get(organization)
+    seen_at = proof.seen_at if proof else None
+    return DomainView(
+        organization=organization,
+        name=name,
+        connections=tuple(dict.fromkeys(connections)),
+        needed=tenant is None or tenant.domain_proof == "dns" or not _of_file(desk, connections),
+        challenge=Challenge(proof=proof) if proof else None,
+        proved=seen_at is not None and desk.now - seen_at < STANDS,
+        seen_at=seen_at,
+        checked_at=proof.checked_at if proof else None,
+    )
+
+
+def _of_file(desk: Desk, connections: tuple[str, ...]) -> bool:
+    """Tell whether the operator's settings name it: what is claimed here alone, DNS has to prove."""
+    return not desk.roster.of_file.isdisjoint(connections)
+
+
+def _hold(desk: Desk, organization: str, domain: str, connections: tuple[str, ...]) -> None:
+    """Refuse what would let nobody in, or somebody else's people.
+
+    Raises:
+        FieldsRefused: ``admin.invalid``.
+    """
+    theirs = desk.roster.connections
+    faults: list[Fault] = []
+    if not 1 <= len(connections) <= WAYS or len(set(connections)) != len(connections):
+        faults.append((("connections",), f"expected 1 to {WAYS} connections of the organization, each once"))
+    elif any(enforcement.connection_fault(theirs, organization, domain, one) for one in connections):
+        faults.append((("connections",), "expected enabled connections that let these people in"))
+    if domain and not enforcement.names(theirs, organization, domain):
+        faults.append((("domain",), "expected a domain that a connection of the organization names"))
+    if faults:
+        raise FieldsRefused("admin.invalid", "this cannot be enforced", faults=faults)

@@ -1,0 +1,30 @@
+"""All that is kept of a person in one organization, as plain data: for them, or before it is erased."""
+
+from typing import Any
+
+from federation import recorded, redaction
+from federation.store.store import Store
+from federation.store.values import Record
+from federation.vault import Vault
+
+
+async def export(store: Store, vault: Vault, organization: str, user_id: str) -> dict[str, Any]:
+    """Return all of it, records opened."""
+    data = await store.export_person(user_id, organization)
+    records = [await _opened(store, vault, one) for one in data.records]
+    tables = {name: [dict(one) for one in rows] for name, rows in data.tables.items()}
+    return {"organization": organization, "user": user_id, **tables, "records": records}
+
+
+async def _opened(store: Store, vault: Vault, record: Record) -> dict[str, Any]:
+    kept, note = await recorded.opened(store, vault, record)
+    told = {
+        "reference": record.reference,
+        "at": record.at.isoformat(),
+        "code": record.code,
+        "detail": record.detail,
+        "connection": record.connection,
+        "size": record.size,
+        "sha256": record.digest,
+    }
+    return told | (redaction.show(kept, values=True) if kept else {"note": note})
