@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from federation.commands import (
+    audit,
     domain,
     emergency,
     endings,
@@ -25,6 +26,7 @@ from federation.commands import (
     metadata,
     policy,
     team,
+    token,
 )
 from federation.commands.terminal import ConfigOption, JsonOption, group, loaded, plain_errors, show
 
@@ -47,6 +49,8 @@ app.add_typer(grants.commands, name="person")  # person.commands, and what is ad
 app.add_typer(endings.connections, name="connection")
 app.add_typer(team.commands, name="team")
 app.add_typer(local.commands, name="local")
+app.add_typer(audit.commands, name="audit")
+app.add_typer(token.commands, name="token")
 app.add_typer(emergency.break_glass, name="break-glass")
 app.command("bootstrap", epilog=emergency.EXAMPLES)(emergency.bootstrap)
 app.add_typer(policy.commands, name="policy")

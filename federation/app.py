@@ -147,7 +147,9 @@ async def open_house(config: Settings, *, now: Clock = clock.now) -> AsyncIterat
         )
         look_again = domain_proof.looking(store, config.dns_servers, house.connections, roster.organizations)
         jobs = (
-            *upkeep.standing_jobs(store, records_kept=config.records.keep),
+            *upkeep.standing_jobs(
+                store, records_kept=config.records.keep, audit_kept=config.audit.keep
+            ),
             watching,
             upkeep.renewal_job(house.tokens.renew_due),
             upkeep.reconciling_job(reconciler.reconcile_due),

@@ -88,6 +88,12 @@ class Records(Model):
     keep: Duration = Field(default=timedelta(days=30), ge=timedelta(days=1), le=timedelta(days=400))
 
 
+class AuditLog(Model):
+    """How long the audit log stands."""
+
+    keep: Duration = Field(default=timedelta(days=400), ge=timedelta(days=30), le=timedelta(days=3660))
+
+
 class KeyFile(Model):
     """A file with 32 random octets in base64."""
 
@@ -107,6 +113,7 @@ class Settings(Model):
     trusted_proxies: Networks = ()
     session: SessionLimits = SessionLimits()
     records: Records = Records()
+    audit: AuditLog = AuditLog()
     encryption_keys: tuple[KeyFile, ...] = Field(default=(), validate_default=True)
     sp_key: FilePath = Field(default=Path("certs/sp.key"), validate_default=True)
     sp_certificate: FilePath = Field(default=Path("certs/sp.crt"), validate_default=True)
@@ -211,6 +218,7 @@ def known_keys() -> set[str]:
         Branding,
         RateLimits,
         SessionLimits,
+        AuditLog,
         Records,
         Outbound,
         Organization,

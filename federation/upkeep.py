@@ -16,7 +16,7 @@ from federation.clock import Clock
 from federation.connection import SamlConnection
 from federation.errors import FederationError
 from federation.store.store import Store
-from federation.store.values import RECORD_LIFE
+from federation.store.values import AUDIT_LIFE, RECORD_LIFE
 from federation.trust import watch
 
 log = logging.getLogger(__name__)
@@ -39,11 +39,13 @@ class Job:
     work: Callable[[datetime], Awaitable[None]]
 
 
-def standing_jobs(store: Store, *, records_kept: timedelta = RECORD_LIFE) -> tuple[Job, ...]:
-    """Return the jobs that every installation has; records stand for ``records_kept``."""
+def standing_jobs(
+    store: Store, *, records_kept: timedelta = RECORD_LIFE, audit_kept: timedelta = AUDIT_LIFE
+) -> tuple[Job, ...]:
+    """Return the jobs that every installation has; records and the audit log stand for so long."""
 
     async def purge_all(now: datetime) -> None:
-        await purge(store, now, records_kept=records_kept)
+        await purge(store, now, records_kept=records_kept, audit_kept=audit_kept)
 
     return (Job(name="purge", every=PURGE_EVERY, work=purge_all),)
 
@@ -91,11 +93,16 @@ def domains_job(look_again: Callable[[datetime], Awaitable[None]]) -> Job:
 
 
 async def purge(
-    store: Store, now: datetime, *, batch: int = 1000, records_kept: timedelta = RECORD_LIFE
+    store: Store,
+    now: datetime,
+    *,
+    batch: int = 1000,
+    records_kept: timedelta = RECORD_LIFE,
+    audit_kept: timedelta = AUDIT_LIFE,
 ) -> int:
     """Delete all that is over, a batch at a time so that sign-ins pass between; return how much."""
     total = 0
-    while gone := await store.purge(now, batch, records_kept=records_kept):
+    while gone := await store.purge(now, batch, records_kept=records_kept, audit_kept=audit_kept):
         total += gone
     return total
 

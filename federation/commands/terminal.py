@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from federation.errors import ConfigurationError, FederationError
+from federation.errors import ConfigurationError, FederationError, FieldsRefused
 
 if TYPE_CHECKING:
     from federation.settings import Settings
@@ -42,6 +42,9 @@ def plain_errors() -> Iterator[None]:
         yield
     except FederationError as refusal:
         print(harmless(f"federation: {refusal.detail}"), file=sys.stderr)
+        if isinstance(refusal, FieldsRefused):
+            for place, why in refusal.faults:
+                print(harmless(f"  {'.'.join(map(str, place)) or 'it'}: {why}"), file=sys.stderr)
         raise typer.Exit(OUR_FAULT if isinstance(refusal, ConfigurationError) else FOUND) from None
 
 
