@@ -125,7 +125,6 @@ async def create(
         FieldsRefused: ``admin.invalid``, with every fault at its key.
         NotFound: ``admin.not_yours``: the organization is not theirs.
     """
-    setup_limits.demand_administrator(desk.actor)
     desk.demand("connections:write", organization=organization)
     await desk.roster.refresh(desk.now)
     if organization not in desk.roster.organizations:
@@ -195,13 +194,13 @@ async def enable(desk: Desk, connection: str) -> ConnectionView:
             line is not held to it); ``admin.changed_meanwhile``.
         NotFound: ``admin.not_yours``.
     """
-    setup_limits.demand_enable(desk.actor)
     if await _of_file(desk, connection):
         organization = desk.roster.connections[connection].organization
         store = desk.audited("connection.enable", "connection", connection, organization=organization)
         await store.switch_on(connection)
         return await find(desk, connection)
     one = await _own(desk, connection)
+    setup_limits.demand_enable(desk.actor)
     row, body = one.row, kept.body_of(one.row)
     secrets = kept.open_secrets(desk.vault, row)
     told = await _judged(desk, one, body, secrets)
@@ -225,13 +224,13 @@ async def disable(desk: Desk, connection: str) -> int:
     Raises:
         NotFound: ``admin.not_yours``.
     """
-    setup_limits.demand_administrator(desk.actor)
     declared = await _of_file(desk, connection)
     organization = (
         desk.roster.connections[connection].organization
         if declared
         else (await _own(desk, connection)).row.organization
     )
+    setup_limits.demand_administrator(desk.actor)
     store = desk.audited(
         "connection.disable", "connection", connection, organization=organization, after={"enabled": False}
     )
@@ -274,8 +273,8 @@ async def delete(desk: Desk, connection: str, typed: str) -> int:
         ChangeConflicts: ``admin.enforced``: it is the only way in for somebody; ``admin.managed``.
         NotFound: ``admin.not_yours``.
     """
-    setup_limits.demand_administrator(desk.actor)
     one = await _own(desk, connection)
+    setup_limits.demand_administrator(desk.actor)
     title = (await find(desk, connection)).title
     if typed.strip() != title:
         _refuse(((("name",), "expected the connection's name, as it is shown"),))

@@ -166,7 +166,6 @@ async def _read(store: Store, secret: str, now: datetime) -> SetupLink | None:
 
 def _whose(desk: Desk, connection: str, scope: Scope) -> str:
     """Return the organization of a connection that whoever asks may see."""
-    demand_administrator(desk.actor)
     one = desk.roster.kept.get(connection)
     declared = desk.roster.connections.get(connection)
     organization = one.row.organization if one else declared.organization if declared else None
@@ -174,16 +173,17 @@ def _whose(desk: Desk, connection: str, scope: Scope) -> str:
         desk.demand(scope, organization=desk.actor.organization)
         raise NotFound("admin.unknown", "there is no such connection")
     desk.demand(scope, organization=organization, connection=connection)
+    demand_administrator(desk.actor)
     return organization
 
 
 async def _find(desk: Desk, identifier: str, scope: Scope) -> SetupLink:
-    demand_administrator(desk.actor)
     link = await desk.store.setup_link(identifier)
     if link is None:
         desk.demand(scope, organization=desk.actor.organization)
         raise NotFound("admin.unknown", "there is no such link")
     desk.demand(scope, organization=link.organization, connection=link.connection)
+    demand_administrator(desk.actor)
     return link
 
 
