@@ -74,7 +74,7 @@ async def add(
     roles = tuple(dict.fromkeys(roles))
     async with opened(config) as store:
         gives = {"roles": list(roles), "connection": connection}
-        told = audited(store, "user.add", "", organization=organization, now=now, after=gives)
+        told = audited(store, "person.add", "", organization=organization, now=now, after=gives)
         person = await told.add_person(organization, address, connection=connection, roles=roles, now=now)
     if person is None:
         raise ConfigurationError(

@@ -72,8 +72,11 @@ async def tail(
         found, _ = await store.audit_page(AuditFilter(organization=whose), None, number)
         for row in reversed(found):
             say(row)
-        seen = {row.id: row.entry.at for row in found}
         since = now() - LATE
+        seen = {row.id: row.entry.at for row in found}
+        if follow:  # what is older than the first told counts as told
+            earlier = _on(store, whose, first_id(since), now() + _SOON)
+            seen |= {row.id: row.entry.at async for row in earlier if not found or row.id < found[-1].id}
         while follow:
             await asyncio.sleep(PAUSE)
             horizon = now() - LATE
@@ -111,7 +114,8 @@ async def export(  # noqa: PLR0913  what is asked for
         say: Where there is no file.
 
     Raises:
-        ConfigurationError: ``person.organization``, ``explain.audit_file``, ``explain.audit_cursor``; ``store.*``.
+        ConfigurationError: ``person.organization``, ``explain.audit_file``,
+            ``explain.audit_cursor``; ``store.*``.
     """
     whose, number = _whose(config, organization), 0
     after = (_read(cursor) if cursor else "") or (first_id(since) if since else "")

@@ -2,9 +2,16 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 from federation.store.audit import AuditEntry
 from federation.store.store import Store
+
+_KINDS: Final[Mapping[str, str]] = {
+    "person": "user",
+    "metadata": "connection",
+    "enforcement": "organization",
+}  # the rest are called as their verbs
 
 
 def audited(  # noqa: PLR0913  a line of the log
@@ -43,7 +50,7 @@ def audited(  # noqa: PLR0913  a line of the log
             actor_kind=actor_kind,
             actor="",
             action=action,
-            kind=action.partition(".")[0],
+            kind=_KINDS.get(kind := action.partition(".")[0], kind),
             name=name,
             before=before or {},
             after=after or {},

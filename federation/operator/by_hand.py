@@ -39,7 +39,7 @@ async def set_grant(
         user_id = await one_user(store, who, organization, now)
         word = "grant" if give else "revoke"
         told = audited(
-            store, f"user.{word}", user_id, organization=organization, now=now, after={"role": role}
+            store, f"person.{word}", user_id, organization=organization, now=now, after={"role": role}
         )
         return await told.set_grant(organization, user_id, role, held, now, give=give)
 

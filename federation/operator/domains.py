@@ -89,7 +89,7 @@ async def _challenge(
     store = await open_store(config.database_url.get_secret_value())
     try:
         begun = any((one.organization, one.domain) == (owner, name) for one in await store.domain_proofs())
-        told = audited(store, "domain.begin", name, organization=owner, now=now)
+        told = audited(store, "domain.begin_proof", name, organization=owner, now=now)
         yield store, await domain_proof.challenge(store if begun else told, owner, name, now)
     finally:
         await store.close()

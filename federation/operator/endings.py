@@ -104,13 +104,13 @@ async def change(
         by = {"source": source} if source else {}
         if act == "reactivate":
             told = audited(
-                store, "user.reactivate", user.user_id, organization=organization, now=now, before=by
+                store, "person.reactivate", user.user_id, organization=organization, now=now, before=by
             )
             changed, still = await told.reactivate(user.user_id, organization, source=source)
             return Done(
                 act=act, user=user, organization=organization, ended=Ended(changed=changed), still=still
             )
-        told = audited(store, f"user.{act}", user.user_id, organization=organization, now=now, after=by)
+        told = audited(store, f"person.{act}", user.user_id, organization=organization, now=now, after=by)
         verb = told.deactivate if act == "deactivate" else told.remove_membership
         ended = await verb(
             user.user_id,

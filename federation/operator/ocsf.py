@@ -15,15 +15,15 @@ _IAM: Final = 3  # category
 _ACCOUNT, _ENTITY, _ACCESS = 3001, 3004, 3005
 _OTHER: Final = 99
 _ACTIVITIES: Final[Mapping[str, tuple[int, int, str]]] = {  # class, activity_id, activity_name
-    "user.add": (_ACCOUNT, 1, "Create"),
-    "user.reactivate": (_ACCOUNT, 2, "Enable"),
-    "user.deactivate": (_ACCOUNT, 5, "Disable"),
-    "user.erase": (_ACCOUNT, 6, "Delete"),
-    "user.remove": (_ACCOUNT, 6, "Delete"),
-    "user.grant": (_ACCESS, 1, "Assign Privileges"),
-    "user.join": (_ACCESS, 1, "Assign Privileges"),
-    "user.revoke": (_ACCESS, 2, "Revoke Privileges"),
-    "user.leave": (_ACCESS, 2, "Revoke Privileges"),
+    "person.add": (_ACCOUNT, 1, "Create"),
+    "person.reactivate": (_ACCOUNT, 2, "Enable"),
+    "person.deactivate": (_ACCOUNT, 5, "Disable"),
+    "person.erase": (_ACCOUNT, 6, "Delete"),
+    "person.remove": (_ACCOUNT, 6, "Delete"),
+    "person.grant": (_ACCESS, 1, "Assign Privileges"),
+    "team.add_member": (_ACCESS, 1, "Assign Privileges"),
+    "person.revoke": (_ACCESS, 2, "Revoke Privileges"),
+    "team.remove_member": (_ACCESS, 2, "Revoke Privileges"),
     "local_account.create": (_ACCOUNT, 1, "Create"),
     "local_account.set_password": (_ACCOUNT, 3, "Password Change"),
     "local_account.reset": (_ACCOUNT, 4, "Password Reset"),
@@ -115,10 +115,11 @@ def _about(kind: int, row: AuditRow, *, personal: bool) -> dict[str, Any]:
             entity["data"] = dict(one.before)
         updated = {"uid": one.name or one.kind, "type": one.kind, "type_id": _OTHER, "data": dict(one.after)}
         return {"entity": entity} | ({"entity_result": updated} if one.after else {})
-    user: dict[str, Any] = {"uid": one.name or one.about or one.kind, "type_id": 1, "type": "User"}
+    whom = {**one.before, **one.after}.get("user") if one.kind == "team" else one.name
+    user: dict[str, Any] = {"uid": whom or one.about or one.kind, "type_id": 1, "type": "User"}
     if personal and isinstance(email := one.personal.get("email"), str) and email:
         user["email_addr"] = email
     if kind == _ACCESS:
-        given = {**one.before, **one.after}
+        given = {"team": one.name} if one.kind == "team" else {**one.before, **one.after}
         return {"user": user, "privileges": [f"{name}:{value}" for name, value in given.items()]}
     return {"user": user}

@@ -70,7 +70,7 @@ async def release(config: Settings, reference: str, human: Human, *, now: dateti
         record = await _refused(store, reference)
         told = audited(
             store,
-            "user.release",
+            "person.release",
             "",
             organization=record.organization,
             now=now,

@@ -108,7 +108,7 @@ async def erase(
     """
     store = await open_store(config.database_url.get_secret_value())
     try:
-        told = audited(store, "user.erase", person.user_id, organization=organization, now=now)
+        told = audited(store, "person.erase", person.user_id, organization=organization, now=now)
         erased = await told.erase_person(
             person.user_id, organization, administrators=config.organizations, force=force
         )

@@ -97,7 +97,7 @@ async def rename(config: Settings, organization: str, key: str, name: str, *, no
     _of_the_store(config, organization, key)
     async with opened(config) as store:
         called = name.strip()
-        told = audited(store, "team.rename", key, organization=organization, now=now, after={"name": called})
+        told = audited(store, "team.update", key, organization=organization, now=now, after={"name": called})
         if not called or not await told.rename_team(organization, key, called):
             raise _unknown(organization, key)
 
@@ -177,7 +177,7 @@ async def set_role(
     _of_the_store(config, organization, key)
     held = terms(config, organization, force=force)
     async with opened(config) as store:
-        word = "give_role" if give else "take_role"
+        word = "grant" if give else "revoke"
         told = audited(store, f"team.{word}", key, organization=organization, now=now, after={"role": role})
         changed = await told.set_team_role(organization, key, role, held, now, give=give)
     if changed is None:
@@ -198,9 +198,9 @@ async def set_member(
     held = terms(config, organization, force=force)
     async with opened(config) as store:
         user_id = await one_user(store, who, organization, now)
-        word = "join" if member else "leave"
+        word = "add_member" if member else "remove_member"
         told = audited(
-            store, f"user.{word}", user_id, organization=organization, now=now, after={"team": key}
+            store, f"team.{word}", key, organization=organization, now=now, after={"user": user_id}
         )
         changed = await told.set_team_member(organization, user_id, key, held, now, member=member)
     if changed is None:
