@@ -45,7 +45,7 @@ async def judge(
         before: The keys as they are kept now: what an operator let them have, they keep.
         enabled: Whether people come in by it now.
     """
-    found = list(_not_theirs(desk, organization, body, before, enabled=enabled))
+    found = list(_not_theirs(desk, body, before, enabled=enabled))
     entry: registry.Entry | None = None
     try:
         connection = kept.read(name, body, secrets, organization=organization, config=desk.settings)
@@ -66,9 +66,9 @@ async def judge(
 
 
 def _not_theirs(
-    desk: Desk, organization: str, body: Mapping[str, Any], before: Mapping[str, Any], *, enabled: bool
+    desk: Desk, body: Mapping[str, Any], before: Mapping[str, Any], *, enabled: bool
 ) -> Iterator[Fault]:
-    """Yield what an operator alone may let in, and what the holder of a link may not give themselves."""
+    """Yield what an operator alone may let in."""
     if not desk.actor.is_operator:
         for key in ("anyone", "visible"):
             if body.get(key) is True and before.get(key) is not True:
@@ -77,32 +77,6 @@ def _not_theirs(
         let = body.get("anyone") is True or (enabled and not before.get("domains"))
         if not body.get("domains") and not let:
             yield ("domains",), "expected the e-mail domains that may enter"
-    if desk.actor.kind == "setup_link":
-        yield from _administering(desk, organization, body, before)
-
-
-def _administering(
-    desk: Desk, organization: str, body: Mapping[str, Any], before: Mapping[str, Any]
-) -> Iterator[Fault]:
-    """Who has no account here makes nobody an administrator."""
-    tenant = desk.roster.organizations[organization]
-    roles = tenant.administrators_roles
-    said = "an administrator of the organization has to give this role: it administers"
-    given = _texts(body.get("default_roles"))
-    if body.get("default_roles") != before.get("default_roles") and not roles.isdisjoint(given):
-        yield ("default_roles",), said
-    rules, known = body.get("role_rules"), before.get("role_rules")
-    for at, rule in enumerate(rules if isinstance(rules, list) else ()):
-        if not isinstance(rule, Mapping) or (isinstance(known, list) and rule in known):
-            continue
-        if not roles.isdisjoint(_texts(rule.get("roles"))):
-            yield ("role_rules", at, "roles"), said
-        if not tenant.administrators_teams.isdisjoint(_texts(rule.get("teams"))):
-            yield ("role_rules", at, "teams"), said
-
-
-def _texts(told: object) -> tuple[str, ...]:
-    return tuple(map(str, told)) if isinstance(told, list | tuple) else ()
 
 
 async def _beside_others(desk: Desk, name: str, entry: registry.Entry) -> list[Fault]:

@@ -1,11 +1,20 @@
 """Organizations: those of the settings file, which are shown, and those of the store."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
+from federation import faults, kept
+from federation.administration import paging
 from federation.administration.desk import Desk
+from federation.connection import Organization, name_fault, show
+from federation.errors import ChangeConflicts, FieldsRefused, NotAllowed, NotFound
+from federation.faults import Fault
+from federation.store.kept_values import KeptOrganization
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,16 +42,32 @@ class OrganizationsListed:
 
 async def list_organizations(desk: Desk, *, search: str, after: str, limit: int) -> OrganizationsListed:
     """Return organizations by name; arguments as ``connections.list_connections``."""
-    raise NotImplementedError
+    desk.demand("organizations:read", organization=desk.actor.organization)
+    await desk.roster.refresh(desk.now)
+    place = paging.read_cursor(after or None, str, str)
+    wanted = search.strip().casefold()
+    found = sorted(
+        (one.name.casefold(), name)
+        for name, one in desk.roster.organizations.items()
+        if desk.actor.sees(name) and wanted in f"{one.name}\n{name}".casefold()
+    )
+    rest = found if place is None else [one for one in found if one > place]
+    page = paging.cut(rest[: limit + 1], limit, lambda one: one)
+    shown = tuple(_view(desk, name) for _, name in page.items)
+    return OrganizationsListed(organizations=shown, next=page.next or "")
 
 
 async def find(desk: Desk, organization: str) -> OrganizationView:
     """Return one.
 
     Raises:
-        PolicyRefused: ``admin.not_yours``: there is none, or it is another's.
+        NotFound: ``admin.not_yours``: there is none, or it is another's.
     """
-    raise NotImplementedError
+    desk.demand("organizations:read", organization=organization)
+    await desk.roster.refresh(desk.now)
+    if organization not in desk.roster.organizations:
+        raise NotFound("admin.not_yours", "no organization has this id")
+    return _view(desk, organization)
 
 
 async def create(desk: Desk, organization: str, *, body: Mapping[str, Any]) -> OrganizationView:
@@ -54,23 +79,118 @@ async def create(desk: Desk, organization: str, *, body: Mapping[str, Any]) -> O
         body: ``name``, ``default_roles``, ``administrators``.
 
     Raises:
-        BodyRefused: ``admin.invalid``.
-        PolicyRefused: ``admin.not_yours``.
+        FieldsRefused: ``admin.invalid``.
+        NotAllowed: ``admin.operator``.
     """
-    raise NotImplementedError
+    await _demand(desk)
+    found: list[Fault] = [(("id",), fault)] if (fault := name_fault(organization, ())) else []
+    if organization in desk.roster.organizations:
+        found.append(_TAKEN)
+    _refuse((*found, *_faults(body)))
+    store = desk.audited(
+        "organization.create", "organization", organization, organization=organization, after=body
+    )
+    if not await store.keep_organization(organization, json.dumps(dict(body)), desk.now, previous=None):
+        _refuse((_TAKEN,))
+    return await find(desk, organization)
 
 
 async def update(
     desk: Desk, organization: str, changes: Mapping[str, Any], *, number: int
 ) -> OrganizationView:
-    """Change keys of one; the operator's to do. Raises as ``connections.update``."""
-    raise NotImplementedError
+    """Change keys of one; the operator's to do. Raises as ``connections.update``, and ``admin.operator``."""
+    row = await _own(desk, organization)
+    before = kept.body_of(row)
+    body = {key: value for key, value in {**before, **changes}.items() if value is not None}
+    _refuse(tuple(_faults(body)))
+    changed = {key for key in before | body if before.get(key) != body.get(key)}
+    store = desk.audited(
+        "organization.update",
+        "organization",
+        organization,
+        organization=organization,
+        before={key: before[key] for key in before if key in changed},
+        after={key: body[key] for key in body if key in changed},
+    )
+    if not await store.keep_organization(organization, json.dumps(body), desk.now, previous=number):
+        raise ChangeConflicts("admin.changed_meanwhile", "it was changed meanwhile")
+    return await find(desk, organization)
 
 
 async def delete(desk: Desk, organization: str, typed: str) -> None:
     """Take an organization away that has no connection, no person and no team; the operator's to do.
 
     Raises:
-        PolicyRefused: ``admin.not_empty``, ``admin.name_differs``; as ``update``.
+        FieldsRefused: ``admin.invalid``: ``typed`` is not its name.
+        ChangeConflicts: ``admin.not_empty``; ``admin.managed``.
+        NotAllowed: ``admin.operator``.
+        NotFound: ``admin.not_yours``.
     """
-    raise NotImplementedError
+    row = await _own(desk, organization)
+    if typed.strip() != desk.roster.organizations[organization].name:
+        _refuse(((("name",), "expected the organization's name, as it is shown"),))
+    store = desk.audited(
+        "organization.delete",
+        "organization",
+        organization,
+        organization=organization,
+        before=kept.body_of(row),
+    )
+    if not await store.drop_organization(organization, desk.now):
+        held = await desk.store.organization_holds(organization)
+        raise ChangeConflicts("admin.not_empty", f"it has still: {', '.join(held) or 'nothing; look again'}")
+    await desk.roster.refresh(desk.now)
+
+
+_TAKEN: Fault = (("id",), "this id is taken; choose another")
+
+
+async def _demand(desk: Desk) -> None:
+    """Raise ``admin.operator`` to whoever administers no more than one organization."""
+    if not desk.actor.is_operator:
+        raise NotAllowed("admin.operator", "organizations are an operator's to make and to change")
+    desk.demand("organizations:write", organization=None)
+    await desk.roster.refresh(desk.now)
+
+
+async def _own(desk: Desk, organization: str) -> KeptOrganization:
+    await _demand(desk)
+    if organization in desk.roster.organizations_of_file:
+        raise ChangeConflicts("admin.managed", "the settings file declares it: it is changed there")
+    if organization not in desk.roster.kept_organizations:
+        raise NotFound("admin.not_yours", "no organization has this id")
+    return desk.roster.kept_organizations[organization]
+
+
+def _view(desk: Desk, name: str) -> OrganizationView:
+    one: Organization = desk.roster.organizations[name]
+    row = None if name in desk.roster.organizations_of_file else desk.roster.kept_organizations.get(name)
+    connections = sum(each.organization == name for each in desk.roster.connections.values())
+    connections += sum(
+        each.row.organization == name and id_ not in desk.roster.connections
+        for id_, each in desk.roster.kept.items()
+    )
+    return OrganizationView(
+        id=name,
+        name=one.name,
+        origin="store" if row else "file",
+        default_roles=one.default_roles,
+        administrators=one.administrators,
+        connections=connections,
+        number=row.number if row else 0,
+        created_at=row.created_at if row else None,
+        settings=kept.body_of(row) if row else show(one),
+    )
+
+
+def _faults(body: Mapping[str, Any]) -> tuple[Fault, ...]:
+    try:
+        kept.read_organization(body)
+    except ValidationError as error:
+        return tuple(faults.read_errors(error, Organization.model_fields))
+    return ()
+
+
+def _refuse(found: tuple[Fault, ...]) -> None:
+    if found:
+        raise FieldsRefused("admin.invalid", "the organization cannot be kept like this", faults=found)

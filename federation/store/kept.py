@@ -6,6 +6,7 @@ it away, holds its gate as ``endings`` does: a sign-in under way is waited for a
 or it waits and is refused, on workers that have not heard of it yet too.
 """
 
+from dataclasses import replace
 from datetime import datetime
 
 from federation.decision import of_connection
@@ -103,13 +104,13 @@ def drop_connection(connection: str, now: datetime) -> Steps[tuple[Ended, Hashes
     found = yield kept_sql.DROP_CONNECTION, told
     if not found:
         return None
-    ended = yield from endings.switch_off(connection, now)
+    told_of_it, ended = yield from endings.switch_off(connection, now)
     ((organization,),) = found
     yield from _take_back(str(organization), of_connection(connection), now)
     for statement in (kept_sql.DROP_METADATA, kept_sql.DROP_POLICY, kept_sql.DROP_TRIALS):
         yield statement, {"id": connection}
     yield kept_sql.REVOKE_LINKS, {"id": connection, "now": micros(now)}
-    return ended
+    return replace(told_of_it, changed=True), ended
 
 
 def _take_back(organization: str, source: str, now: datetime) -> Steps[None]:

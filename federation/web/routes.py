@@ -17,6 +17,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from federation.console.routes import console_routes
+from federation.errors import RequestRefused
 from federation.web import (
     account,
     aliases,
@@ -30,11 +31,13 @@ from federation.web import (
     logout,
     oidc_logout,
     pages,
+    prove,
     start,
+    ways_in,
 )
 from federation.web.callbacks import known, oidc_callback, saml_acs, shared_callback
 from federation.web.house import House
-from federation.web.middleware import Aliases, LastResort, SecurityHeaders
+from federation.web.middleware import Aliases, LastResort, SecurityHeaders, Speaking
 from federation.web.rates import forwarding
 from federation.web.verify import Verify
 
@@ -61,6 +64,8 @@ def sign_in_routes() -> list[BaseRoute]:
         Route("/saml/{connection}/acs", saml_acs, methods=["POST"]),
         Step("/oidc/{connection}/callback", oidc_callback, methods=["GET", "POST"]),
         Route("/login", start.login),
+        Route("/login/forget", start.forget, methods=["POST"]),
+        Step(prove.PATH, prove.begin),
         Step("/saml/{connection}/slo", logout.saml_slo, methods=["GET", "POST"]),
         Route("/saml/{connection}/metadata", saml_metadata),
         Route("/saml/metadata", all_metadata),
@@ -82,11 +87,16 @@ def sign_in_routes() -> list[BaseRoute]:
         Route("/admin/api/decisions", decisions.decisions),
         Route("/admin/api/policy/try", decisions.try_policy, methods=["POST"]),
         Route("/account", account.account),
+        Route("/account/link", ways_in.link, methods=["POST"]),
+        Route("/account/ways/{person}", ways_in.ask_unlink),
+        Route("/account/ways/{person}", ways_in.unlink, methods=["POST"]),
+        Route("/sessions/end-others", account.end_others, methods=["POST"]),
         Route("/sessions/{id}/end", account.end_one, methods=["POST"]),
         Step("/logout", logout.ask_logout, methods=["GET"]),
         Route("/logout", logout.logout, methods=["POST"]),
         *console_routes(),
         *(Route(f"/static/{name}", static) for name in pages.ASSETS),
+        Route("/static/brand/{name}", brand),
     ]
 
 
@@ -117,7 +127,12 @@ def build(
 
     app = Starlette(
         routes=table,
-        middleware=[Middleware(SecurityHeaders), Middleware(LastResort), Middleware(Aliases)],
+        middleware=[
+            Middleware(SecurityHeaders),
+            Middleware(Speaking),
+            Middleware(LastResort),
+            Middleware(Aliases),
+        ],
         exception_handlers=errors.HANDLERS,
         lifespan=lifespan,
     )
@@ -139,7 +154,9 @@ async def home(request: Request) -> Response:
 async def saml_metadata(request: Request) -> Response:
     """GET /saml/{connection}/metadata: what we are, for the identity provider (SAML Metadata §2)."""
     house: House = request.app.state.house
-    connection = known(request, "saml").id
+    connection = request.path_params["connection"]
+    if connection not in house.roster.saml:  # one whose provider is not known yet is told of, too
+        raise RequestRefused("signin.no_connection", "no SAML connection has this id")
     return Response(
         house.published.one(connection, house.clock()),
         media_type="application/samlmetadata+xml",
@@ -175,6 +192,23 @@ async def static(request: Request) -> Response:
     forever = request.scope["query_string"].startswith(b"v=")
     age = "public, max-age=31536000, immutable" if forever else "public, max-age=300"
     return Response(content, media_type=media_type, headers={"cache-control": age})
+
+
+async def brand(request: Request) -> Response:
+    """GET /static/brand/…: logo and colour of the installation, each named by its digest.
+
+    An image that is opened by itself may do nothing either: see ``SecurityHeaders``.
+    """
+    house: House = request.app.state.house
+    if (found := house.brand.files.get(request.path_params["name"])) is None:
+        raise HTTPException(404)
+    content, media_type = found
+    policy = f"{pages.NOTHING}; sandbox"
+    return Response(
+        content,
+        media_type=media_type,
+        headers={"cache-control": "public, max-age=31536000, immutable", "content-security-policy": policy},
+    )
 
 
 async def healthz(_request: Request) -> Response:
