@@ -176,8 +176,13 @@ def encode(report: Report, *, secrets: Iterable[str]) -> bytes:
         report: The report.
         secrets: Tokens, codes and secrets of this sign-in: wherever one of them stands, it is left out.
     """
+    return zlib.compress(json.dumps(without(asdict(report), secrets)).encode(), 6)
+
+
+def without(told: Any, secrets: Iterable[str]) -> Any:
+    """Return plain data that any page can hold, and in which no secret stands."""
     hidden = tuple(sorted({one for one in secrets if len(one) >= _SHORTEST}, key=len, reverse=True))
-    return zlib.compress(json.dumps(_clean(asdict(report), hidden)).encode(), 6)
+    return _clean(told, hidden)
 
 
 def read(encoded: bytes) -> Report:

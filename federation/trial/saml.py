@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import datetime
+from typing import Literal
 
 from federation import registry
 from federation.connectors.contract import Callback
@@ -10,6 +11,7 @@ from federation.identity import VerifiedAssertion
 from federation.saml import anatomy, bindings, certificates, profile, service_provider
 from federation.saml.certificates import VerificationKey
 from federation.saml.metadata import IdentityProvider
+from federation.saml.service_provider import Said
 from federation.saml.xml import SUCCESS
 from federation.trial.evidence import Evidence, clock, iso, places
 from federation.trial.report import Document, Key, Piece
@@ -22,8 +24,8 @@ def tell(  # noqa: PLR0913  each is one value of the sign-in
     idp: IdentityProvider,
     callback: Callback,
     *,
-    request_id: str,
-    asked_at: datetime,
+    request_id: str | Literal[profile.Unsolicited.UNSOLICITED],
+    asked_at: datetime | None,
     verified: VerifiedAssertion | None,
     asked: tuple[Check, ...],
     now: datetime,
@@ -34,8 +36,8 @@ def tell(  # noqa: PLR0913  each is one value of the sign-in
         entry: The connection.
         idp: Its identity provider, as known.
         callback: The answer.
-        request_id: Of our AuthnRequest.
-        asked_at: When it was sent.
+        request_id: Of our AuthnRequest; or there was none.
+        asked_at: When it was sent; None likewise.
         verified: What came of it; None where it was refused.
         asked: What its refusal says was asked; () of one before the signature.
         now: When it came, UTC.
@@ -62,7 +64,7 @@ def tell(  # noqa: PLR0913  each is one value of the sign-in
             idp=idp,
             terms=entry.terms,
             acs_url=want.acs_url,
-            request_id=request_id,
+            request_id=Said.NOT_KNOWN if request_id is profile.Unsolicited.UNSOLICITED else request_id,
             legacy=want.legacy,
             decryption_keys=entry.decryption_keys,
             now=now,

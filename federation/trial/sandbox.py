@@ -4,6 +4,7 @@ What a real sign-in would keep is not made here: no user, account, session, gran
 record. The verified assertion is claimed with the report, so that it opens nothing afterwards.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,13 +26,16 @@ from federation.errors import (
 )
 from federation.fetch import Heard
 from federation.identity import Identity, VerifiedAssertion
+from federation.saml.expected import Unsolicited
 from federation.store.store import Store
 from federation.store.trials_store import Trial
 from federation.store.values import Claim, Pending
-from federation.trial import oidc, person, report, saml
+from federation.trial import message, oidc, person, report, saml
 from federation.trial.evidence import Evidence, dates, exchanges, iso
 from federation.trial.report import Outcome, Report, Rule, Step
 from federation.vault import Vault
+
+log = logging.getLogger(__name__)
 
 _RULE: Final = "policy.rule:"
 _UNDETERMINED: Final = "policy.rule.undetermined"
@@ -113,6 +117,43 @@ class Sandbox:
             evidence = await self._evidence(course)
         await self._end(trial, course, evidence)
 
+    async def hear_out(
+        self, connector: Connector, callback: Callback, expects: Mapping[str, str] | None, now: datetime
+    ) -> tuple[VerifiedAssertion, bytes]:
+        """Verify the answer of an ordinary sign-in, and return with it what it said: see ``message``.
+
+        Args:
+            connector: Of a connection that records in full.
+            callback: The answer.
+            expects: What was asked for; None: nothing was.
+            now: UTC.
+
+        Raises:
+            FederationError: As the connector does; the refusal's ``message`` is what it said.
+        """
+        with fetch.listening() as heard:
+            course = _Course(
+                connector=connector, callback=callback, expects=expects or {}, now=now, heard=heard
+            )
+            try:
+                course.verified = await ask(connector, callback, expects, now)
+            except StoreUnavailable:
+                raise
+            except FederationError as refusal:
+                course.refusal = refusal
+                refusal.message = await self._message(course)
+                raise
+            course.checks = course.verified.checks
+            return course.verified, await self._message(course)
+
+    async def _message(self, course: _Course) -> bytes:
+        """Return what is kept of the answer; that it cannot be told stops nobody's sign-in."""
+        try:
+            return message.encode(await self._evidence(course))
+        except Exception as failure:  # noqa: BLE001  whoever made the message chose what is read here
+            log.error("message not kept", extra={"error": type(failure).__name__})  # noqa: TRY400  likewise
+            return b""
+
     async def refused(
         self, trial: Trial, refusal: FederationError, heard: list[Heard], now: datetime
     ) -> None:
@@ -183,6 +224,7 @@ class Sandbox:
         )
         if isinstance(entry, registry.OAuth2):
             return oidc.tell_oauth2(entry, came)
+        asked_at = course.expects.get("asked_at")  # of an answer that nobody asked for there is none
         try:
             if isinstance(entry, registry.Oidc) and isinstance(connector, OidcConnector):
                 return oidc.tell(entry, await connector.provider(now), came)
@@ -191,8 +233,8 @@ class Sandbox:
                     entry,
                     await connector.provider(now),
                     course.callback,
-                    request_id=course.expects["request_id"],
-                    asked_at=datetime.fromisoformat(course.expects["asked_at"]),
+                    request_id=course.expects.get("request_id", Unsolicited.UNSOLICITED),
+                    asked_at=datetime.fromisoformat(asked_at) if asked_at else None,
                     verified=course.verified,
                     asked=asked,
                     now=now,
@@ -257,6 +299,15 @@ class Sandbox:
             if course.who is not None:
                 found["identity"] = person.identity(verified, course.who, connection)
         return Report(**found | dict(course.came or {}))
+
+
+async def ask(
+    connector: Connector, callback: Callback, expects: Mapping[str, str] | None, now: datetime
+) -> VerifiedAssertion:
+    """Verify an answer (``expects`` None: to no request of ours); raises as the connector does."""
+    if expects is None:
+        return await connector.complete_uninvited(callback, now)
+    return await connector.complete(callback, expects, now)
 
 
 def open_report(vault: Vault, trial: Trial) -> Report | None:
