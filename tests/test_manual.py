@@ -41,7 +41,7 @@ def codes_in_source() -> set[str]:
         for node in nodes("demo", "migrations")
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and CODE.fullmatch(node.value)
     }
-    return {one for one in found | set(raised()) if not one.endswith(".html")} - NOT_CODES
+    return {one for one in found | set(raised()) if not one.endswith(".html")} - NOT_CODES - set(actions())
 
 
 def raised() -> Iterator[str]:
@@ -57,6 +57,26 @@ def made() -> Iterator[tuple[str, str]]:
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         if name in KINDS:
             yield name, str(node.args[0].value)
+
+
+def actions() -> list[str]:
+    """The actions that ``docs/audit.md`` lists."""
+    told = (ROOT / "docs/audit.md").read_text().partition("## Actions")[2]
+    return re.findall(r"^\| `([a-z_]+\.[a-z_]+)` \| \S.* \|$", told, re.MULTILINE)
+
+
+def test_every_action_of_the_audit_log_is_in_its_manual() -> None:
+    named = {
+        inner.value
+        for node in nodes()
+        if isinstance(node, ast.Call)
+        and (getattr(node.func, "attr", "") == "audited" or getattr(node.func, "id", "") == "audited")
+        for argument in node.args
+        for inner in ast.walk(argument)
+        if isinstance(inner, ast.Constant) and re.fullmatch(r"[a-z_]+\.[a-z_]+", str(inner.value))
+    }
+    assert named - set(actions()) == set()
+    assert len(set(actions())) == len(actions())
 
 
 def manual() -> str:
