@@ -9,7 +9,7 @@ import hashlib
 import logging
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from federation import attributes, records, tokens_at_rest
@@ -18,6 +18,7 @@ from federation.connection import AnyConnection, Organization
 from federation.connectors.contract import Callback, Connector
 from federation.decision import Decision, Settled
 from federation.errors import (
+    AccountRefused,
     Check,
     FederationError,
     PolicyRefused,
@@ -43,6 +44,7 @@ from federation.store.values import (
     SealedTokens,
     Sealing,
 )
+from federation.trial import message, sandbox
 from federation.trial.sandbox import Sandbox
 from federation.vault import Vault
 
@@ -51,6 +53,7 @@ log = logging.getLogger(__name__)
 PENDING_LIFE = timedelta(minutes=10)
 _SPREAD = 0.1  # of the interval at which a provider is asked again
 JOIN_LIFE = timedelta(minutes=10)
+ANEW, LINK = "anew", "link"  # keys of ``Pending.expects``, each with the id of a user
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +84,7 @@ class Completed:
     token: str = field(repr=False)
     session: Session | None
     restart: bool = False
+    join_token: str = field(default="", repr=False)  # what the browser keeps of a way in that waits; ""
     replaces_another: bool = False  # another user's live session of this browser ended with it
 
 
@@ -92,6 +96,8 @@ class Goal:
     handle: str = field(repr=False)  # of the pending sign-in; "" where there was none
     replaces: bytes = field(repr=False)  # SHA-256 of the token of the session that it replaces
     asked_at: datetime | None  # when it was started here; None: it was not
+    anew: str = ""  # id of the user who was asked to prove themselves anew; "": nobody in particular
+    link: str = ""  # id of the user whose further way in it is to be; "": it is a sign-in
 
 
 class SignIn:
@@ -127,6 +133,8 @@ class SignIn:
         session_token: str,
         login_hint: str,
         trial: str,
+        anew: Session | None = None,
+        link: Session | None = None,
     ) -> Begun:
         """Start a sign-in at one connection.
 
@@ -139,6 +147,10 @@ class SignIn:
             login_hint: An e-mail address, passed on to the provider; "" leaves it out.
             trial: Id of the trial that it is: nothing is opened in the end, and the connection need not be
                 enabled. "" for a sign-in.
+            anew: Whose session is to be proved anew: they are asked as if nobody were signed in, and nobody
+                else's answer counts. None: no matter who comes.
+            link: Whose session asks for another way in: nothing is opened, and what is proved waits to be
+                joined to this user. None: it is a sign-in.
 
         Raises:
             RequestRefused: ``signin.no_connection``, ``return_to.not_local``.
@@ -153,14 +165,17 @@ class SignIn:
         if not (trial or connector.connection.enabled):
             raise PolicyRefused("policy.connection_disabled", "the settings switch this connection off")
         handle = secrets.token_urlsafe(32)
-        challenge = await connector.begin(handle=handle, login_hint=login_hint, now=now)
+        challenge = await connector.begin(
+            handle=handle, login_hint=login_hint, fresh=anew is not None, now=now
+        )
+        marks = {TRIAL: trial, ANEW: anew.user.id if anew else "", LINK: link.user.id if link else ""}
         # Made once and shared by all tabs: a second tab must not unbind the first.
         binder = binder or secrets.token_urlsafe(32)
         pending = Pending(
             handle=handle,
             connection=connection,
             binder_hash=hash_token(binder),
-            expects={**challenge.expects, TRIAL: trial} if trial else challenge.expects,
+            expects={**challenge.expects, **{key: value for key, value in marks.items() if value}},
             return_to=goal,
             replaces=hash_token(session_token) if session_token else b"",
             created_at=now,
@@ -200,12 +215,14 @@ class SignIn:
         if pending.trial:
             await self.sandbox.complete(pending, connector, callback, now, story=self)
             return Completed(return_to=pending.return_to, token="", session=None)
-        assertion = await connector.complete(callback, pending.expects, now)
+        assertion, callback = await self._verify(connector, callback, pending.expects, now)
         goal = Goal(
             return_to=pending.return_to,
             handle=pending.handle,
             replaces=pending.replaces,
             asked_at=pending.created_at,
+            anew=pending.expects.get(ANEW, ""),
+            link=pending.expects.get(LINK, ""),
         )
         return await self._admit(assertion, connector, goal, callback, now)
 
@@ -214,9 +231,18 @@ class SignIn:
         return_to = connector.uninvited.landing(callback.handle)
         if connector.uninvited.policy == "restart":
             return Completed(return_to=return_to, token="", session=None, restart=True)
-        assertion = await connector.complete_uninvited(callback, now)
+        assertion, callback = await self._verify(connector, callback, None, now)
         goal = Goal(return_to=return_to, handle="", replaces=b"", asked_at=None)
         return await self._admit(assertion, connector, goal, callback, now)
+
+    async def _verify(
+        self, connector: Connector, callback: Callback, expects: Mapping[str, str] | None, now: datetime
+    ) -> tuple[VerifiedAssertion, Callback]:
+        """Verify an answer to what was asked (None: nothing was), and hold on to it where it is kept."""
+        if connector.connection.record == "redacted":
+            return await sandbox.ask(connector, callback, expects, now), callback
+        assertion, said = await self.sandbox.hear_out(connector, callback, expects, now)
+        return assertion, replace(callback, said=said)
 
     async def _admit(
         self,
@@ -231,6 +257,9 @@ class SignIn:
         try:
             who = self.identify(assertion, connector.connection)
             decision = await self.decide(who, connector.connection, assertion.checks, now)
+            await self._expected_person(who, goal, assertion.checks)
+            if goal.link:
+                return await self._await_link(who, claim, goal, callback, now)
             return await self._open(decision, claim, goal, callback, now)
         except FederationError as refusal:
             refusal.person, refusal.identity = assertion.subject.person, who
@@ -242,6 +271,42 @@ class SignIn:
                 if isinstance(refusal, ProofNeeded) and who is not None:
                     await self._await_proof(refusal, who, goal, now)
             raise
+
+    async def _expected_person(self, who: Identity, goal: Goal, checks: tuple[Check, ...]) -> None:
+        """Refuse somebody else where one person was asked, and a way in that leads somewhere already.
+
+        Raises:
+            AccountRefused: ``account.another_person``, ``account.link_taken``.
+        """
+        if not (goal.anew or goal.link):
+            return
+        owner = await self.store.owner_of(who.organization, who.subject.person)
+        if goal.anew and owner != goal.anew:
+            raise AccountRefused(
+                "account.another_person", "another person came back than the one who was asked", checks
+            )
+        if goal.link and owner is not None:
+            raise AccountRefused("account.link_taken", "this way in leads to an account already", checks)
+
+    async def _await_link(
+        self, who: Identity, claim: Claim, goal: Goal, callback: Callback, now: datetime
+    ) -> Completed:
+        """Remember a further way in until its person, in this browser, says that both are them."""
+        record = Record(
+            reference=records.mint_reference(),
+            at=now,
+            code="",
+            detail="a further way in, which waits to be joined to the user who asked for it",
+            connection=who.connection,
+            organization=who.organization,
+            size=_size(callback),
+            digest=_digest(callback),
+            person=who.subject.person,
+        )
+        await self.store.keep_record(record, claim=claim, sealing=None)
+        token = secrets.token_urlsafe(32)
+        await self.store.ask_join(hash_token(token), who, now, now + JOIN_LIFE, user_id=goal.link)
+        return Completed(return_to=goal.return_to, token="", session=None, join_token=token)
 
     async def _await_proof(self, refusal: ProofNeeded, who: Identity, goal: Goal, now: datetime) -> None:
         """Remember a new Subject until its person has proved whose it is, in this browser.
@@ -365,7 +430,9 @@ class SignIn:
             invitation=hash_token(callback.invitation) if callback.invitation else b"",
             record=record,
         )
-        sealing = self.sealing(record.person, reference, decision.checks, decision.identity)
+        sealing = self.sealing(
+            record.person, reference, decision.checks, decision.identity, said=callback.said
+        )
         before = await self.store.find_session(new.ended_token_hash, now) if new.ended_token_hash else None
         session = await self.store.open_session(decision, new, now, claim=claim, sealing=sealing)
         return Completed(
@@ -445,10 +512,13 @@ class SignIn:
         connection: str = "",
     ) -> tuple[Record, Sealing | None]:
         known = self.connectors.get(callback.connection if callback else connection)
-        sealing = None
+        sealing, sealed = None, ""
+        said = refusal.message or (callback.said if callback else b"")
         if refusal.person and refusal.checks:
             who = refusal.identity if isinstance(refusal.identity, Identity) else None
-            sealing = self.sealing(refusal.person, reference, refusal.checks, who)
+            sealing = self.sealing(refusal.person, reference, refusal.checks, who, said=said)
+        elif said:
+            sealed = self._vault.seal(said, message.place(reference))
         record = Record(
             reference=reference,
             at=now,
@@ -459,15 +529,23 @@ class SignIn:
             size=_size(callback) if callback else 0,
             digest=_digest(callback) if callback else "",
             person=refusal.person,
+            message=sealed,
         )
         return record, sealing
 
     def sealing(
-        self, person: str, reference: str, checks: tuple[Check, ...], who: Identity | None
+        self,
+        person: str,
+        reference: str,
+        checks: tuple[Check, ...],
+        who: Identity | None,
+        *,
+        said: bytes = b"",
     ) -> Sealing:
         """Encrypt a record under the person's own key, so that erasing the key erases it.
 
-        Each key of the ring wraps its own: a ring whose first key was changed, or lost, seals on.
+        Each key of the ring wraps its own: a ring whose first key was changed, or lost, seals on. What
+        the message ``said`` is sealed likewise, where it is kept.
         """
         place, vault = f"person:{person}", self._vault
 
@@ -476,10 +554,14 @@ class SignIn:
             told = records.encode(every, who, settled)
             return vault.seal_under(wrapped, place, told, f"record:{reference}")
 
+        def seal_message(wrapped: str) -> str:
+            return vault.seal_under(wrapped, place, said, message.place(reference))
+
         return Sealing(
             ring_key=vault.first,
             fresh=lambda: vault.new_key(place),
             seal=seal,
+            seal_message=seal_message if said else None,
         )
 
 

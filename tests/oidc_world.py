@@ -81,7 +81,7 @@ class World:
         self, connector: OidcConnector, *, user: str = "ada", fault: str = "", now: datetime = NOW
     ) -> tuple[Callback, Mapping[str, str]]:
         """Start a sign-in and log in; return what would be completed, and what was kept for it."""
-        challenge = await connector.begin(handle=HANDLE, login_hint="", now=now)
+        challenge = await connector.begin(handle=HANDLE, login_hint="", fresh=False, now=now)
         params = dict(fields.parse(await self.answer(challenge, user, fault), limit=16_384))
         if params.pop("state", "") != HANDLE:
             raise AssertionRefused("signin.unknown", "signin.py finds no such handle")

@@ -401,7 +401,7 @@ async def straight(
     fetch = Fetch(allow=(), proxy=None, development=True, deadline=deadline)
     try:
         one = connector(world, fetch, patience, **other)
-        challenge = await one.begin(handle="h", login_hint="", now=NOW)
+        challenge = await one.begin(handle="h", login_hint="", fresh=False, now=NOW)
         async with httpx2.AsyncClient(trust_env=False, verify=NO_TLS) as there:
             answer = await there.get(challenge.url)
         query = parse_qs(urlsplit(answer.headers["location"]).query)

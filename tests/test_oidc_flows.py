@@ -64,7 +64,7 @@ async def test_a_sign_in(
     world: World, says: dict[str, Any], asked: dict[str, str], fetched: list[str]
 ) -> None:
     connector = world.connector(**says)
-    url = (await connector.begin(handle=HANDLE, login_hint="", now=NOW)).url
+    url = (await connector.begin(handle=HANDLE, login_hint="", fresh=False, now=NOW)).url
     found = {name: value for name, [value] in parse_qs(urlsplit(url).query).items()}
     assert asked.items() <= found.items()
     assert ("code_challenge" in found) is ("code" in found["response_type"] and says.get("pkce", True))
@@ -145,7 +145,7 @@ async def test_an_answer_to_another_path_than_the_one_that_was_asked_for(
 
 async def test_an_error_is_heard_by_post_too(world: World) -> None:
     connector = world.connector(flow="hybrid")
-    challenge = await connector.begin(handle=HANDLE, login_hint="", now=NOW)
+    challenge = await connector.begin(handle=HANDLE, login_hint="", fresh=False, now=NOW)
     params = {"error": "access_denied", "iss": world.provider.issuer}
     with pytest.raises(AssertionRefused, match=r"^oidc\.error_answer: .*access_denied"):
         await connector.complete(callback(params), challenge.expects, NOW)
@@ -163,7 +163,7 @@ async def test_a_connection_may_require_the_issuer_in_the_answer(world: World) -
 async def test_a_request_is_pushed_where_the_provider_requires_it(world: World) -> None:
     world.provider.require_pushed = True
     connector = world.connector()
-    challenge = await connector.begin(handle=HANDLE, login_hint="ada@acme.example", now=NOW)
+    challenge = await connector.begin(handle=HANDLE, login_hint="ada@acme.example", fresh=False, now=NOW)
     assert set(parse_qs(urlsplit(challenge.url).query)) == {"client_id", "request_uri"}
     assert await world.sign_in(connector)
     assert world.provider.asked.count("/par") == 2
@@ -184,7 +184,7 @@ async def test_nothing_goes_through_the_browser_where_pushing_failed(
     world.provider.knobs = knobs
     with pytest.raises(ProviderUnavailable) as caught:
         await world.connector(client_id="pushing", pushed_authorization="always").begin(
-            handle=HANDLE, login_hint="", now=NOW
+            handle=HANDLE, login_hint="", fresh=False, now=NOW
         )
     assert caught.value.code == code
 

@@ -49,7 +49,7 @@ async def test_a_sign_in(world: World, method: str) -> None:
 
 async def test_a_provider_may_name_http_in_development_alone(world: World) -> None:
     with pytest.raises(ProviderUnavailable, match=r"^oidc\.discovery_endpoint: "):
-        await world.connector(development=False).begin(handle="h", login_hint="", now=NOW)
+        await world.connector(development=False).begin(handle="h", login_hint="", fresh=False, now=NOW)
 
 
 async def test_what_is_published_is_fetched_once(world: World) -> None:
@@ -157,7 +157,7 @@ async def test_unknown_key_ids_do_not_make_us_a_hammer(world: World) -> None:
 
 async def test_a_code_is_good_once_and_only_with_its_verifier(world: World) -> None:
     connector = world.connector()
-    challenge = await connector.begin(handle=HANDLE, login_hint="", now=NOW)
+    challenge = await connector.begin(handle=HANDLE, login_hint="", fresh=False, now=NOW)
     params = dict(fields.parse(await world.answer(challenge), limit=16_384))
     wrong = {**challenge.expects, "code_verifier": "x" * 43}
     for expects in (wrong, challenge.expects):  # the provider ends a code with its first use
@@ -172,7 +172,7 @@ async def test_a_wrong_secret_is_the_operators_to_mend(world: World) -> None:
 
 async def test_cancelling_at_the_provider(world: World) -> None:
     connector = world.connector()
-    challenge = await connector.begin(handle=HANDLE, login_hint="ada@acme.example", now=NOW)
+    challenge = await connector.begin(handle=HANDLE, login_hint="ada@acme.example", fresh=False, now=NOW)
     page = await world.browser.get(challenge.url)
     assert 'name="login" value="ada@acme.example"' in page.text
     ticket = re.search(r'name="ticket" value="([^"]+)"', page.text)
@@ -188,7 +188,7 @@ async def test_cancelling_at_the_provider(world: World) -> None:
 async def test_the_provider_knows_the_browser_again(world: World) -> None:
     connector = world.connector()
     await world.sign_in(connector)
-    challenge = await connector.begin(handle=HANDLE, login_hint="", now=NOW)
+    challenge = await connector.begin(handle=HANDLE, login_hint="", fresh=False, now=NOW)
     assert "Continue as Ada Lovelace" in (await world.browser.get(challenge.url)).text
     silent = await world.browser.get(f"{challenge.url}&prompt=none")
     assert (silent.status_code, "code=" in silent.headers["location"]) == (303, True)
@@ -198,7 +198,7 @@ async def test_the_provider_knows_the_browser_again(world: World) -> None:
 
 
 async def test_a_wrong_password_asks_again(world: World) -> None:
-    challenge = await world.connector().begin(handle=HANDLE, login_hint="", now=NOW)
+    challenge = await world.connector().begin(handle=HANDLE, login_hint="", fresh=False, now=NOW)
     ticket = re.search(r'name="ticket" value="([^"]+)"', (await world.browser.get(challenge.url)).text)
     assert ticket
     form = {"ticket": ticket[1], "login": "ada", "password": "guess"}
@@ -211,13 +211,13 @@ async def test_a_wrong_password_asks_again(world: World) -> None:
     "missing", ["code_challenge=", "state=", "nonce=", "response_type=", "scope=", "code_challenge_method="]
 )
 async def test_the_provider_asks_for_what_protects_its_clients(world: World, missing: str) -> None:
-    challenge = await world.connector().begin(handle=HANDLE, login_hint="", now=NOW)
+    challenge = await world.connector().begin(handle=HANDLE, login_hint="", fresh=False, now=NOW)
     asked = await world.browser.get(re.sub(rf"(?<=[?&]){missing}[^&]*&?", "", challenge.url))
     assert "error=invalid_request" in asked.headers["location"]
 
 
 async def test_the_provider_redirects_to_registered_places_only(world: World) -> None:
-    challenge = await world.connector().begin(handle=HANDLE, login_hint="", now=NOW)
+    challenge = await world.connector().begin(handle=HANDLE, login_hint="", fresh=False, now=NOW)
     for there in (
         challenge.url.replace("localhost", "evil.example"),
         challenge.url.replace("client_id=f", "client_id=g"),
@@ -227,7 +227,7 @@ async def test_the_provider_redirects_to_registered_places_only(world: World) ->
 
 
 async def test_its_pages_need_neither_script_nor_style_of_their_own(world: World) -> None:
-    challenge = await world.connector().begin(handle=HANDLE, login_hint='"><script>', now=NOW)
+    challenge = await world.connector().begin(handle=HANDLE, login_hint='"><script>', fresh=False, now=NOW)
     page = await world.browser.get(challenge.url)
     assert "<script" not in page.text
     assert "style=" not in page.text

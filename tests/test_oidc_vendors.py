@@ -157,7 +157,7 @@ class World:
         self.site.app = Starlette(routes=[Route("/{path:path}", there.answer, methods=["GET", "POST"])])
         entry = self.compiled(vendor, there, **other)
         connector = OidcConnector(entry, self.fetch)
-        challenge = await connector.begin(handle="the-handle", login_hint="", now=NOW)
+        challenge = await connector.begin(handle="the-handle", login_hint="", fresh=False, now=NOW)
         where, _, query = challenge.url.partition("?")
         assert where == there.document["authorization_endpoint"]
         asked = dict(parse_qsl(query, strict_parsing=True))

@@ -100,6 +100,7 @@ class Configured(Model):
         default=timedelta(minutes=60), ge=timedelta(minutes=5), le=timedelta(hours=24)
     )
     clock_skew: Skew = timedelta(seconds=60)
+    record: Literal["redacted", "full"] = "redacted"  # full: what a message said is kept too, for 72 hours
     other_bounds: ClassVar[str] = (
         ""  # what could stand in place of domains, for the sentence that misses them
     )

@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from federation.connection import AnyConnection
 from federation.identity import KeptTokens, ProviderSession, Subject, VerifiedAssertion
+
+
+FRESH: Final = "fresh"  # key of ``Challenge.expects``: the person was asked anew
 
 
 class Return(Enum):
@@ -53,6 +56,9 @@ class Callback:
     bootstrap: str = field(default="", repr=False)  # likewise, for a first administrator
     credentials: Credentials | None = field(default=None, repr=False)  # of a local account alone
     user_agent: str = ""
+    said: bytes = field(
+        default=b"", repr=False
+    )  # decoded, once verified, where the connection records in full
     path: str  # of ours, where it arrived: a connection may have several
     posted: bool  # in a form; else in the query
 
@@ -214,8 +220,16 @@ class Connector(Protocol):
     revocation: Revocation | None  # None: none is kept, or what is kept is not to be revoked
     rereading: Rereading | None  # None: nothing can be asked without the person
 
-    async def begin(self, *, handle: str, login_hint: str, now: datetime) -> Challenge:
+    async def begin(self, *, handle: str, login_hint: str, fresh: bool, now: datetime) -> Challenge:
         """Start a sign-in.
+
+        Args:
+            handle: Comes back with the answer.
+            login_hint: An e-mail address; "" leaves it out.
+            fresh: Have the provider ask the person anew, whatever it knows of them already, and hold its
+                answer against the moment of this request. A protocol that has no word for it starts an
+                ordinary sign-in.
+            now: UTC.
 
         Raises:
             ProviderUnavailable: Its metadata could not be had.

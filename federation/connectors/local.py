@@ -60,7 +60,14 @@ class LocalConnector:
         self._store = store
         self.hashing = hashing
 
-    async def begin(self, *, handle: str, login_hint: str, now: datetime) -> Challenge:  # noqa: ARG002
+    async def begin(
+        self,
+        *,
+        handle: str,
+        login_hint: str,  # noqa: ARG002
+        fresh: bool,  # noqa: ARG002
+        now: datetime,  # noqa: ARG002
+    ) -> Challenge:
         """Ask for a form of our own to be filled in."""
         return Challenge(url=f"/local/{self.connection.id}", fields={"state": handle}, expects={})
 

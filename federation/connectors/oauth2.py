@@ -55,8 +55,15 @@ class OAuth2Connector:
         self.rereading = self if entry.connection.keep_tokens else None
         self.revocation = self if entry.connection.keep_tokens and entry.connection.revoke_tokens else None
 
-    async def begin(self, *, handle: str, login_hint: str, now: datetime) -> Challenge:  # noqa: ARG002
-        """Send an authorization request (RFC 6749 §4.1.1, RFC 7636); the protocol has no login_hint."""
+    async def begin(
+        self,
+        *,
+        handle: str,
+        login_hint: str,  # noqa: ARG002
+        fresh: bool,  # noqa: ARG002
+        now: datetime,  # noqa: ARG002
+    ) -> Challenge:
+        """Send an authorization request (RFC 6749 §4.1.1, RFC 7636); the protocol knows neither hint nor asking anew."""
         client = self._entry.client
         expects = {"code_verifier": secrets.token_urlsafe(48), "redirect_uri": client.redirect_uri}
         url = oauth2.start(client, state=handle, code_verifier=expects["code_verifier"])

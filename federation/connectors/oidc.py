@@ -16,6 +16,7 @@ from federation import registry
 from federation.connection import AnyConnection
 from federation.connectors import openid_documents, revoking
 from federation.connectors.contract import (
+    FRESH,
     REFUSED,
     Callback,
     Challenge,
@@ -33,6 +34,7 @@ from federation.errors import AssertionRefused, ProviderUnavailable
 from federation.fetch import Answer, Declared, Fetch
 from federation.identity import KeptTokens, VerifiedAssertion
 from federation.oidc import client_authentication, pushed, relying_party, signature, userinfo
+from federation.oidc.client import Demands
 from federation.oidc.client_authentication import Proof
 from federation.oidc.key_set import Jwks
 from federation.oidc.provider import ProviderMetadata
@@ -111,7 +113,7 @@ class OidcConnector:
         told = await self._provider.get(now)
         return await openid_documents.fetch_keys(self._entry, told, self._fetch, alg=alg)
 
-    async def begin(self, *, handle: str, login_hint: str, now: datetime) -> Challenge:
+    async def begin(self, *, handle: str, login_hint: str, fresh: bool, now: datetime) -> Challenge:
         """Send an authorization request (OIDC Core §3.1.2.1, RFC 7636), through the browser or pushed."""
         provider = await self._provider.get(now)
         expects = {
@@ -126,6 +128,9 @@ class OidcConnector:
             code_verifier=expects["code_verifier"],
             login_hint=login_hint,
         )
+        if fresh:
+            asked |= relying_party.ANEW
+            expects |= {FRESH: "1", "asked_at": now.isoformat()}
         if pushed.pushes(self._client, provider):
             asked = await self._push(asked, provider, now)
         return Challenge(url=relying_party.request_url(provider, asked), expects=expects)
@@ -158,7 +163,7 @@ class OidcConnector:
             nonce=expects["nonce"],
             code=answer.code,
             front_channel=bool(answer.id_token),
-            demands=self._client.demands,
+            demands=self._demands(expects, now),
             now=now,
             skew=self._entry.connection.clock_skew,
         )
@@ -181,6 +186,14 @@ class OidcConnector:
             keeping=self._keeping,
             client=self._client,
         )
+
+    def _demands(self, expects: Mapping[str, str], now: datetime) -> Demands:
+        """Return what the ID Token must say: of who was asked anew, that they signed in since."""
+        if FRESH not in expects:
+            return self._client.demands
+        since = now - datetime.fromisoformat(expects["asked_at"])
+        wanted = self._client.demands.max_age
+        return replace(self._client.demands, max_age=since if wanted is None else min(since, wanted))
 
     async def complete_uninvited(self, callback: Callback, now: datetime) -> VerifiedAssertion:  # noqa: ARG002
         """Refuse: an authorization code without our state, nonce and verifier is anybody's."""

@@ -91,9 +91,7 @@ class SamlConnector:
 
     async def complete_uninvited(self, callback: Callback, now: datetime) -> VerifiedAssertion:
         """Accept a Response to no request (SAML Profiles §4.1.5), where the connection does."""
-        return await self._accept(
-            callback, profile.Unsolicited.UNSOLICITED, None, self._entry.terms, now
-        )
+        return await self._accept(callback, profile.Unsolicited.UNSOLICITED, None, self._entry.terms, now)
 
     async def _accept(
         self,

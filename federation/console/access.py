@@ -6,8 +6,6 @@ proves besides that it started on a page of ours, and the dangerous ones that th
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Final
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -17,20 +15,9 @@ from federation.administration.actor import OPERATOR, SCOPES, Actor
 from federation.administration.desk import Desk
 from federation.errors import PolicyRefused, RequestRefused
 from federation.identity import Session
-from federation.web import account, fields
+from federation.web import account, fields, prove
 from federation.web.callbacks import rate_key
 from federation.web.house import House
-
-FRESH: Final = timedelta(minutes=15)  # a proof older than this is asked for again before dangerous changes
-
-
-class ProveAgain(RequestRefused):
-    """The person proved themselves too long ago for this change; the page leads through a fresh sign-in."""
-
-    status = 403
-    public = "Please confirm that it is you, then try again."
-    mended_by = "the person: sign in again, then repeat the change"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Visitor:
@@ -171,10 +158,7 @@ def demand_fresh(request: Request, visitor: Visitor) -> None:
     Raises:
         ProveAgain: ``admin.prove_again``.
     """
-    house: House = request.app.state.house
-    proven = visitor.actor.proven_at
-    if proven is None or house.clock() - proven > FRESH:
-        raise ProveAgain("admin.prove_again", "the person's proof is older than a quarter of an hour")
+    prove.demand(request.app.state.house, visitor.actor.proven_at)
 
 
 def sign_in_path(request: Request) -> str:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote_plus
 
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
@@ -38,6 +38,10 @@ class FrontChannel:
 
     code: str = field(repr=False)  # "" where the response type has none
     id_token: str = field(repr=False)  # likewise
+
+
+# Core §3.1.2.1: both, because some providers know one of them alone.
+ANEW: Final[Mapping[str, str]] = {"prompt": "login", "max_age": "0"}
 
 
 def parameters(

@@ -13,7 +13,7 @@ from federation.errors import AssertionRefused, Check, FederationError
 from federation.identity import SEAL, Authentication, ProviderSession, Subject, VerifiedAssertion
 from federation.oidc import address, groups, id_token, signature
 from federation.oidc import claims as person
-from federation.oidc.authorization import FrontChannel, parameters, read_answer, request_url
+from federation.oidc.authorization import ANEW, FrontChannel, parameters, read_answer, request_url
 from federation.oidc.client import Client, Demands
 from federation.oidc.id_token import Expected, read_time
 from federation.oidc.key_set import Jwks
@@ -40,7 +40,7 @@ from federation.oidc.token_endpoint import (
 
 __all__ = [  # what connectors may ask of this room
     "Client", "Demands", "Expected", "FrontChannel", "Keeping", "SignedClaims", "TokenRequest", "Tokens",
-    "accept", "accept_groups", "explain", "fresh_tokens", "keep_renewed", "parameters", "provider_name",
+    "ANEW", "accept", "accept_groups", "explain", "fresh_tokens", "keep_renewed", "parameters", "provider_name",
     "read_answer", "read_refreshed",
     "read_tokens", "refresh_request", "request_url", "same_person", "token_request", "verify_id_token",
     "verify_renewed",

@@ -5,7 +5,8 @@ sent before. Each rule is one function; RULES is the whole list. Domains are com
 by label: a subdomain is another domain, unless the connection says ``*.acme.example``. Pure.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
@@ -162,6 +163,35 @@ def is_proved(connection: AnyConnection, domain: str, proved: AbstractSet[str]) 
     """
     entries = [entry for entry in connection.domains if covers(entry, domain)]
     return any(entry.removeprefix("*.") in proved for entry in entries)
+
+
+def index(connections: Iterable[AnyConnection]) -> Mapping[str, tuple[str, ...]]:
+    """Return the connections of each entry of domains (``*.acme.example`` is one), as they are declared."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for one in connections:
+        for entry in one.domains:
+            found[entry].append(one.id)
+    return {entry: tuple(ids) for entry, ids in found.items()}
+
+
+def names_of(email: str) -> tuple[str, ...]:
+    """Return an address's domain and every domain that it lies in; () of what is no address."""
+    labels = domain_of(email).split(".")
+    return tuple(".".join(labels[at:]) for at in range(len(labels))) if labels != [""] else ()
+
+
+def find_ways(email: str, homes: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the ids of the connections whose domains an address lies in; the domain itself comes first.
+
+    Several may be of several organizations: the person knows which is theirs.
+
+    Args:
+        email: One plain address; "" has no way.
+        homes: From ``index``.
+    """
+    whole, *around = names_of(email) or ("",)
+    entries = (whole, *(f"*.{name}" for name in around))
+    return tuple(dict.fromkeys(one for entry in entries for one in homes.get(entry, ())))
 
 
 def route(email: str, connections: Sequence[AnyConnection]) -> tuple[str, ...]:

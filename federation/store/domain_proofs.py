@@ -1,5 +1,7 @@
 """Proofs of domains: the token that a record in DNS must hold, and when it was last seen there."""
 
+import json
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from federation.store import entry_sql as sql
@@ -15,6 +17,12 @@ def proved(organization: str, now: datetime) -> Steps[frozenset[str]]:
     """One read, by the organization."""
     asked = {"organization_id": organization, "seen_since": micros(now - STANDS)}
     return frozenset(str(domain) for (domain,) in (yield sql.PROVED_DOMAINS, asked))
+
+
+def of(domains: Collection[str], now: datetime) -> Steps[frozenset[tuple[str, str]]]:
+    """One read by an index."""
+    asked = {"domains": json.dumps(sorted(domains)), "seen_since": micros(now - STANDS)}
+    return frozenset((str(owner), str(domain)) for owner, domain in (yield sql.PROOFS_OF, asked))
 
 
 def every() -> Steps[tuple[DomainProof, ...]]:

@@ -82,7 +82,7 @@ def remove_membership(
     stands = yield sql.FIND_STANDING, {**place, "connection": ""}
     theirs = {one[1] for one in stands if one[0] == "membership"}
     left = {one for one in theirs if source not in ("", one)}
-    keeps = left and _is_one_by_another(stands, source, administrators.get(organization))
+    keeps = left and is_one_by_another(stands, source, administrators.get(organization))
     last = () if keeps else (yield from last_in(user_id, (organization,), administrators))
     if last and not force:
         return Ended(changed=False, last_administrator_of=last), ()
@@ -99,7 +99,7 @@ def remove_membership(
     return told, ended
 
 
-def _is_one_by_another(stands: Iterable[Row], source: str, organization: Administered | None) -> bool:
+def is_one_by_another(stands: Iterable[Row], source: str, organization: Administered | None) -> bool:
     """Tell whether other sources make them an administrator, by a grant or in a declared team."""
     if organization is None:
         return False

@@ -4,6 +4,11 @@ PROVED_DOMAINS = """
 SELECT domain FROM domain_proof WHERE organization_id = :organization_id AND seen_at > :seen_since
 """
 
+PROOFS_OF = """
+SELECT organization_id, domain FROM domain_proof
+WHERE domain IN (SELECT value FROM json_each(:domains)) AND seen_at > :seen_since
+"""
+
 _PROOF = "SELECT organization_id, domain, token, created_at, checked_at, seen_at FROM domain_proof"
 
 FIND_PROOFS = f"{_PROOF} ORDER BY organization_id, domain"

@@ -13,7 +13,9 @@ from federation.store.rows import Row, Steps, micros, storable
 from federation.store.values import Join, Record
 
 
-def ask(token_hash: bytes, who: Identity, now: datetime, until: datetime) -> Steps[None]:
+def ask(
+    token_hash: bytes, who: Identity, now: datetime, until: datetime, *, user_id: str
+) -> Steps[None]:
     """One row of each Subject."""
     kind_and_id = accounts.stable_id_of(who)[1]
     row = {
@@ -27,6 +29,7 @@ def ask(token_hash: bytes, who: Identity, now: datetime, until: datetime) -> Ste
         "stable_id": kind_and_id,
         "created_at": micros(now),
         "expires_at": micros(until),
+        "user_id": user_id or None,
     }
     yield people_sql.DROP_JOINS_OF, row
     yield people_sql.ASK_JOIN, row
@@ -37,7 +40,7 @@ def find(token_hash: bytes, now: datetime) -> Steps[Join]:
     found = yield people_sql.FIND_JOIN, {"token_hash": token_hash}
     if not found:
         raise SignInExpired("signin.join_unknown", "this browser waits for no account to be joined")
-    *_, expires_at, used_at = found[0]
+    *_, expires_at, used_at, _user_id = found[0]
     if used_at is not None:
         raise SignInExpired("signin.join_used", "these accounts were joined already")
     if expires_at <= micros(now):
@@ -50,16 +53,19 @@ def join(token_hash: bytes, session: Session, now: datetime, *, record: Record) 
     asked = {
         "token_hash": token_hash,
         "organization_id": session.organization,
+        "user_id": session.user.id,
         "signed_in_at": micros(session.created_at),
         "now": micros(now),
     }
     found = yield people_sql.TAKE_JOIN, asked
     if not found:
         raise _why_not((yield from find(token_hash, now)), session)
-    organization, person, connection, email, email_key, subject_key, stable_id, *_ = found[0]
+    organization, person, connection, email, email_key, subject_key, stable_id, *_, asked_by = found[0]
     yield standing.hold_address(organization, email_key)
     address = {"organization_id": organization, "email_key": email_key}
-    if (session.user.id,) not in {tuple(one) for one in (yield sql.ADDRESS_HOLDERS, address)}:
+    holders = {user_id for (user_id,) in (yield sql.ADDRESS_HOLDERS, address)}
+    # Who asked for it signed in at both ends: the addresses need not be the same.
+    if asked_by is None and session.user.id not in holders:
         raise _another()
     account = {
         **address,
@@ -80,7 +86,9 @@ def join(token_hash: bytes, session: Session, now: datetime, *, record: Record) 
 def _why_not(waiting: Join, session: Session) -> SignInExpired:
     if waiting.organization != session.organization:
         return SignInExpired("signin.join_organization", "the session is of another organization")
-    if session.created_at < waiting.created_at:
+    if waiting.user_id not in ("", session.user.id):
+        return _another()
+    if not waiting.user_id and session.created_at < waiting.created_at:
         return SignInExpired(
             "signin.join_earlier", "nobody has signed in since the other sign-in was refused"
         )
@@ -105,4 +113,5 @@ def _join(row: Row) -> Join:
         email=email,
         created_at=rows.moment(times[0]),
         expires_at=rows.moment(times[1]),
+        user_id=times[3] or "",
     )

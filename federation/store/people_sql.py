@@ -64,13 +64,13 @@ DELETE FROM join_request WHERE organization_id = :organization_id AND person = :
 
 ASK_JOIN = """
 INSERT INTO join_request (token_hash, organization_id, person, connection, email_key, subject_key,
-  stable_id, email, created_at, expires_at)
+  stable_id, email, created_at, expires_at, user_id)
 VALUES (:token_hash, :organization_id, :person, :connection, :email_key, :subject_key,
-  :stable_id, :email, :created_at, :expires_at)
+  :stable_id, :email, :created_at, :expires_at, :user_id)
 """
 
 _JOIN = """organization_id, person, connection, email, email_key, subject_key, stable_id, created_at,
-  expires_at, used_at"""
+  expires_at, used_at, user_id"""
 
 FIND_JOIN = f"SELECT {_JOIN} FROM join_request WHERE token_hash = :token_hash"  # noqa: S608  of parts that stand here
 
@@ -78,7 +78,7 @@ FIND_JOIN = f"SELECT {_JOIN} FROM join_request WHERE token_hash = :token_hash"  
 TAKE_JOIN = f"""
 UPDATE join_request SET used_at = :now
 WHERE token_hash = :token_hash AND organization_id = :organization_id
-  AND created_at <= :signed_in_at AND used_at IS NULL AND expires_at > :now
+  AND (user_id = :user_id OR user_id IS NULL AND created_at <= :signed_in_at) AND used_at IS NULL AND expires_at > :now
 RETURNING {_JOIN}
 """  # noqa: S608  of parts that stand here
 

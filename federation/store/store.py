@@ -4,6 +4,7 @@ Two twins keep them: ``sqlite.SqliteStore`` and ``postgres.PostgresStore``, held
 Values in, values out; each change of state is one awaited verb and one transaction.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -17,6 +18,7 @@ from federation.store.endings import Administrators
 from federation.store.endings_store import EndingsStore
 from federation.store.kept_store import KeptStore
 from federation.store.local_store import LocalStore
+from federation.store.records_store import RecordsStore
 from federation.store.setup_links_store import SetupLinksStore
 from federation.store.own_account_store import OwnAccountStore
 from federation.store.teams_store import TeamsStore
@@ -51,7 +53,7 @@ from federation.store.values import (
 )
 
 
-class Store(AdministrationStore, DirectoryStore, LocalStore, EndingsStore, TeamsStore, OwnAccountStore, KeptStore, SetupLinksStore, TrialsStore, Protocol):
+class Store(AdministrationStore, DirectoryStore, LocalStore, EndingsStore, TeamsStore, OwnAccountStore, KeptStore, SetupLinksStore, TrialsStore, RecordsStore, Protocol):
     """What the shell may ask of the database. Every ``now`` is UTC and aware."""
 
     def audited(self, entry: AuditEntry) -> "Store":
@@ -187,8 +189,14 @@ class Store(AdministrationStore, DirectoryStore, LocalStore, EndingsStore, Teams
             given roles or for whom no connection is named.
         """
 
-    async def ask_join(self, token_hash: bytes, who: Identity, now: datetime, until: datetime) -> None:
-        """Keep that a Subject was refused for its address, in place of what the same one asked before."""
+    async def ask_join(
+        self, token_hash: bytes, who: Identity, now: datetime, until: datetime, *, user_id: str = ""
+    ) -> None:
+        """Keep that a Subject was refused for its address, in place of what the same one asked before.
+
+        ``user_id`` names who, signed in already, asked for this way in: it waits for them alone then, with
+        whatever address. "" waits for whoever has the address and signs in after this.
+        """
 
     async def find_join(self, token_hash: bytes, now: datetime) -> Join:
         """Return what the browser with this cookie waits for.
@@ -450,6 +458,11 @@ class Store(AdministrationStore, DirectoryStore, LocalStore, EndingsStore, Teams
 
     async def proved_domains(self, organization: str, now: datetime) -> frozenset[str]:
         """Return the domains of this organization whose record was seen in DNS in the last three weeks."""
+
+    async def proofs_of(
+        self, domains: Collection[str], now: datetime
+    ) -> frozenset[tuple[str, str]]:
+        """Return which of these domains are proved, each with whose it is (organization, domain)."""
 
     async def domain_proofs(self) -> tuple[DomainProof, ...]:
         """Return every domain that somebody wants to prove, by organization and name."""

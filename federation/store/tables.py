@@ -293,12 +293,15 @@ class JoinRequest(Row, table=True):
     created_at: int = Field(sa_type=BigInteger)
     expires_at: int = Field(sa_type=BigInteger, index=True)
     used_at: int | None = Field(default=None, sa_type=BigInteger)
+    # who asked for it, signed in before; None: whoever has the address and signs in after
+    user_id: str | None = Field(default=None, sa_type=Text)
 
 
 class DomainProof(Row, table=True):
     """A domain of an organization, and the token that a record in DNS must hold to prove it."""
 
     __tablename__ = "domain_proof"
+    __table_args__ = (Index(None, "domain"),)
 
     organization_id: str = Field(primary_key=True, sa_type=Text)
     domain: str = Field(primary_key=True, sa_type=Text)
@@ -530,6 +533,20 @@ class DecisionRecord(Row, table=True):
     size: int = Field(sa_type=BigInteger)
     digest: str = Field(sa_type=Text)
     person: str = Field(sa_type=Text)
+    sealed: str = Field(sa_type=Text)
+    ring: int | None = Field(default=None, sa_type=SmallInteger, unique=True)  # its place, without a person
+
+
+class KeptMessage(Row, table=True):
+    """What the message of a record said, of a connection that records in full; for some days."""
+
+    __tablename__ = "kept_message"
+    __table_args__ = (Index(None, "person", "organization_id", "recorded_at"),)
+
+    reference: str = Field(primary_key=True, sa_type=Text)
+    recorded_at: int = Field(sa_type=BigInteger, index=True)
+    organization_id: str = Field(sa_type=Text)
+    person: str = Field(sa_type=Text)  # "": no signature vouched for anybody
     sealed: str = Field(sa_type=Text)
     ring: int | None = Field(default=None, sa_type=SmallInteger, unique=True)  # its place, without a person
 

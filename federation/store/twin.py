@@ -5,6 +5,7 @@ for, or not), or in one transaction; and what it does besides about a session th
 """
 
 from abc import abstractmethod
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from federation.decision import Decision, Standing
@@ -34,6 +35,7 @@ from federation.store.endings_twin import EndingsTwin
 from federation.store.kept_twin import KeptTwin
 from federation.store.local_twin import LocalTwin
 from federation.store.own_account_twin import OwnAccountTwin
+from federation.store.records_twin import RecordsTwin
 from federation.store.rows import Result, Steps
 from federation.store.setup_links_twin import SetupLinksTwin
 from federation.store.teams_twin import TeamsTwin
@@ -68,7 +70,7 @@ from federation.store.values import (
 )
 
 
-class Twin(AdministrationTwin, DirectoryTwin, LocalTwin, EndingsTwin, TeamsTwin, OwnAccountTwin, KeptTwin, SetupLinksTwin, TrialsTwin):
+class Twin(AdministrationTwin, DirectoryTwin, LocalTwin, EndingsTwin, TeamsTwin, OwnAccountTwin, KeptTwin, SetupLinksTwin, TrialsTwin, RecordsTwin):
     """The verbs; their promises are told in ``store.Store``."""
 
     def audited(self, entry: AuditEntry) -> "Audited":
@@ -158,8 +160,10 @@ class Twin(AdministrationTwin, DirectoryTwin, LocalTwin, EndingsTwin, TeamsTwin,
             lambda: invitations.add_person(organization, email, connection=connection, roles=roles, now=now)
         )
 
-    async def ask_join(self, token_hash: bytes, who: Identity, now: datetime, until: datetime) -> None:
-        await self._transact(lambda: joins.ask(token_hash, who, now, until))
+    async def ask_join(
+        self, token_hash: bytes, who: Identity, now: datetime, until: datetime, *, user_id: str = ""
+    ) -> None:
+        await self._transact(lambda: joins.ask(token_hash, who, now, until, user_id=user_id))
 
     async def find_join(self, token_hash: bytes, now: datetime) -> Join:
         return await self._read(lambda: joins.find(token_hash, now))
@@ -324,6 +328,11 @@ class Twin(AdministrationTwin, DirectoryTwin, LocalTwin, EndingsTwin, TeamsTwin,
     async def proved_domains(self, organization: str, now: datetime) -> frozenset[str]:
         return await self._read(lambda: domain_proofs.proved(organization, now))
 
+    async def proofs_of(
+        self, domains: Collection[str], now: datetime
+    ) -> frozenset[tuple[str, str]]:
+        return await self._read(lambda: domain_proofs.of(domains, now))
+
     async def domain_proofs(self) -> tuple[DomainProof, ...]:
         return await self._read(domain_proofs.every)
 
@@ -392,7 +401,7 @@ class Audited(Twin):
         def told() -> Steps[Result]:
             result = yield from verb()
             if audit.is_change(result):
-                yield audit.append(self._entry)
+                yield audit.append(audit.named(self._entry, result))
             return result
 
         return await self._store._transact(told)  # noqa: SLF001  likewise

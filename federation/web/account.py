@@ -6,14 +6,16 @@ own word (Sec-Fetch-Site, or Origin from browsers without it) that the request i
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from federation.errors import RequestRefused
-from federation.identity import Grant, Session
-from federation.web import cookies, fields, pages
+from federation.administration.actor import OPERATOR
+from federation.identity import Session
+from federation.store.values import InTeam
+from federation.web import cookies, fields, pages, texts, ways_in
 from federation.web.house import House
 
 
@@ -28,51 +30,74 @@ async def show(request: Request, token: str, session: Session) -> Response:
     """Show who is signed in, why they may do what, and from where."""
     house: House = request.app.state.house
     connection = house.connections.get(session.connection)
-    organization = house.signin.organizations.get(session.organization)
+    organization = house.roster.organizations.get(session.organization)
+    place = session.organization, session.user.id
+    ways = await house.store.ways_of(*place)
     return pages.page(
         house,
         "account.html",
         session=session,
         connection=connection.title if connection else session.connection,
         organization=organization.name if organization else session.organization,
+        administers=_administers(house, session),
+        ways=ways_in.shown(house, session, ways),
+        others=ways_in.others(house, session, ways),
         grants=sources(session),
-        sessions=await house.store.sessions_of(session.user.id, session.organization, house.clock()),
+        teams=_teams(house, session, await house.store.teams_of(*place)),
+        sessions=await house.store.live_sessions(*place, house.clock()),
         csrf=csrf_token(token),
     )
+
+
+def _administers(house: House, session: Session) -> bool:
+    organization = house.roster.organizations.get(session.organization)
+    roles = organization.administrators_roles if organization else frozenset()
+    return OPERATOR in session.system_roles or not roles.isdisjoint(session.roles)
 
 
 def sources(session: Session) -> Mapping[str, list[str]]:
     """Return each role and what gave it, in words; those of the whole installation last, and called so."""
     given: dict[str, dict[str, None]] = {role: {} for role in session.roles}
     for grant in sorted(session.grants, key=lambda one: one.is_system):
-        name = f"{grant.role} (whole installation)" if grant.is_system else grant.role
-        given.setdefault(name, {})[_reason(grant)] = None
+        name = texts.say("account.system_role", role=grant.role) if grant.is_system else grant.role
+        given.setdefault(name, {})[_reason(grant.source, grant.why)] = None
     return {role: list(why) for role, why in given.items()}
 
 
-def _reason(grant: Grant) -> str:
-    kind, _, name = grant.source.partition(":")
+def _teams(house: House, session: Session, found: Sequence[InTeam]) -> Mapping[str, list[str]]:
+    """Return each team that the session is in, by its name, and what put the person there."""
+    organization = house.roster.organizations.get(session.organization)
+    declared = organization.teams if organization else {}
+    names = {one.key: one.name for one in found} | {key: team.name for key, team in declared.items()}
+    given: dict[str, list[str]] = {names.get(key) or key: [] for key in session.teams}
+    for one in found:
+        if one.key in session.teams:
+            given[names.get(one.key) or one.key].append(_reason(one.source, one.why))
+    return given
+
+
+def _reason(source: str, why: str) -> str:
+    kind, _, name = source.partition(":")
     if kind == "team":
-        return f"as a member of {name}"
-    if kind == "system":
-        return "by a group that the operator names"
-    if kind != "connection":
-        return _GIVEN_BY.get(kind, f"by {kind}")
-    return _DEFAULTS.get(grant.why) or f"by rule “{grant.why}”"
+        return texts.say("account.by_team", name=name)
+    if kind == "connection":
+        return texts.say(_DEFAULTS[why]) if why in _DEFAULTS else texts.say("account.by_rule", rule=why)
+    if kind in _GIVEN_BY:
+        return texts.say(_GIVEN_BY[kind])
+    return texts.say("account.by_kind", kind=kind)
 
 
 _GIVEN_BY = {
-    "manual": "by an administrator",
-    "scim": "by your organization's directory",
-    "invitation": "with your invitation",
-    "bootstrap": "as the first administrator",
-    "break-glass": "by the recovery code, for this session alone",
+    "manual": "account.by_manual",
+    "scim": "account.by_scim",
+    "system": "account.by_system",
+    "invitation": "account.by_invitation",
+    "bootstrap": "account.by_bootstrap",
+    "break-glass": "account.by_break_glass",
 }
-
-
 _DEFAULTS = {
-    "default (connection)": "default of this connection",
-    "default (organization)": "default of this organization",
+    "default (connection)": "account.default_connection",
+    "default (organization)": "account.default_organization",
 }
 
 
@@ -120,6 +145,17 @@ async def end_one(request: Request) -> Response:
         return RedirectResponse("/login?return_to=/account", 303)
     prove_own(request, await fields.read_form(request), token)
     await house.store.end_session_by_id(session.user.id, request.path_params["id"], house.clock())
+    return RedirectResponse("/account", 303)
+
+
+async def end_others(request: Request) -> Response:
+    """POST /sessions/end-others: end every session of one's own but this one."""
+    house: House = request.app.state.house
+    token, session = await current(request)
+    if session is None:
+        return RedirectResponse("/login?return_to=/account", 303)
+    prove_own(request, await fields.read_form(request), token)
+    await house.store.end_other_sessions(session.organization, session.user.id, session.id, house.clock())
     return RedirectResponse("/account", 303)
 
 

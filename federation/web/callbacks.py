@@ -18,7 +18,7 @@ from federation.connectors.contract import Callback, Credentials
 from federation.errors import FederationError, ProviderUnavailable, RequestRefused, SignInExpired
 from federation.identity import Session
 from federation.signin import Completed
-from federation.web import cookies, fields, pages
+from federation.web import cookies, fields, pages, texts
 from federation.web.house import House
 from federation.web.rates import client_address
 
@@ -139,9 +139,13 @@ async def finish(request: Request, answer: Mapping[str, str], callback: Callback
     if completed.restart:
         return _start_over(request, callback.connection, completed.return_to)
     if completed.session is None:
-        return RedirectResponse(completed.return_to, 303)
+        response: Response = RedirectResponse(completed.return_to, 303)
+        if completed.join_token:
+            cookies.set_join(response, completed.join_token, house)
+        return response
     response = _go_on(house, completed.session, completed)
     cookies.set_session(response, completed.token, completed.session, now, house)
+    cookies.set_last(response, callback.connection, house)
     if callback.invitation:
         cookies.set_invitation(response, "", house)
     if callback.bootstrap:
@@ -153,7 +157,7 @@ def _go_on(house: House, session: Session, completed: Completed) -> Response:
     """Go where the sign-in was to lead; where it took another's place in this browser, not silently."""
     if not completed.replaces_another:
         return RedirectResponse(completed.return_to, 303)
-    name = session.user.display_name or session.user.email or "another user"
+    name = session.user.display_name or session.user.email or texts.say("replaced.another")
     return pages.page(house, "replaced.html", name=name, return_to=completed.return_to)
 
 
@@ -202,24 +206,30 @@ async def _lost_its_cookies(
     )
 
 
-def send_away(house: House, url: str, sent: Mapping[str, str]) -> Response:
-    """Lead the browser to an identity provider: by redirect, or by a form that posts ``sent``."""
+def send_away(house: House, url: str, sent: Mapping[str, str], *, from_form: bool) -> Response:
+    """Lead the browser to an identity provider: by redirect, or by a form that posts ``sent``.
+
+    From a form of ours by a page with a link: where a redirect leads to, the form's policy would judge.
+    """
+    if not sent and from_form:
+        said = texts.say("on_the_way.to_provider")
+        return pages.page(house, "leaving.html", referrer="no-referrer", sentence=said, href=url)
     if not sent:
         return RedirectResponse(url, 303)
-    return pages.post(house, url, sent, sentence="You are on your way to your identity provider.")
+    return pages.post(house, url, sent, sentence=texts.say("on_the_way.to_provider"))
 
 
 def _post_again(request: Request, answer: Mapping[str, str]) -> Response:
     """Answer a page of ours that posts the same fields, marked, to the same path."""
     names = ("SAMLResponse", "RelayState", "state", *_OIDC_PARAMETERS)
     sent = {name: answer[name] for name in names if name in answer}
-    goal = "you know what it said" if "error" in answer else "you are signed in"
+    said = "on_the_way.answered_error" if "error" in answer else "on_the_way.answered"
     return pages.page(
         request.app.state.house,
         "again.html",
         script=True,
         referrer="no-referrer",
-        sentence=f"Your identity provider has answered. One more step and {goal}.",
+        sentence=texts.say(said),
         action=arrived_at(request),
         fields=sent | {AGAIN: "1"},
     )

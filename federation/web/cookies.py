@@ -32,6 +32,8 @@ INVITATION = "invitation"
 BOOTSTRAP = "bootstrap"  # likewise
 BOOTSTRAP_LIFE = 3600  # seconds
 INVITATION_LIFE = 3600  # seconds; the link may be opened again
+LAST = "last"  # by which connection this browser came last: its id, and nothing of the person
+LAST_LIFE = 180 * 86_400  # seconds
 BINDER_LIFE = 3600  # seconds; outlives a pending sign-in, and every sign-in renews it
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")  # 256 bits, base64url: what we set and nothing else
@@ -148,6 +150,17 @@ def set_bootstrap(response: Response, token: str, house: House) -> None:
     """Set it; "" forgets it."""
     life = BOOTSTRAP_LIFE if token else 0
     _set(response, house, BOOTSTRAP, token, life, samesite="none" if house.secure else "lax")
+
+
+def read_last(request: Request, house: House) -> str:
+    """Return the connection that this browser came by last, "" if it remembers none."""
+    found = _values_of(name(LAST, secure=house.secure))("; ".join(request.headers.getlist("cookie")))
+    return found[0] if len(found) == 1 and re.fullmatch(ID_PATTERN, found[0]) else ""
+
+
+def set_last(response: Response, connection: str, house: House) -> None:
+    """Remember it; "" forgets it."""
+    _set(response, house, LAST, connection, LAST_LIFE if connection else 0)
 
 
 def set_session(response: Response, token: str, session: Session, now: datetime, house: House) -> None:

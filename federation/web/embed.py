@@ -181,7 +181,7 @@ def turn_away(request: Request, may_pass: Callable[[Visitor], bool]) -> Response
         message = "You are signed in, but this needs a role that you do not have."
         if not is_browser(request):
             return pages.as_json_error(403, message)
-        return errors.answer(request, request.scope["federation"], 403, title="Not for you", message=message)
+        return errors.not_for_you(request, request.scope["federation"])
     return None
 
 

@@ -5,7 +5,7 @@ programs, the same words in both.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
@@ -14,63 +14,28 @@ from starlette.responses import Response
 from starlette.types import ExceptionHandler
 
 from federation.errors import (
-    AssertionRefused,
     FederationError,
     FieldsRefused,
     NotFound,
-    PolicyRefused,
     ProofNeeded,
-    ProviderUnavailable,
-    SignInDeclined,
     SignInExpired,
     SsoRequired,
     StoreUnavailable,
     TooManyRequests,
 )
 from federation.records import mint_reference
-from federation.web import cookies, join, pages, start
+from federation.web import cookies, join, pages, prove, start, texts
 from federation.web.callbacks import rate_key
 from federation.web.house import House
 
 log = logging.getLogger("federation.web")
 
-# What the page is headed with, and what the person can do; the most special class first.
-_WORDS: tuple[tuple[type[FederationError], str, str], ...] = (
-    (TooManyRequests, "One moment, please", "Wait a little, then try again."),
-    (
-        SignInExpired,
-        "That did not work",
-        "If it happens again, send the reference to your administrator.",
-    ),
-    (
-        SsoRequired,
-        "Sign in another way",
-        "The way that you have just taken is not open to you here.",
-    ),
-    (
-        PolicyRefused,
-        "No entry with this account",
-        "If you think you should be let in, ask the administrator of this service and quote the reference.",
-    ),
-    (
-        SignInDeclined,
-        "You are not signed in",
-        "Start again if you want to sign in. If you should have access, ask your administrator.",
-    ),
-    (
-        AssertionRefused,
-        "We could not sign you in",
-        "Try once more. If it happens again, send the reference to your administrator.",
-    ),
-    (
-        ProviderUnavailable,
-        "Your identity provider is not answering",
-        "Try again in a minute. If it goes on, send the reference to your administrator.",
-    ),
-)
-_OURS = ("Something went wrong", "Try again. If it happens again, send the reference to your administrator.")
+# Nothing is wrong with whoever is led on: nothing is recorded, and nothing counted.
+_LED_ON = {"admin.signed_out": prove.sign_in, "admin.prove_again": prove.ask}
+# Whoever is signed in is not sent to sign in again.
+_SIGNED_IN = frozenset({"admin.forbidden", "admin.scope", "account.last_way", "account.no_way"})
 _LONGEST_PLACE = 200  # whoever asks may have made it up
-_STATUS = {"signin.no_connection": 404, "csrf.refused": 403, "admin.signed_out": 401}
+_STATUS = {"signin.no_connection": 404, "csrf.refused": 403, "admin.signed_out": 401, "admin.token": 401}
 
 
 async def refused(request: Request, exc: Exception) -> Response:
@@ -78,26 +43,30 @@ async def refused(request: Request, exc: Exception) -> Response:
     if not isinstance(exc, FederationError):
         raise exc
     house: House = request.app.state.house
+    if exc.code in _LED_ON and not pages.wants_json(request):
+        return await _LED_ON[exc.code](request)
     reference = exc.reference or await _record(request, house, exc)
     log.warning("refused", extra={"ref": reference, "code": exc.code})
     if isinstance(exc, ProofNeeded):
-        return join.ask(request, exc, reference)
-    title, advice = next(((title, advice) for kind, title, advice in _WORDS if isinstance(exc, kind)), _OURS)
+        return join.ask(request, exc, reference, whom_to_ask(request, house))
     status = _STATUS.get(exc.code, exc.status)
-    words = {"title": title, "message": exc.public, "advice": advice}
-    if isinstance(exc, SsoRequired) and not pages.wants_json(request):
-        return _page(
-            house, status, words | {"reference": reference}, start.ways_in(house, exc.ways, exc.return_to)
-        )
     if _of_api(request):
         response = _api_error(exc, status, reference)
+    elif pages.wants_json(request):
+        response = pages.as_json_error(status, _words(exc)["message"], reference)
     else:
-        response = answer(request, house, status, reference=reference, **words)
+        response = _page(request, house, status, _words(exc) | {"reference": reference}, exc)
     if exc.code.startswith("bootstrap."):
         cookies.set_bootstrap(response, "", house)  # a spent link keeps nobody out
     if isinstance(exc, TooManyRequests):
         response.headers["retry-after"] = str(exc.retry_after)
     return response
+
+
+def _words(exc: FederationError) -> dict[str, str]:
+    """Return what the page is headed with, what happened, and what the person can do."""
+    told = {part: texts.say_of(exc, part) for part in ("title", "public", "advice")}
+    return {"title": told["title"], "message": told["public"], "advice": told["advice"]}
 
 
 def _of_api(request: Request) -> bool:
@@ -109,7 +78,11 @@ def _api_error(exc: FederationError, status: int, reference: str) -> Response:
     code = "admin.unknown" if isinstance(exc, NotFound) else exc.code
     found = exc.faults if isinstance(exc, FieldsRefused) else ()
     told = [(".".join(map(str, place))[:_LONGEST_PLACE], why) for place, why in found]
-    return pages.as_json_error(status, exc.public, reference, code=code, fields=told)
+    message = texts.say_of(exc, "public")
+    response = pages.as_json_error(status, message, reference, code=code, fields=told)
+    if status == HTTPStatus.UNAUTHORIZED:  # RFC 6750 §3
+        response.headers["www-authenticate"] = 'Bearer realm="federation"'
+    return response
 
 
 async def _record(request: Request, house: House, exc: FederationError) -> str:
@@ -141,40 +114,40 @@ async def not_served(request: Request, exc: Exception) -> Response:
     """Answer a path or method that is not ours."""
     if not isinstance(exc, HTTPException):
         raise exc
-    title = "Page not found" if exc.status_code == HTTPStatus.NOT_FOUND else "Not possible here"
-    message = "There is nothing at this address."
-    if exc.status_code != HTTPStatus.NOT_FOUND:
-        message = f"{HTTPStatus(exc.status_code).phrase}."
-    response = answer(request, request.app.state.house, exc.status_code, title=title, message=message)
+    kind = "not_found" if exc.status_code == HTTPStatus.NOT_FOUND else "not_possible"
+    words = {
+        "title": texts.say(f"refused.{kind}"),
+        "message": texts.say(f"refused.{kind}_public"),
+        "advice": "",
+        "reference": "",
+    }
+    if pages.wants_json(request):
+        response = pages.as_json_error(exc.status_code, words["message"])
+    else:
+        response = _page(request, request.app.state.house, exc.status_code, words, None)
     response.headers.update(exc.headers or {})
     return response
 
 
-def failed(request: Request, house: House, reference: str) -> Response:
+def failed(request: Request, reference: str) -> Response:
     """Answer what nobody foresaw."""
-    title, advice = _OURS
-    words = {"title": title, "message": FederationError.public, "advice": advice}
-    return answer(request, house, 500, reference=reference, **words)
-
-
-def answer(
-    request: Request,
-    house: House,
-    status: int,
-    *,
-    title: str,
-    message: str,
-    advice: str = "",
-    reference: str = "",
-) -> Response:
-    """Answer in the form that was asked for: a page, or JSON with the same words."""
+    words = _words(FederationError("unexpected", ""))
     if pages.wants_json(request):
-        return pages.as_json_error(status, message, reference)
-    words = {"title": title, "message": message, "advice": advice, "reference": reference}
-    return _page(house, status, words, ())
+        return pages.as_json_error(500, words["message"], reference)
+    return _page(request, request.app.state.house, 500, words | {"reference": reference}, None)
 
 
-def _page(house: House, status: int, words: Mapping[str, str], ways: Sequence[Mapping[str, str]]) -> Response:
+def not_for_you(request: Request, house: House) -> Response:
+    """Answer a browser whose person lacks a role that an application asks for."""
+    texts.speak(house.language)  # the application's routes are not ours
+    words = {"title": texts.say("refused.not_for_you"), "message": texts.say("refused.not_for_you_public")}
+    return _page(request, house, 403, words | {"advice": "", "reference": ""}, None)
+
+
+def _page(
+    request: Request, house: House, status: int, words: Mapping[str, str], refusal: FederationError | None
+) -> Response:
+    ways = start.ways_in(house, refusal.ways, refusal.return_to) if isinstance(refusal, SsoRequired) else ()
     return pages.page(
         house,
         "refused.html",
@@ -182,8 +155,21 @@ def _page(house: House, status: int, words: Mapping[str, str], ways: Sequence[Ma
         script=bool(words["reference"]),
         referrer="no-referrer",
         ways=ways,
+        contact=whom_to_ask(request, house),
+        account=refusal is not None and refusal.code in _SIGNED_IN,
         **words,
     )
+
+
+def whom_to_ask(request: Request, house: House) -> Mapping[str, str] | None:
+    """Return who helps, as text and link: of the organization whose connection the path names, or of all."""
+    connection = house.connections.get(request.path_params.get("connection", ""))
+    organization = house.roster.organizations.get(connection.organization) if connection else None
+    told = (organization.contact if organization else None) or house.settings.contact
+    if not told:
+        return None
+    is_link = told.lower().startswith("mailto:")
+    return {"text": told[len("mailto:") :] if is_link else told, "href": told if is_link else ""}
 
 
 HANDLERS: dict[type[Exception], ExceptionHandler] = {

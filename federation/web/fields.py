@@ -44,15 +44,23 @@ async def read_form(request: Request, *, deadline: float = DEADLINE) -> Mapping[
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/x-www-form-urlencoded":
         raise RequestRefused("form.malformed", "the body is not application/x-www-form-urlencoded")
+    return parse(await read_body(request, deadline=deadline), limit=BODY_LIMIT)
+
+
+async def read_body(request: Request, *, deadline: float = DEADLINE) -> bytes:
+    """Return a body, whatever it is, whole.
+
+    Raises:
+        RequestRefused: ``form.too_large`` (before the rest is read), ``form.too_slow``.
+    """
     announced = request.headers.get("content-length", "0")
     if not announced.isdecimal() or int(announced[:12]) > BODY_LIMIT:
         raise RequestRefused("form.too_large", f"the body is larger than {BODY_LIMIT} octets")
     try:
         async with asyncio.timeout(deadline):
-            body = await _read(request)
+            return await _read(request)
     except TimeoutError:
         raise RequestRefused("form.too_slow", f"the body took longer than {deadline:g} seconds") from None
-    return parse(body, limit=BODY_LIMIT)
 
 
 async def read_json(request: Request, *, deadline: float = DEADLINE) -> Mapping[str, Any]:

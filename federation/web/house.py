@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network
 
+from federation.branding import OURS, Brand
 from federation.break_glass import BreakGlassDoor
 from federation.clock import Clock
 from federation.connection import AnyConnection
@@ -52,7 +53,8 @@ class House:
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
     rates: Rates
     clock: Clock
-    name: str = "federation"  # of the installation, as shown in the page header
+    brand: Brand = OURS  # how its pages look
+    language: str = "en"  # what they speak
     ready: Mapping[str, ReadyCheck] = field(default_factory=dict)
 
     async def session(self, token: str) -> Session | None:

@@ -5,31 +5,40 @@ asked here whether both are theirs. The cookie of the first step is worth nothin
 second, and nothing is joined but by a form of our own page.
 """
 
+from collections.abc import Mapping
+
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from federation.connection import AnyConnection
 from federation.errors import ProofNeeded, SignInExpired
 from federation.signin import hash_token
-from federation.web import account, cookies, fields, pages, start
+from federation.web import account, cookies, fields, pages, start, texts
 from federation.web.house import House
 
 PATH = "/join"
 
 
-def ask(request: Request, refusal: ProofNeeded, reference: str) -> Response:
+def ask(
+    request: Request, refusal: ProofNeeded, reference: str, contact: Mapping[str, str] | None
+) -> Response:
     """Tell why nobody is signed in, and where to prove it; the other ways in are all told alike."""
     house: House = request.app.state.house
     if pages.wants_json(request):
-        response = pages.as_json_error(refusal.status, refusal.public, reference)
+        response = pages.as_json_error(refusal.status, texts.say_of(refusal, "public"), reference)
     else:
-        response = _proof_page(house, house.connections.get(refusal.connection), reference, refusal)
+        tried = house.connections.get(refusal.connection)
+        response = _proof_page(house, tried, reference, refusal, contact)
     cookies.set_join(response, refusal.join_token, house)
     return response
 
 
 def _proof_page(
-    house: House, tried: AnyConnection | None, reference: str, refusal: ProofNeeded | None
+    house: House,
+    tried: AnyConnection | None,
+    reference: str,
+    refusal: ProofNeeded | None,
+    contact: Mapping[str, str] | None,
 ) -> Response:
     others = [
         {"display_name": one.title, "href": start.begin_path(one.id, PATH)}
@@ -45,6 +54,7 @@ def _proof_page(
         tried=tried.title if tried else "",
         connections=others if may_go_on else [],
         reference=reference,
+        contact=contact,
     )
 
 
@@ -59,8 +69,8 @@ async def show(request: Request) -> Response:
     waiting = await house.store.find_join(hash_token(join_token), house.clock())
     tried = house.connections.get(waiting.connection)
     token, session = await account.current(request)
-    if session is None or session.created_at < waiting.created_at:
-        return _proof_page(house, tried, "", None)
+    if session is None or (session.created_at < waiting.created_at and waiting.user_id != session.user.id):
+        return _proof_page(house, tried, "", None, None)
     return pages.page(
         house,
         "join.html",

@@ -18,7 +18,7 @@ from federation.connectors.local import LocalConnector
 from federation.errors import FederationError, PasswordRefused, RequestRefused, SignInExpired
 from federation.signin import Begun, hash_token
 from federation.store.values import LocalAccount
-from federation.web import account, callbacks, cookies, fields, pages
+from federation.web import account, callbacks, cookies, fields, pages, texts
 from federation.web.house import House
 
 log = logging.getLogger("federation.web")
@@ -51,7 +51,7 @@ def _form(
         action=begun.url,
         fields=sent,
         email=email[:254],
-        message=refusal.public if refusal else "",
+        message=texts.say_of(refusal, "public") if refusal else "",
         reference=refusal.reference if refusal else "",
     )
 
@@ -163,7 +163,7 @@ def _connector(request: Request) -> LocalConnector:
 
 def _password_form(request: Request, whose: LocalAccount, refusal: RequestRefused | None) -> Response:
     """Which rule a password broke is told: its owner chose it a moment ago."""
-    message = _SENTENCES.get(refusal.code, refusal.public) if refusal else ""
+    message = _sentence(refusal) if refusal else ""
     return pages.page(
         request.app.state.house,
         "local_password.html",
@@ -176,11 +176,11 @@ def _password_form(request: Request, whose: LocalAccount, refusal: RequestRefuse
     )
 
 
-_SENTENCES = {
-    "local.password_short": f"Use at least {passwords.SHORTEST} characters. Several words do well.",
-    "local.password_long": f"Use at most {passwords.LONGEST} characters.",
-    "local.password_unprintable": "It holds a character that no keyboard types. Type it rather than copy it.",
-    "local.password_address": "Do not use your e-mail address.",
-    "local.password_common": "Many people have this password, or one like it. Choose another.",
-    "local.password_differs": "The two are not the same. Type both again.",
-}
+def _sentence(refusal: RequestRefused) -> str:
+    said = refusal.code.removeprefix("local.password_")
+    if said not in _RULES:
+        return texts.say_of(refusal, "public")
+    return texts.say(f"password.{said}", shortest=passwords.SHORTEST, longest=passwords.LONGEST)
+
+
+_RULES = frozenset({"short", "long", "unprintable", "address", "common", "differs"})

@@ -13,13 +13,12 @@ from federation.connectors.contract import Callback, LogoutOutcome
 from federation.connectors.saml_logout import QUERY
 from federation.errors import FederationError, ProviderUnavailable
 from federation.signout import AFTERWARDS, Leaving, waiting_as
-from federation.web import cookies, fields, pages
+from federation.web import cookies, fields, pages, texts
 from federation.web.account import csrf_token, current, prove_own
 from federation.web.callbacks import AGAIN, arrived_at, known, rate_key
 from federation.web.house import House
 
 _MESSAGES = ("SAMLRequest", "SAMLResponse")
-_AT_PROVIDER = "You are signed out here. One more step, and your identity provider knows."
 
 
 async def ask_logout(request: Request) -> Response:
@@ -81,10 +80,14 @@ async def _returned(request: Request) -> Response:
 def _leave(house: House, leaving: Leaving) -> Response:
     """Lead on to the provider: by a link, not a redirect, which a form's policy would judge."""
     if leaving.fields:
-        response = pages.post(house, leaving.url, leaving.fields, sentence=_AT_PROVIDER)
+        response = pages.post(house, leaving.url, leaving.fields, sentence=texts.say("on_the_way.leaving"))
     else:
         response = pages.page(
-            house, "leaving.html", referrer="no-referrer", sentence=_AT_PROVIDER, href=leaving.url
+            house,
+            "leaving.html",
+            referrer="no-referrer",
+            sentence=texts.say("on_the_way.leaving"),
+            href=leaving.url,
         )
     cookies.set_binders(response, leaving.binder, house)
     return response
@@ -139,7 +142,7 @@ async def _requested(house: House, callback: Callback, key: tuple[str, str]) -> 
     if answer is None:
         response = _afterwards(LogoutOutcome.FULL.value)
     elif answer.fields:
-        sentence = "You are signed out here, as your identity provider asked. It is told so now."
+        sentence = texts.say("on_the_way.asked_to_leave")
         # Providers ask all their services at once, each in a frame of their own page.
         response = pages.post(house, answer.url, answer.fields, sentence=sentence, framed=True)
     else:
@@ -175,7 +178,7 @@ def _post_again(request: Request, sent: Mapping[str, str]) -> Response:
         "again.html",
         script=True,
         referrer="no-referrer",
-        sentence="Your identity provider has answered. One more step and you know how far it got.",
+        sentence=texts.say("on_the_way.answered_logout"),
         action=arrived_at(request),
         fields={name: sent[name] for name in names if name in sent} | {AGAIN: "1"},
     )

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from federation.records import mint_reference
-from federation.web import errors, pages
+from federation.web import errors, pages, texts
 from federation.web.callbacks import ALIAS
 
 log = logging.getLogger("federation.web")
@@ -51,6 +51,18 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+class Speaking:
+    """Say everything in the language of the installation."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            texts.speak(scope["app"].state.house.language)
+        await self._app(scope, receive, send)
 
 
 class Aliases:
@@ -93,7 +105,7 @@ class LastResort:
                 extra={"ref": reference, "error": type(exception).__name__, "at": where(exception)},
             )
             if not started:
-                answer = errors.failed(Request(scope), scope["app"].state.house, reference)
+                answer = errors.failed(Request(scope), reference)
                 await answer(scope, receive, send)
 
 

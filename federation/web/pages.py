@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from federation.branding import Brand
 from federation.web import texts
 from federation.web.house import House
 
@@ -40,6 +42,7 @@ _PAGE = NOTHING.replace("form-action 'none'", "form-action 'self'; style-src 'se
 _PAGE_WITH_SCRIPT = _PAGE + "; script-src 'self'"
 
 
+@cache
 def asset(name: str) -> str:
     """Return an asset's path; it changes when its content does."""
     return f"/static/{name}?v={hashlib.sha256(ASSETS[name][0]).hexdigest()[:12]}"
@@ -47,21 +50,24 @@ def asset(name: str) -> str:
 
 def when(moment: datetime) -> str:
     """Return a time as people read it: ``21 Nov 2026, 08:15 UTC``."""
-    return f"{moment.day} {moment:%b %Y, %H:%M} UTC"
+    month = texts.say(f"months.{moment.month}")
+    return f"{moment.day} {month} {moment:%Y, %H:%M} UTC"
 
 
 def device(user_agent: str) -> str:
     """Say in plain words what a User-Agent header claims."""
-    browser = next((says for mark, says in _BROWSERS if mark in user_agent), "Unknown browser")
+    browser = next((says for mark, says in _BROWSERS if mark in user_agent), "")
+    if not browser:
+        browser = texts.say("device.program" if "python" in user_agent else "device.unknown")
     system = next((says for mark, says in _SYSTEMS if mark in user_agent), "")
-    return f"{browser} on {system}" if system else browser
+    return texts.say("device.both", browser=browser, system=system) if system else browser
 
 
 # First match wins: every browser claims to be several others.
 _BROWSERS = (
     ("Edg", "Edge"), ("OPR/", "Opera"), ("SamsungBrowser", "Samsung Internet"), ("Firefox", "Firefox"),
     ("FxiOS", "Firefox"), ("CriOS", "Chrome"), ("Chrom", "Chrome"), ("Safari", "Safari"),
-    ("curl", "curl"), ("python", "A Python program"),
+    ("curl", "curl"),
 )  # fmt: skip
 _SYSTEMS = (
     ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"),
@@ -78,7 +84,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"asset": asset, "t": texts.say}
+    environment.globals |= {"asset": asset, "t": texts.say, "language": texts.language}
     environment.filters |= {"when": when, "device": device}
     return environment
 
@@ -114,7 +120,7 @@ def page(
     Raises:
         ValueError: ``form_action`` or ``framed_by`` is no URL whose origin a policy can name.
     """
-    body = _TEMPLATES[template].render(house_name=house.name, script=script, **context)
+    body = _TEMPLATES[template].render(brand=_brand(house.brand), script=script, **context)
     policy = _PAGE_WITH_SCRIPT if script else _PAGE
     if form_action:
         policy = policy.replace("form-action 'self'", f"form-action {origin(form_action)} https: 'self'")
@@ -123,6 +129,15 @@ def page(
     return HTMLResponse(
         body, status, headers={"content-security-policy": policy, "referrer-policy": referrer}
     )
+
+
+def _brand(brand: Brand) -> Mapping[str, str]:
+    return {
+        "name": brand.name,
+        "icon": f"/static/brand/{brand.logo}" if brand.logo else asset("federation.svg"),
+        "icon_type": brand.logo_type,
+        "style": f"/static/brand/{brand.style}" if brand.style else "",
+    }
 
 
 def post(
@@ -144,7 +159,6 @@ def post(
         referrer="no-referrer",
         form_action=url,
         framed_by=url if framed else "",
-        title="One moment",
         sentence=sentence,
         action=url,
         fields=fields,
