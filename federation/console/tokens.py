@@ -19,6 +19,7 @@ from federation.web import fields
 
 HERE: Final = "/admin/tokens"
 EVERYWHERE: Final = "*"  # the whole installation: no organization has this id
+LISTED: Final = 50  # organizations; of more the id is typed
 LIVES: Final = (7, 30, DAYS, 180, tokens.LONGEST)  # days to choose from
 
 
@@ -73,6 +74,7 @@ async def _page(request: Request, visitor: Visitor, *, status: int = 200, **told
     cursor = fields.read_query(request).get("cursor")
     page = await tokens.every(desk, organization=None, cursor=cursor, limit=PAGE)
     shown = {"made": None, "faults": {}, "sent": {}} | told
+    organizations = list(desk.roster.organizations) if desk.actor.is_operator else []
     return shell.page(
         request,
         visitor,
@@ -85,6 +87,7 @@ async def _page(request: Request, visitor: Visitor, *, status: int = 200, **told
         lives=LIVES,
         usual=DAYS,
         now=desk.now,
-        organizations=list(desk.roster.organizations) if desk.actor.organization is None else [],
+        organizations=organizations,
+        listed=len(organizations) <= LISTED,
         **shown,
     )
