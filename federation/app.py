@@ -255,6 +255,7 @@ def _house(  # noqa: PLR0913, PLR0917  all that it is made of
         clock=now,
         brand=_brand(config),
         language=config.language,
+        contact=config.contact,
         ready=_ready(config, store),
     )
 

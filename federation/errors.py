@@ -130,6 +130,14 @@ class RequestRefused(SignInExpired):
     mended_by = "whoever made the request"
 
 
+class ProveAgain(RequestRefused):
+    """The person proved themselves too long ago for this change; the page leads through a fresh sign-in."""
+
+    status = 403
+    public = "Please confirm that it is you, then try again."
+    mended_by = "the person: sign in once more, then repeat the change"
+
+
 class TooManyRequests(FederationError):
     """This address tried too often; waiting mends it. Never recorded: it would fill the ring."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from federation.errors import (
+    AccountRefused,
     AssertionRefused,
     ChangeConflicts,
     ConfigurationError,
@@ -21,6 +22,7 @@ from federation.errors import (
     PasswordRefused,
     PolicyRefused,
     ProofNeeded,
+    ProveAgain,
     ProviderUnavailable,
     RequestRefused,
     SignInExpired,
@@ -54,10 +56,16 @@ _KINDS: Final[dict[str, type[FederationError]]] = {
     "fetch.ca_bundle": ConfigurationError,
     "form": RequestRefused,
     "csrf": RequestRefused,
+    "account.another_person": AccountRefused,
+    "account.last_administrator": AccountRefused,
+    "account.last_way": AccountRefused,
+    "account.link_taken": AccountRefused,
+    "account.no_way": AccountRefused,
     "admin": RequestRefused,
     "admin.changed_meanwhile": ChangeConflicts,
     "admin.forbidden": PolicyRefused,
     "admin.invalid": FieldsRefused,
+    "admin.prove_again": ProveAgain,
     "admin.not_yours": NotFound,
     "admin.scope": NotAllowed,
     "admin.unknown": NotFound,

@@ -59,7 +59,7 @@ def sources(session: Session) -> Mapping[str, list[str]]:
     """Return each role and what gave it, in words; those of the whole installation last, and called so."""
     given: dict[str, dict[str, None]] = {role: {} for role in session.roles}
     for grant in sorted(session.grants, key=lambda one: one.is_system):
-        name = texts.say("account.system_role", role=grant.role) if grant.is_system else grant.role
+        name = texts.say("my_account.system_role", role=grant.role) if grant.is_system else grant.role
         given.setdefault(name, {})[_reason(grant.source, grant.why)] = None
     return {role: list(why) for role, why in given.items()}
 
@@ -79,25 +79,25 @@ def _teams(house: House, session: Session, found: Sequence[InTeam]) -> Mapping[s
 def _reason(source: str, why: str) -> str:
     kind, _, name = source.partition(":")
     if kind == "team":
-        return texts.say("account.by_team", name=name)
+        return texts.say("my_account.by_team", name=name)
     if kind == "connection":
-        return texts.say(_DEFAULTS[why]) if why in _DEFAULTS else texts.say("account.by_rule", rule=why)
+        return texts.say(_DEFAULTS[why]) if why in _DEFAULTS else texts.say("my_account.by_rule", rule=why)
     if kind in _GIVEN_BY:
         return texts.say(_GIVEN_BY[kind])
-    return texts.say("account.by_kind", kind=kind)
+    return texts.say("my_account.by_kind", kind=kind)
 
 
 _GIVEN_BY = {
-    "manual": "account.by_manual",
-    "scim": "account.by_scim",
-    "system": "account.by_system",
-    "invitation": "account.by_invitation",
-    "bootstrap": "account.by_bootstrap",
-    "break-glass": "account.by_break_glass",
+    "manual": "my_account.by_manual",
+    "scim": "my_account.by_scim",
+    "system": "my_account.by_system",
+    "invitation": "my_account.by_invitation",
+    "bootstrap": "my_account.by_bootstrap",
+    "break-glass": "my_account.by_break_glass",
 }
 _DEFAULTS = {
-    "default (connection)": "account.default_connection",
-    "default (organization)": "account.default_organization",
+    "default (connection)": "my_account.default_connection",
+    "default (organization)": "my_account.default_organization",
 }
 
 

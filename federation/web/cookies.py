@@ -34,6 +34,8 @@ BOOTSTRAP_LIFE = 3600  # seconds
 INVITATION_LIFE = 3600  # seconds; the link may be opened again
 LAST = "last"  # by which connection this browser came last: its id, and nothing of the person
 LAST_LIFE = 180 * 86_400  # seconds
+SETUP = "setup"  # Lax: the link is opened from a message
+SETUP_LIFE = 12 * 3600  # seconds; the link may be opened again
 BINDER_LIFE = 3600  # seconds; outlives a pending sign-in, and every sign-in renews it
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")  # 256 bits, base64url: what we set and nothing else
@@ -161,6 +163,20 @@ def read_last(request: Request, house: House) -> str:
 def set_last(response: Response, connection: str, house: House) -> None:
     """Remember it; "" forgets it."""
     _set(response, house, LAST, connection, LAST_LIFE if connection else 0)
+
+
+def read_setup(request: Request, house: House) -> str:
+    """Return the token of the setup link that this browser has begun with, "" if none."""
+    return only(request.headers.getlist("cookie"), name(SETUP, secure=house.secure))
+
+
+def set_setup(response: Response, token: str, house: House) -> None:
+    """Set it; "" forgets it.
+
+    For the whole host, as every cookie here: a path would cost it ``__Host-``, which alone keeps another host
+    of the domain from planting a link of theirs, into which somebody would then type a secret.
+    """
+    _set(response, house, SETUP, token, SETUP_LIFE if token else 0)
 
 
 def set_session(response: Response, token: str, session: Session, now: datetime, house: House) -> None:

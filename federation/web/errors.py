@@ -163,9 +163,10 @@ def _page(
 
 def whom_to_ask(request: Request, house: House) -> Mapping[str, str] | None:
     """Return who helps, as text and link: of the organization whose connection the path names, or of all."""
-    connection = house.connections.get(request.path_params.get("connection", ""))
+    named = request.path_params.get("connection")
+    connection = house.connections.get(named) if named else None
     organization = house.roster.organizations.get(connection.organization) if connection else None
-    told = (organization.contact if organization else None) or house.settings.contact
+    told = (organization.contact if organization else None) or house.contact
     if not told:
         return None
     is_link = told.lower().startswith("mailto:")

@@ -55,6 +55,7 @@ class House:
     clock: Clock
     brand: Brand = OURS  # how its pages look
     language: str = "en"  # what they speak
+    contact: str | None = None  # whom people who cannot get in may ask; text, or mailto: and an address
     ready: Mapping[str, ReadyCheck] = field(default_factory=dict)
 
     async def session(self, token: str) -> Session | None:

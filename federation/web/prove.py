@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from federation.errors import PolicyRefused, RequestRefused
+from federation.errors import AccountRefused, ProveAgain, RequestRefused
 from federation.identity import Session
 from federation.return_to import local_path
 from federation.web import account, fields, pages, start
@@ -21,14 +21,6 @@ from federation.web.house import House
 FRESH: Final = timedelta(minutes=15)  # a proof older than this is asked for again before dangerous changes
 PATH: Final = "/prove"
 _ASKS: Final = {"saml": "asks", "oidc": "asks", "oauth2": "may_not_ask", "local": "password"}
-
-
-class ProveAgain(RequestRefused):
-    """The person proved themselves too long ago for this change; the page leads through a fresh sign-in."""
-
-    status = 403
-    public = "Please confirm that it is you, then try again."
-    mended_by = "the person: sign in again, then repeat the change"
 
 
 def demand(house: House, proven_at: datetime | None) -> None:
@@ -65,7 +57,7 @@ async def begin(request: Request) -> Response:
     """GET /prove: start a fresh sign-in at the connection that the session came by.
 
     Raises:
-        PolicyRefused: ``account.no_way``: it came by none.
+        AccountRefused: ``account.no_way``: it came by none.
     """
     house: House = request.app.state.house
     return_to = local_path(fields.read_query(request).get("return_to", ""))
@@ -78,7 +70,7 @@ async def begin(request: Request) -> Response:
 async def anew(request: Request, house: House, session: Session, return_to: str) -> Response:
     """As ``begin``, for a session that was found."""
     if session.connection not in house.connections:
-        raise PolicyRefused(
+        raise AccountRefused(
             "account.no_way", "the session came by a recovery code, which cannot be asked again"
         )
     return await start.leave(

@@ -57,7 +57,7 @@ def _usable(house: House, session: Session) -> frozenset[str]:
 
 def _title(house: House, connection: str) -> str:
     known = house.connections.get(connection)
-    return known.title if known else connection or texts.say("account.break_glass")
+    return known.title if known else connection or texts.say("my_account.break_glass")
 
 
 async def link(request: Request) -> Response:
