@@ -1,0 +1,101 @@
+"""The pages of organizations: a list for who sees several, and one with its ways in and what binds them."""
+
+import re
+from operator import itemgetter
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from federation.administration import domains, places
+from federation.administration.paging import PAGE, cut, read_cursor
+from federation.console import access, shell, whose
+from federation.web import fields
+
+HERE: Final = "/admin/organizations"
+SHOWN: Final = 100  # people who would be locked out, by name; of all of them the number
+
+
+async def listed(request: Request) -> Response:
+    """GET /admin/organizations: who has one is led to it."""
+    visitor = await access.by_session(request)
+    if (own := visitor.actor.organization) is not None:
+        return shell.back(whose.path("organizations", own))
+    desk, told = access.desk(request, visitor.actor), fields.read_query(request)
+    desk.demand("organizations:read", organization=None)
+    place = read_cursor(told.get("cursor"), str)
+    search = told.get("search", "").strip().lower()
+    found = [
+        (key, one)
+        for key, one in sorted(desk.roster.organizations.items(), key=itemgetter(0))
+        if (place is None or key > str(place[0])) and (search in key or search in one.name.lower())
+    ]
+    page = cut(found[: PAGE + 1], PAGE, lambda one: (one[0],))
+    return shell.page(
+        request,
+        visitor,
+        "console_organizations.html",
+        here=HERE,
+        organizations=page.items,
+        of_file=desk.roster.organizations_of_file,
+        search=told.get("search", ""),
+        onward=whose.path("organizations", search=search, cursor=page.next) if page.next else "",
+    )
+
+
+async def one(request: Request) -> Response:
+    """GET /admin/organizations/{id}: ``?ask=1`` shows who would be locked out, before it is switched on."""
+    visitor = await access.by_session(request)
+    desk, organization = access.desk(request, visitor.actor), request.path_params["id"]
+    tenant = places.organization(desk, "organizations:read", organization)
+    told = fields.read_query(request)
+    asked = tuple(name.removeprefix("way-") for name in told if name.startswith("way-"))
+    domain = told.get("domain", "").strip().lower()
+    seen = await domains.preflight(desk, organization, domain, asked) if asked else None
+    ways = [one for one in desk.roster.connections.values() if one.organization == organization]
+    named = await domains.list_domains(desk, organization, cursor=None, limit=PAGE)
+    return shell.page(
+        request,
+        visitor,
+        "console_organization.html",
+        here=HERE,
+        id=organization,
+        tenant=tenant,
+        managed=organization in desk.roster.organizations_of_file,
+        connections=ways[:100],
+        domains=named.items,
+        enforced=await domains.enforced(desk, organization),
+        titles={one.id: one.title for one in ways},
+        break_glass=await domains.break_glass(desk, organization),
+        asked=asked,
+        domain=domain,
+        seen=seen,
+        shown=seen.locked_out[:SHOWN] if seen else (),
+        base=whose.path("organizations", organization),
+    )
+
+
+async def enforce(request: Request) -> Response:
+    """POST /admin/organizations/{id}/enforce: the number that was shown is held against what is so now."""
+    visitor = await access.by_session(request)
+    form = await access.read_change(request, visitor)
+    access.demand_fresh(request, visitor)
+    number = form.get("locked_out", "")
+    await domains.enforce(
+        access.desk(request, visitor.actor),
+        request.path_params["id"],
+        form.get("domain", ""),
+        tuple(name.removeprefix("way-") for name in form if name.startswith("way-")),
+        locked_out=int(number) if re.fullmatch(r"[0-9]{1,9}", number) else -1,
+    )
+    return shell.back(whose.path("organizations", request.path_params["id"]))
+
+
+async def lift(request: Request) -> Response:
+    """POST /admin/organizations/{id}/lift."""
+    visitor = await access.by_session(request)
+    form = await access.read_change(request, visitor)
+    access.demand_fresh(request, visitor)
+    organization = request.path_params["id"]
+    await domains.lift(access.desk(request, visitor.actor), organization, form.get("domain", ""))
+    return shell.back(whose.path("organizations", organization))
