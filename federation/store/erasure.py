@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from federation.store import audit_sql, endings, erasure_sql, record_pages, rows
+from federation.store import audit_sql, endings, erasure_sql, messages_sql, record_pages, rows
 from federation.store.rows import Steps, storable
 from federation.store.values import ERASED, Erased, PersonData, PersonFound, Record
 
@@ -142,6 +142,7 @@ def erase(
     for span in spans:
         told = {**asked, "person": span.person, "since": span.since, "until": span.until, "erased": ERASED}
         counts["records"] += len((yield erasure_sql.EMPTY_RECORDS, told))
+        yield messages_sql.DROP_MESSAGES, told
         counts["keys"] += len((yield erasure_sql.DROP_PERSON_KEYS, told))
     yield erasure_sql.DROP_DEACTIVATIONS_ANYWHERE, asked
     gone = yield erasure_sql.DROP_USER_OF_NOBODY, asked

@@ -12,11 +12,12 @@ from datetime import datetime
 
 from federation.decision import Decision, Profile, Standing
 from federation.store import records_sql, rows, standing
-from federation.store.rows import Ask, Row, Steps, micros
+from federation.store.rows import Ask, Row, Steps, micros, storable
 from federation.store.standing import Known
 from federation.store.values import Admitted, Cursor, PolicyInForce, Record, RecordFilter, RecordPage
 
 LOOKED_AT = 1000  # rows of one page
+PERSONS = 100  # Subjects of one address or user
 
 
 def page(asked: RecordFilter, after: Cursor | None, limit: int, now: datetime) -> Steps[RecordPage]:
@@ -29,10 +30,15 @@ def page(asked: RecordFilter, after: Cursor | None, limit: int, now: datetime) -
 
 def _listed(asked: RecordFilter, after: Cursor | None, batch: int, now: datetime) -> Ask:
     at, reference = after or (now, "\x7f")  # behind every reference: those are ASCII
-    values = {"since": micros(asked.since), "at": micros(at), "reference": reference, "batch": batch}
+    values: dict[str, object] = {"since": micros(asked.since), "at": micros(at), "reference": reference}
+    values["batch"] = batch
+    every, of_one = records_sql.LIST_EVERY_RECORD, records_sql.LIST_RECORDS
+    if asked.persons is not None:
+        values["persons"] = json.dumps(asked.persons)
+        every, of_one = records_sql.LIST_EVERY_RECORD_OF, records_sql.LIST_RECORDS_OF
     if asked.organization is None:
-        return records_sql.LIST_EVERY_RECORD, values
-    return records_sql.LIST_RECORDS, {**values, "organization_id": asked.organization}
+        return every, values
+    return of_one, {**values, "organization_id": asked.organization}
 
 
 def _pick(
@@ -93,6 +99,16 @@ def of_person(person: str, organization: str) -> Steps[tuple[Record, ...]]:
     """Every record of one person in one organization, newest first."""
     asked = {"person": person, "organization_id": organization, "batch": LOOKED_AT}
     return tuple(map(rows.record, (yield records_sql.RECORDS_OF_PERSON, asked)))
+
+
+def persons_of(who: str, organization: str | None) -> Steps[tuple[str, ...]]:
+    """By an address, where there is an ``@``, in one organization; else by a user's id."""
+    place = {"organization_id": organization or "", "batch": PERSONS}
+    if "@" not in who:
+        found = yield records_sql.PERSONS_OF_USER, {**place, "user_id": storable(who)}
+    else:
+        found = yield records_sql.PERSONS_OF_ADDRESS, {**place, "email_key": storable(who).lower()}
+    return tuple(str(person) for (person,) in found)
 
 
 def policies() -> Steps[tuple[PolicyInForce, ...]]:

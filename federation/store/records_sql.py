@@ -11,6 +11,25 @@ ORDER BY recorded_at DESC, reference DESC LIMIT :batch
 LIST_RECORDS = _LISTED.format("organization_id = :organization_id AND ")
 LIST_EVERY_RECORD = _LISTED.format("")
 
+# Of somebody alone: by the index of person and organization, of each person a hundred at most.
+LIST_RECORDS_OF = _LISTED.format(
+    "person IN (SELECT value FROM json_each(:persons)) AND organization_id = :organization_id AND "
+)
+LIST_EVERY_RECORD_OF = _LISTED.format("person IN (SELECT value FROM json_each(:persons)) AND ")
+
+# Whose Subjects an address or a user's id names, as far as a list tells them.
+PERSONS_OF_ADDRESS = """
+SELECT person FROM account
+WHERE organization_id = :organization_id AND email_key = :email_key AND person NOT LIKE '%/%'
+ORDER BY person LIMIT :batch
+"""
+
+PERSONS_OF_USER = """
+SELECT person FROM account WHERE user_id = :user_id
+  AND (organization_id = :organization_id OR :organization_id = '') AND person NOT LIKE '%/%'
+ORDER BY person LIMIT :batch
+"""
+
 # Of these, the latest of its person at its connection.
 LATEST_RECORDS = """
 SELECT reference, recorded_at, code, detail, connection, organization_id, size, digest, person, sealed
@@ -53,3 +72,5 @@ ON CONFLICT (connection) DO UPDATE SET digest = excluded.digest, policy = exclud
 WHERE policy_in_force.digest = :previous
 RETURNING connection
 """
+
+ARRAYS = (LATEST_RECORDS, KEYS_OF_PERSONS, LIST_RECORDS_OF, LIST_EVERY_RECORD_OF)

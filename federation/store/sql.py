@@ -5,7 +5,7 @@ because compiling it at start would import SQLAlchemy (half a second of CPU in e
 ``tests/test_store.py`` prepares each one against the schema of ``tables.py``, on both engines.
 """
 
-from federation.store import api_tokens_sql, audit_sql, setup_links_sql, trials_sql
+from federation.store import api_tokens_sql, audit_sql, messages_sql, setup_links_sql, trials_sql
 
 # Nobody is sent away by a connection that is switched off, but to try it.
 REMEMBER_PENDING = """
@@ -474,6 +474,7 @@ DELETE FROM decision_record WHERE reference IN
   (SELECT reference FROM decision_record WHERE recorded_at <= :records_before LIMIT :batch)
 RETURNING 1
 """,
+    messages_sql.PURGE,
     api_tokens_sql.PURGE,
     setup_links_sql.PURGE,
     audit_sql.PURGE_AUDIT,

@@ -20,6 +20,7 @@ from federation.store import (
     audit_pages,
     bootstrap,
     endings,
+    messages,
     provider_sessions,
     rereads,
     rows,
@@ -28,7 +29,7 @@ from federation.store import (
     tokens,
 )
 from federation.store.rows import Steps, micros, new_id, storable
-from federation.store.values import RECORD_LIFE, Claim, NewSession, Pending, Record, Sealing
+from federation.store.values import MESSAGE_LIFE, RECORD_LIFE, Claim, NewSession, Pending, Record, Sealing
 
 RING = 10_000  # records without a person: whoever sends rubbish cannot fill the disk
 # Bounds, not exact numbers: what is above them goes at one attempt in sixteen, the oldest first.
@@ -144,7 +145,10 @@ def _proven(
 
 
 def _sealed(record: Record, sealing: Sealing | None, wrapped: str, settled: Settled | None) -> Record:
-    return record if sealing is None else replace(record, sealed=sealing.seal(wrapped, settled))
+    if sealing is None:
+        return record
+    message = sealing.seal_message(wrapped) if sealing.seal_message else ""
+    return replace(record, sealed=sealing.seal(wrapped, settled), message=message)
 
 
 def _keep_person_key(person: str, ring_key: str, fresh: str, now: datetime) -> Steps[str]:
@@ -217,6 +221,7 @@ def open_session(
     kept = min(SESSIONS_OF_USER, SNAPSHOTS_OF_USER // len(str(asked[0][1]["data"])))
     if _trims(record) or kept < SESSIONS_OF_USER:
         yield (sql.END_OLD_SESSIONS, {**place, "now": micros(now), "kept": kept}), *_trim(record)
+    yield from messages.keep(record)
     return session
 
 
@@ -316,6 +321,7 @@ def keep_record(record: Record, *, claim: Claim | None, sealing: Sealing | None)
     yield sql.KEEP_RECORD, rows.record_values(record, place)
     if _trims(record) and (trim := _trim(record)):
         yield trim
+    yield from messages.keep(record)
 
 
 def _place(record: Record) -> Steps[int | None]:
@@ -356,6 +362,7 @@ def purge(now: datetime, batch: int, records_kept: timedelta, audit_kept: timede
         "batch": batch,
         "records_before": micros(now - records_kept),
         "keys_before": micros(now - max(records_kept, RECORD_LIFE)),
+        "messages_before": micros(now - MESSAGE_LIFE),
         "audit_before": micros(now - audit_kept),
         "audit_before_id": audit_pages.first_id(now - audit_kept),
     }

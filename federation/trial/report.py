@@ -20,7 +20,7 @@ _SHORTEST: Final = 8  # of a secret that is looked for: a shorter one would be f
 _HIDDEN: Final = "…"
 _OCTETS: Final = 8 * 1024 * 1024  # of a report, inflated
 
-Outcome = Literal["held", "broken", "no match", "open"]
+Outcome = Literal["held", "broken", "remark", "no match", "open"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,6 +39,11 @@ log = logging.getLogger(__name__)
 
 _RULE: Final = "policy.rule:"
 _UNDETERMINED: Final = "policy.rule.undetermined"
+# What the policy only remarks, unless it is what refuses: it lets people in all the same.
+_REMARKS: Final = frozenset({
+    "policy.link.address", "policy.role_sync", "policy.team_taken", "policy.team_bound", "policy.email_taken",
+    "policy.last_administrator",
+})  # fmt: skip
 _KEYS: Final = ("saml.response_key:", "saml.assertion_key:")  # told among the keys
 
 
@@ -114,7 +119,7 @@ class Sandbox:
             await self._verify(course, now)
             if course.verified is not None:
                 await self._decide(course, story)
-            evidence = await self._evidence(course)
+            evidence = await self._told(course)
         await self._end(trial, course, evidence)
 
     async def hear_out(
@@ -166,7 +171,7 @@ class Sandbox:
             now: UTC.
         """
         found = self._begun(trial, now) | _refused(refusal) | {
-            "checks": _steps((Check(refusal.code, refusal.detail),), {}),
+            "checks": _steps((Check(refusal.code, refusal.detail),), {}, refusal.code),
             "exchanges": exchanges(heard),
             "clocks": dates(heard, now),
         }  # fmt: skip
@@ -208,6 +213,16 @@ class Sandbox:
         if probed.refusal is not None:
             course.refusal = probed.refusal
             course.checks = probed.refusal.checks or course.checks
+
+    async def _told(self, course: _Course) -> Evidence:
+        """Tell the message; where that fails, the rest is reported still, and the assertion claimed."""
+        try:
+            return await self._evidence(course)
+        except StoreUnavailable:
+            raise
+        except Exception as failure:  # noqa: BLE001  whoever made the message chose what is read here
+            log.error("answer not told", extra={"error": type(failure).__name__})  # noqa: TRY400  likewise
+            return Evidence()
 
     async def _evidence(self, course: _Course) -> Evidence:
         """Tell the message, whatever became of it."""
@@ -288,7 +303,7 @@ class Sandbox:
             checks = (*checks, Check(refusal.code, refusal.detail))
         found = self._begun(trial, course.now) | _evident(evidence)
         found |= {
-            "checks": _steps(checks, evidence.pairs),
+            "checks": _steps(checks, evidence.pairs, refusal.code if refusal else ""),
             "rules": _rules(checks),
             "skew_allowed": round(getattr(connection, "clock_skew", timedelta()).total_seconds()),
         }
@@ -348,17 +363,19 @@ _OUTCOMES: Final[Mapping[str, Outcome]] = {
 }
 
 
-def _steps(checks: tuple[Check, ...], pairs: Mapping[str, tuple[str, str]]) -> tuple[Step, ...]:
-    """Return every rule but those of roles, and whose key it was: those are told apart."""
+def _steps(checks: tuple[Check, ...], pairs: Mapping[str, tuple[str, str]], code: str) -> tuple[Step, ...]:
+    """Return every rule but those of roles, and whose key it was: those are told apart. ``code`` refused."""
     return tuple(
-        _step(one, pairs.get(one.code, ("", "")))
+        _step(one, pairs.get(one.code, ("", "")), code)
         for one in dict.fromkeys(checks)
         if not one.code.startswith((_RULE, _UNDETERMINED, *_KEYS))
     )
 
 
-def _step(check: Check, pair: tuple[str, str]) -> Step:
+def _step(check: Check, pair: tuple[str, str], code: str) -> Step:
     outcome = _OUTCOMES[redaction.outcome(check)]
+    if outcome == "broken" and check.code in _REMARKS and check.code != code:
+        outcome = "remark"
     manual = mends.entry(check.code) if outcome == "broken" else None
     return Step(
         code=check.code,
