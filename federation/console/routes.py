@@ -4,6 +4,7 @@ from starlette.routing import BaseRoute, Route
 
 from federation.console import (
     audit,
+    connections,
     decisions,
     domains,
     invitations,
