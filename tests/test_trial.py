@@ -106,7 +106,7 @@ async def test_a_trial_that_goes_through_makes_nothing_and_tells_all(stair: Stai
     report = await report_of(stair, answer)
     assert everything(stair) == before
     assert report.code == ""
-    assert {one.outcome for one in report.checks} <= {"held", "broken", "open"}
+    assert {one.outcome for one in report.checks} <= {"held", "remark"}
     assert step(report, "saml.audience").received == f"{BASE}/saml/acme-saml/metadata"
     assert step(report, "saml.recipient").expected == f"{BASE}/saml/acme-saml/acs"
     assert (report.found, report.user) == ("new", "")
@@ -377,6 +377,8 @@ async def test_openid_connect_tells_token_and_keys_and_no_secret(stair: Stair) -
     assert everything(stair) == before
     assert report.code == ""
     assert [one.name for one in report.documents][:2] == ["ID Token: header", "ID Token: claims"]
+    assert {one.outcome for one in report.checks} == {"held", "remark"}
+    assert step(report, "policy.link.address").outcome == "remark"  # nobody proved the domain
     assert step(report, "oidc.audience").received == "federation"
     assert step(report, "oidc.nonce").received == asked["nonce"]
     assert sum(key.used for key in report.keys) == 1
@@ -460,3 +462,24 @@ async def test_a_provider_that_cannot_be_reached_is_a_report_at_once(stair: Stai
     answer = await browser.post(path, data={"csrf": csrf[1]}, headers={"origin": BASE})
     report = await report_of(stair, answer)
     assert report.code == "fetch.connection"
+
+
+# By the API
+
+
+async def test_the_api_lists_and_shows(stair: Stair) -> None:
+    browser = await administrator(stair)
+    answer = await answered(stair, browser, await started(browser), **dict(FAULTS["audience"].knobs))
+    identifier = answer.headers["location"].rpartition("/")[2]
+    stair.clock.at += timedelta(seconds=1)
+    await started(browser)
+    browser.headers["accept"] = "application/json"
+    listed = (await browser.get("/admin/api/connections/acme-saml/tests")).json()
+    assert [one["state"] for one in listed["items"]] == ["under_way", "refused"]
+    shown = await browser.get(f"/admin/api/tests/{identifier}")
+    assert shown.status_code == 200, shown.text
+    assert (shown.json()["code"], shown.json()["report"]["code"]) == ("saml.audience", "saml.audience")
+    under_way = await browser.get(f"/admin/api/tests/{listed['items'][0]['id']}")
+    assert under_way.json()["report"] is None
+    for path in ("/admin/api/tests/nobody", "/admin/api/connections/nobody/tests"):
+        assert (await browser.get(path)).status_code == 404

@@ -3,6 +3,7 @@
 The pages of administrators, and of the holder of a setup link: they differ in where they stand.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,8 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from federation.administration import trials
+from federation.administration.desk import Desk
 from federation.console import access, shell
 from federation.console.access import Visitor
+from federation.store.trials_store import Trial
 from federation.web import cookies, pages, texts
 from federation.web.callbacks import rate_key
 from federation.web.house import House
@@ -62,7 +65,7 @@ async def test_page(request: Request, visitor: Visitor, connection: str, place: 
     """Say what a test does, and show the latest ones."""
     desk = access.desk(request, visitor.actor)
     one = trials.connection(desk, connection)
-    page = await trials.every(desk, connection, cursor=None, limit=_SHOWN)
+    earlier = await latest(desk, connection)
     return shell.page(
         request,
         visitor,
@@ -70,8 +73,13 @@ async def test_page(request: Request, visitor: Visitor, connection: str, place: 
         here=place.here,
         connection=one,
         place=place,
-        earlier=page.items,
+        earlier=earlier,
     )
+
+
+async def latest(desk: Desk, connection: str) -> Sequence[Trial]:
+    """Return the latest tests of a connection."""
+    return (await trials.every(desk, connection, cursor=None, limit=_SHOWN)).items
 
 
 async def leave(request: Request, visitor: Visitor, connection: str, place: Place) -> Response:
@@ -112,4 +120,5 @@ def report_page(request: Request, visitor: Visitor, tried: trials.Tried, place: 
         report=tried.report,
         title=connection.title if connection else tried.trial.connection,
         place=place,
+        base_url=house.base_url,
     )
