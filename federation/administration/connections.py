@@ -36,6 +36,7 @@ __all__ = [
 ]  # fmt: skip
 
 MOST: Final = 200  # of one organization
+_PAGE: Final = "new"  # of the administration, where the page of one of that id would be
 _SHOWN: Final = 200  # characters of a value in the audit log
 _PERSONAL: Final = frozenset({"google_directory"})  # names an administrator of theirs
 
@@ -375,7 +376,7 @@ def _unnamed(desk: Desk, connection: str, organization: str) -> tuple[Fault, ...
     if fault := name_fault(connection, ()):
         return ((("id",), fault),)
     roster = desk.roster
-    if connection in roster.of_file or connection in roster.kept:
+    if connection == _PAGE or connection in roster.of_file or connection in roster.kept:
         return ((("id",), "this id is taken; choose another"),)
     if sum(one.row.organization == organization for one in roster.kept.values()) >= MOST:
         return ((("id",), f"an organization has at most {MOST} connections here"),)
