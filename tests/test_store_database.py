@@ -55,6 +55,7 @@ STATEMENTS = {
         kept_sql,
         local_sql,
         metadata_sql,
+        own_account_sql,
         people_sql,
         records_sql,
         rereads_sql,
