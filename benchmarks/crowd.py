@@ -1,6 +1,6 @@
 """A large installation's rows, as columns of each table: for ``pages.py``, and the test that holds its bounds.
 
-Everybody is in one organization, the worst case of its lists; a thousand others have one connection each.
+Everybody is in one organization, the worst case of its lists; a thousand have one connection each.
 """
 
 import json
@@ -12,7 +12,6 @@ from datetime import datetime
 from pathlib import Path
 
 Rows = Iterator[tuple[object, ...]]
-ACME = "acme"
 _SECOND = 1_000_000  # microseconds
 _DAY = 86_400 * _SECOND
 _FIRST = "Ada Bo Chi Dag Eva Finn Gro Hans Ida Jon Kim Lea Mia Noa Ola Pia Quin Rut Sam Tor".split()
@@ -32,6 +31,7 @@ _CODES = (
 class Crowd:
     """How many of each."""
 
+    organization: str = "acme"  # whose all people are
     people: int = 100_000
     connections: int = 1_000  # kept, each of an organization of its own
     teams: int = 1_000
@@ -64,20 +64,20 @@ def tables(crowd: Crowd) -> Iterator[tuple[str, str, Rows]]:
     yield (
         "membership",
         f"{place} created_at",
-        ((ACME, user(n), "connection:acme-saml", crowd.at) for n in range(crowd.people)),
+        ((crowd.organization, user(n), "connection:acme-saml", crowd.at) for n in range(crowd.people)),
     )
     yield (
         "role_grant",
         f"{place} role why granted_at",
         (
-            (ACME, user(n), "connection:acme-saml", "member" if n % 50 else "auditor", "everybody", crowd.at)
+            (crowd.organization, user(n), "connection:acme-saml", "member" if n % 50 else "auditor", "everybody", crowd.at)
             for n in range(crowd.people)
         ),
     )
     yield (
         "deactivation",
         "user_id organization_id source deactivated_at",
-        ((user(n), ACME, "manual", crowd.at) for n in range(0, crowd.people, 200)),
+        ((user(n), crowd.organization, "manual", crowd.at) for n in range(0, crowd.people, 200)),
     )
     yield "session", _SESSION, _sessions(crowd)
     yield from _of_teams(crowd)
@@ -92,7 +92,7 @@ def tables(crowd: Crowd) -> Iterator[tuple[str, str, Rows]]:
             (
                 identifier(7, n),
                 b"t%d" % n,
-                "" if n % 2 else ACME,
+                "" if n % 2 else crowd.organization,
                 f"Token {n}",
                 '["people:read"]',
                 crowd.at,
@@ -116,7 +116,7 @@ def _accounts(crowd: Crowd) -> Rows:
         email, name = f"{given}.{family}.{n}@acme.example".lower(), f"{given} {family}"
         key = json.dumps(["https://idp.acme.example", "emailAddress", "", "", email])
         yield (
-            ACME, f"person{n:06}", key, "{}", user(n), "acme-saml", email, email, 1, given,
+            crowd.organization, f"person{n:06}", key, "{}", user(n), "acme-saml", email, email, 1, given,
             family, name, name.lower(), crowd.at, crowd.at - n * _SECOND, 0,
         )  # fmt: skip
 
@@ -140,7 +140,7 @@ def _sessions(crowd: Crowd) -> Rows:
         }
         ends = crowd.at + _DAY
         yield (
-            b"session%d" % n, identifier(2, n), ACME, user(n), "acme-saml", f"person{n:06}", json.dumps(told),
+            b"session%d" % n, identifier(2, n), crowd.organization, user(n), "acme-saml", f"person{n:06}", json.dumps(told),
             crowd.at, crowd.at, ends, _DAY, ends, crowd.at,
         )  # fmt: skip
 
@@ -150,20 +150,20 @@ def _of_teams(crowd: Crowd) -> Iterator[tuple[str, str, Rows]]:
     yield (
         "team",
         "organization_id key name source created_at",
-        ((ACME, key, key.title(), "manual", crowd.at) for key in keys),
+        ((crowd.organization, key, key.title(), "manual", crowd.at) for key in keys),
     )
     yield (
         "team_group",
         "organization_id group_key team_key connection",
-        ((ACME, f"g-{key}", key, "") for key in keys),
+        ((crowd.organization, f"g-{key}", key, "") for key in keys),
     )
-    yield "team_role", "organization_id team_key role", ((ACME, key, "member") for key in keys)
+    yield "team_role", "organization_id team_key role", ((crowd.organization, key, "member") for key in keys)
     # The first team is everybody's.
     yield (
         "team_membership",
         "organization_id user_id team_key source why joined_at",
         (
-            (ACME, user(n), key, "connection:acme-saml", "a group", crowd.at)
+            (crowd.organization, user(n), key, "connection:acme-saml", "a group", crowd.at)
             for n in range(crowd.people)
             for key in {keys[0], keys[n % len(keys)]}
         ),
@@ -178,7 +178,7 @@ def _waiting(crowd: Crowd) -> Iterator[tuple[str, str, Rows]]:
         "invitation",
         columns,
         (
-            (identifier(3, n), ACME, one, one, b"i%d" % n, '["member"]', "[]", crowd.at, crowd.at + _DAY)
+            (identifier(3, n), crowd.organization, one, one, b"i%d" % n, '["member"]', "[]", crowd.at, crowd.at + _DAY)
             for n, one in enumerate(addresses)
         ),
     )
@@ -186,7 +186,7 @@ def _waiting(crowd: Crowd) -> Iterator[tuple[str, str, Rows]]:
     yield (
         "provisioned_user",
         "organization_id source user_id connection email email_key created_at",
-        ((ACME, "manual", identifier(8, n), "", one, one, crowd.at) for n, one in enumerate(addresses)),
+        ((crowd.organization, "manual", identifier(8, n), "", one, one, crowd.at) for n, one in enumerate(addresses)),
     )
 
 
@@ -287,7 +287,7 @@ def _records(crowd: Crowd) -> Rows:
     for n in range(crowd.records):
         code = _CODES[n % len(_CODES)]
         yield (
-            reference(n + 1), crowd.at - n * 30 * _SECOND, code, "", "acme-saml", ACME, 6000, "ab" * 32,
+            reference(n + 1), crowd.at - n * 30 * _SECOND, code, "", "acme-saml", crowd.organization, 6000, "ab" * 32,
             f"person{n % crowd.people:06}", "",
         )  # fmt: skip
 
@@ -300,7 +300,7 @@ _AUDIT = (
 def _audit(crowd: Crowd) -> Rows:
     for n in range(crowd.audit):
         yield (
-            identifier(9, n), ACME, crowd.at - (crowd.audit - n) * _SECOND, "user", user(n % 20), "role.grant", "user",
+            identifier(9, n), crowd.organization, crowd.at - (crowd.audit - n) * _SECOND, "user", user(n % 20), "role.grant", "user",
             user(n % crowd.people), "{}", '{"role": "auditor"}', user(n % crowd.people),
             json.dumps({"email": f"{n}@acme.example"}), "192.0.2.7", "",
         )  # fmt: skip

@@ -1,6 +1,6 @@
 """CPU of every page of sign-in, account and administration, with a large installation's rows in the store.
 
-    .venv/bin/python benchmarks/pages.py [--people 100000] [--connections 1000] [--rounds 15] [--only /admin/people]
+    .venv/bin/python benchmarks/pages.py [--people 100000] [--connections 1000] [--rounds 15] [--only PATH]
 
 In this process, over ASGI, on SQLite: what a page costs from the request to its last octet, every thread
 counted, the browser's side not. The least of the rounds; the bound is 5 ms. A page of ``console/routes.py``
@@ -193,13 +193,13 @@ class Rig:
 
 
 @contextlib.asynccontextmanager
-async def standing(home: Path, *, now: datetime, **many: int) -> AsyncIterator[Rig]:
+async def standing(home: Path, *, now: datetime, **crowd: Any) -> AsyncIterator[Rig]:
     """Open a service whose store holds a crowd, with an operator and an administrator signed in.
 
     Args:
         home: Empty.
         now: The crowd's moment.
-        many: Fields of ``Crowd``.
+        crowd: Fields of ``Crowd``.
     """
     entity_id = "https://idp.acme.example"
     here = {f"{BASE}/saml/{one}/metadata": f"{BASE}/saml/{one}/acs" for one in ("acme-saml", "operators")}
@@ -208,7 +208,7 @@ async def standing(home: Path, *, now: datetime, **many: int) -> AsyncIterator[R
     (home / "federation.yaml").write_text(SETTINGS.format(home=home))
     metadata = idp.metadata().decode().replace(entity_id, "https://idpNUMBER.example")
     config = settings.load(home / "federation.yaml")
-    await asyncio.to_thread(_lay, home / "federation.db", Crowd(now=now, metadata=metadata, **many))
+    await asyncio.to_thread(_lay, home / "federation.db", Crowd(now=now, metadata=metadata, **crowd))
     async with app.open_house(config) as house:
         application = build(routes(), None)
         application.state.house = house
@@ -254,9 +254,8 @@ async def measure(options: argparse.Namespace) -> int:
         many = {"people": options.people, "records": options.people, "audit": options.people}
         begun = time.perf_counter()
         async with standing(Path(directory), now=clock.now(), connections=options.connections, **many) as rig:
-            print(
-                f"{options.people} people, {options.connections} connections: laid and started in {time.perf_counter() - begun:.0f} s"
-            )
+            took = time.perf_counter() - begun
+            print(f"{options.people} people, {options.connections} connections: laid and started in {took:.0f} s")
             for who, path in pages():
                 if options.only not in path:
                     continue
