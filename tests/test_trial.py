@@ -15,9 +15,12 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx2
 import pytest
 from stair import BASE, Stair, listening, saml_answer, standing
+from test_administration_connections import actor, desk
 
+from federation.administration import connections
 from federation.demo.saml_faults import FAULTS
 from federation.demo.users import USERS
+from federation.errors import ChangeConflicts
 from federation.trial.report import Report, Step
 from federation.trial.sandbox import open_report
 
@@ -483,3 +486,42 @@ async def test_the_api_lists_and_shows(stair: Stair) -> None:
     assert under_way.json()["report"] is None
     for path in ("/admin/api/tests/nobody", "/admin/api/connections/nobody/tests"):
         assert (await browser.get(path)).status_code == 404
+
+
+# A connection that is edited here
+
+
+async def test_one_that_was_never_enabled_is_tried_and_may_be_enabled_then(stair: Stair) -> None:
+    browser = await administrator(stair)
+    ada, store = desk(stair.house, actor("acme")), stair.house.store
+    proof = await store.begin_domain_proof("acme", "acme.example", "a-token", stair.clock())
+    await store.note_domain_proof(proof, stair.clock(), seen=True)
+    body = {
+        "protocol": "saml",
+        "domains": ["acme.example"],
+        "on_email_match": "create",
+        "metadata": {"xml": stair.idps["acme-saml"].metadata().decode()},
+    }
+    view = await connections.create(ada, "kept", organization="acme", body=body)
+    assert (view.enabled, view.tried_at) == (False, None)
+    with pytest.raises(ChangeConflicts, match=r"^admin\.untried: "):
+        await connections.enable(ada, "kept")
+    asked = await started(browser, "kept")
+    document = stair.idps["acme-saml"].response(
+        user=USERS["bob"],
+        acs_url=f"{BASE}/saml/kept/acs",
+        sp_entity_id=f"{BASE}/saml/kept/metadata",
+        request_id=re.findall(r'\bID="([^"]+)"', inflated(asked["SAMLRequest"]))[0],
+        now=stair.clock(),
+    )
+    form = {"SAMLResponse": base64.b64encode(document).decode(), "RelayState": asked["RelayState"]}
+    before = everything(stair)
+    report = await report_of(stair, await browser.post("/saml/kept/acs", data=form))
+    after = everything(stair)
+    assert report.code == "", report.detail
+    assert {name for name in after if after[name] != before[name]} == {"kept_connection"}  # tested_at alone
+    assert (await connections.enable(ada, "kept")).enabled
+
+
+def inflated(request: str) -> str:
+    return zlib.decompress(base64.b64decode(request), -15).decode()

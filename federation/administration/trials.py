@@ -39,14 +39,15 @@ class Tried:
     report: Report | None = field(repr=False)
 
 
-def connection(desk: Desk, identifier: str) -> AnyConnection:
-    """Return a connection that may be tried.
+async def connection(desk: Desk, identifier: str) -> AnyConnection:
+    """Return a connection that may be tried, as it is kept now.
 
     Raises:
         NotFound: ``admin.unknown``, ``admin.not_yours``.
         NotAllowed: ``admin.scope``.
         RequestRefused: ``trial.local``.
     """
+    await desk.roster.refresh(desk.now)
     one = desk.roster.connections.get(identifier)
     if one is None or identifier not in desk.roster.connectors:
         raise NotFound("admin.unknown", "no connection of this id is in force")
@@ -70,7 +71,7 @@ async def start(desk: Desk, story: SignIn, identifier: str, *, binder: str, land
         NotFound: As ``connection``, like the others.
         StoreUnavailable: Nothing was started.
     """
-    one = connection(desk, identifier)
+    one = await connection(desk, identifier)
     trial = Trial(
         id=new_id(desk.now),
         organization=one.organization,

@@ -64,7 +64,7 @@ async def show(request: Request) -> Response:
 async def test_page(request: Request, visitor: Visitor, connection: str, place: Place) -> Response:
     """Say what a test does, and show the latest ones."""
     desk = access.desk(request, visitor.actor)
-    one = trials.connection(desk, connection)
+    one = await trials.connection(desk, connection)
     earlier = await latest(desk, connection)
     return shell.page(
         request,
