@@ -80,9 +80,10 @@ async def create(desk: Desk, organization: str, *, body: Mapping[str, Any]) -> O
 
     Raises:
         FieldsRefused: ``admin.invalid``.
-        NotAllowed: ``admin.operator``.
+        NotFound: ``admin.not_yours``, to whoever is none.
     """
-    await _demand(desk)
+    desk.demand("organizations:write", organization=None)
+    await desk.roster.refresh(desk.now)
     found: list[Fault] = [(("id",), fault)] if (fault := name_fault(organization, ())) else []
     if organization in desk.roster.organizations:
         found.append(_TAKEN)
@@ -145,16 +146,12 @@ async def delete(desk: Desk, organization: str, typed: str) -> None:
 _TAKEN: Fault = (("id",), "this id is taken; choose another")
 
 
-async def _demand(desk: Desk) -> None:
-    """Raise ``admin.operator`` to whoever administers no more than one organization."""
+async def _own(desk: Desk, organization: str) -> KeptOrganization:
+    """Return one of the store that an operator changes."""
+    desk.demand("organizations:write", organization=organization)
     if not desk.actor.is_operator:
         raise NotAllowed("admin.operator", "organizations are an operator's to make and to change")
-    desk.demand("organizations:write", organization=None)
     await desk.roster.refresh(desk.now)
-
-
-async def _own(desk: Desk, organization: str) -> KeptOrganization:
-    await _demand(desk)
     if organization in desk.roster.organizations_of_file:
         raise ChangeConflicts("admin.managed", "the settings file declares it: it is changed there")
     if organization not in desk.roster.kept_organizations:

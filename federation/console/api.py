@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from federation import faults
-from federation.console import access, audit_api, tokens_api, trials_api
+from federation.console import access, audit_api, connections_api, organizations_api, tokens_api, trials_api
 from federation.console.openapi import describe
 from federation.console.operations import BASE, Asked, Operation
 from federation.errors import FieldsRefused, NotAllowed
@@ -20,6 +20,8 @@ from federation.web import fields, pages
 
 OPERATIONS: Final[Sequence[Operation]] = (
     *audit_api.OPERATIONS,
+    *connections_api.OPERATIONS,
+    *organizations_api.OPERATIONS,
     *tokens_api.OPERATIONS,
     *trials_api.OPERATIONS,
 )
