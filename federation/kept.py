@@ -204,14 +204,14 @@ def body_of(kept: KeptConnection | KeptOrganization) -> dict[str, Any]:
     """Return the keys that are kept.
 
     Raises:
-        ConfigurationError: ``roster.unreadable``.
+        ConfigurationError: ``registry.unreadable``.
     """
     try:
         told = json.loads(kept.body)
     except ValueError:
         told = None
     if not isinstance(told, dict):
-        raise ConfigurationError("roster.unreadable", f"what is kept of {kept.id} is no JSON object")
+        raise ConfigurationError("registry.unreadable", f"what is kept of {kept.id} is no JSON object")
     return told
 
 
