@@ -24,6 +24,9 @@ from federation.scalars import FilePath, Name
 CONTRAST: Final = 4.5
 LOGO_LIMIT: Final = 16 * 1024  # octets: a page weighs less than 50 kB with all that it shows
 _PIXELS: Final = 1024  # of each side of a PNG
+_HEADER: Final = 33  # octets of a PNG up to the end of IHDR
+_LINEAR: Final = 0.04045  # WCAG 2.2: up to here a channel of sRGB is linear
+_HALF: Final = 0.5  # of the light that white gives
 # As in federation.css: --ground, --card, and --soft where a colour is set (see ``_STYLE``).
 LIGHT: Final = ("#f5f6f8", "#ffffff", "#eff1f4")
 DARK: Final = ("#111418", "#1a1f26", "#29303a")
@@ -135,7 +138,7 @@ def contrast(one: str, other: str) -> float:
 def _luminance(colour: str) -> float:
     """WCAG 2.2, "relative luminance"."""
     linear = [
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+        part / 12.92 if part <= _LINEAR else ((part + 0.055) / 1.055) ** 2.4
         for part in (channel / 255 for channel in _channels(colour))
     ]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
@@ -150,7 +153,7 @@ def nearest(colour: str, grounds: tuple[str, ...]) -> str:
 
     Light grounds ask for black, dark ones for white: both ends fit every ground of ours.
     """
-    towards = 0 if _luminance(grounds[0]) > 0.5 else 255
+    towards = 0 if _luminance(grounds[0]) > _HALF else 255
     for share in range(257):
         mixed = [round(part + (towards - part) * share / 256) for part in _channels(colour)]
         tried = "#{:02x}{:02x}{:02x}".format(*mixed)
@@ -180,7 +183,7 @@ def read_logo(file: Path) -> tuple[bytes, str]:
 
 def _look_into_png(octets: bytes) -> None:
     """PNG (W3C, third edition) §11.2.1: IHDR comes first; one image, no animation."""
-    if len(octets) < 33 or octets[12:16] != b"IHDR":
+    if len(octets) < _HEADER or octets[12:16] != b"IHDR":
         raise ValueError("logo: a PNG without its header")
     width, height = struct.unpack(">II", octets[16:24])
     if not (0 < width <= _PIXELS and 0 < height <= _PIXELS):
@@ -189,30 +192,11 @@ def _look_into_png(octets: bytes) -> None:
 
 _SVG: Final = "http://www.w3.org/2000/svg"
 _DRAWS: Final = frozenset(
-    [
-        "svg",
-        "g",
-        "path",
-        "rect",
-        "circle",
-        "ellipse",
-        "line",
-        "polyline",
-        "polygon",
-        "defs",
-        "linearGradient",
-        "radialGradient",
-        "stop",
-        "clipPath",
-        "mask",
-        "title",
-        "desc",
-        "use",
-        "symbol",
-        "text",
-        "tspan",
-    ]
-)
+    (
+        "svg", "g", "path", "rect", "circle", "ellipse", "line", "polyline", "polygon", "defs", "use", "symbol",
+        "linearGradient", "radialGradient", "stop", "clipPath", "mask", "title", "desc", "text", "tspan",
+    )
+)  # fmt: skip
 
 
 def _look_into_svg(octets: bytes) -> None:

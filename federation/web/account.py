@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from federation.errors import RequestRefused
 from federation.administration.actor import OPERATOR
+from federation.errors import RequestRefused
 from federation.identity import Session
 from federation.store.values import InTeam
 from federation.web import cookies, fields, pages, texts, ways_in

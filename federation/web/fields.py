@@ -30,12 +30,15 @@ def read_query(request: Request) -> Mapping[str, str]:
     return parse(request.scope["query_string"], limit=QUERY_LIMIT)
 
 
-async def read_form(request: Request, *, deadline: float = DEADLINE) -> Mapping[str, str]:
+async def read_form(
+    request: Request, *, deadline: float = DEADLINE, most: int = FIELDS
+) -> Mapping[str, str]:
     """Return the fields of an urlencoded body; the query does not count.
 
     Args:
         request: Its body is not read yet.
         deadline: Seconds from here to the last octet of the body.
+        most: Fields.
 
     Raises:
         RequestRefused: ``form.too_large`` (before the rest is read), ``form.too_slow``,
@@ -44,7 +47,7 @@ async def read_form(request: Request, *, deadline: float = DEADLINE) -> Mapping[
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/x-www-form-urlencoded":
         raise RequestRefused("form.malformed", "the body is not application/x-www-form-urlencoded")
-    return parse(await read_body(request, deadline=deadline), limit=BODY_LIMIT)
+    return parse(await read_body(request, deadline=deadline), limit=BODY_LIMIT, most=most)
 
 
 async def read_body(request: Request, *, deadline: float = DEADLINE) -> bytes:
@@ -106,7 +109,7 @@ async def _read(request: Request) -> bytes:
     return bytes(body)
 
 
-def parse(encoded: bytes, *, limit: int) -> Mapping[str, str]:
+def parse(encoded: bytes, *, limit: int, most: int = FIELDS) -> Mapping[str, str]:
     """Read ``application/x-www-form-urlencoded`` octets.
 
     Raises:
@@ -114,9 +117,9 @@ def parse(encoded: bytes, *, limit: int) -> Mapping[str, str]:
     """
     if len(encoded) > limit:
         raise RequestRefused("form.too_large", f"more than {limit} octets of fields")
-    parts = encoded.split(b"&", FIELDS)
-    if len(parts) > FIELDS:
-        raise RequestRefused("form.malformed", f"there are more than {FIELDS} fields")
+    parts = encoded.split(b"&", most)
+    if len(parts) > most:
+        raise RequestRefused("form.malformed", f"there are more than {most} fields")
     pairs = [part.partition(b"=") for part in parts if part]
     try:
         fields = {_decode(name): _decode(value) for name, _, value in pairs}

@@ -99,7 +99,7 @@ async def email_page(request: Request, email: str, return_to: str) -> Response:
     owners = domains.find_ways(address, house.roster.homes())
     proved = await house.store.proofs_of(domains.names_of(address), house.clock())
     there = [house.connections[one] for one in owners if one in house.connections]
-    ours = [one for one in there if one.enabled and _may_be_asked(house, one, address, proved)]
+    ours = [one for one in there if one.enabled and _may_be_asked(one, address, proved)]
     ways = [_way(house, one, return_to, address, among=ours) for one in ours]
     href = ways[0]["href"] if len(ways) == 1 else None
     if pages.wants_json(request):
@@ -107,9 +107,7 @@ async def email_page(request: Request, email: str, return_to: str) -> Response:
     return pages.page(house, "email.html", email=email[:254], href=href, ways=ways, return_to=return_to)
 
 
-def _may_be_asked(
-    house: House, one: AnyConnection, address: str, proved: AbstractSet[tuple[str, str]]
-) -> bool:
+def _may_be_asked(one: AnyConnection, address: str, proved: AbstractSet[tuple[str, str]]) -> bool:
     """Nobody is led to a connection that only claims their domain: it could ask them for a password."""
     if not one.of_store:
         return True  # by the operator's word
@@ -156,7 +154,7 @@ async def begin(request: Request) -> Response:
     )
 
 
-async def leave(  # noqa: PLR0913  a sign-in
+async def leave(
     request: Request,
     connection: str,
     *,
