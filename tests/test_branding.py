@@ -11,9 +11,8 @@ from federation import branding
 from federation.branding import DARK, LIGHT, Branding, contrast, nearest
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><path d="M0 0h8v8z" fill="#0b6b4f"/></svg>'
-PNG = (
-    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (64).to_bytes(4, "big") * 2 + b"\x08\x06\x00\x00\x00" + bytes(20)
-)
+SIDE, LONG_SIDE = (64).to_bytes(4, "big"), (4096).to_bytes(4, "big")
+PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + SIDE * 2 + b"\x08\x06\x00\x00\x00" + bytes(20)
 
 
 def test_contrast_is_that_of_the_specification() -> None:

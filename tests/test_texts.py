@@ -72,7 +72,11 @@ class _Visible(HTMLParser):
     def handle_data(self, data: str) -> None:
         self.found.append(data)
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def handle_starttag(
+        self,
+        tag: str,  # noqa: ARG002
+        attrs: list[tuple[str, str | None]],
+    ) -> None:
         self.found += [value for name, value in attrs if name in self.READ_OUT and value]
 
 
