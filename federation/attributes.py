@@ -238,3 +238,16 @@ def _email(values: tuple[str, ...], assertion: VerifiedAssertion) -> str:
             (*assertion.checks, Check("identity.email_malformed", "not one plain ASCII address")),
         )
     return parsed
+
+
+def outline(
+    sent: Mapping[str, tuple[str, ...]], attributes: Mapping[str, tuple[str, ...]], split: SplitGroups
+) -> tuple[Mapping[str, tuple[str, ...]], Groups]:
+    """Return what a map would make of values that were once sent: ours, and the groups.
+
+    For trying a map out: of the message nothing is left by which a single text and a list of one differ.
+    """
+    asked = {**ALIASES, **attributes}
+    found = {name: next((sent[one] for one in names if one in sent), ()) for name, names in asked.items()}
+    told = found["groups"]
+    return found, _groups(told, unobtainable=False, split=split, string=False, listed=len(told) > 1)

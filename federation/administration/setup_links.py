@@ -26,6 +26,7 @@ from federation.store.store import Store
 DAYS: Final = 7
 LONGEST: Final = 30  # days
 PATH: Final = "/setup"
+KIND: Final = "setup_link"  # of their actors, and in the audit log
 _WRITTEN: Final = re.compile(r"[A-Za-z0-9_-]{43}")  # 256 bits in base64url
 
 

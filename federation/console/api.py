@@ -11,7 +11,19 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from federation import faults
-from federation.console import access, audit_api, connections_api, organizations_api, tokens_api, trials_api
+from federation.console import (
+    access,
+    audit_api,
+    connections_api,
+    domains_api,
+    links_api,
+    organizations_api,
+    overview_api,
+    people_api,
+    teams_api,
+    tokens_api,
+    trials_api,
+)
 from federation.console.openapi import describe
 from federation.console.operations import BASE, Asked, Operation
 from federation.errors import FieldsRefused, NotAllowed
@@ -21,7 +33,12 @@ from federation.web import fields, pages
 OPERATIONS: Final[Sequence[Operation]] = (
     *audit_api.OPERATIONS,
     *connections_api.OPERATIONS,
+    *domains_api.OPERATIONS,
+    *links_api.OPERATIONS,
     *organizations_api.OPERATIONS,
+    *overview_api.OPERATIONS,
+    *people_api.OPERATIONS,
+    *teams_api.OPERATIONS,
     *tokens_api.OPERATIONS,
     *trials_api.OPERATIONS,
 )

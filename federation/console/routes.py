@@ -17,11 +17,13 @@ from federation.console import (
     trials,
 )
 from federation.console.api import api_routes
+from federation.console.wizard_routes import wizard_routes
 
 
 def console_routes() -> list[BaseRoute]:
     """Return every route; those of one kind stand together."""
     return [
+        *wizard_routes(),
         Route("/admin", overview.overview),
         Route("/admin/metadata/{id}/approve", overview.approve, methods=["POST"]),
         Route("/admin/metadata/{id}/reject", overview.reject, methods=["POST"]),
