@@ -18,10 +18,10 @@ _PLAIN: Final = frozenset({"manual", "invitation", "bootstrap", "break-glass", "
 
 
 def organization(visitor: Visitor, told: Mapping[str, str]) -> str:
-    """Return which one: an operator says so, else it is that of their own session; others have one."""
-    own = visitor.actor.organization
+    """Return which one: what is said, which the deed holds against who asks; else that of their session."""
     session = visitor.actor.session
-    return own or told.get("organization", "") or (session.organization if session else "")
+    own = visitor.actor.organization or (session.organization if session else "")
+    return told.get("organization", "") or own
 
 
 def of_query(request: Request, visitor: Visitor) -> str:
