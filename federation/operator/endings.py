@@ -17,6 +17,7 @@ from federation.connectors.oidc import OidcConnector
 from federation.decision import MANUAL
 from federation.errors import ConfigurationError
 from federation.fetch import Fetch, open_door
+from federation.operator import connections
 from federation.operator.audited import audited
 from federation.settings import Settings
 from federation.store.store import Store, open_store
@@ -240,6 +241,8 @@ async def switch(config: Settings, name: str, *, on: bool, now: datetime) -> End
     Raises:
         ConfigurationError: ``registry.no_connection``; ``store.*``.
     """
+    if name not in config.connections and (done := await connections.switch(config, name, on=on, now=now)):
+        return done
     store = await open_store(config.database_url.get_secret_value())
     try:
         if name not in config.connections and name not in {
