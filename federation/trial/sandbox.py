@@ -8,9 +8,9 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
-from federation import fetch, mends, redaction, registry
+from federation import fetch, registry
 from federation.connection import AnyConnection
 from federation.connectors.contract import Callback, Connector
 from federation.connectors.oidc import OidcConnector
@@ -30,21 +30,12 @@ from federation.saml.expected import Unsolicited
 from federation.store.store import Store
 from federation.store.trials_store import Trial
 from federation.store.values import Claim, Pending
-from federation.trial import message, oidc, person, report, saml
+from federation.trial import message, oidc, person, report, saml, telling
 from federation.trial.evidence import Evidence, dates, exchanges, iso
-from federation.trial.report import Outcome, Report, Rule, Step
+from federation.trial.report import Report
 from federation.vault import Vault
 
 log = logging.getLogger(__name__)
-
-_RULE: Final = "policy.rule:"
-_UNDETERMINED: Final = "policy.rule.undetermined"
-# What the policy only remarks, unless it is what refuses: it lets people in all the same.
-_REMARKS: Final = frozenset({
-    "policy.link.address", "policy.role_sync", "policy.team_taken", "policy.team_bound", "policy.email_taken",
-    "policy.last_administrator",
-})  # fmt: skip
-_KEYS: Final = ("saml.response_key:", "saml.assertion_key:")  # told among the keys
 
 
 class Story(Protocol):
@@ -171,7 +162,7 @@ class Sandbox:
             now: UTC.
         """
         found = self._begun(trial, now) | _refused(refusal) | {
-            "checks": _steps((Check(refusal.code, refusal.detail),), {}, refusal.code),
+            "checks": telling.steps((Check(refusal.code, refusal.detail),), {}, refusal.code),
             "exchanges": exchanges(heard),
             "clocks": dates(heard, now),
         }  # fmt: skip
@@ -303,8 +294,8 @@ class Sandbox:
             checks = (*checks, Check(refusal.code, refusal.detail))
         found = self._begun(trial, course.now) | _evident(evidence)
         found |= {
-            "checks": _steps(checks, evidence.pairs, refusal.code if refusal else ""),
-            "rules": _rules(checks),
+            "checks": telling.steps(checks, evidence.pairs, refusal.code if refusal else ""),
+            "rules": telling.rules(checks),
             "skew_allowed": round(getattr(connection, "clock_skew", timedelta()).total_seconds()),
         }
         if refusal is not None:
@@ -353,48 +344,3 @@ def _refused(refusal: FederationError) -> dict[str, Any]:
         "public": refusal.public,
         "mended_by": refusal.mended_by,
     }
-
-
-_OUTCOMES: Final[Mapping[str, Outcome]] = {
-    "held": "held",
-    "BROKEN": "broken",
-    "no match": "no match",
-    "open": "open",
-}
-
-
-def _steps(checks: tuple[Check, ...], pairs: Mapping[str, tuple[str, str]], code: str) -> tuple[Step, ...]:
-    """Return every rule but those of roles, and whose key it was: those are told apart. ``code`` refused."""
-    return tuple(
-        _step(one, pairs.get(one.code, ("", "")), code)
-        for one in dict.fromkeys(checks)
-        if not one.code.startswith((_RULE, _UNDETERMINED, *_KEYS))
-    )
-
-
-def _step(check: Check, pair: tuple[str, str], code: str) -> Step:
-    outcome = _OUTCOMES[redaction.outcome(check)]
-    if outcome == "broken" and check.code in _REMARKS and check.code != code:
-        outcome = "remark"
-    manual = mends.entry(check.code) if outcome == "broken" else None
-    return Step(
-        code=check.code,
-        outcome=outcome,
-        said=check.said or "",
-        expected=pair[0],
-        received=pair[1],
-        broken=manual.broken if manual else "",
-        mend=manual.mend if manual else "",
-    )
-
-
-def _rules(checks: tuple[Check, ...]) -> tuple[Rule, ...]:
-    return tuple(
-        Rule(
-            name=one.code.removeprefix(_RULE),
-            outcome=_OUTCOMES[redaction.outcome(one)],
-            said=one.said or "",
-        )
-        for one in dict.fromkeys(checks)
-        if one.code.startswith((_RULE, _UNDETERMINED))
-    )
