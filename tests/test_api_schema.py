@@ -28,7 +28,9 @@ from federation.console.openapi import describe
 from federation.console.operations import BASE
 
 DOCUMENT = describe(OPERATIONS, secure=True)
-EXAMPLES = 8  # of each operation
+EXAMPLES = 5  # of each operation
+SCHEMA = schemathesis.openapi.from_dict(json.loads(json.dumps(DOCUMENT)))
+SESSION = requests.Session()
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -112,19 +114,15 @@ def tokens(service: Service) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("who", ["acme", "everywhere", "nobody"])
+@pytest.mark.parametrize("who", ["acme", "everywhere"])
 @pytest.mark.parametrize("name", NAMES)
 def test_every_answer_is_as_documented(name: str, who: str, service: Service, tokens: dict[str, str]) -> None:
-    schema = schemathesis.openapi.from_dict(json.loads(json.dumps(DOCUMENT)))
-    operation = next(
-        one.ok() for one in schema.get_all_operations() if one.ok().definition.raw["operationId"] == name
-    )
-    headers = {"authorization": f"Bearer {tokens[who]}"} if who in tokens else {}
-    session = requests.Session()
+    operation = SCHEMA.find_operation_by_id(name)
+    headers = {"authorization": f"Bearer {tokens[who]}"}
 
     @given(case=operation.as_strategy())
     @settings(
-        max_examples=EXAMPLES if who in tokens else 2,
+        max_examples=EXAMPLES,
         deadline=None,
         derandomize=True,
         database=None,
@@ -132,9 +130,7 @@ def test_every_answer_is_as_documented(name: str, who: str, service: Service, to
         suppress_health_check=list(HealthCheck),
     )
     def ask(case: Any) -> None:
-        answer = case.call(base_url=service.url(BASE), headers=headers, session=session)
-        if who == "nobody":
-            assert answer.status_code == 401
+        answer = case.call(base_url=service.url(BASE), headers=headers, session=SESSION)
         case.validate_response(answer, checks=CHECKS)
 
     ask()

@@ -26,7 +26,7 @@ async def lines(  # noqa: PLR0913  what may be asked for
     cursor: str | None,
     limit: int,
 ) -> Page[AuditRow]:
-    """Return a page of the log; it may be short, or empty, and lead on: a page looks at a thousand lines.
+    """Return a page of the log; it may be short, or empty, and lead on: a page looks at some hundred lines.
 
     Args:
         desk: By whom.

@@ -35,7 +35,7 @@ class AdministrationStore(Protocol):
     ) -> tuple[tuple[AuditRow, ...], str | None]:
         """Return up to ``limit`` lines of the audit log, newest first, and before which id it goes on.
 
-        It may be short, or empty, and lead on: a page looks at a thousand.
+        It may be short, or empty, and lead on: a page looks at some hundred.
         """
 
     async def audit_on(
