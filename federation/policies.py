@@ -114,6 +114,19 @@ def edit(connection: AnyConnection, keys: Mapping[str, Any]) -> AnyConnection:
     return _replaced(connection, {**_data(connection, KEYS), **keys})
 
 
+def find_faults(connection: AnyConnection, keys: Mapping[str, Any], terms: Terms) -> tuple[faults.Fault, ...]:
+    """Return what is wrong with keys that would be edited, each at its place; () where they can be used."""
+    try:
+        _policy(connection, {**_data(connection, KEYS), **keys})
+        edited = edit(connection, keys)
+    except ValidationError as error:
+        return tuple(faults.read_errors(error, set(Configured.model_fields)))
+    except ConfigurationError as fault:
+        return (((), fault.detail),)
+    found = between.find_undeclared({edited.id: edited}, terms.organizations)
+    return tuple((steps[1:], why) for steps, why in found)
+
+
 class _Edited(Configured):
     """The keys by themselves, for their rules; what bounds a connection is asked of the whole one."""
 
@@ -124,15 +137,24 @@ class _Edited(Configured):
         return True
 
 
-def _replaced(connection: AnyConnection, told: Mapping[str, Any]) -> AnyConnection:
-    """Return a connection with this policy, and defaults for the keys that it does not name."""
+def _policy(connection: AnyConnection, told: Mapping[str, Any]) -> _Edited:
+    """Hold keys to their rules; those that say whose they are stand beside them.
+
+    Raises:
+        ValidationError: With every fault.
+    """
     frame = {
         "organization": connection.organization,
         "preset": connection.preset,
         "protocol": connection.protocol,
     }
+    return _Edited.model_validate({**told, **frame})
+
+
+def _replaced(connection: AnyConnection, told: Mapping[str, Any]) -> AnyConnection:
+    """Return a connection with this policy, and defaults for the keys that it does not name."""
     try:
-        policy = _Edited.model_validate({**told, **frame})
+        policy = _policy(connection, told)
     except ValidationError as error:
         raise _refusal(error, connection.id) from None
     kind = type(connection)

@@ -19,6 +19,7 @@ from federation.web import account, fields, prove
 from federation.web.callbacks import rate_key
 from federation.web.house import House
 
+
 @dataclass(frozen=True, kw_only=True)
 class Visitor:
     """Who asks, and what their pages' changes are bound to."""
@@ -141,13 +142,15 @@ def desk(request: Request, actor: Actor) -> Desk:
     )
 
 
-async def read_change(request: Request, visitor: Visitor) -> Mapping[str, str]:
-    """Return the form of a change that started on a page of this visitor's.
+async def read_change(
+    request: Request, visitor: Visitor, *, most: int = fields.FIELDS
+) -> Mapping[str, str]:
+    """Return the form of a change, of at most so many fields, that started on a page of this visitor's.
 
     Raises:
         RequestRefused: ``csrf.refused``; ``form.*``.
     """
-    form = await fields.read_form(request)
+    form = await fields.read_form(request, most=most)
     account.prove_own(request, form, visitor.credential)
     return form
 

@@ -1,5 +1,6 @@
 """The checks of an attempt as a page shows them: what was expected beside what came. Pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,10 +43,14 @@ def steps(found: Opened) -> tuple[Step, ...]:
 
 def rules(found: Opened) -> tuple[Rule, ...]:
     """Return the role rules that were asked, in their order."""
+    return of_rules([one for one in _checks(found) if _is_role(one)], values=found.values)
+
+
+def of_rules(checks: Iterable[Check], *, values: bool) -> tuple[Rule, ...]:
+    """Return checks of role rules as a page shows them."""
     return tuple(
-        Rule(name=one.code.removeprefix(_RULE), outcome=_outcome(one), said=_said(one, found))
-        for one in _checks(found)
-        if _is_role(one)
+        Rule(name=one.code.removeprefix(_RULE), outcome=_outcome(one), said=_said(one, values=values))
+        for one in checks
     )
 
 
@@ -65,7 +70,7 @@ def _step(check: Check, found: Opened, pair: tuple[str, str]) -> Step:
     return Step(
         code=check.code,
         outcome=outcome,
-        said=_said(check, found),
+        said=_said(check, values=found.values),
         expected=pair[0],
         received=pair[1],
         rule=manual.broken if manual else "",
@@ -76,6 +81,6 @@ def _outcome(check: Check) -> str:
     return redaction.outcome(check).lower()
 
 
-def _said(check: Check, found: Opened) -> str:
+def _said(check: Check, *, values: bool) -> str:
     said = check.said or ""
-    return said if found.values else redaction.hide(said)
+    return said if values else redaction.hide(said)
