@@ -72,9 +72,9 @@ def _service(config: Settings) -> Iterator[Shown]:
 
 
 def _published(config: Settings) -> Iterator[Shown]:
-    yield Shown(key="saml.metadata", value=f"{config.base_url}/saml/metadata", kind="url")
-    yield Shown(key="oidc.jwks", value=f"{config.base_url}/oidc/jwks.json", kind="url")
-    yield Shown(key="api.openapi", value=f"{config.base_url}/admin/api/openapi.json", kind="url")
+    yield Shown(key="saml_metadata", value=f"{config.base_url}/saml/metadata", kind="url")
+    yield Shown(key="oidc_jwks", value=f"{config.base_url}/oidc/jwks.json", kind="url")
+    yield Shown(key="api_openapi", value=f"{config.base_url}/admin/api/openapi.json", kind="url")
 
 
 def _limits(config: Settings) -> Iterator[Shown]:
