@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, Final, Literal
 
 from federation import kept, registry
 from federation.administration.desk import Desk
-from federation.connection import AnyConnection, SamlConnection, show
+from federation.connection import AnyConnection, SamlConnection
 from federation.errors import ConfigurationError, FederationError
 from federation.faults import Fault
 from federation.policy import domains
@@ -86,7 +87,11 @@ class _Subject:
     enabled: bool
     entry: Entry | None
     kept: Kept | None  # None: the file's
-    body: Mapping[str, Any] = field(repr=False)  # of the store's
+
+    @cached_property
+    def body(self) -> Mapping[str, Any]:
+        """The keys of the store's; read where they are asked for, for a list looks at a thousand."""
+        return _body(self.kept) if self.kept is not None else {}
 
     @property
     def connection(self) -> AnyConnection | None:
@@ -142,28 +147,35 @@ def _of_file(entry: Entry) -> _Subject:
         enabled=connection.enabled,
         entry=entry,
         kept=None,
-        body={},
     )
 
 
 def _of_store(one: Kept) -> _Subject:
     row = one.row
-    try:
-        body = kept.body_of(row)
-    except ConfigurationError:
-        body = {}
-    name = body.get("display_name")
+    if one.entry is not None:
+        preset, title = one.entry.connection.preset, one.entry.connection.title
+    else:
+        body = _body(one)
+        name = body.get("display_name")
+        preset = str(body.get("preset", "generic"))
+        title = name if isinstance(name, str) and name else row.id
     return _Subject(
         id=row.id,
         organization=row.organization,
         protocol=row.protocol,
-        preset=str(body.get("preset", "generic")),
-        title=name if isinstance(name, str) and name else row.id,
+        preset=preset,
+        title=title,
         enabled=row.enabled,
         entry=one.entry,
         kept=one,
-        body=body,
     )
+
+
+def _body(one: Kept) -> Mapping[str, Any]:
+    try:
+        return kept.body_of(one.row)
+    except ConfigurationError:
+        return {}
 
 
 def line(desk: Desk, one: _Subject, off: Mapping[str, datetime]) -> ConnectionLine:
@@ -236,23 +248,19 @@ async def _domains(desk: Desk, one: _Subject) -> tuple[DomainView, ...]:
     named = one.connection.domains if one.connection else one.body.get("domains", ())
     if not isinstance(named, list | tuple) or not named:
         return ()
-    proofs = {
-        found.domain: found
-        for found in await desk.store.domain_proofs()
-        if found.organization == one.organization
-    }
+    bases = [(one.organization, str(name).removeprefix("*.")) for name in named]
+    proofs = {found.domain: found for found in await desk.store.domain_proofs_of(bases)}
     proved = await desk.store.proved_domains(one.organization, desk.now)
     organization = desk.roster.organizations.get(one.organization)
     needed = one.kept is not None or bool(
         one.connection and organization and domains.needs_proof(one.connection, organization)
     )
     told = []
-    for name in map(str, named):
-        base = name.removeprefix("*.")
+    for name, (_, base) in zip(named, bases, strict=True):
         proof = proofs.get(base)
         told.append(
             DomainView(
-                name=name,
+                name=str(name),
                 needed=needed,
                 proved=base in proved,
                 checked_at=proof.checked_at if proof else None,
@@ -270,7 +278,7 @@ async def _signed_in_at(desk: Desk, one: _Subject) -> datetime | None:
 def settings_of(one: _Subject) -> dict[str, Any]:
     """Return its keys, without a secret and without a place on this machine."""
     if one.kept is None:
-        told = show(one.entry.connection) if one.entry else {}
+        told = _said(one.entry.connection) if one.entry else {}
         for steps in kept.SECRETS.values():
             _hide(told, steps)
         _hide(told, ("metadata", "file"))
@@ -284,6 +292,12 @@ def settings_of(one: _Subject) -> dict[str, Any]:
             here = here.setdefault(step, {})
         here[last] = SET
     return told
+
+
+def _said(connection: AnyConnection) -> dict[str, Any]:
+    """Return what the file says of it, but for what would be so anyway."""
+    told = connection.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
+    return dict(told)
 
 
 def _hide(told: dict[str, Any], steps: tuple[str, ...]) -> None:

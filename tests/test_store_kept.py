@@ -1,0 +1,89 @@
+"""What is edited in the administration, kept on SQLite and on PostgreSQL."""
+
+import asyncio
+from dataclasses import replace
+
+from databases import ask, open_session
+from test_store import ADMITTED, NEW, NOW, SECOND, TOKEN
+
+from federation.store.kept_values import KeptConnection
+from federation.store.store import Store
+
+LATER = NOW + SECOND
+ONE = KeptConnection(
+    id="adfs", organization="acme", protocol="saml", body='{"a": 1}', sealed="", enabled=False, number=0,
+    created_at=NOW, updated_at=NOW, tested_at=None, deleted=False,
+)  # fmt: skip
+
+
+async def test_a_change_has_the_next_number_and_what_came_before_is_not_told_again(store: Store) -> None:
+    assert await store.declared_number() == 0
+    assert await store.keep_connection(ONE, NOW, previous=None)
+    assert await store.keep_organization("acme", "{}", NOW, previous=None)
+    told = await store.declared_since(0)
+    assert told.number == await store.declared_number() == 2
+    assert told.connections == (replace(ONE, number=1),)
+    assert [one.id for one in told.organizations] == ["acme"]
+    assert (await store.declared_since(1)).connections == ()
+    assert await store.find_kept_connection("adfs") == replace(ONE, number=1)
+    assert await store.find_kept_connection("nothing\0") is None
+
+
+async def test_one_of_twenty_changes_what_all_have_read(store: Store) -> None:
+    assert await store.keep_connection(ONE, NOW, previous=None)
+    assert not await store.keep_connection(ONE, NOW, previous=None)
+    tries = (store.keep_connection(replace(ONE, body=f"{{{n}}}"), LATER, previous=1) for n in range(20))
+    assert sum(await asyncio.gather(*tries)) == 1
+
+
+async def test_it_is_enabled_as_it_was_tried(store: Store, store_url: str) -> None:
+    await store.keep_connection(ONE, NOW, previous=None)
+    assert not await store.enable_kept("adfs", NOW, previous=1, force=False)
+    await ask(store_url, "UPDATE kept_connection SET tested_at = 1")
+    assert not await store.enable_kept("adfs", NOW, previous=7, force=False)
+    assert await store.enable_kept("adfs", NOW, previous=1, force=False)
+    kept = await store.find_kept_connection("adfs")
+    assert kept is not None
+    assert (kept.enabled, kept.tested_at is None) == (True, False)
+    await store.keep_connection(replace(kept, body="{}"), LATER, previous=kept.number)
+    kept = await store.find_kept_connection("adfs")
+    assert kept is not None
+    assert (kept.enabled, kept.tested_at) == (True, None)
+    assert await store.enable_kept("adfs", LATER, previous=kept.number, force=True)
+
+
+async def test_what_goes_takes_its_sessions_and_gifts_and_leaves_accounts(
+    store: Store, store_url: str
+) -> None:
+    await store.keep_connection(ONE, NOW, previous=None)
+    await store.enable_kept("adfs", NOW, previous=1, force=True)
+    assert await open_session(store, ADMITTED, NEW, NOW)
+    assert (await store.count_affected("adfs", "acme", NOW)).sessions == 1
+    ended = await store.disable_kept("adfs", LATER)
+    assert ended is not None
+    assert ended.sessions == 1
+    assert await store.find_session(TOKEN, LATER) is None
+    assert "adfs" in await store.switched_off()
+    assert await store.drop_connection("adfs", LATER)
+    assert await store.drop_connection("adfs", LATER) is None
+    assert await store.disable_kept("adfs", LATER) is None
+    for table in ("role_grant", "membership", "team_membership"):
+        assert not await ask(store_url, f"SELECT 1 FROM {table} WHERE source = 'connection:adfs'")  # noqa: S608
+    assert await ask(store_url, "SELECT 1 FROM account")
+    assert (await store.declared_since(0)).connections[0].deleted
+    # the id is acme's for good
+    assert not await store.keep_connection(replace(ONE, organization="beta"), LATER, previous=None)
+    assert await store.keep_connection(ONE, LATER, previous=None)
+    assert "adfs" in await store.switched_off()  # until it is enabled
+
+
+async def test_an_organization_goes_when_it_has_nothing(store: Store) -> None:
+    await store.keep_organization("acme", "{}", NOW, previous=None)
+    assert not await store.keep_organization("acme", "{}", NOW, previous=None)
+    await store.keep_connection(ONE, NOW, previous=None)
+    assert await store.organization_holds("acme") == ("connection",)
+    assert not await store.drop_organization("acme", NOW)
+    await store.drop_connection("adfs", NOW)
+    assert await store.drop_organization("acme", NOW)
+    assert not await store.drop_organization("acme", NOW)
+    assert await store.keep_organization("acme", "{}", NOW, previous=None)
