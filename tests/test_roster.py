@@ -108,8 +108,8 @@ async def test_the_order_is_the_files_then_as_they_were_made(stair: Stair) -> No
     assert list(stair.house.roster.connectors) == list(stair.house.connections)
 
 
-KEEP = """INSERT INTO kept_connection (id, organization_id, protocol, body, sealed, enabled, number, created_at,
-  updated_at) VALUES"""
+KEEP = """INSERT INTO kept_connection (id, organization_id, protocol, body, sealed, enabled, number,
+  created_at, updated_at) VALUES"""
 BROKEN = [
     ("{", ""),
     ("[]", ""),
