@@ -28,7 +28,7 @@ from federation.store.directory_values import (
 from federation.store.rows import Row, Steps, micros, storable
 from federation.store.values import Ended, Invitation, LinkedGroup, PersonOf
 
-LOOKED_AT: Final = 1000  # of one page, where several things are asked for
+LOOKED_AT: Final = 250  # of one page, where several things are asked for
 _LAST: Final = "\U0010ffff"  # behind whatever an address or a name goes on with
 
 # By which index a list is read: kind of the cursor → statement.

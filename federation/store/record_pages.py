@@ -6,7 +6,7 @@ be short, or empty, and still lead on to the next one.
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -16,15 +16,17 @@ from federation.store.rows import Ask, Row, Steps, micros, storable
 from federation.store.standing import Known
 from federation.store.values import Admitted, Cursor, PolicyInForce, Record, RecordFilter, RecordPage
 
-LOOKED_AT = 1000  # rows of one page
+LOOKED_AT = 500  # rows of one page
+OF_PERSON = 1000  # records of one person that are told
 PERSONS = 100  # Subjects of one address or user
+_CODE, _CONNECTION, _PERSON = 2, 4, 8  # columns of ``records_sql``
 
 
 def page(asked: RecordFilter, after: Cursor | None, limit: int, now: datetime) -> Steps[RecordPage]:
     """Read on from a cursor until the page is full, or enough was looked at."""
     narrowed = asked.connection is not None or asked.code is not None
     looked = yield _listed(asked, after, LOOKED_AT if narrowed else limit, now)
-    found, further = _pick(looked, limit, asked.means, whole=LOOKED_AT if narrowed else limit)
+    found, further = _pick(asked, looked, limit, whole=LOOKED_AT if narrowed else limit, of_somebody=False)
     return RecordPage(records=found, next=further)
 
 
@@ -42,18 +44,21 @@ def _listed(asked: RecordFilter, after: Cursor | None, batch: int, now: datetime
 
 
 def _pick(
-    looked: Sequence[Row], limit: int, means: Callable[[Record], bool], *, whole: int
+    asked: RecordFilter, looked: Sequence[Row], limit: int, *, whole: int, of_somebody: bool
 ) -> tuple[tuple[Record, ...], Cursor | None]:
     """Return what is meant, and where the next page begins; ``whole`` rows were asked for."""
     found: list[Record] = []
-    one = None
     for number, row in enumerate(looked, 1):
-        one = rows.record(row)
-        if means(one):
-            found.append(one)
+        # Before it is read: of a thousand most are not meant.
+        if asked.means(row[_CONNECTION], row[_CODE]) and (row[_PERSON] or not of_somebody):
+            found.append(rows.record(row))
         if len(found) == limit and number < len(looked):
-            return tuple(found), (one.at, one.reference)
-    return tuple(found), (one.at, one.reference) if one and len(looked) == whole else None
+            return tuple(found), _place(row)
+    return tuple(found), _place(looked[-1]) if len(looked) == whole else None
+
+
+def _place(row: Row) -> Cursor:
+    return rows.moment(row[1]), row[0]
 
 
 def admitted(
@@ -61,7 +66,7 @@ def admitted(
 ) -> Steps[tuple[tuple[Admitted, ...], Cursor | None]]:
     """Read who was admitted: of each person and connection the latest, with the keys that open it."""
     looked = yield _listed(asked, after, LOOKED_AT, now)
-    found, further = _pick(looked, limit, lambda one: bool(one.person) and asked.means(one), whole=LOOKED_AT)
+    found, further = _pick(asked, looked, limit, whole=LOOKED_AT, of_somebody=True)
     if not found:
         return (), further
     references = json.dumps([one.reference for one in found])
@@ -97,7 +102,7 @@ def stands(decision: Decision) -> Steps[Standing | None]:
 
 def of_person(person: str, organization: str) -> Steps[tuple[Record, ...]]:
     """Every record of one person in one organization, newest first."""
-    asked = {"person": person, "organization_id": organization, "batch": LOOKED_AT}
+    asked = {"person": person, "organization_id": organization, "batch": OF_PERSON}
     return tuple(map(rows.record, (yield records_sql.RECORDS_OF_PERSON, asked)))
 
 

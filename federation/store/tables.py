@@ -129,6 +129,8 @@ class Account(Row, table=True):
     __table_args__ = (
         Index(None, "organization_id", "email_key", "person"),
         Index(None, "organization_id", "name_key", "person"),
+        # Of some users in one organization: else all of the organization's are looked through.
+        Index(None, "user_id", "organization_id"),
         ForeignKeyConstraint(["user_id"], ["user.id"]),
     )
 
@@ -138,7 +140,7 @@ class Account(Row, table=True):
     )  # Subject.person: fits any index; of none, once detached
     subject_key: str = Field(sa_type=Text)  # Subject.key
     stable_ids: str = Field(sa_type=Text)  # of each kind the one seen first, as hashes
-    user_id: str = Field(sa_type=Text, index=True)
+    user_id: str = Field(sa_type=Text)
     connection: str = Field(sa_type=Text)  # through which they came last
     email: str = Field(sa_type=Text)
     # in lower case; indexed, never unique: an attribute, not a key
@@ -189,7 +191,7 @@ class TeamGroup(Row, table=True):
 
     __tablename__ = "team_group"
     __table_args__ = (
-        Index(None, "organization_id", "team_key"),
+        Index(None, "organization_id", "team_key", "group_key", "connection"),
         ForeignKeyConstraint(
             ["organization_id", "team_key"], ["team.organization_id", "team.key"], ondelete="CASCADE"
         ),
@@ -261,6 +263,7 @@ class ProvisionedUser(Row, table=True):
     __tablename__ = "provisioned_user"
     __table_args__ = (
         Index(None, "organization_id", "email_key"),
+        Index(None, "user_id", "organization_id"),
         ForeignKeyConstraint(["user_id"], ["user.id"]),
     )
 

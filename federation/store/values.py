@@ -80,9 +80,9 @@ class RecordFilter:
     code: str | None = None  # "" means admitted; None: of any
     persons: tuple[str, ...] | None = None  # ``Subject.person``: any of these; None: of anybody
 
-    def means(self, record: Record) -> bool:
-        """Tell whether it is one of them, of this organization and time."""
-        return self.connection in (None, record.connection) and self.code in (None, record.code)
+    def means(self, connection: str, code: str) -> bool:
+        """Tell whether one of this organization and time is meant."""
+        return self.connection in (None, connection) and self.code in (None, code)
 
 
 @dataclass(frozen=True, kw_only=True)

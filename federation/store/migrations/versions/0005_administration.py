@@ -44,6 +44,8 @@ def no_index(table: str, *columns: str) -> None:
 # Of each: what it was, and what it is now, so that lists are read by it. A sign-in writes as many as before.
 LONGER: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("account", ("organization_id", "email_key"), ("organization_id", "email_key", "person")),
+    ("account", ("user_id",), ("user_id", "organization_id")),
+    ("team_group", ("organization_id", "team_key"), ("organization_id", "team_key", "group_key", "connection")),
     ("team_membership", ("organization_id", "team_key"), ("organization_id", "team_key", "user_id")),
     ("decision_record", ("organization_id", "recorded_at"), ("organization_id", "recorded_at", "code")),
     ("decision_record", ("recorded_at",), ("recorded_at", "code")),
@@ -54,6 +56,7 @@ NEW: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("membership", ("organization_id", "source", "user_id")),
     ("role_grant", ("organization_id", "role", "user_id")),
     ("deactivation", ("organization_id", "user_id")),
+    ("provisioned_user", ("user_id", "organization_id")),
     ("invitation", ("organization_id", "id")),
     ("provider_metadata", ("connection", "checked_at", "held_at")),
     ("domain_proof", ("domain",)),
