@@ -32,6 +32,7 @@ from federation.store import (
     local_sql,
     metadata_sql,
     migration,
+    own_account_sql,
     people_sql,
     records_sql,
     rereads_sql,

@@ -17,10 +17,9 @@ from federation.administration.rules import RulesView
 from federation.console import access, rule_form, shell, steps
 from federation.console.access import Visitor
 from federation.console.rule_form import Draft
-from federation.errors import ChangeConflicts, ConfigurationError, FieldsRefused
+from federation.errors import ChangeConflicts, ConfigurationError, FieldsRefused, ProveAgain
 from federation.faults import Fault
 from federation.web import fields
-from federation.web.prove import ProveAgain
 from federation.what_if import Report
 
 HERE: Final = "/admin/connections"

@@ -94,6 +94,7 @@ _ARRAYS = {
         *erasure_sql.ARRAYS,
         entry_sql.FIND_LOCKED_OUT,
         entry_sql.LAST_SIGN_INS,
+        entry_sql.PROOFS_OF,
     )
 }
 _OWN_WORDS = (GATES, _USERS, _NOTES, _ARRAYS)

@@ -36,6 +36,8 @@ _LED_ON = {"admin.signed_out": prove.sign_in, "admin.prove_again": prove.ask}
 _SIGNED_IN = frozenset({"admin.forbidden", "admin.scope", "account.last_way", "account.no_way"})
 _LONGEST_PLACE = 200  # whoever asks may have made it up
 _STATUS = {"signin.no_connection": 404, "csrf.refused": 403, "admin.signed_out": 401, "admin.token": 401}
+# Faults of a policy that an administrator sent, not of ours; their sentences hold no value.
+_ABOUT_WHAT_WAS_SENT = frozenset({"policy.edited", "policy.no_connection"})
 
 
 async def refused(request: Request, exc: Exception) -> Response:
@@ -49,7 +51,7 @@ async def refused(request: Request, exc: Exception) -> Response:
     log.warning("refused", extra={"ref": reference, "code": exc.code})
     if isinstance(exc, ProofNeeded):
         return join.ask(request, exc, reference, whom_to_ask(request, house))
-    status = _STATUS.get(exc.code, exc.status)
+    status = 400 if exc.code in _ABOUT_WHAT_WAS_SENT else _STATUS.get(exc.code, exc.status)
     if _of_api(request):
         response = _api_error(exc, status, reference)
     elif pages.wants_json(request):
@@ -78,7 +80,7 @@ def _api_error(exc: FederationError, status: int, reference: str) -> Response:
     code = "admin.unknown" if isinstance(exc, NotFound) else exc.code
     found = exc.faults if isinstance(exc, FieldsRefused) else ()
     told = [(".".join(map(str, place))[:_LONGEST_PLACE], why) for place, why in found]
-    message = texts.say_of(exc, "public")
+    message = exc.detail if exc.code in _ABOUT_WHAT_WAS_SENT else texts.say_of(exc, "public")
     response = pages.as_json_error(status, message, reference, code=code, fields=told)
     if status == HTTPStatus.UNAUTHORIZED:  # RFC 6750 §3
         response.headers["www-authenticate"] = 'Bearer realm="federation"'
@@ -89,7 +91,8 @@ async def _record(request: Request, house: House, exc: FederationError) -> str:
     """Keep why, unless keeping would be the attack or the store is what failed."""
     if isinstance(exc, TooManyRequests | StoreUnavailable):
         return mint_reference()
-    if (isinstance(exc, SignInExpired) or exc.code.startswith("admin.")) and _keeps_failing(request, house):
+    sent = isinstance(exc, SignInExpired) or exc.code.startswith("admin.")
+    if (sent or exc.code in _ABOUT_WHAT_WAS_SENT) and _keeps_failing(request, house):
         return mint_reference()
     try:
         return await house.signin.record_refusal(exc)

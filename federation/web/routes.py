@@ -21,7 +21,6 @@ from federation.errors import RequestRefused
 from federation.web import (
     account,
     aliases,
-    decisions,
     emergency,
     errors,
     initiate,
@@ -35,7 +34,7 @@ from federation.web import (
     start,
     ways_in,
 )
-from federation.web.callbacks import known, oidc_callback, saml_acs, shared_callback
+from federation.web.callbacks import oidc_callback, saml_acs, shared_callback
 from federation.web.house import House
 from federation.web.middleware import Aliases, LastResort, SecurityHeaders, Speaking
 from federation.web.rates import forwarding
@@ -84,8 +83,6 @@ def sign_in_routes() -> list[BaseRoute]:
         Route("/break-glass", emergency.open_break_glass, methods=["POST"]),
         Step("/bootstrap/{token}", emergency.bootstrap),
         Route("/session", account.session_json),
-        Route("/admin/api/decisions", decisions.decisions),
-        Route("/admin/api/policy/try", decisions.try_policy, methods=["POST"]),
         Route("/account", account.account),
         Route("/account/link", ways_in.link, methods=["POST"]),
         Route("/account/ways/{person}", ways_in.ask_unlink),
