@@ -160,7 +160,7 @@ async def test_each_fault_is_told_at_its_key_and_no_value_with_it(stair: Stair) 
         assert "acme-" not in said  # whose domain it is
         assert "root:" not in said
     assert stair.house.roster.kept == {}
-    every = {"isuer": 1, "callback_paths": ["/x"], "anyone": True, "issuer": "https://10.0.0.1"}
+    every: dict[str, Any] = {"isuer": 1, "callback_paths": ["/x"], "anyone": True, "issuer": "https://10.0.0.1"}
     told = await faults_of(made(at, **every))
     assert {"isuer", "callback_paths", "anyone", "issuer"} <= told.keys()
 

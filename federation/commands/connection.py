@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from federation.commands.endings import ConnectionId
-from federation.commands.endings import connections as commands
+from federation.commands.endings import ConnectionId, connections
 from federation.commands.terminal import (
     ConfigOption,
     JsonOption,
@@ -17,6 +16,8 @@ from federation.commands.terminal import (
     plain_errors,
     show,
 )
+
+commands = connections  # of which some are about switching
 
 
 @commands.command(
