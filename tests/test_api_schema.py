@@ -1,8 +1,10 @@
 """The API's document, and the real service held to it by schemathesis."""
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +24,15 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31
 from service import Service, serving
 from starlette.routing import Route
 
+from federation import clock
 from federation.administration.actor import SCOPES
 from federation.console.api import OPERATIONS, api_routes
 from federation.console.openapi import describe
 from federation.console.operations import BASE
+from federation.signin import hash_token
+from federation.store.api_tokens import ApiToken
+from federation.store.rows import new_id
+from federation.store.store import open_store
 
 DOCUMENT = describe(OPERATIONS, secure=True)
 EXAMPLES = 5  # of each operation
@@ -106,12 +113,28 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def tokens(service: Service) -> dict[str, str]:
-    scopes = [word for one in sorted(SCOPES) for word in ("--scope", one)]
-    asked = {"acme": ["--organization", "acme"], "everywhere": ["--everywhere"]}
-    return {
-        name: str(json.loads(service.command("token", "create", name, *scopes, *whose, "--json"))["token"])
-        for name, whose in asked.items()
-    }
+    """Of everything, for a day: written beside the running service, as another node would."""
+    whose = {"acme": "acme", "everywhere": ""}
+    made = {name: f"fst_{name[0] * 43}" for name in whose}
+    now = clock.now()
+
+    async def keep() -> None:
+        store = await open_store(f"sqlite:///{service.config.parent / 'federation.db'}")
+        for name, organization in whose.items():
+            token = ApiToken(
+                id=new_id(now),
+                organization=organization,
+                name=name,
+                scopes=SCOPES,
+                created_at=now,
+                created_by="operator",
+                expires_at=now + timedelta(days=1),
+            )
+            assert await store.keep_api_token(hash_token(made[name]), token)
+        await store.close()
+
+    asyncio.run(keep())
+    return made
 
 
 @pytest.mark.parametrize("who", ["acme", "everywhere"])

@@ -143,7 +143,7 @@ async def test_unknown_revoked_and_malformed_have_one_answer(stair: Stair) -> No
         f"Bearer {gone['token']}", "Bearer fst_" + "A" * 43, "Bearer", "Bearer x", "Basic YTpi",
         gone["token"], f"Bearer {gone['token']}x", "Bearer fst_" + "é" * 43, "",
     ):  # fmt: skip
-        answer = await stair.browser().get(PATH, headers={"authorization": sent.encode()})
+        answer = await stair.browser().get(PATH, headers={b"authorization": sent.encode()})
         error = answer.json()["error"]
         told.add((answer.status_code, answer.headers["www-authenticate"], error["code"], error["message"]))
     assert len(told) == 1
