@@ -11,7 +11,7 @@ from federation.administration import setup_links, trials
 from federation.console import seat
 from federation.console import trials as tests
 from federation.console.seat import LINK, Seat
-from federation.web import account, cookies, fields, pages
+from federation.web import account, cookies, pages
 from federation.web.callbacks import rate_key
 from federation.web.house import House
 
@@ -32,7 +32,6 @@ async def begin(request: Request) -> Response:
     """
     house: House = request.app.state.house
     account.prove_ours(request)
-    await fields.read_form(request)
     now, (address, *_) = house.clock(), rate_key(request, "")
     house.rates.sign_in.hit((setup_links.KIND, address), now)
     token = request.path_params["token"]

@@ -35,7 +35,7 @@ def answer(view: ConnectionView) -> dict[str, Any]:
     filled = presets.fill_in(view.settings)
     return {
         "vendor": vendors.of(view.preset, view.protocol),
-        "source": source if isinstance(source, Mapping) else {},
+        "source": wizard_forms.Blank(source if isinstance(source, Mapping) else {}),
         "secret": bool(view.settings.get("client_secret")),
         "filled": {name: filled.get(name) or "" for name in {*_OIDC, *_OAUTH2, *_SERVER}},
         "names": _names(view),

@@ -1,0 +1,342 @@
+"""A setup link in a browser that knows nobody here: the wizard of one connection, and nothing else."""
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import httpx2
+import pytest
+from stair import Stair
+from starlette.routing import Route
+from test_administration_connections import OPERATOR, actor, desk, tried
+from wizard_world import PAGE, SAME, begun, draft, hidden, link, read, send, signed_in, wizard_world
+
+from federation.administration import connections, organizations, setup_links
+from federation.administration.actor import OF_SETUP
+from federation.administration.setup_links import DAYS, LONGEST
+from federation.console.routes import console_routes
+from federation.errors import ChangeConflicts, FieldsRefused, NotAllowed, NotFound
+
+GOOD = {"protocol": "saml", "preset": "okta", "display_name": "Acme Okta"}
+STEPS = ("provider", "answer", "people", "mapping", "test", "enable")
+
+
+@pytest.fixture
+async def stair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stair]:
+    async with wizard_world(tmp_path, monkeypatch) as stair:
+        await connections.create(desk(stair.house, OPERATOR), "acme-okta", organization="acme", body=GOOD)
+        yield stair
+
+
+async def made(stair: Stair, **told: object) -> setup_links.Made:
+    asked = {"days": None, "may_enable": False} | told
+    return await setup_links.create(desk(stair.house, OPERATOR), "acme-okta", **asked)  # type: ignore[arg-type]
+
+
+def path_of(one: setup_links.Made) -> str:
+    return one.url.removeprefix("http://localhost:8000")
+
+
+def metadata(stair: Stair) -> bytes:
+    return stair.idps["other-saml"].metadata().replace(b"idp.other.example", b"idp.third.example")
+
+
+async def is_over(browser: httpx2.AsyncClient, path: str) -> bool:
+    answer = await browser.get(path)
+    return (answer.status_code, "This link opens nothing" in answer.text) == (404, True)
+
+
+# The deed
+
+
+async def test_a_link_ends_after_a_week_unless_it_is_said_otherwise(stair: Stair) -> None:
+    for days, life in ((None, DAYS), (1, 1), (LONGEST, LONGEST)):
+        link = (await made(stair, days=days)).link
+        assert link.expires_at - link.created_at == timedelta(days=life)
+    for wrong in (0, -1, LONGEST + 1):
+        with pytest.raises(FieldsRefused, match=r"^admin\.invalid: "):
+            await made(stair, days=wrong)
+
+
+async def test_a_token_makes_none_that_outlives_it(stair: Stair) -> None:
+    now = stair.clock()
+    who = actor("acme", kind="api_token", ends_at=now + timedelta(days=2))
+    at = desk(stair.house, who)
+    short = await setup_links.create(at, "acme-okta", days=None, may_enable=False)
+    assert short.link.expires_at == now + timedelta(days=2)
+    with pytest.raises(FieldsRefused, match=r"^admin\.invalid: "):
+        await setup_links.create(at, "acme-okta", days=3, may_enable=False)
+
+
+async def test_what_is_anothers_is_not_there(stair: Stair) -> None:
+    await organizations.create(desk(stair.house, OPERATOR), "beta", body={"name": "Beta"})
+    mine = (await made(stair)).link
+    other = desk(stair.house, actor("beta"))
+    for deed in (
+        setup_links.create(other, "acme-okta", days=None, may_enable=False),
+        setup_links.every(other, "acme-okta", cursor=None, limit=10),
+        setup_links.find(other, mine.id),
+        setup_links.revoke(other, mine.id),
+    ):
+        with pytest.raises(NotFound, match=r"^admin\.not_yours: "):
+            await deed
+    for name in ("nothing", "", "x" * 300):
+        with pytest.raises(NotFound, match=r"^admin\.unknown: "):
+            await setup_links.create(other, name, days=None, may_enable=False)
+        with pytest.raises(NotFound, match=r"^admin\.unknown: "):
+            await setup_links.find(other, name)
+
+
+async def test_one_of_the_file_has_none(stair: Stair) -> None:
+    with pytest.raises(ChangeConflicts, match=r"^admin\.managed: "):
+        await setup_links.create(desk(stair.house, OPERATOR), "acme-oidc", days=None, may_enable=False)
+
+
+async def test_a_links_holder_makes_sees_and_revokes_none(stair: Stair) -> None:
+    mine = (await made(stair)).link
+    who = actor("acme", kind="setup_link", id=mine.id, connection="acme-okta", scopes=OF_SETUP)
+    for at in (desk(stair.house, who), desk(stair.house, replace(who, may_enable=True))):
+        for deed in (
+            setup_links.create(at, "acme-okta", days=None, may_enable=True),
+            setup_links.every(at, "acme-okta", cursor=None, limit=10),
+            setup_links.find(at, mine.id),
+            setup_links.revoke(at, mine.id),
+        ):
+            with pytest.raises(NotAllowed, match=r"^admin\.setup_link: "):
+                await deed
+
+
+async def test_no_secret_is_told_but_once(stair: Stair) -> None:
+    one = await made(stair)
+    secret = one.url.rpartition("/")[2]
+    assert secret not in repr(one)
+    lines = await stair.house.store.audit_on("acme", "", stair.clock() + timedelta(days=1), 100)
+    assert "setup_link.create" in {each.entry.action for each in lines}
+    assert not any(secret in str(each.entry) for each in lines)
+    assert secret.encode() not in stair.database.read_bytes()
+
+
+# Opening
+
+
+async def test_opening_does_nothing_and_beginning_is_counted(stair: Stair) -> None:
+    one = await made(stair)
+    browser = stair.browser(accept="text/html")
+    for _ in range(3):
+        answer = await browser.get(path_of(one))
+        assert (answer.status_code, "set-cookie" in answer.headers) == (200, False)
+        assert "Begin" in answer.text
+        await browser.head(path_of(one))
+    found = await stair.house.store.setup_link(one.link.id)
+    assert found is not None
+    assert found.uses == 0
+    answer = await browser.post(path_of(one), headers=SAME)
+    cookie = answer.headers["set-cookie"]
+    assert (answer.status_code, answer.headers["location"]) == (303, "/setup")
+    for told in ("setup=", "HttpOnly", "SameSite=lax", "Path=/;"):
+        assert told.lower() in cookie.lower()
+    found = await stair.house.store.setup_link(one.link.id)
+    assert found is not None
+    assert (found.uses, found.last_used_at) == (1, stair.clock())
+    lines = await stair.house.store.audit_on("acme", "", stair.clock() + timedelta(days=1), 100)
+    (told,) = [each.entry for each in lines if each.entry.action == "setup_link.use"]
+    assert (told.actor_kind, told.actor, told.after) == (
+        "setup_link",
+        one.link.id,
+        {"connection": "acme-okta"},
+    )
+    assert (await browser.get("/setup")).headers["location"] == "/setup/provider"
+
+
+async def test_the_page_that_it_opens_is_the_same_whatever_its_token(stair: Stair) -> None:
+    one = path_of(await made(stair))
+    browser = stair.browser(accept="text/html")
+    pages = {(await read(browser, path)).replace(path, "") for path in (one, "/setup/" + "x" * 43)}
+    assert len(pages) == 1
+
+
+async def test_nobody_begins_from_another_site(stair: Stair) -> None:
+    one = path_of(await made(stair))
+    for headers in (
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"sec-fetch-site": "none"},
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+    ):
+        answer = await stair.browser().post(one, headers=headers)
+        assert answer.status_code == 403
+        assert "set-cookie" not in answer.headers
+
+
+async def test_whatever_became_of_it_the_answer_is_one(stair: Stair) -> None:
+    unknown, revoked, ended, deleted = "/setup/" + "x" * 43, *[path_of(await made(stair)) for _ in range(3)]
+    at = desk(stair.house, OPERATOR)
+    page = await setup_links.every(at, "acme-okta", cursor=None, limit=10)
+    await setup_links.revoke(at, page.items[-1].id)
+    answers = set()
+    for path in (unknown, revoked, "/setup/short", "/setup/" + "x" * 5000):
+        answers.add((await stair.browser(accept="text/html").post(path, headers=SAME)).text)
+    stair.clock.at += timedelta(days=DAYS)
+    answers.add((await stair.browser(accept="text/html").post(ended, headers=SAME)).text)
+    stair.clock.at -= timedelta(days=DAYS)
+    await connections.delete(at, "acme-okta", "Acme Okta")
+    answers.add((await stair.browser(accept="text/html").post(deleted, headers=SAME)).text)
+    answers.add((await stair.browser(accept="text/html").get("/setup")).text)
+    assert len(answers) == 1
+    assert "This link opens nothing" in answers.pop()
+
+
+@pytest.mark.parametrize("end", ["revoked", "ended", "deleted", "made again"])
+async def test_who_is_at_it_is_out_at_once(stair: Stair, end: str) -> None:
+    one, at = await made(stair), desk(stair.house, OPERATOR)
+    browser = await begun(stair, path_of(one))
+    await read(browser, "/setup/people")
+    if end == "revoked":
+        await setup_links.revoke(at, one.link.id)
+    elif end == "ended":
+        stair.clock.at += timedelta(days=DAYS)
+    else:
+        await connections.delete(at, "acme-okta", "Acme Okta")
+    if end == "made again":
+        stair.clock.at += timedelta(seconds=1)
+        await connections.create(desk(stair.house, OPERATOR), "acme-okta", organization="acme", body=GOOD)
+    for step in ("", *(f"/{one}" for one in STEPS), "/tests/x"):
+        assert await is_over(browser, f"/setup{step}"), step
+    answer = await browser.post("/setup/people", data={"domains": "x.example"}, headers=SAME)
+    assert answer.status_code == 404
+
+
+# The steps
+
+
+async def test_its_holder_sets_it_up_and_an_administrator_enables_it(stair: Stair) -> None:
+    browser = await begun(stair, path_of(await made(stair)))
+    page = await read(browser, "/setup/provider")
+    assert "Audience URI (SP Entity ID)" in page
+    for gone in ("Sign out", "/admin", "Leave it for later"):
+        assert gone not in page
+    answer = await send(browser, "/setup/answer", way="file", file=metadata(stair))
+    assert answer.status_code == 200, answer.text
+    answer = await send(browser, "/setup/people", domains="third.example", provisioning="provisioned_only")
+    assert answer.headers["location"] == "/setup/mapping"
+    page = await read(browser, "/setup/people")
+    assert "_federation-challenge.third.example" in page
+    assert "provisioning" not in page
+    form = {"attribute_email": "mail2", "group_0": "everybody", "role_0": "admin", "default_roles": "admin"}
+    answer = await send(browser, "/setup/mapping", **form)
+    assert answer.headers["location"] == "/setup/test"
+    page = await read(browser, "/setup/mapping")
+    assert 'value="mail2"' in page
+    assert "role_0" not in page
+    kept = stair.house.connections["acme-okta"]
+    assert (kept.role_rules, kept.default_roles, kept.provisioning) == ((), (), "open")
+    await tried(stair, "acme-okta")
+    assert "An administrator of the service enables it" in await read(browser, "/setup/enable")
+    answer = await send(browser, "/setup/enable")
+    assert (answer.status_code, stair.house.connections["acme-okta"].enabled) == (403, False)
+
+
+async def test_one_that_may_enables_after_a_test_and_changes_nothing_then(stair: Stair) -> None:
+    browser = await begun(stair, path_of(await made(stair, may_enable=True)))
+    await send(browser, "/setup/answer", way="file", file=metadata(stair))
+    await send(browser, "/setup/people", domains="third.example")
+    assert (await send(browser, "/setup/enable")).status_code == 409
+    await tried(stair, "acme-okta")
+    assert (await send(browser, "/setup/enable")).headers["location"] == "/setup/enable"
+    assert stair.house.connections["acme-okta"].enabled
+    assert "an administrator changes it" in await read(browser, "/setup/people")
+    assert (await send(browser, "/setup/people", domains="more.example")).status_code == 403
+    assert stair.house.connections["acme-okta"].domains == ("third.example",)
+
+
+async def test_their_own_test_is_reported_to_them_alone(stair: Stair) -> None:
+    body = {**GOOD, "domains": ["acme.example"], "metadata": {"xml": metadata(stair).decode()}}
+    at = desk(stair.house, OPERATOR)
+    view = await connections.find(at, "acme-okta")
+    await connections.update(
+        at, "acme-okta", {key: body[key] for key in ("domains", "metadata")}, number=view.number
+    )
+    first = await begun(stair, path_of(await made(stair)))
+    second = await begun(stair, path_of(await made(stair)))
+    answer = await send(first, "/setup/test")
+    assert "Go on to" in answer.text
+    (trial,) = await stair.house.store.trials("acme-okta", None, 10, stair.clock())
+    page = await read(first, f"/setup/tests/{trial.id}")
+    assert "under way" in page
+    assert "/admin" not in page
+    assert trial.id in await read(first, "/setup/test")
+    assert (await second.get(f"/setup/tests/{trial.id}")).status_code == 404
+    assert trial.id not in await read(second, "/setup/test")
+
+
+async def test_it_opens_nothing_else(stair: Stair) -> None:
+    """Every page and operation of the administration, with the cookie of a link that may everything."""
+    browser = await begun(stair, path_of(await made(stair, may_enable=True)))
+    asked = 0
+    for route in console_routes():
+        if not isinstance(route, Route) or route.path.startswith("/setup") or "openapi" in route.path:
+            continue
+        path = re.sub(r"\{[a-z]+\}", "acme-okta", route.path)
+        for method in route.methods or ():
+            answer = await browser.request(method, path, headers=SAME)
+            asked += 1
+            assert answer.status_code in {303, 401, 403}, (method, path, answer.status_code)
+            if answer.status_code == 303:
+                assert answer.headers["location"].startswith("/login"), (method, path)
+    assert asked > 20
+
+
+async def test_every_change_needs_the_pages_own_token(stair: Stair) -> None:
+    browser = await begun(stair, path_of(await made(stair, may_enable=True)))
+    ada = await signed_in(stair)
+    theirs = hidden(await read(ada, "/admin/tokens"), "csrf")
+    for path in ("answer", "people", "people/look", "mapping", "test", "enable", "leave"):
+        for csrf in ("", "0" * 64, theirs):
+            answer = await browser.post(f"/setup/{path}", data={"csrf": csrf}, headers=SAME)
+            assert answer.status_code == 403, path
+
+
+async def test_two_links_in_one_browser_are_none_together(stair: Stair) -> None:
+    one, other = [path_of(await made(stair)).rpartition("/")[2] for _ in range(2)]
+    browser = stair.browser(accept="text/html", cookie=f"setup={one}; setup={other}")
+    assert await is_over(browser, "/setup/provider")
+
+
+async def test_what_its_holder_types_is_text(stair: Stair) -> None:
+    evil = '"><script>alert(1)</script>'
+    browser = await begun(stair, path_of(await made(stair)))
+    await send(browser, "/setup/mapping", attribute_groups=evil)
+    for path, form in (
+        ("answer", {"way": "url", "url": evil}),
+        ("answer", {"way": "paste", "paste": evil, "entity_id": evil}),
+        ("answer", {"way": "fields", "entity_id": evil, "sso_url": evil, "certificates": evil}),
+        ("people", {"domains": evil}),
+        ("people/look", {"domain": evil}),
+    ):
+        at = "/setup/people" if path == "people/look" else ""
+        answer = await send(browser, f"/setup/{path}", at, **form)
+        assert "<script>alert" not in answer.text, path
+    ada = await signed_in(stair)
+    for page in (*(f"{PAGE}/acme-okta/setup/{step}" for step in STEPS), f"{PAGE}/acme-okta"):
+        assert "<script>alert" not in await read(ada, page)
+    for step in STEPS:
+        assert "<script>alert" not in await read(browser, f"/setup/{step}")
+
+
+async def test_leaving_forgets_the_cookie_and_the_link_goes_on(stair: Stair) -> None:
+    path = path_of(await made(stair))
+    browser = await begun(stair, path)
+    answer = await send(browser, "/setup/leave", "/setup/enable")
+    assert "Thank you" in answer.text
+    assert await is_over(browser, "/setup/provider")
+    await begun(stair, path)
+
+
+async def test_an_administrator_makes_one_and_its_holder_begins(stair: Stair) -> None:
+    ada = await signed_in(stair)
+    await draft(ada, name="acme-two")
+    holder = await begun(stair, await link(ada, "acme-two", may_enable="on"))
+    assert "acme-two" in await read(holder, "/setup/provider")
