@@ -64,6 +64,12 @@ FOREIGN: Mapping[str, Foreign] = {
     "get_organization": Foreign(path={"id": "organization"}),
     "update_organization": Foreign(path={"id": "organization"}, body={"number": 0, "settings": {}}),
     "delete_organization": Foreign(path={"id": "organization"}, body={"name": "Globex"}),
+    "list_decisions": Foreign(query={"organization": THEIRS}),
+    "show_decision": Foreign(path={"reference": "reference"}),
+    "reveal_decision": Foreign(path={"reference": "reference"}),
+    "try_policy": Foreign(body={"connections": {"acme-saml": {"match": "all"}}}, only_ours=True),
+    "show_rules": Foreign(path={"id": "connection"}),
+    "preview_rules": Foreign(path={"id": "connection"}, body={"keys": {}}),
     "list_trials": Foreign(path={"id": "connection"}),
     "show_trial": Foreign(path={"trial": "trial"}),
 }

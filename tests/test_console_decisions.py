@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -34,7 +35,7 @@ async def signed_in(stair: Stair, who: str = "ada", connection: str = "acme-saml
     return browser
 
 
-async def refused(stair: Stair, who: str = "ada", **knobs: object) -> str:
+async def refused(stair: Stair, who: str = "ada", **knobs: Any) -> str:
     browser = stair.browser()
     answer = await browser.post("/saml/acme-saml/acs", data=await stair.saml(browser, who, **knobs))
     return str(answer.json()["error"]["reference"])
@@ -283,3 +284,43 @@ async def test_a_message_that_is_too_large_leaves_its_digest_alone(
     shown = await page(ada, f"{PATH}/{await latest(stair)}")
     assert "too large" in shown
     assert "SHA-256" in shown
+
+
+# The API
+
+
+async def test_the_api_tells_and_reveals_one_attempt(stair: Stair) -> None:
+    ada = await signed_in(stair)
+    reference = await latest(stair)
+    path = f"/admin/api/decisions/{reference}"
+    told = (await ada.get(path)).json()
+    assert told["opened"]["identity"]["email"] == "…@acme.example"
+    assert told["message"] == []
+    answer = await ada.post(f"{path}/reveal", headers={"sec-fetch-site": "same-origin"})
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    assert told["opened"]["identity"]["email"] == "ada@acme.example"
+    assert "samlp:Response" in told["message"][0]["text"]
+    assert [line[0] for line in await audited(stair)] == ["decision.reveal"]
+    assert (await ada.post(f"{path}/reveal")).status_code == 403  # no word of where it started
+
+
+async def test_the_api_finds_a_person(stair: Stair) -> None:
+    await signed_in(stair, "bob")
+    theirs = await latest(stair)
+    ada = await signed_in(stair)
+    answer = await ada.get("/admin/api/decisions", params={"person": "bob@acme.example"})
+    assert [one["reference"] for one in answer.json()["decisions"]] == [theirs]
+
+
+async def test_the_api_shows_and_compares_rules(stair: Stair) -> None:
+    ada = await signed_in(stair)
+    path = "/admin/api/connections/acme-saml/rules"
+    told = (await ada.get(path)).json()
+    assert (told["managed"], told["keys"]["role_rules"][0]["roles"]) == (True, ["admin"])
+    rules = [{"name": "x", "groups": ["platform-admins"], "roles": ["admin", "owner"]}]
+    answer = await ada.post(f"{path}/preview", json={"keys": {"role_rules": rules}})
+    assert answer.json()["roles_gained"] == {"owner": 1}
+    wrong = [{"name": "x", "roles": ["admin"]}]
+    answer = await ada.post(f"{path}/preview", json={"keys": {"role_rules": wrong}})
+    assert (answer.status_code, answer.json()["error"]["fields"][0]["field"]) == (422, "keys.role_rules.0")

@@ -14,7 +14,6 @@ from stair import Stair, standing
 from test_store import RECORD
 
 from federation.store.values import Record
-from federation.web import decisions
 
 PATH = "/admin/api/decisions"
 TRY = "/admin/api/policy/try"
@@ -276,6 +275,8 @@ async def test_half_a_character_is_answered(stair: Stair) -> None:
     ada = await signed_in(stair, "ada")
     body = '{"connections": {"acme-saml": {"\\ud800": 1}}}'
     answer = await ada.post(TRY, content=body, headers={"content-type": "application/json"})
+    assert await refused(stair, answer, 400) == "admin.query"
+    answer = await ada.post(TRY, json={"connections": {"acme-saml": {"x": 1}}})
     assert answer.status_code == 400
     assert "not a key of a policy" in answer.json()["error"]["message"]
 
@@ -332,14 +333,10 @@ async def test_another_site_and_another_form_start_nothing(stair: Stair) -> None
 
 async def test_another_organizations_connection_is_not_tried(stair: Stair) -> None:
     ada = await signed_in(stair, "ada")
-    found = stair.house.terms.connections["acme-oidc"]
-    moved = found.model_copy(update={"organization": "other"})
-    terms = stair.house.terms.with_connection(moved)
-    who = decisions.Administrator(session=None, organization="acme")  # type: ignore[arg-type]
-    from federation.errors import ConfigurationError
-
-    with pytest.raises(ConfigurationError, match=r"^policy\.no_connection"):
-        decisions._edited(terms, who, {"connections": {"acme-oidc": {"match": "all"}}})
+    connections = stair.house.roster.connections
+    connections["acme-oidc"] = connections["acme-oidc"].model_copy(update={"organization": "other"})
+    answer = await ada.post(TRY, json={"connections": {"acme-oidc": {"match": "all"}}})
+    assert await refused(stair, answer, 400) == "policy.no_connection"
     assert await listed(ada)
 
 

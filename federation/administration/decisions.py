@@ -123,7 +123,7 @@ async def find(desk: Desk, reference: str) -> Opened:
 
 
 async def reveal(desk: Desk, reference: str) -> Opened:
-    """Return one attempt with its values, and what the message said where that is kept; the audit log is told.
+    """Return one attempt with its values, and what the message said where that is kept; it is audited.
 
     Raises:
         NotAllowed: ``admin.scope``.

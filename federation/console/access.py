@@ -69,6 +69,8 @@ async def by_token_or_session(request: Request, *, only_reads: bool) -> Visitor:
     if not only_reads:
         _prove_here(request)
         demand_fresh(request, visitor)
+    elif request.method != "GET":
+        account.prove_ours(request)  # it changes nothing, but may take its time
     return visitor
 
 

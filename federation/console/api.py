@@ -15,6 +15,7 @@ from federation.console import (
     access,
     audit_api,
     connections_api,
+    decisions_api,
     domains_api,
     links_api,
     organizations_api,
@@ -33,6 +34,7 @@ from federation.web import fields, pages
 OPERATIONS: Final[Sequence[Operation]] = (
     *audit_api.OPERATIONS,
     *connections_api.OPERATIONS,
+    *decisions_api.OPERATIONS,
     *domains_api.OPERATIONS,
     *links_api.OPERATIONS,
     *organizations_api.OPERATIONS,
@@ -83,8 +85,17 @@ async def _asked(request: Request, operation: Operation) -> Asked:
 
     Raises:
         RequestRefused: ``form.*``.
-        FieldsRefused: ``admin.invalid``.
+        FieldsRefused: ``admin.invalid``; or what the operation has in its place.
     """
+    try:
+        return await _read(request, operation)
+    except FieldsRefused as refused:
+        if operation.malformed is None:
+            raise
+        raise operation.malformed(refused) from None
+
+
+async def _read(request: Request, operation: Operation) -> Asked:
     query = _query(fields.read_query(request), operation.query)
     body = None
     if operation.body is not None:

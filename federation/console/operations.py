@@ -13,6 +13,7 @@ from pydantic import Field
 from federation.administration.actor import Scope
 from federation.administration.desk import Desk
 from federation.administration.paging import LONGEST_CURSOR, LONGEST_PAGE, PAGE
+from federation.errors import FederationError, FieldsRefused
 from federation.rules import Model
 
 BASE: Final = "/admin/api"
@@ -49,6 +50,8 @@ class Operation:
     body: type[Model] | None = None
     answer: type[Model] | None = None
     status: int = 200  # of the answer, where there is one
+    # the answer to what cannot be used, of what is asked since before there was one for all; None: that one
+    malformed: Callable[[FieldsRefused], FederationError] | None = None
 
     @property
     def name(self) -> str:

@@ -79,16 +79,18 @@ def read(form: Mapping[str, str]) -> Draft:
     while len(rows) < RULES and f"rules.{len(rows)}.name" in form:
         at = f"rules.{len(rows)}."
         rows.append(Row(**{name: form.get(at + name, "") for name in Row.__dataclass_fields__}))
-    chosen = {
-        name: form.get(name, "") if form.get(name, "") in every else every[0]
-        for name, every in _CHOICES.items()
-    }
     return Draft(
         rows=tuple(rows),
+        match=_chosen(form, "match"),
         strict=form.get("strict") == "on",
+        on_no_match=_chosen(form, "on_no_match"),
         default_roles=form.get("default_roles", ""),
-        **chosen,
     )
+
+
+def _chosen(form: Mapping[str, str], name: str) -> str:
+    told, every = form.get(name, ""), _CHOICES[name]
+    return told if told in every else every[0]
 
 
 def lines(text: str) -> list[str]:
@@ -130,9 +132,11 @@ def _rule(row: Row) -> dict[str, Any]:
 
 def _plain(rule: Mapping[str, Any]) -> dict[str, Any]:
     """Return a rule of the keys without what is empty."""
-    told = {key: list(value) if isinstance(value, tuple) else value for key, value in rule.items() if value}
-    if isinstance(told.get("when"), str):
-        told["when"] = told["when"].strip()
+    told: dict[str, Any] = {
+        key: list(value) if isinstance(value, tuple) else value for key, value in rule.items() if value
+    }
+    if "when" in told:
+        told["when"] = str(told["when"]).strip()
     if "attribute" in told:
         told["attribute"] = {"name": rule["attribute"]["name"], "in": list(rule["attribute"]["in"])}
     return told
