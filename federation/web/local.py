@@ -177,7 +177,7 @@ def _password_form(request: Request, whose: LocalAccount, refusal: RequestRefuse
 
 
 def _sentence(refusal: RequestRefused) -> str:
-    said = refusal.code.removeprefix("local.password_")
+    said = refusal.code.rpartition("password_")[2]
     if said not in _RULES:
         return texts.say_of(refusal, "public")
     return texts.say(f"password.{said}", shortest=passwords.SHORTEST, longest=passwords.LONGEST)

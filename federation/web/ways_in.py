@@ -128,7 +128,7 @@ async def unlink(request: Request) -> Response:
         at=now,
         actor_kind="user",
         actor=session.user.id,
-        action="account.unlink",
+        action="way.unlink",
         kind="user",
         name=session.user.id,
         about=session.user.id,
