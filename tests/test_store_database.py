@@ -154,6 +154,7 @@ def test_sqlite_can_prepare_every_statement_and_reads_no_table_through(statement
         "SCAN known",
         "SCAN looked",
         "SCAN counted",
+        "SCAN provider_metadata USING COVERING INDEX ix_provider_metadata_connection_checked_at_held_at",
     }
     assert {step for step in read_through if not step.startswith("SCAN json_each")} <= known
 

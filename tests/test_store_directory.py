@@ -252,7 +252,7 @@ async def test_enforcements_and_proofs_of_one_organization(store: Store) -> None
         ("other", "b.example"),
     }
     assert await store.enforcements_of("acme") == ()
-    assert await store.metadata_ages(["adfs"]) == ()
+    assert await store.metadata_ages(["adfs"], 9) == ()
     assert await store.changes_of(["adfs"], 9) == ()
 
 

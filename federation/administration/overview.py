@@ -12,17 +12,17 @@ from typing import Final, Literal
 
 from federation import registry
 from federation.administration.desk import Desk
-from federation.connection import AnyConnection
+from federation.connection import AnyConnection, SamlConnection
 from federation.connectors.saml import SamlConnector
 from federation.saml import certificates
 from federation.saml.certificates import VerificationKey
-from federation.saml.metadata import IdentityProvider
 from federation.store.directory_values import Causes, MetadataAge
 from federation.store.values import Metadata, MetadataChange
 from federation.trust import watch
 
 OVERDUE: Final = timedelta(days=2)  # a provider's metadata is asked for daily, at least
 SHOWN: Final = 10  # of each list
+AGES: Final = 50  # connections whose metadata is looked at: those where some waits, then the oldest
 OF_A_KIND: Final = 5  # matters of one kind: the list that each leads to has the others
 
 Level = Literal["bad", "warn"]
@@ -71,7 +71,8 @@ async def look(desk: Desk, organization: str | None) -> Overview:
     whose = desk.narrow("decisions:read", organization)
     desk.demand("connections:read", organization=whose)
     theirs = {name: one for name, one in desk.roster.connections.items() if whose in (None, one.organization)}
-    ages = await desk.store.metadata_ages(name for name, one in theirs.items() if by_url(one))
+    known = await desk.store.metadata_ages(theirs, AGES)
+    ages = tuple(one for one in known if by_url(theirs[one.connection]))
     held = [one.connection for one in ages if one.held][:SHOWN]
     found = [await desk.store.find_metadata(name) for name in held]
     ends = tuple(ending(desk, theirs, SHOWN, None))
@@ -81,9 +82,7 @@ async def look(desk: Desk, organization: str | None) -> Overview:
         certificates=ends,
         waiting=tuple(one for one in found if one is not None and one.held_digest),
         changes=await _changes(desk, whose, theirs),
-        ages=tuple(
-            heapq.nsmallest(SHOWN, ages, key=lambda one: (one.checked_at is not None, one.checked_at))
-        ),
+        ages=tuple(one for one in ages if not one.held)[:SHOWN],
     )
 
 
@@ -97,20 +96,21 @@ async def _changes(
 
 def by_url(connection: AnyConnection) -> bool:
     """Tell whether a provider's metadata is fetched."""
-    source = connection.metadata if connection.protocol == "saml" else None
-    return source is not None and source.url is not None
+    if not isinstance(connection, SamlConnection) or (source := connection.metadata) is None:
+        return False
+    return source.url is not None
 
 
 def ending(
     desk: Desk, theirs: Mapping[str, AnyConnection], limit: int, after: tuple[datetime, str] | None
 ) -> Iterator[CertificateEnd]:
     """Yield the certificates that end first, our own among them where this actor sees everything."""
-    found: Iterator[tuple[datetime, str, str]] = (
+    found = [
         (key.not_after, key.fingerprint, name)
         for name, keys in _keys(desk, theirs)
         for key in keys
         if after is None or (key.not_after, key.fingerprint) > after
-    )
+    ]
     for not_after, fingerprint, name in heapq.nsmallest(limit, found):
         yield CertificateEnd(
             connection=name,
@@ -130,20 +130,17 @@ def _state(not_after: datetime, now: datetime) -> Literal["ok", "soon", "over"]:
 def _keys(
     desk: Desk, theirs: Mapping[str, AnyConnection]
 ) -> Iterator[tuple[str, tuple[VerificationKey, ...]]]:
+    """Yield the keys of each SAML provider, as this worker has them, and our own."""
     if desk.actor.organization is None:
         yield "", tuple(map(certificates.read_key, desk.roster.own.published))
-    for name in theirs:
-        if (idp := at_hand(desk, name)) is not None:
-            yield name, idp.keys
-
-
-def at_hand(desk: Desk, name: str) -> IdentityProvider | None:
-    """Return a SAML provider's trust material as this worker has it."""
-    connector = desk.roster.connectors.get(name)
-    if not isinstance(connector, SamlConnector):
-        return None
-    entry = desk.roster.entries.get(name)
-    return connector.at_hand or (entry.idp if isinstance(entry, registry.Saml) else None)
+    entries = desk.roster.entries
+    for name, connector in desk.roster.connectors.items():
+        if name in theirs and isinstance(connector, SamlConnector):
+            idp = connector.at_hand
+            if idp is None and isinstance(entry := entries.get(name), registry.Saml):
+                idp = entry.idp
+            if idp is not None:
+                yield name, idp.keys
 
 
 def _matters(

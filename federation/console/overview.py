@@ -20,6 +20,7 @@ async def overview(request: Request) -> Response:
     organization = fields.read_query(request).get("organization") or None
     told = await deeds.look(desk, organization)
     codes = sorted(told.causes.week, key=lambda code: (code != "", -told.causes.week[code], code))
+    named = {one.connection for one in (*told.ages, *told.waiting, *told.changes)}
     return shell.page(
         request,
         visitor,
@@ -27,7 +28,7 @@ async def overview(request: Request) -> Response:
         here=HERE,
         told=told,
         codes=codes,
-        titles={name: one.title for name, one in desk.roster.connections.items()},
+        titles={name: one.title for name in named if (one := desk.roster.connections.get(name))},
         path=whose.path,
         whose=organization or "",
         choices=whose.choices(request, visitor),

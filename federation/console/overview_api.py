@@ -66,7 +66,7 @@ class SettingsShown(Model):
 
 
 async def get_overview(desk: Desk, asked: Asked) -> OverviewShown:
-    """Of the latest 5,000 attempts at most."""
+    """Of the latest 2,000 attempts at most."""
     told = await overview.look(desk, asked.query.organization)
     return OverviewShown(
         matters=tuple(

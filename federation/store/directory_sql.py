@@ -142,9 +142,11 @@ SELECT code, recent, count(*), min(recorded_at) FROM (
 COUNT_CAUSES = _CAUSES.format("organization_id = :organization_id AND ")
 COUNT_EVERY_CAUSE = _CAUSES.format("")
 
+# ``|| ''`` keeps SQLite from the key's index, by which it would read past every document.
 METADATA_AGES = """
 SELECT connection, checked_at, held_at FROM provider_metadata
-WHERE connection IN (SELECT value FROM json_each(:connections))
+WHERE connection || '' IN (SELECT value FROM json_each(:connections))
+ORDER BY CASE WHEN held_at > 0 THEN 0 ELSE 1 END, checked_at, connection LIMIT :batch
 """
 
 FIND_PROOFS_OF = """
@@ -166,5 +168,4 @@ ORDER BY changed_at DESC, id DESC LIMIT :batch
 """
 
 ARRAYS = (AMONG_CONNECTION, AMONG_ROLE, AMONG_TEAM, AMONG_DEACTIVATED, ABOUT_PEOPLE, WHY_IN_TEAM, ABOUT_TEAMS,
-          METADATA_AGES,
-          FIND_PROOFS_OF, LIST_CHANGES)  # fmt: skip
+                METADATA_AGES, FIND_PROOFS_OF, LIST_CHANGES)  # fmt: skip

@@ -71,9 +71,9 @@ class DirectoryTwin(Drive):
     async def count_causes(self, organization: str | None, now: datetime) -> Causes:
         return await self._read(lambda: lookout.causes(organization, now))
 
-    async def metadata_ages(self, connections: Iterable[str]) -> tuple[MetadataAge, ...]:
+    async def metadata_ages(self, connections: Iterable[str], limit: int) -> tuple[MetadataAge, ...]:
         names = tuple(connections)
-        return await self._read(lambda: lookout.metadata_ages(names))
+        return await self._read(lambda: lookout.metadata_ages(names, limit))
 
     async def domain_proofs_of(self, places: Iterable[tuple[str, str]]) -> tuple[DomainProof, ...]:
         wanted = tuple(places)

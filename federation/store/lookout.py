@@ -14,7 +14,7 @@ from federation.store.directory_values import Causes, MetadataAge
 from federation.store.rows import Steps, micros
 from federation.store.values import DomainProof, Enforcement, MetadataChange
 
-COUNTED: Final = 5000  # records of one look
+COUNTED: Final = 2000  # records of one look
 DAY: Final = timedelta(days=1)
 WEEK: Final = timedelta(days=7)
 
@@ -36,9 +36,9 @@ def causes(organization: str | None, now: datetime) -> Steps[Causes]:
     return Causes(day=+day, week=week, since=since)
 
 
-def metadata_ages(connections: Iterable[str]) -> Steps[tuple[MetadataAge, ...]]:
-    """One read of an index, no document."""
-    asked = {"connections": json.dumps(list(connections))}
+def metadata_ages(connections: Iterable[str], limit: int) -> Steps[tuple[MetadataAge, ...]]:
+    """One read of an index, a line for each connection there is, and no document."""
+    asked = {"connections": json.dumps(list(connections)), "batch": limit}
     return tuple(
         MetadataAge(
             connection=name, checked_at=rows.moment(checked_at) if checked_at else None, held=bool(held_at)
