@@ -141,8 +141,8 @@ async def test_opening_does_nothing_and_beginning_is_counted(stair: Stair) -> No
     assert found is not None
     assert (found.uses, found.last_used_at) == (1, stair.clock())
     lines = await stair.house.store.audit_on("acme", "", stair.clock() + timedelta(days=1), 100)
-    (told,) = [each.entry for each in lines if each.entry.action == "setup_link.use"]
-    assert (told.actor_kind, told.actor, told.after) == (
+    (entry,) = [each.entry for each in lines if each.entry.action == "setup_link.use"]
+    assert (entry.actor_kind, entry.actor, entry.after) == (
         "setup_link",
         one.link.id,
         {"connection": "acme-okta"},

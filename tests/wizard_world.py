@@ -43,13 +43,12 @@ def hidden(page: str, name: str) -> str:
     return found[1] if found else ""
 
 
-async def send(
-    browser: httpx2.AsyncClient, path: str, at: str = "", file: bytes | None = None, **form: str
-) -> httpx2.Response:
-    """Send a form of a page (``at``, or where it is sent) with what is hidden in it."""
+async def send(browser: httpx2.AsyncClient, path: str, at: str = "", **form: str | bytes) -> httpx2.Response:
+    """Send a form of a page (``at``, or where it is sent) with what is hidden in it; ``file`` is a file's."""
     page = await read(browser, at or path)
+    file = form.pop("file", None)
     told = {"csrf": hidden(page, "csrf"), "number": hidden(page, "number"), **form}
-    files = None if file is None else {"file": ("metadata.xml", file, "text/xml")}
+    files = {"file": ("metadata.xml", file, "text/xml")} if isinstance(file, bytes) else None
     return await browser.post(path, data=told, files=files, headers=SAME)
 
 

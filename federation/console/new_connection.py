@@ -83,7 +83,8 @@ def _page(
         ),
         None,
     )
-    context: dict[str, Any] = {"choices": choices(), "chosen": chosen, "faults": wizard_forms.Blank(faults or {})}
+    blank = wizard_forms.Blank(faults or {})
+    context: dict[str, Any] = {"choices": choices(), "chosen": chosen, "faults": blank}
     if chosen is not None:
         organization = told.get("organization") or desk.actor.organization or ""
         context |= {
