@@ -230,7 +230,7 @@ async def test_what_the_file_declares_is_compared_and_told_as_yaml(stair: Stair)
     await signed_in(stair, "bob")
     form = await shown(ada, FILE)
     answer = await press(ada, FILE, form | {"rules.0.roles": "auditor\nadmin"}, "preview")
-    assert "auditor is gained by" in answer.text
+    assert "Gain auditor" in answer.text
     assert "- auditor" in answer.text
     assert 'value="save"' not in answer.text
     shown_as = form_of(answer.text)["shown"]
@@ -271,7 +271,7 @@ async def test_it_is_told_whom_a_change_takes_a_role_from(stair: Stair) -> None:
     ada = await signed_in(stair)
     form = await shown(ada, FILE)
     answer = await press(ada, FILE, form | {"rules.0.groups": "others"}, "preview")
-    assert "admin is lost by" in answer.text
+    assert "Lose admin" in answer.text
     assert "2 people looked at: 1 lose something" in answer.text
     user = (await ada.get("/session")).json()["user"]["id"]
     assert f"/admin/people/{user}" in answer.text

@@ -104,6 +104,7 @@ def test_the_examples_use_every_key_of_a_saml_connection_but_a_few() -> None:
         "profile_update",
         "enabled",
         "reconcile_every",
+        "record",
         "is_passive",
         "name_id_policy",
         "allow_create",

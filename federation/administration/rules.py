@@ -19,6 +19,7 @@ from federation.faults import Fault
 from federation.identity import Grant, Identity
 from federation.policies import Terms
 from federation.policy.decide import decide
+from federation.policy.roles import UNDETERMINED
 from federation.store.values import RecordFilter
 from federation.what_if import Report
 
@@ -197,7 +198,7 @@ async def _decided(desk: Desk, terms: Terms, who: Identity, reference: str) -> T
 
 
 def _of_rules(checks: Sequence[Check]) -> tuple[Check, ...]:
-    return tuple(one for one in checks if one.code.startswith("policy.rule"))
+    return tuple(one for one in checks if one.code.startswith(("policy.rule:", UNDETERMINED)))
 
 
 async def save(desk: Desk, view: RulesView, keys: Mapping[str, Any], *, number: int) -> Report | None:

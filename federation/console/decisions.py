@@ -110,17 +110,29 @@ def _page(request: Request, visitor: Visitor, found: Opened) -> Response:
         told=told,
         steps=steps(found),
         rules=rules(found),
-        manual=decisions.broken(found),
+        manual=_filled(request, decisions.broken(found), record.connection),
         title=_title(request),
         why=_why(found),
         may_reveal="decisions:reveal" in visitor.actor.scopes and (kept is not None or found.names),
     )
 
 
+def _filled(request: Request, manual: Mapping[str, str], connection: str) -> Mapping[str, str]:
+    """Return what the manual says with our own address and the connection's id in it."""
+    house: House = request.app.state.house
+    named = {"{base_url}": house.base_url} | ({"{connection}": connection} if connection else {})
+    told = dict(manual)
+    for name, value in named.items():
+        told = {part: text.replace(name, value) for part, text in told.items()}
+    return told
+
+
 def _why(found: Opened) -> str:
     """Say, as a text's key, why there is no more than the record; "" where there is."""
     if found.kept is not None:
         return ""
+    if not found.record.sealed and found.names:
+        return "before_full"
     return {"": "before", ERASED: "erased"}.get(found.record.sealed, "closed")
 
 

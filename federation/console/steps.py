@@ -66,6 +66,8 @@ def _is_role(check: Check) -> bool:
 
 def _step(check: Check, found: Opened, pair: tuple[str, str]) -> Step:
     outcome = _outcome(check)
+    if outcome == "broken" and not found.record.code:
+        outcome = "no match"  # of whoever was admitted nothing is broken: an address that found nobody
     manual = entry(check.code) if outcome == "broken" else None
     return Step(
         code=check.code,
