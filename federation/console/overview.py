@@ -20,7 +20,8 @@ async def overview(request: Request) -> Response:
     organization = fields.read_query(request).get("organization") or None
     told = await deeds.look(desk, organization)
     codes = sorted(told.causes.week, key=lambda code: (code != "", -told.causes.week[code], code))
-    named = {one.connection for one in (*told.ages, *told.waiting, *told.changes)}
+    named = {one.connection for one in told.ages}
+    named |= {one.connection for one in told.waiting} | {one.connection for one in told.changes}
     return shell.page(
         request,
         visitor,

@@ -72,7 +72,7 @@ class DirectoryStore(Protocol):
         """Return how the latest attempts ended: of an organization, or (None) of all."""
 
     async def metadata_ages(self, connections: Iterable[str], limit: int) -> tuple[MetadataAge, ...]:
-        """Return how old what these providers publish is: first where a later document waits, then the oldest."""
+        """Return how old what these providers publish is: where a later document waits, then the oldest."""
 
     async def domain_proofs_of(self, places: Iterable[tuple[str, str]]) -> tuple[DomainProof, ...]:
         """Return the proofs of these domains (organization and name), of those that have one."""
