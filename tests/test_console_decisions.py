@@ -90,19 +90,19 @@ async def test_a_person_is_found_by_address_and_by_id(stair: Stair) -> None:
         f"sqlite:///{stair.database}", "SELECT user_id FROM account WHERE email_key = 'bob@acme.example'"
     )
     for who in ("BOB@acme.example", str(user)):
-        shown = await page(ada, f"{PATH}?who={who}")
+        shown = await page(ada, f"{PATH}?person={who}")
         assert re.findall(r"decisions/([A-Z2-7]{10})\"", shown) == [theirs]
     for who in ("nobody@acme.example", "x", "a\0b"):
-        assert "No sign-in that fits" in await page(ada, f"{PATH}?who={who}".replace("\0", "%00"))
+        assert "No sign-in that fits" in await page(ada, f"{PATH}?person={who}".replace("\0", "%00"))
 
 
 async def test_an_operator_says_whose_address_it_is(tmp_path: Path) -> None:
     more = "system_roles: {acme-saml: [{role: operator, groups: [platform-admins]}]}"
     async with standing(tmp_path, more) as stair:
         ada = await signed_in(stair)
-        shown = await page(ada, f"{PATH}?who=ada@acme.example", 422)
-        assert 'id="who-fault"' in shown
-        shown = await page(ada, f"{PATH}?who=ada@acme.example&organization=acme")
+        shown = await page(ada, f"{PATH}?person=ada@acme.example", 422)
+        assert 'id="person-fault"' in shown
+        shown = await page(ada, f"{PATH}?person=ada@acme.example&organization=acme")
         assert len(re.findall(r"decisions/[A-Z2-7]{10}\"", shown)) == 1
 
 

@@ -95,7 +95,7 @@ async def page(desk: Desk, asked: Asked, *, cursor: str | None, limit: int) -> P
     persons = None
     if asked.who:
         if whose is None and "@" in asked.who:
-            faults = ((("who",), "expected an organization beside an address, or the id of a user"),)
+            faults = ((("person",), "expected an organization beside an address, or the id of a user"),)
             raise FieldsRefused("admin.invalid", "whose person is not said", faults=faults)
         persons = await desk.store.persons_of(asked.who, whose)
         if not persons:

@@ -22,7 +22,7 @@ from federation.web.house import House
 
 HERE: Final = "/admin/decisions"
 ADMITTED: Final = "admitted"  # in place of a code
-_FILTERS: Final = ("who", "connection", "code", "since", "organization")
+_FILTERS: Final = ("person", "connection", "code", "since", "organization")
 _LONGEST: Final = 320
 _NOTHING: Final[dict[str, Any]] = dict.fromkeys(("identity", "found", "grants", "teams", "session", "cut"))
 
@@ -64,7 +64,7 @@ def _asked(wanted: Mapping[str, str]) -> Asked:
     code = wanted["code"] or None
     return Asked(
         organization=wanted["organization"] or None,
-        who=wanted["who"],
+        who=wanted["person"],
         connection=wanted["connection"] or None,
         code="" if code == ADMITTED else code,
         since=_day(wanted["since"]),

@@ -45,7 +45,8 @@ class Decisions(Model):
     """A page of records, newest first."""
 
     decisions: tuple[dict[str, Any], ...] = Field(
-        description="`reference`, `at`, `code` (empty: admitted), `detail`, `connection`, `organization`, `size`"
+        description="`reference`, `at`, `code` (empty: admitted), `detail`, `connection`, `organization`, "
+        "`size`"
     )
     next: str | None = Field(description="`cursor` of the next page; null where there is none")
 
