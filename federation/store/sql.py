@@ -93,13 +93,15 @@ RETURNING user_id, stable_ids, email, email_proven, given_name, family_name, dis
 """
 
 # Who a new person could be: see ``decision.Candidates``. Of whoever has the address every account
-# counts. A detached account is of no Subject.
+# counts. A detached account is of no Subject. CROSS, because SQLite would look for the users among
+# all accounts of the organization.
 FIND_CANDIDATES = """
+WITH holder AS (SELECT DISTINCT user_id FROM account
+  WHERE organization_id = :organization_id AND email_key = :email_key AND person NOT LIKE '%/%')
 SELECT 'holder', other.user_id, other.connection,
   CASE WHEN other.email_key = :email_key AND other.email_proven = 1 THEN 'proven' ELSE '' END, '', ''
-FROM account AS other WHERE other.organization_id = :organization_id AND other.person NOT LIKE '%/%'
-  AND other.user_id IN (SELECT user_id FROM account
-    WHERE organization_id = :organization_id AND email_key = :email_key AND person NOT LIKE '%/%')
+FROM holder CROSS JOIN account AS other WHERE other.user_id = holder.user_id
+  AND other.organization_id = :organization_id AND other.person NOT LIKE '%/%'
 UNION ALL
 SELECT 'invited', id, CASE WHEN token_hash = :invitation THEN 'link' ELSE '' END, roles, teams, ''
 FROM invitation WHERE organization_id = :organization_id AND email_key = :email_key
