@@ -146,10 +146,6 @@ WHERE organization_id = :organization_id AND user_id = :user_id
 RETURNING token_hash
 """
 
-DROP_USER = """
-DELETE FROM "user" WHERE id = :user_id
-"""
-
 # All that hangs together of one person in one organization: see ``decision.Standing``.
 FIND_STANDING = """
 SELECT 'grant', role, source, why FROM role_grant
@@ -179,6 +175,15 @@ FROM enforcement WHERE organization_id = :organization_id
 # Has the organization teams of the store?
 HAS_TEAMS = """
 SELECT key FROM team WHERE organization_id = :organization_id LIMIT 1
+"""
+
+# The same of somebody who is made by this sign-in: nothing is theirs yet but the address they come with.
+FIND_STANDING_OF_NEW = """
+SELECT 'disabled', connection, '', '' FROM connection_state WHERE connection = :connection
+UNION ALL
+SELECT 'enforced', domain, connections, CASE WHEN domain <> ''
+  AND :email_key LIKE '%@' || replace(enforcement.domain, '*', '%') THEN 'here' ELSE '' END
+FROM enforcement WHERE organization_id = :organization_id
 """
 
 # The teams of the store that the person is in, or whose groups they are in, with what each gives;
@@ -353,6 +358,11 @@ WHERE session.token_hash = :token_hash
 # writer, there is nothing to lock.
 SHARE_NAME = "SELECT :gate AS gate"
 LOCK_NAME = "SELECT :gate"
+# Only where the Subject has no account; the row tells that it was taken.
+LOCK_NAME_OF_NEW = """
+SELECT :gate WHERE NOT EXISTS
+  (SELECT 1 FROM account WHERE organization_id = :organization_id AND person = :person)
+"""
 
 # Not IN: that would cost twice as much on SQLite.
 FIND_LOGOUT = """
