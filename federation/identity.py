@@ -163,6 +163,11 @@ class Groups:
         """The names without their case, in the same order: made once, compared by many rules."""
         return fold_all(self.names)
 
+    @cached_property
+    def in_order(self) -> tuple[str, ...]:
+        """The folded names sorted: each is found, or what begins so, in log n steps."""
+        return tuple(sorted(self.folded))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
