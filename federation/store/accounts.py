@@ -165,12 +165,12 @@ def _profile(decision: Decision) -> Profile:
 
 
 def _whose_account(decision: Decision, row: Row, link: Link) -> Known:
-    user_id, kept, email, proven, given_name, family_name, display_name = row
+    user_id, kept, joined, email, proven, given_name, family_name, display_name = row
     _same_person(decision, stable_id_of(decision.identity)[1], kept)
     return Known(
         user_id=str(user_id),
         how=link.how,
-        signed_in_before=link.how == "subject",
+        signed_in_before=link.how == "subject" and not joined,
         profile=Profile(
             email=email,
             email_proven=bool(proven),

@@ -67,7 +67,12 @@ UPDATE_ACCOUNT = """
 UPDATE account SET subject_key = :subject_key, connection = :connection, signed_in_at = :now,
   stable_ids = CASE WHEN stable_ids LIKE :any_of_kind THEN stable_ids ELSE stable_ids || :stable_id END
 WHERE organization_id = :organization_id AND person = :person
-RETURNING user_id, stable_ids, email, email_proven, given_name, family_name, display_name
+RETURNING user_id, stable_ids, joined, email, email_proven, given_name, family_name, display_name
+"""
+
+# A joined account was signed in by for the first time.
+UPDATE_JOINED = """
+UPDATE account SET joined = 0 WHERE organization_id = :organization_id AND person = :person
 """
 
 UPDATE_PROFILE = """
@@ -86,10 +91,10 @@ INSERT INTO account (organization_id, person, subject_key, stable_ids, user_id, 
   email_proven, given_name, family_name, display_name, created_at, signed_in_at, released_at)
 VALUES (:organization_id, :person, :subject_key, :stable_id, :user_id, :connection, :email, :email_key,
   :email_proven, :given_name, :family_name, :display_name, :now, :now, 0)
-ON CONFLICT (organization_id, person) DO UPDATE SET signed_in_at = excluded.signed_in_at,
+ON CONFLICT (organization_id, person) DO UPDATE SET signed_in_at = excluded.signed_in_at, joined = 0,
   stable_ids = CASE WHEN account.stable_ids LIKE :any_of_kind THEN account.stable_ids
     ELSE account.stable_ids || excluded.stable_ids END
-RETURNING user_id, stable_ids, email, email_proven, given_name, family_name, display_name
+RETURNING user_id, stable_ids, joined, email, email_proven, given_name, family_name, display_name
 """
 
 # Who a new person could be: see ``decision.Candidates``. Of whoever has the address every account

@@ -258,6 +258,8 @@ def changes(decision: Decision, standing: Standing, outcome: Outcome, now: datet
                 "person": who.subject.person,
             },
         )
+    if standing.how == "subject" and not standing.signed_in_before:  # known by a join alone
+        yield sql.UPDATE_JOINED, {"organization_id": who.organization, "person": who.subject.person}
     for source in outcome.memberships:
         yield sql.ADD_MEMBERSHIP, {**at, "source": source}
     for grant in outcome.drop:

@@ -133,6 +133,8 @@ class Account(Row, table=True):
     email_key: str | None = Field(default=None, sa_type=Text)
     # 1: it is theirs by the word of a connection that is trusted for it
     email_proven: int | None = Field(default=None, sa_type=SmallInteger)
+    # 1: joined to a user who was there, and nobody has signed in by it since
+    joined: int | None = Field(default=None, sa_type=SmallInteger)
     given_name: str = Field(sa_type=Text)
     family_name: str = Field(sa_type=Text)
     display_name: str = Field(sa_type=Text)
