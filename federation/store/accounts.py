@@ -59,15 +59,12 @@ def enter(
         yield sql.LOCK_NAME, {"gate": standing.gate_of_address(decision.identity)}
     # Whoever else comes with this address waits here, or has been waited for: then the Subject itself
     # may be known by now. These see what was committed before the lock was had.
-    sought = {"email_key": decision.identity.email.lower(), "invitation": invitation}
-    found, candidates, *around = yield (
-        (sql.UPDATE_ACCOUNT, account),
-        (sql.FIND_CANDIDATES, {**account, **sought}),
-        *standing.around(decision, has_teams=has_teams),
-    )
+    sought = _sought(decision, account, invitation)
+    around = standing.around(decision, has_teams=has_teams)
+    found, *told = yield (sql.UPDATE_ACCOUNT, account), *sought, *around
     if found:
         return _by_subject(decision, found[0])
-    link = decision.link(_candidates(candidates) if decision.identity.email else Candidates())
+    link = decision.link(_candidates(told.pop(0)) if sought else Candidates())
     user_id = link.user_id or new_id(now)
     if link.invitation is not None:
         used = yield sql.USE_INVITATION, {**account, "id": link.invitation.id, "user_id": user_id}
@@ -81,8 +78,16 @@ def enter(
         signed_in_before=False,
         profile=standing.storable_profile(_profile(decision)),
         invited=link.invitation,
-        around=tuple(around),
+        around=tuple(told),
     )
+
+
+def _sought(decision: Decision, account: Mapping[str, object], invitation: bytes) -> tuple[Ask, ...]:
+    """Return the statement that finds who has the address; without one nobody is like anybody."""
+    if not decision.identity.email:
+        return ()
+    address = {"email_key": decision.identity.email.lower(), "invitation": invitation}
+    return ((sql.FIND_CANDIDATES, {**account, **address}),)
 
 
 def _by_subject(decision: Decision, row: Row) -> tuple[Link, Known]:
