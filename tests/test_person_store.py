@@ -86,6 +86,12 @@ async def test_first_sign_ins_with_two_addresses_at_one_moment_are_one_user(
     assert [found[table] for table in of_zoe] == [1, 1, 1, 10, 10]
 
 
+async def test_without_an_address_nobody_is_anybody_else(store: Store, store_url: str) -> None:
+    tries = (comes(store, number, by("okta", str(number % 3), told=LINKING, email="")) for number in range(9))
+    assert len({session.user.id for session in await asyncio.gather(*tries)}) == 3
+    assert (await count(store_url))["user"] == 3
+
+
 async def test_first_sign_ins_by_two_connections_at_one_moment_are_one_user(
     store: Store, store_url: str
 ) -> None:
