@@ -247,8 +247,8 @@ class ProvisionedUser(Row, table=True):
     )
 
     organization_id: str = Field(primary_key=True, sa_type=Text)
-    source: str = Field(primary_key=True, sa_type=Text)
     user_id: str = Field(primary_key=True, sa_type=Text)
+    source: str = Field(primary_key=True, sa_type=Text)
     connection: str = Field(sa_type=Text)  # through which they are expected; "" leaves it open
     email: str = Field(sa_type=Text)
     email_key: str = Field(sa_type=Text)

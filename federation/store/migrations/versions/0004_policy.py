@@ -106,14 +106,14 @@ def people() -> None:
     op.create_table(
         "provisioned_user",
         text("organization_id"),
-        text("source"),
         text("user_id"),
+        text("source"),
         text("connection"),
         text("email"),
         text("email_key"),
         number("created_at"),
         user_of("provisioned_user"),
-        key("provisioned_user", "organization_id", "source", "user_id"),
+        key("provisioned_user", "organization_id", "user_id", "source"),
     )
     op.create_index(
         op.f("ix_provisioned_user_organization_id_email_key"),
