@@ -23,6 +23,8 @@ from test_store import NEW, RECORD, ZOE
 from federation.identity import Session
 from federation.store.store import Store, open_store
 
+pytestmark = pytest.mark.processes
+
 SOON = 1.0  # seconds, in which an ended session is refused everywhere
 CONNECTION = {
     "protocol": "oidc",
