@@ -73,7 +73,8 @@ def work(rules: object, names: tuple[str, ...] = NAMES) -> Callable[[], object]:
     )
 
     def ask() -> object:
-        groups.__dict__.pop("folded", None)  # another person each time
+        for made in ("folded", "in_order"):  # another person each time
+            groups.__dict__.pop(made, None)
         decision = decide(who, connection, ORGANIZATION, (), system_roles=(), verified=frozenset())
         return decision.link(Candidates()), decision.settle(standing)
 

@@ -4,7 +4,8 @@ Frozen, an unknown key is an error, and a rule without a test is refused: an emp
 means "everybody".
 """
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Annotated, Self
 
@@ -59,6 +60,37 @@ class GroupTest(Model):
     def prefixes(self) -> tuple[str, ...]:
         """What group names may begin with, folded; only a ``*`` at the end is a wildcard."""
         return tuple(fold(name[:-1]) for name in self.groups if name.endswith("*"))
+
+
+class GroupIndex:
+    """What many tests ask of groups, sought in one pass over somebody's names: each in log n steps."""
+
+    def __init__(self, tests: Iterable[tuple[str, GroupTest]]) -> None:
+        """Take the tests, each with the key that is told where it holds."""
+        sought = [
+            (name, is_prefix, key)
+            for key, test in tests
+            for is_prefix, names in ((False, test.whole), (True, test.prefixes))
+            for name in names
+        ]
+        self._sought = sorted(sought)
+
+    def find(self, in_order: Sequence[str]) -> frozenset[str]:
+        """Return the keys of the tests that hold.
+
+        Args:
+            in_order: Names of groups, folded and sorted.
+        """
+        found = set()
+        at, names = 0, len(in_order)
+        for sought, is_prefix, key in self._sought:
+            at = bisect_left(in_order, sought, at)  # what is sought is in order, too
+            if at == names:
+                break
+            name = in_order[at]
+            if name == sought or (is_prefix and name.startswith(sought)):
+                found.add(key)
+        return frozenset(found)
 
 
 class RoleRule(GroupTest):
@@ -116,6 +148,11 @@ class RoleRule(GroupTest):
     def reads_groups(self) -> bool:
         """Whether its answer may hang on groups: by its short form, or anywhere in its condition."""
         return bool(self.groups) or (self.condition is not None and self.condition.reads_groups)
+
+    @cached_property
+    def asks_groups_alone(self) -> bool:
+        """Whether its short form is all that it asks."""
+        return bool(self.groups) and self.attribute is None and self.when is None
 
     @cached_property
     def values(self) -> frozenset[str]:

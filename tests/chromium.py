@@ -4,9 +4,12 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 SWITCHES = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+
+
+expect.set_options(timeout=20_000)  # milliseconds; what is there sooner is not waited for
 
 
 @pytest.fixture(scope="module")  # longer, and its event loop would meet those of async tests

@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import uvicorn
 
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """Trusts nobody: for clients of ours on loopback, each of which would else read every root there is."""
+_PATIENCE = 1.0  # seconds for what is being answered when the block ends
 
 
 class Site:
@@ -23,36 +24,45 @@ class Site:
         await self.app(scope, receive, send)
 
 
-class _Server(uvicorn.Server):
-    """Leaves signals to pytest."""
+@contextlib.asynccontextmanager
+async def listening(app: Any, port: int = 0) -> AsyncIterator[str]:
+    """Serve an application on a port of 127.0.0.1, a free one by default; yields its URL.
 
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+    Without uvicorn's own loop, which looks ten times a second whether it is to end, and then sleeps
+    for as long: what a test would wait for.
+    """
+    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", lifespan="off", ws="none")
+    config.load()
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
+    await server.startup()
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        await _stop(server)
+
+
+async def _stop(server: uvicorn.Server) -> None:
+    """Let what is being answered be answered; cancel what nobody waits for any more."""
+    state = server.server_state
+    for listener in server.servers:
+        listener.close()
+    for connection in list(state.connections):
+        connection.shutdown()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_PATIENCE):
+            while state.connections:  # noqa: ASYNC110 (nothing tells when they are gone)
+                await asyncio.sleep(0.001)
+    for task in (left := list(state.tasks)):
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+    for listener in server.servers:
+        await listener.wait_closed()
 
 
 @contextlib.asynccontextmanager
 async def serving() -> AsyncIterator[Site]:
     """Serve on a free port of 127.0.0.1 until the block ends."""
     site = Site()
-    config = uvicorn.Config(
-        site,
-        host="127.0.0.1",
-        port=0,
-        log_level="error",
-        lifespan="off",
-        ws="none",
-        timeout_graceful_shutdown=1,
-    )
-    server = _Server(config)
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        if task.done():
-            task.result()
-        await asyncio.sleep(0.005)
-    site.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    try:
+    async with listening(site) as site.url:
         yield site
-    finally:
-        server.should_exit = True
-        await task

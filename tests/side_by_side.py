@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-HEAVY = ("browser", "providers", "proxy")
+HEAVY = ("browser", "providers", "proxy", "processes")
 WEIGHT = 30  # as many ordinary tests does a heavy one weigh
 _ALONE = "alone"  # the one more "file"; workers are told under this name where to write who is in it
 

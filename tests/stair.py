@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
-import uvicorn
+import loopback
 from databases import lay_sqlite
 from processes import free_port
 
@@ -239,14 +239,5 @@ async def listening() -> AsyncIterator[None]:
     provider = _providers()[1]
     port = urlsplit(provider.issuer).port
     assert port
-    config = uvicorn.Config(
-        provider.app(), host="127.0.0.1", port=port, log_level="error", lifespan="off", ws="none"
-    )
-    config.load()
-    server = uvicorn.Server(config)
-    server.lifespan = config.lifespan_class(config)
-    await server.startup()
-    try:
+    async with loopback.listening(provider.app(), port):
         yield
-    finally:
-        await server.shutdown()

@@ -26,7 +26,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 def context(chromium: Browser, demo: Demo, *, script: bool) -> Iterator[BrowserContext]:
     """A fresh browser profile, with and without JavaScript."""
     context = chromium.new_context(base_url=demo.base_url, java_script_enabled=script)
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(20_000)
     yield context
     context.close()
 

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +13,8 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 from databases import ask
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 from stair import Stair, standing
 from typer.testing import CliRunner, Result
 
@@ -81,6 +84,9 @@ class Scene:
 
 @pytest.fixture
 async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Scene]:
+    cheap = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
+    monkeypatch.setattr(passwords, "_HASH", cheap)  # what one costs: tests of passwords and hashing
+    monkeypatch.setattr(passwords, "nobodys", cache(passwords.nobodys.__wrapped__))
     monkeypatch.delenv("FEDERATION_SECRETS_DIR", raising=False)
     monkeypatch.setenv("FEDERATION__CONNECTIONS__STAFF", json.dumps(STAFF))
     monkeypatch.setenv("FEDERATION__ORGANIZATIONS__ACME__ADMINISTRATORS", '["owner", "admin"]')

@@ -56,7 +56,7 @@ def signed(access_token: str = "at", ours: Client = PLAIN, **claims: Any) -> Sig
 
 def read(body: bytes, ours: Client = PLAIN) -> dict[str, Any]:
     jwks = JWKS if ours.userinfo_signed_response_alg else None
-    return dict(userinfo.read(body, jwks=jwks, client=ours, claims=signed()))
+    return dict(userinfo.read(body, jwks=jwks, client=ours, about=userinfo.About.named_by(signed())))
 
 
 def answer(header: dict[str, Any] | None = None, *, sign: str = "right", **fault: Any) -> bytes:
@@ -203,16 +203,18 @@ def test_by_subject_claims_it_still_is_sub_that_must_agree() -> None:
     ours = replace(PLAIN, demands=demands(subject_claims=("oid",)))
     claims = signed(ours=ours, oid="o-1")
     assert claims.subject.value == "o-1"
-    found = userinfo.read(json.dumps({"sub": ADA}).encode(), jwks=None, client=ours, claims=claims)
+    found = userinfo.read(
+        json.dumps({"sub": ADA}).encode(), jwks=None, client=ours, about=userinfo.About.named_by(claims)
+    )
     assert found["sub"] == ADA
     with pytest.raises(AssertionRefused, match=r"^oidc\.userinfo_sub: "):
-        userinfo.read(b'{"sub":"o-1"}', jwks=None, client=ours, claims=claims)
+        userinfo.read(b'{"sub":"o-1"}', jwks=None, client=ours, about=userinfo.About.named_by(claims))
 
 
 @pytest.mark.parametrize(("ours", "jwks"), [(PLAIN, JWKS), (SIGNED, None)])
 def test_a_signed_answer_is_never_read_without_keys(ours: Client, jwks: key_set.Jwks | None) -> None:
     with pytest.raises(ValueError, match="keys"):
-        userinfo.read(answer(), jwks=jwks, client=ours, claims=signed())
+        userinfo.read(answer(), jwks=jwks, client=ours, about=userinfo.About.named_by(signed()))
 
 
 CLAIMS = signed()
@@ -234,7 +236,28 @@ def bent(fault: dict[str, Any]) -> bytes:
 def test_any_answer_is_read_or_refused(body: bytes, ours: Client) -> None:
     try:
         jwks = JWKS if ours is SIGNED else None
-        found = userinfo.read(body, jwks=jwks, client=ours, claims=CLAIMS)
+        found = userinfo.read(body, jwks=jwks, client=ours, about=userinfo.About.named_by(CLAIMS))
     except FederationError:
         return
     assert found["sub"] == ADA
+
+
+ALONE = [
+    # of the client, of the provider, whether it does
+    ({}, {}, True),
+    ({"fetch_userinfo": "always"}, {}, True),
+    ({"fetch_userinfo": "never"}, {}, False),
+    ({}, {"userinfo_endpoint": ""}, False),
+    ({"demands": demands(claims={"hd": "acme.example"})}, {}, False),  # held against the ID Token
+    ({"demands": demands(tenants=frozenset({"t"}))}, {}, False),
+    ({"demands": demands(subject_claims=("oid",))}, {}, False),  # a subject that ``sub`` does not name
+]
+
+
+@pytest.mark.parametrize(("ours", "theirs", "alone"), ALONE)
+def test_it_stands_alone_where_nothing_of_the_id_token_is_missed(
+    ours: dict[str, Any],
+    theirs: dict[str, Any],
+    alone: bool,  # noqa: FBT001  a case
+) -> None:
+    assert userinfo.stands_alone(replace(PLAIN, **ours), replace(PROVIDER, **theirs)) is alone

@@ -70,6 +70,28 @@ async def test_twenty_first_sign_ins_of_one_person_make_one_user(
     assert (await count(store_url))["user"] == 1
 
 
+async def test_first_sign_ins_with_two_addresses_at_one_moment_are_one_user(
+    store: Store, store_url: str
+) -> None:
+    """Neither waits for the other's address: who comes second finds the account when making their own."""
+    emails = ["zoe@acme.example", "zoe.zander@acme.example"] * 5
+    tries = (
+        comes(store, number, by("okta", told=UNTRUSTED, email=email)) for number, email in enumerate(emails)
+    )
+    sessions = await asyncio.gather(*tries)
+    assert len({session.user.id for session in sessions}) == 1
+    assert {session.user.email for session in sessions} == set(emails)
+    found = await count(store_url)
+    of_zoe = ("user", "account", "membership", "session", "decision_record")
+    assert [found[table] for table in of_zoe] == [1, 1, 1, 10, 10]
+
+
+async def test_without_an_address_nobody_is_anybody_else(store: Store, store_url: str) -> None:
+    tries = (comes(store, number, by("okta", str(number % 3), told=LINKING, email="")) for number in range(9))
+    assert len({session.user.id for session in await asyncio.gather(*tries)}) == 3
+    assert (await count(store_url))["user"] == 3
+
+
 async def test_first_sign_ins_by_two_connections_at_one_moment_are_one_user(
     store: Store, store_url: str
 ) -> None:

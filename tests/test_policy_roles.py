@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from test_policy_domains import connection, person
 
 from federation.connection import Organization
@@ -10,7 +12,7 @@ from federation.decision import Stay, TeamWish, Wanted, of_connection
 from federation.errors import PolicyRefused
 from federation.identity import Grant, Groups, Identity, Presence
 from federation.policy import roles
-from federation.rules import RoleRule, SystemRole
+from federation.rules import GroupIndex, GroupTest, RoleRule, SystemRole
 
 ACME = Organization(name="Acme", default_roles=("visitor",))
 SOURCE = of_connection(connection().id)
@@ -336,3 +338,26 @@ def test_twenty_rules_over_five_hundred_groups_are_all_asked() -> None:
     wanted, checks = roles.want(who, where, ACME)
     assert len(checks) == 20
     assert wanted.grants == (Grant("visitor", SOURCE, "default (organization)"),)
+
+
+SHORT_NAMES = st.text(alphabet="aB*", min_size=1, max_size=4)
+
+
+@given(
+    tests=st.lists(st.lists(SHORT_NAMES, min_size=1, max_size=3), max_size=5),
+    names=st.lists(SHORT_NAMES, unique=True, max_size=6),
+)
+def test_what_is_sought_in_one_pass_is_what_each_test_says_by_itself(
+    tests: list[list[str]], names: list[str]
+) -> None:
+    index = GroupIndex((str(number), GroupTest(groups=tuple(one))) for number, one in enumerate(tests))
+    folded = [name.lower() for name in names]
+    assert index.find(Groups(Presence.PRESENT, tuple(names)).in_order) == {
+        str(number)
+        for number, one in enumerate(tests)
+        if any(
+            name.startswith(test[:-1].lower()) if test.endswith("*") else name == test.lower()
+            for test in one
+            for name in folded
+        )
+    }

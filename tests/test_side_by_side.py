@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from test_strictness import MODULE, SUITE, outcome, run
 
+pytestmark = pytest.mark.processes
+
 TWO = (
     "-p",
     "xdist.plugin",

@@ -151,6 +151,7 @@ def test_sqlite_can_prepare_every_statement_and_reads_no_table_through(statement
         "SCAN alembic_version",
         "SCAN CONSTANT ROW",
         "SCAN held",
+        "SCAN holder",
         "SCAN led",
         "SCAN theirs",
         "SCAN known",
@@ -159,6 +160,53 @@ def test_sqlite_can_prepare_every_statement_and_reads_no_table_through(statement
         "SCAN provider_metadata USING COVERING INDEX ix_provider_metadata_connection_checked_at_held_at",
     }
     assert {step for step in read_through if not step.startswith("SCAN json_each")} <= known
+
+
+SIGN_IN = (
+    "TAKE_PENDING",
+    "FIND_PERSON_KEY",
+    "HAS_TEAMS",
+    "LOCK_NAME_OF_NEW",
+    "UPDATE_ACCOUNT",
+    "UPDATE_JOINED",
+    "FIND_CANDIDATES",
+    "FIND_STANDING",
+    "FIND_STANDING_OF_NEW",
+    "FIND_TEAMS",
+    "ADDRESS_HOLDERS",
+    "UPDATE_PROFILE",
+    "DROP_GRANT",
+    "LEAVE_TEAM",
+    "FIND_SNAPSHOTS",
+    "UPDATE_SNAPSHOT",
+    "FIND_LOGOUT_ALONE",
+    "END_OLD_SESSIONS",
+    "TRIM_RECORDS",
+)
+
+
+def test_nothing_in_a_sign_in_looks_through_the_people_of_an_organization() -> None:
+    """By the first column of an index alone, it would take the longer the more have come before."""
+    engine = sa.create_engine("sqlite://")
+    with engine.connect() as connection:
+        tables.Row.metadata.create_all(connection)
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        steps = {
+            (name, step)
+            for name in SIGN_IN
+            for *_, step in driver.execute(
+                f"EXPLAIN QUERY PLAN {getattr(sql, name)}", dict.fromkeys(numbered(getattr(sql, name))[1])
+            )
+        }
+    engine.dispose()
+    assert {step.split()[1] for _, step in steps} >= {"account", "other", "session"}
+    by_organization = [one for one in steps if one[1].endswith("(organization_id=?)")]
+    assert {(name, step.split()[1]) for name, step in by_organization} == {
+        ("HAS_TEAMS", "team"),  # of which one is read
+        ("FIND_STANDING", "enforcement"),  # one of each domain
+        ("FIND_STANDING_OF_NEW", "enforcement"),
+    }
 
 
 async def test_postgresql_can_prepare_every_statement_on_the_tables(postgres_url: str) -> None:

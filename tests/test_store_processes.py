@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
+import pytest
 from databases import ask
 from decisions import admitting, granted
 from test_store import MINUTE, NOW, RECORD, ZOE, another, refusal, someone, under
@@ -16,6 +17,8 @@ from federation.errors import AssertionRefused
 from federation.identity import Subject
 from federation.store.store import Store, open_store
 from federation.store.values import Claim
+
+pytestmark = pytest.mark.processes
 
 TURNS, KILLED_AT, NEWCOMERS = 120, 40, 40
 

@@ -94,6 +94,27 @@ async def test_so_it_does_where_the_other_account_is_being_linked(store: Store, 
     assert roles == ()
 
 
+async def test_a_first_sign_in_that_meets_another_with_another_address_begins_anew(
+    store: Store, store_url: str
+) -> None:
+    """Neither waits for the other's address, and each was about to make the user."""
+    other = replace(OKTA, email="zoe@acme.example")
+    roles = await meanwhile(
+        store,
+        store_url,
+        lambda: open_session(store, decided(other, ("builder", "r")), another(4, handle=""), NOW),
+        decided(OKTA, ("auditor", "r")),
+    )
+    assert roles == ("builder",)  # what the later sign-in of this connection says, told to the earlier one
+    sessions = await ask(store_url, "SELECT user_id, data::json->'user'->>1 FROM session ORDER BY created_at")
+    assert {email for _, email in sessions} == {"z@acme.example", "zoe@acme.example"}
+    assert await ask(store_url, 'SELECT id FROM "user"') == [sessions[0][:1]] == [sessions[1][:1]]
+    assert await ask(store_url, "SELECT email FROM account") == [("zoe@acme.example",)]
+    granted = await ask(store_url, "SELECT role FROM role_grant")
+    assert granted == [("builder",)]
+    assert len(await ask(store_url, "SELECT 1 FROM decision_record")) == len(sessions)
+
+
 OPERATOR = ["operator", "system:okta", "group"]
 
 

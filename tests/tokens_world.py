@@ -69,6 +69,7 @@ class Installation:
             "keep_tokens": ["access", "refresh", "id"],
             "scopes": ["openid", "email", "offline_access"],
             "fetch_userinfo": "always",
+            "id_token_signed_response_alg": "ES256",
         }
         connectors = {"acme": self.world.connector(**kept | connection)}
         signin = SignIn(
@@ -126,7 +127,7 @@ async def open_installation() -> AsyncIterator[Installation]:
     """Serve the provider for as long as the block lasts."""
     clock = StandingClock(NOW)
     async with serving() as site:
-        provider = OpenidProvider(site.url, CLIENTS, clock=clock)
+        provider = OpenidProvider(site.url, CLIENTS, alg="ES256", clock=clock)  # RSA keys take their time
         fetch = Fetch(allow=(), proxy=None, development=True, deadline=20)
         async with httpx2.AsyncClient(trust_env=False, timeout=20, verify=NO_TLS) as browser:
             opened = Installation(World(provider, browser, fetch), site, clock)

@@ -12,7 +12,7 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_
 from federation import faults, presets
 from federation.branding import ContactText
 from federation.decision import BREAK_GLASS
-from federation.rules import GroupTest, Model, RoleRule
+from federation.rules import GroupIndex, GroupTest, Model, RoleRule
 from federation.scalars import ID_PATTERN, Domain, Duration, Id, Name, Names, Skew, SplitGroups
 
 
@@ -146,6 +146,11 @@ class Configured(Model):
             why = "link needs email_trust: domains or verified; without, expected ask_proof, create or deny"
             raise faults.as_error([(("on_email_match",), why)])
         return self
+
+    @cached_property
+    def rules_by_group(self) -> GroupIndex:
+        """The role rules that name groups, by their names."""
+        return GroupIndex((rule.name, rule) for rule in self.role_rules if rule.groups)
 
     @property
     def bounds(self) -> tuple[str, ...]:

@@ -39,6 +39,7 @@ from federation.oidc.client_authentication import Proof
 from federation.oidc.key_set import Jwks
 from federation.oidc.provider import ProviderMetadata
 from federation.oidc.relying_party import Expected, SignedClaims, TokenRequest, Tokens
+from federation.oidc.userinfo import About
 
 Verified = TypeVar("Verified")
 
@@ -228,19 +229,25 @@ class OidcConnector:
         """Fetch the UserInfo answer where the connection wants it (OIDC Core §5.3)."""
         if not userinfo.wants(self._client, provider, claims):
             return None
+        return await self.ask_userinfo(provider, tokens.access_token, About.named_by(claims))
+
+    async def ask_userinfo(
+        self, provider: ProviderMetadata, access_token: str, about: About
+    ) -> Mapping[str, object]:
+        """Fetch and read the UserInfo answer about this person."""
         answer = await self._fetch.get(
             provider.userinfo_endpoint,
             declared=Declared.FILE,
             accept=userinfo.accepted(self._client),
-            headers={"Authorization": f"Bearer {tokens.access_token}"},
+            headers={"Authorization": f"Bearer {access_token}"},
         )
         body = userinfo.read_body(answer.status, answer.content_type, answer.body, client=self._client)
         jwks = None
         if registered := self._client.userinfo_signed_response_alg:
             jwks = await self._keys_for(
-                body.decode("ascii", "replace").strip(), registered, claims.expected.now, told="provider"
+                body.decode("ascii", "replace").strip(), registered, about.now, told="provider"
             )
-        return userinfo.read(body, jwks=jwks, client=self._client, claims=claims)
+        return userinfo.read(body, jwks=jwks, client=self._client, about=about)
 
     async def renew(self, tokens: KeptTokens, *, person: str, now: datetime) -> Renewed:
         """Ask for new tokens with the refresh token (OIDC Core §12, RFC 6749 §6)."""

@@ -1,7 +1,8 @@
 """What an OpenID Provider says of somebody between two sign-ins, asked with tokens that were renewed.
 
 The ID Token that came with them says whether they are still let in, and names the subject; UserInfo
-and the vendor's API of groups are asked as at a sign-in. Google's Directory needs no token of theirs.
+and the vendor's API of groups are asked as at a sign-in. A provider may leave that token out (OIDC
+Core §12.2): then UserInfo names the subject. Google's Directory needs no token of theirs.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,16 +10,18 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from federation import registry
+from federation.attributes import ALIASES
 from federation.connectors.contract import Rereading
 from federation.connectors.google_directory import GoogleDirectory
 from federation.connectors.groups import GroupsSource
 from federation.connectors.kept import Told
 from federation.errors import ProviderUnavailable
 from federation.identity import KeptTokens, Subject, VerifiedAssertion
-from federation.oidc import relying_party
+from federation.oidc import relying_party, userinfo
 from federation.oidc.key_set import Jwks
 from federation.oidc.provider import ProviderMetadata
 from federation.oidc.relying_party import SignedClaims, Tokens
+from federation.oidc.userinfo import About
 
 Verified = TypeVar("Verified")
 
@@ -36,6 +39,10 @@ class Asking(Protocol):
         self, provider: ProviderMetadata, tokens: Tokens, claims: SignedClaims
     ) -> Mapping[str, object] | None: ...
 
+    async def ask_userinfo(
+        self, provider: ProviderMetadata, access_token: str, about: About
+    ) -> Mapping[str, object]: ...
+
 
 class OidcRereading:
     """By the tokens that a session of theirs keeps."""
@@ -51,11 +58,13 @@ class OidcRereading:
         self, tokens: KeptTokens | None, *, subject: Subject, now: datetime
     ) -> VerifiedAssertion:
         """Hold the renewed ID Token against this subject, and ask what it leaves out."""
-        if tokens is None or not tokens.id:
-            raise ProviderUnavailable(
-                "oidc.reread_no_id_token", "the provider gave no ID Token with the renewed tokens"
-            )
+        if tokens is None or not (tokens.id or tokens.access):
+            raise _no_id_token()
         provider, client = await self._connector.provider(now), self._entry.client
+        if not tokens.id:
+            if not userinfo.stands_alone(client, provider):
+                raise _no_id_token()
+            return await self._by_userinfo(tokens, provider, subject, now)
         brought = Tokens(id_token=tokens.id, access_token=tokens.access)
 
         def verify(jwks: Jwks) -> SignedClaims:
@@ -78,6 +87,34 @@ class OidcRereading:
             keeping=frozenset(),
             client=client,
         )
+
+    async def _by_userinfo(
+        self, tokens: KeptTokens, provider: ProviderMetadata, subject: Subject, now: datetime
+    ) -> VerifiedAssertion:
+        """Hold what UserInfo says against this subject, whose value is ``sub``."""
+        connection = self._entry.connection
+        if subject != Subject(issuer=provider.issuer, value=subject.value):  # other claims stood for ``sub``
+            raise _no_id_token()
+        about = About(
+            issuer=provider.issuer,
+            sub=subject.value,
+            subject=subject,
+            now=now,
+            skew=connection.clock_skew,
+        )
+        said = await self._connector.ask_userinfo(provider, tokens.access, about)
+        return relying_party.accept_userinfo(
+            said,
+            about=about,
+            asked=await self._groups.ask(said, tokens.access, now) if self._groups else None,
+            client=self._entry.client,
+            names={**ALIASES, **connection.attributes},
+        )
+
+
+def _no_id_token() -> ProviderUnavailable:
+    said = "the provider gave no ID Token with the renewed tokens, and UserInfo cannot stand in for it"
+    return ProviderUnavailable("oidc.reread_no_id_token", said)
 
 
 class DirectoryRereading:

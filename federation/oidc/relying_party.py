@@ -5,7 +5,7 @@ userinfo.read → accept; what lies between two of them, the fetching, is the ca
 §3.1-§3.3, §5.3. Pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -37,13 +37,13 @@ from federation.oidc.token_endpoint import (
     refresh_request,
     token_request,
 )
+from federation.oidc.userinfo import About
 
 __all__ = [  # what connectors may ask of this room
     "Client", "Demands", "Expected", "FrontChannel", "Keeping", "SignedClaims", "TokenRequest", "Tokens",
-    "ANEW", "accept", "accept_groups", "explain", "fresh_tokens", "keep_renewed", "parameters", "provider_name",
-    "read_answer", "read_refreshed",
-    "read_tokens", "refresh_request", "request_url", "same_person", "token_request", "verify_id_token",
-    "verify_renewed",
+    "ANEW", "accept", "accept_groups", "accept_userinfo", "explain", "fresh_tokens", "keep_renewed",
+    "parameters", "provider_name", "read_answer", "read_refreshed", "read_tokens",
+    "refresh_request", "request_url", "same_person", "token_request", "verify_id_token", "verify_renewed",
 ]  # fmt: skip
 
 Keeping = frozenset[Literal["access", "refresh", "id", "hint"]]  # what outlives the sign-in; hint: for logout
@@ -128,6 +128,53 @@ def accept_groups(asked: groups.Asked, *, subject: Subject, now: datetime) -> Ve
         unobtainable=frozenset({"groups"}) if asked.names is None else frozenset(),
         authentication=Authentication(instant=None),
         checks=(asked.check,),
+        seal=SEAL,
+    )
+
+
+def accept_userinfo(
+    said: Mapping[str, Any],
+    *,
+    about: About,
+    asked: groups.Asked | None,
+    client: Client,
+    names: Mapping[str, Sequence[str]],
+) -> VerifiedAssertion:
+    """Make the verified assertion of what UserInfo says by itself, where no ID Token was given anew.
+
+    What the ID Token of the sign-in said is not there, and its absence says nothing. So only the
+    first of the names for groups counts, else they could not be had: another may hold what the
+    sign-in did not take for groups. And an address of which is not said whether it is verified is
+    left out: the ID Token may have said so.
+
+    Args:
+        said: From ``userinfo.read``, about this person.
+        about: Whose sign-in was verified before.
+        asked: What came of asking the vendor for groups; None where it was not asked.
+        client: Ourselves.
+        names: What the connection calls "email" and "groups", in the order in which they count.
+
+    Source: Core §5.3.2, §12.2: a renewed answer need not hold an ID Token.
+    """
+    merged = dict(said)
+    if asked is not None:
+        merged["groups"] = None if asked.names is None else list(asked.names)
+    told = person.read_attributes(
+        {name: value for name, value in merged.items() if name not in _PROTOCOL}, client.paths
+    )
+    verified = address.email_verified({}, said, by=client.verified_by)
+    unsure = names["email"] if verified is None else ()
+    leading = {names["groups"][0]} - told.values.keys()
+    return VerifiedAssertion(
+        id=about.subject.person,
+        subject=about.subject,
+        not_on_or_after=about.now,
+        attributes={name: value for name, value in told.values.items() if name not in unsure},
+        unobtainable=_unobtainable(merged, asked) | told.unreadable | leading,
+        strings=told.strings,
+        email_verified=verified,
+        authentication=Authentication(instant=None),
+        checks=(Check("oidc.userinfo_sub"), *(() if asked is None else (asked.check,))),
         seal=SEAL,
     )
 

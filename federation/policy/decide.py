@@ -82,11 +82,14 @@ def bind(
     trusted = addresses.is_trusted(who, connection, organization, verified)
 
     def link(candidates: Candidates) -> Link:
-        with _Also(checks):
+        try:
             return linking.link(who, connection, candidates, trusted=trusted)
+        except PolicyRefused as refusal:
+            _tell_before(refusal, checks)
+            raise
 
     def settle(standing: Standing) -> Outcome:
-        with _Also(checks):
+        try:
             held = enforcement.hold(who, connection, standing.enforced)
             outcome = settlement.settle(
                 who,
@@ -99,6 +102,9 @@ def bind(
                 declared=declared,
             )
             outcome = bootstrap.settle(outcome, standing, organization)
+        except PolicyRefused as refusal:
+            _tell_before(refusal, checks)
+            raise
         return replace(outcome, checks=(*held, *outcome.checks)) if held else outcome
 
     return Decision(
@@ -113,15 +119,6 @@ def bind(
     )
 
 
-class _Also:
-    """Adds what was asked before to the checks of a refusal."""
-
-    def __init__(self, checks: tuple[Check, ...]) -> None:
-        self._checks = checks
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, refusal: BaseException | None, trace: object) -> None:
-        if isinstance(refusal, PolicyRefused):
-            refusal.checks = (*self._checks, *(refusal.checks or (Check(refusal.code, refusal.detail),)))
+def _tell_before(refusal: PolicyRefused, checks: tuple[Check, ...]) -> None:
+    """Add what was asked before to the checks of a refusal."""
+    refusal.checks = (*checks, *(refusal.checks or (Check(refusal.code, refusal.detail),)))

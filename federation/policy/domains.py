@@ -48,8 +48,9 @@ def own_domain(who: Identity, connection: AnyConnection) -> str | None:
         return None
     domain = domain_of(who.email)
     if connection.domains:
-        said = f"{domain!r} is not one of {', '.join(connection.domains)}"
-        return None if speaks_for(connection, domain) else said
+        if speaks_for(connection, domain):
+            return None
+        return f"{domain!r} is not one of {', '.join(connection.domains)}"
     return None if connection.is_bounded else "nothing says who may come in through this connection"
 
 
@@ -76,6 +77,7 @@ RULES: Mapping[str, Callable[[Identity, AnyConnection], str | None]] = {
 }
 
 UNPROVED: Final = "policy.domain_unproved"
+_HELD = {code: Check(code) for code in RULES}
 
 _DETAILS = {
     "policy.no_email": "the identity provider sent no e-mail address, and this connection asks for one",
@@ -94,7 +96,8 @@ def admit(who: Identity, connection: AnyConnection) -> tuple[Check, ...]:
     Raises:
         PolicyRefused: The first broken rule's code; ``checks`` tells all of them.
     """
-    checks = tuple(Check(code, rule(who, connection)) for code, rule in RULES.items())
+    said = {code: rule(who, connection) for code, rule in RULES.items()}
+    checks = tuple([_HELD[code] if why is None else Check(code, why) for code, why in said.items()])
     for check in checks:
         if check.said is not None:
             raise PolicyRefused(check.code, _DETAILS[check.code], checks)

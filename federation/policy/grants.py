@@ -51,9 +51,11 @@ def _somebody_left(
     standing: Standing, given: tuple[Grant, ...], drop: tuple[Grant, ...], administrators: frozenset[str]
 ) -> tuple[tuple[Grant, ...], bool, tuple[Check, ...]]:
     """Return what is dropped indeed, and whether the store has to look for other administrators."""
-    rest = [grant for grant in (*standing.grants, *given) if grant not in drop]
     taken = [one for one in drop if one.role in administrators]
-    if not taken or any(one.role in administrators for one in rest):
+    if not taken:
+        return drop, False, ()
+    rest = [grant for grant in (*standing.grants, *given) if grant not in drop]
+    if any(one.role in administrators for one in rest):
         return drop, False, ()
     if not standing.last_administrator:
         return drop, True, ()

@@ -64,9 +64,9 @@ def _provisioned(new: _New) -> str:
 
     Whoever expects them here trusts this provider for that; not against its own word, though.
     """
-    if new.who.email_verified is False:
-        return ""
     made = new.candidates.provisioned
+    if not made or new.who.email_verified is False:
+        return ""
     expected = {one.user_id for one in made if one.connection == new.connection.id}
     meant = expected or {one.user_id for one in made if new.trusted and not one.connection}
     if len(meant) > 1:

@@ -6,7 +6,6 @@ every rule that reads them undetermined: it neither grants nor takes away. A con
 fails on the data is no match. Pure.
 """
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
 
@@ -31,26 +30,9 @@ class _Person:
         self.attributes = who.attributes
 
     @cached_property
-    def groups(self) -> frozenset[str]:
-        return frozenset(self._who.groups.folded)
-
-    @cached_property
-    def in_order(self) -> list[str]:
-        """Sorted groups: a prefix is found in log n steps."""
-        return sorted(self._who.groups.folded)
-
-    def is_in(self, rule: RoleRule) -> bool:
-        """Tell whether one of their groups is one of the rule's."""
-        if not rule.whole.isdisjoint(self.groups):
-            return True
-        if not rule.prefixes:
-            return False
-        in_order = self.in_order
-        for prefix in rule.prefixes:
-            at = bisect_left(in_order, prefix)
-            if at < len(in_order) and in_order[at].startswith(prefix):
-                return True
-        return False
+    def rules(self) -> frozenset[str]:
+        """Names of the rules that name one of their groups."""
+        return self._connection.rules_by_group.find(self._who.groups.in_order)
 
     @cached_property
     def facts(self) -> Facts:
@@ -58,7 +40,7 @@ class _Person:
         who = self._who
         return Facts(
             {
-                "groups": self.in_order if self.obtainable else None,
+                "groups": list(who.groups.in_order) if self.obtainable else None,
                 "attributes": {name: list(values) for name, values in who.attributes.items()},
                 "email": who.email,
                 "email_domain": domains.domain_of(who.email),
@@ -90,6 +72,7 @@ def want(
     matched: list[RoleRule] = []
     undetermined: list[str] = []
     checks: list[Check] = []
+    stops_at_first = connection.match == "first"
     for rule in connection.role_rules:
         check = _ask(rule, person)
         checks.append(check)
@@ -97,7 +80,7 @@ def want(
             undetermined.append(rule.name)
         elif check.said is None:
             matched.append(rule)
-        if connection.match == "first" and (matched or undetermined):
+        if stops_at_first and (matched or undetermined):
             break
     if connection.strict:
         _refuse(matched, undetermined, tuple(checks))
@@ -117,6 +100,9 @@ def _refuse(matched: list[RoleRule], undetermined: list[str], checks: tuple[Chec
         raise PolicyRefused(NO_RULE, said, (*checks, Check(NO_RULE, said)))
 
 
+_NOTHING_STAYS = Stay()
+
+
 def _wanted(
     connection: AnyConnection,
     organization: Organization,
@@ -127,11 +113,11 @@ def _wanted(
     source = of_connection(connection.id)
     defaults = _defaults(connection, organization, source)
     grants = tuple(grant for rule in matched for grant in _grants(rule.roles, source, rule.name))
-    teams_stay = Stay()
+    teams_stay = _NOTHING_STAYS
     if not person.obtainable:  # groups lead into teams too: nobody leaves one that a group gave
         stopped = bool(undetermined) and connection.match == "first"
         teams_stay = Stay(everything=stopped, given_by=frozenset(undetermined), by_groups=True)
-    stays, otherwise = Stay(), tuple[Grant, ...]()
+    stays, otherwise = _NOTHING_STAYS, tuple[Grant, ...]()
     if undetermined:
         # Where no other rule matches, it may be the defaults' turn still: nobody can tell.
         given_by = frozenset(undetermined if matched else (*undetermined, *DEFAULTS))
@@ -178,6 +164,8 @@ def _grants(roles: tuple[str, ...], source: str, why: str) -> tuple[Grant, ...]:
 
 def _ask(rule: RoleRule, person: _Person) -> Check:
     """Ask what can be answered without groups first: where that fails the rule does not match."""
+    if rule.asks_groups_alone and person.obtainable:
+        return _held(rule.name) if rule.name in person.rules else _elsewhere(rule.name)
     condition = rule.condition
     said = None if rule.attribute is None else _attribute(rule.attribute.name, rule, person)
     if said is None and condition and not condition.reads_groups:
@@ -185,7 +173,7 @@ def _ask(rule: RoleRule, person: _Person) -> Check:
     if said is None and rule.reads_groups and not person.obtainable:
         why = f"{rule.name!r} asks for groups, which the identity provider did not send"
         return Check(UNDETERMINED, why)
-    if said is None and rule.groups and not person.is_in(rule):
+    if said is None and rule.groups and rule.name not in person.rules:
         return _elsewhere(rule.name)
     if said is None and condition:
         said = _condition(condition, person)
@@ -193,6 +181,11 @@ def _ask(rule: RoleRule, person: _Person) -> Check:
 
 
 _RULE = "policy.rule:"
+
+
+@lru_cache(maxsize=4096)
+def _held(rule: str) -> Check:
+    return Check(f"{_RULE}{rule}")
 
 
 @lru_cache(maxsize=4096)

@@ -63,8 +63,10 @@ def settle(  # noqa: PLR0913  all that it hangs on
     stay = [grant for grant in standing.grants if grant not in changes.drop]
     asks = False
     if protected and not _any_of((*stay, *add), administrators):
-        change, asks = _somebody_left(change, standing, known, declared, administrators)
-        keys, of_teams = teams.carried(_members(standing, change), known, declared)
+        left, asks = _somebody_left(change, standing, known, declared, administrators)
+        if left is not change:
+            change = left
+            keys, of_teams = teams.carried(_members(standing, change), known, declared)
     return Outcome(
         profile=profile.settle(who, connection, standing, trusted=trusted),
         add=add,

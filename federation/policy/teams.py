@@ -50,6 +50,9 @@ class Change:
     checks: tuple[Check, ...]
 
 
+_NONE = Change(make=(), join=(), leave=(), checks=())  # nothing leads into a team, and they are in none
+
+
 def declared(organization: Organization) -> Declared:
     """Return the roles of each team that the settings file declares."""
     return organization.roles_of_teams
@@ -75,10 +78,10 @@ def want(who: Identity, connection: AnyConnection, organization: Organization, w
 
 
 def _declared(groups: Groups, connection: str, organization: Organization) -> Iterable[TeamWish]:
-    theirs = frozenset(groups.folded)
+    in_order = groups.in_order
+    theirs = frozenset(in_order)
     found = [(key, one) for one, keys in organization.led.items() if one in theirs for key in keys]
     if organization.led_by_prefix:
-        in_order = sorted(theirs)
         for prefix, key in organization.led_by_prefix:
             at = bisect_left(in_order, prefix)
             if at < len(in_order) and in_order[at].startswith(prefix):
@@ -108,6 +111,8 @@ def settle(wanted: Wanted, standing: Standing, source: str, teams: Declared) -> 
         source: The connection's.
         teams: Those of the settings file.
     """
+    if not (wanted.teams or standing.members or standing.teams):
+        return _NONE
     make, checks = _made(wanted, standing, source, teams)
     reasons = _reasons(wanted, standing, teams, make)
     present = {one.key: one for one in standing.members if one.source == source}
@@ -195,9 +200,11 @@ def some(names: Sequence[str]) -> str:
 
 
 def carried(
-    members: Iterable[TeamMember], known: Mapping[str, Team], teams: Declared
+    members: Sequence[TeamMember], known: Mapping[str, Team], teams: Declared
 ) -> tuple[tuple[str, ...], tuple[Grant, ...]]:
     """Return the keys of the teams that there are, sorted, and what they give their members."""
+    if not members:
+        return (), ()
     keys = tuple(sorted({one.key for one in members if one.key in teams or one.key in known}))
     return keys, tuple(
         Grant(role, of_team(key), "team") for key in keys for role in roles_of(key, known, teams)

@@ -7,62 +7,101 @@ meanwhile the first one of every other kind stands beside it.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from federation.decision import Candidates, Decision, Holder, Invited, Link, Profile, Provisioned
 from federation.errors import Check, PolicyRefused
 from federation.identity import Identity
 from federation.store import rows, sql, standing
-from federation.store.rows import Ask, Row, Steps, micros, new_id, storable
+from federation.store.rows import Ask, Raced, Row, Steps, micros, new_id, storable
 from federation.store.standing import Known
 from federation.store.values import Released
 
 
-def known(decision: Decision, now: datetime) -> Ask:
-    """Return the statement that finds this Subject's account, and locks it: see ``enter``."""
-    return sql.UPDATE_ACCOUNT, _account(decision, now)
+def known(decision: Decision, account: Mapping[str, object]) -> tuple[Ask, Ask]:
+    """Return the statements that hold the address of a new Subject, and lock the account of a known one.
+
+    ``account`` is what ``columns`` returned. See ``enter``.
+    """
+    gate = standing.gate_of_address(decision.identity)
+    return (sql.LOCK_NAME_OF_NEW, {**account, "gate": gate}), (sql.UPDATE_ACCOUNT, account)
 
 
 def enter(
-    decision: Decision, found: Sequence[Row], *, invitation: bytes, now: datetime
+    decision: Decision,
+    account: Mapping[str, object],
+    told: Sequence[Sequence[Row]],
+    *,
+    has_teams: bool,
+    invitation: bytes,
+    now: datetime,
 ) -> Steps[tuple[Link, Known]]:
-    """Return whose account this Subject has in this organization, made if they are new.
+    """Return whose account this Subject has in this organization.
+
+    That of somebody who becomes a user now is not there yet: ``made`` makes it.
 
     Args:
         decision: Whom to let in.
-        found: What ``known`` was answered.
+        account: What ``columns`` returned.
+        told: What ``known`` was answered.
+        has_teams: See ``standing.stands``.
         invitation: SHA-256 of the token of the invitation link that the browser holds, b"" for none.
         now: UTC.
 
     Raises:
         PolicyRefused: ``identity.subject_recycled``; what policy says of a new person.
     """
-    who = decision.identity
-    if not found:
-        # Whoever else comes with this address waits here, or has been waited for: then the Subject
-        # itself may be known by now.
-        yield standing.hold_address(who.organization, who.email.lower() or who.subject.person)
-        found = yield known(decision, now)
+    held, found = told
     if found:
-        subject = Link(user_id=found[0][0], how="subject")
-        return subject, whose_account(decision, found[0], subject)
-    link = decision.link((yield from candidates(decision, invitation, now)))
-    return link, (yield from _make(decision, link, now))
+        return _by_subject(decision, found[0])
+    if not held:  # the account was detached just now
+        yield sql.LOCK_NAME, {"gate": standing.gate_of_address(decision.identity)}
+    # Whoever else comes with this address waits here, or has been waited for: then the Subject itself
+    # may be known by now. These see what was committed before the lock was had.
+    sought = _sought(decision, account, invitation)
+    around = standing.around(decision, has_teams=has_teams)
+    found, *told = yield (sql.UPDATE_ACCOUNT, account), *sought, *around
+    if found:
+        return _by_subject(decision, found[0])
+    link = decision.link(_candidates(told.pop(0)) if sought else Candidates())
+    user_id = link.user_id or new_id(now)
+    if link.invitation is not None:
+        used = yield sql.USE_INVITATION, {**account, "id": link.invitation.id, "user_id": user_id}
+        if not used:
+            raise PolicyRefused(*_NOT_INVITED, (*decision.checks, Check(*_NOT_INVITED)))
+    if link.user_id:
+        return link, (yield from _join(decision, account, link))
+    return link, Known(
+        user_id=user_id,
+        how=link.how,
+        signed_in_before=False,
+        profile=standing.storable_profile(profile_of(decision)),
+        invited=link.invitation,
+        around=tuple(told),
+    )
 
 
 def candidates(decision: Decision, invitation: bytes, now: datetime) -> Steps[Candidates]:
     """Read who a person without an account could be; arguments as ``enter``."""
-    who = decision.identity
-    if not who.email:
-        return Candidates()
-    asked = {
-        "organization_id": who.organization,
-        "email_key": who.email.lower(),
-        "invitation": invitation,
-        "now": micros(now),
-    }
-    found = yield sql.FIND_CANDIDATES, asked
+    sought = _sought(decision, columns(decision, now), invitation)
+    return _candidates((yield sought[0])) if sought else Candidates()
+
+
+def _sought(decision: Decision, account: Mapping[str, object], invitation: bytes) -> tuple[Ask, ...]:
+    """Return the statement that finds who has the address; without one nobody is like anybody."""
+    if not decision.identity.email:
+        return ()
+    address = {"email_key": decision.identity.email.lower(), "invitation": invitation}
+    return ((sql.FIND_CANDIDATES, {**account, **address}),)
+
+
+def _by_subject(decision: Decision, row: Row) -> tuple[Link, Known]:
+    link = Link(user_id=row[0], how="subject")
+    return link, whose_account(decision, row, link)
+
+
+def _candidates(found: Sequence[Row]) -> Candidates:
     return Candidates(
         holders=tuple(
             Holder(user_id=one[1], connection=one[2], proven=bool(one[3]))
@@ -87,25 +126,39 @@ def candidates(decision: Decision, invitation: bytes, now: datetime) -> Steps[Ca
     )
 
 
-def _make(decision: Decision, link: Link, now: datetime) -> Steps[Known]:
-    """Make the account, and its user where policy found none."""
-    who = decision.identity
-    fresh = {"user_id": link.user_id or new_id(now), "now": micros(now)}
-    if not link.user_id:
-        yield sql.ADD_USER, fresh
-    if link.invitation is not None:
-        used = yield sql.USE_INVITATION, fresh | {"id": link.invitation.id}
-        if not used:
-            raise PolicyRefused(*_NOT_INVITED, (*decision.checks, Check(*_NOT_INVITED)))
+def _join(decision: Decision, account: Mapping[str, object], link: Link) -> Steps[Known]:
+    """Make the account of a user whom policy found."""
+    added = {**account, **standing.profile_values(profile_of(decision)), "user_id": link.user_id}
     if link.how == "provisioned":
-        yield sql.DROP_PROVISIONED, fresh | {"organization_id": who.organization}
-    (row,) = yield (
-        sql.ADD_ACCOUNT,
-        _account(decision, now) | standing.profile_values(profile_of(decision)) | fresh,
-    )
-    if row[0] != fresh["user_id"] and not link.user_id:  # another sign-in of theirs was first
-        yield sql.DROP_USER, fresh
+        yield sql.DROP_PROVISIONED, added
+    (row,) = yield sql.ADD_ACCOUNT, added
     return whose_account(decision, row, link)
+
+
+def made(account: Mapping[str, object], known: Known, profile: Profile) -> tuple[Ask, ...]:
+    """Return the statements that make the user and the account of somebody new; of anybody else none.
+
+    They go with all else that is written; what they are answered goes to ``first``.
+
+    Args:
+        account: What ``columns`` returned.
+        known: What ``enter`` returned.
+        profile: As settled: no statement beside these would find it to change it.
+    """
+    if known.around is None:
+        return ()
+    added = {**account, **standing.profile_values(profile), "user_id": known.user_id}
+    return (sql.ADD_USER, added), (sql.ADD_ACCOUNT, added)
+
+
+def first(known: Known, told: Sequence[Sequence[Row]]) -> None:
+    """Hold what ``made`` was answered.
+
+    Raises:
+        Raced: Another sign-in of this Subject, with another address, has made its account meanwhile.
+    """
+    if known.around is not None and told[1][0][0] != known.user_id:
+        raise Raced
 
 
 _NOT_INVITED = ("policy.not_invited", "the invitation was used by another sign-in just now")
@@ -129,12 +182,12 @@ def whose_account(decision: Decision, row: Row, link: Link) -> Known:
     Raises:
         PolicyRefused: ``identity.subject_recycled``.
     """
-    user_id, kept, email, proven, given_name, family_name, display_name = row
+    user_id, kept, joined, email, proven, given_name, family_name, display_name = row
     _same_person(decision, stable_id_of(decision.identity)[1], kept)
     return Known(
         user_id=str(user_id),
         how=link.how,
-        signed_in_before=link.how == "subject",
+        signed_in_before=link.how == "subject" and not joined,
         profile=Profile(
             email=email,
             email_proven=bool(proven),
@@ -146,7 +199,8 @@ def whose_account(decision: Decision, row: Row, link: Link) -> Known:
     )
 
 
-def _account(decision: Decision, now: datetime) -> dict[str, object]:
+def columns(decision: Decision, now: datetime) -> Mapping[str, object]:
+    """Return by what an account is found, and what else is known of it before it is."""
     who = decision.identity
     kind, stable_id = stable_id_of(who)
     return {

@@ -89,9 +89,9 @@ DELETE FROM join_request WHERE token_hash = :token_hash AND used_at IS NULL
 # Where the Subject has got an account meanwhile, whose it is.
 JOIN_ACCOUNT = """
 INSERT INTO account (organization_id, person, subject_key, stable_ids, user_id, connection, email, email_key,
-  email_proven, given_name, family_name, display_name, created_at, signed_in_at, released_at)
+  email_proven, joined, given_name, family_name, display_name, created_at, signed_in_at, released_at)
 VALUES (:organization_id, :person, :subject_key, :stable_id, :user_id, :connection, :email, :email_key,
-  0, '', '', '', :now, :now, 0)
+  0, 1, '', '', '', :now, :now, 0)
 ON CONFLICT (organization_id, person) DO UPDATE SET released_at = account.released_at
 RETURNING user_id
 """

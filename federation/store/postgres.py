@@ -32,13 +32,14 @@ from federation.store import (
     verbs,
 )
 from federation.store.drive import Verb
-from federation.store.rows import Result, Steps, Together
+from federation.store.rows import Raced, Result, Steps, Together
 from federation.store.twin import Twin
 
 _ATTEMPTS = 4
 _RACES = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
+    Raced,
     asyncpg.InvalidCachedStatementError,  # another release's migration altered a table under a transaction
 )
 _OUTAGES = (
@@ -60,6 +61,7 @@ _POOL = 10  # connections of one worker
 GATES = {
     sql.SHARE_NAME: "SELECT pg_advisory_xact_lock_shared(:gate)",
     sql.LOCK_NAME: "SELECT pg_advisory_xact_lock(:gate)",
+    sql.LOCK_NAME_OF_NEW: sql.LOCK_NAME_OF_NEW.replace(":gate", "pg_advisory_xact_lock(:gate)", 1),
     endings_sql.LOCK_USER: f"{endings_sql.LOCK_USER} FOR UPDATE",
 }
 # Two accounts may be one user's, and what stands is the user's: who locked one account waits here for

@@ -85,7 +85,7 @@ def stands(decision: Decision) -> Steps[Standing | None]:
     account = yield records_sql.ACCOUNT_OF_PERSON, place
     if not account:
         return None
-    user_id, email, proven, given_name, family_name, display_name = account[0]
+    user_id, joined, email, proven, given_name, family_name, display_name = account[0]
     profile = Profile(
         email=email,
         email_proven=bool(proven),
@@ -93,7 +93,7 @@ def stands(decision: Decision) -> Steps[Standing | None]:
         family_name=family_name,
         display_name=display_name,
     )
-    known = Known(user_id=str(user_id), how="subject", signed_in_before=True, profile=profile)
+    known = Known(user_id=str(user_id), how="subject", signed_in_before=not joined, profile=profile)
     found = yield from standing.stands(decision, known, has_teams=True)
     holds = found.members or any(grant.role in decision.administrators for grant in found.grants)
     is_last = bool(holds) and (yield from standing.is_last(decision, known))

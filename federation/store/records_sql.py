@@ -55,7 +55,7 @@ ORDER BY recorded_at DESC, reference DESC LIMIT :batch
 """
 
 ACCOUNT_OF_PERSON = """
-SELECT user_id, email, email_proven, given_name, family_name, display_name FROM account
+SELECT user_id, joined, email, email_proven, given_name, family_name, display_name FROM account
 WHERE organization_id = :organization_id AND person = :person
 """
 

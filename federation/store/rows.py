@@ -30,6 +30,10 @@ TOUCH = timedelta(minutes=1)  # a session's use is noted at most this often
 _TOUCH = TOUCH // _MICROSECOND
 
 
+class Raced(Exception):
+    """Somebody else was first, and what was read is no longer so: the verb is done again, from its start."""
+
+
 def micros(moment: datetime) -> int:
     """Return an aware time as whole microseconds since 1970; a naive one raises TypeError."""
     return (moment - _EPOCH) // _MICROSECOND

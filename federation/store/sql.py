@@ -70,7 +70,12 @@ UPDATE_ACCOUNT = """
 UPDATE account SET subject_key = :subject_key, connection = :connection, signed_in_at = :now,
   stable_ids = CASE WHEN stable_ids LIKE :any_of_kind THEN stable_ids ELSE stable_ids || :stable_id END
 WHERE organization_id = :organization_id AND person = :person
-RETURNING user_id, stable_ids, email, email_proven, given_name, family_name, display_name
+RETURNING user_id, stable_ids, joined, email, email_proven, given_name, family_name, display_name
+"""
+
+# A joined account was signed in by for the first time.
+UPDATE_JOINED = """
+UPDATE account SET joined = 0 WHERE organization_id = :organization_id AND person = :person
 """
 
 UPDATE_PROFILE = """
@@ -89,20 +94,22 @@ INSERT INTO account (organization_id, person, subject_key, stable_ids, user_id, 
   email_proven, given_name, family_name, display_name, name_key, created_at, signed_in_at, released_at)
 VALUES (:organization_id, :person, :subject_key, :stable_id, :user_id, :connection, :email, :email_key,
   :email_proven, :given_name, :family_name, :display_name, :name_key, :now, :now, 0)
-ON CONFLICT (organization_id, person) DO UPDATE SET signed_in_at = excluded.signed_in_at,
+ON CONFLICT (organization_id, person) DO UPDATE SET signed_in_at = excluded.signed_in_at, joined = 0,
   stable_ids = CASE WHEN account.stable_ids LIKE :any_of_kind THEN account.stable_ids
     ELSE account.stable_ids || excluded.stable_ids END
-RETURNING user_id, stable_ids, email, email_proven, given_name, family_name, display_name
+RETURNING user_id, stable_ids, joined, email, email_proven, given_name, family_name, display_name
 """
 
 # Who a new person could be: see ``decision.Candidates``. Of whoever has the address every account
-# counts. A detached account is of no Subject.
+# counts. A detached account is of no Subject. CROSS, because SQLite would look for the users among
+# all accounts of the organization.
 FIND_CANDIDATES = """
+WITH holder AS (SELECT DISTINCT user_id FROM account
+  WHERE organization_id = :organization_id AND email_key = :email_key AND person NOT LIKE '%/%')
 SELECT 'holder', other.user_id, other.connection,
   CASE WHEN other.email_key = :email_key AND other.email_proven = 1 THEN 'proven' ELSE '' END, '', ''
-FROM account AS other WHERE other.organization_id = :organization_id AND other.person NOT LIKE '%/%'
-  AND other.user_id IN (SELECT user_id FROM account
-    WHERE organization_id = :organization_id AND email_key = :email_key AND person NOT LIKE '%/%')
+FROM holder CROSS JOIN account AS other WHERE other.user_id = holder.user_id
+  AND other.organization_id = :organization_id AND other.person NOT LIKE '%/%'
 UNION ALL
 SELECT 'invited', id, CASE WHEN token_hash = :invitation THEN 'link' ELSE '' END, roles, teams, ''
 FROM invitation WHERE organization_id = :organization_id AND email_key = :email_key
@@ -147,10 +154,6 @@ WHERE organization_id = :organization_id AND user_id = :user_id
 RETURNING token_hash
 """
 
-DROP_USER = """
-DELETE FROM "user" WHERE id = :user_id
-"""
-
 # All that hangs together of one person in one organization: see ``decision.Standing``.
 FIND_STANDING = """
 SELECT 'grant', role, source, why FROM role_grant
@@ -180,6 +183,15 @@ FROM enforcement WHERE organization_id = :organization_id
 # Has the organization teams of the store?
 HAS_TEAMS = """
 SELECT key FROM team WHERE organization_id = :organization_id LIMIT 1
+"""
+
+# The same of somebody who is made by this sign-in: nothing is theirs yet but the address they come with.
+FIND_STANDING_OF_NEW = """
+SELECT 'disabled', connection, '', '' FROM connection_state WHERE connection = :connection
+UNION ALL
+SELECT 'enforced', domain, connections, CASE WHEN domain <> ''
+  AND :email_key LIKE '%@' || replace(enforcement.domain, '*', '%') THEN 'here' ELSE '' END
+FROM enforcement WHERE organization_id = :organization_id
 """
 
 # The teams of the store that the person is in, or whose groups they are in, with what each gives;
@@ -354,6 +366,11 @@ WHERE session.token_hash = :token_hash
 # writer, there is nothing to lock.
 SHARE_NAME = "SELECT :gate AS gate"
 LOCK_NAME = "SELECT :gate"
+# Only where the Subject has no account; the row tells that it was taken.
+LOCK_NAME_OF_NEW = """
+SELECT :gate WHERE NOT EXISTS
+  (SELECT 1 FROM account WHERE organization_id = :organization_id AND person = :person)
+"""
 
 # Not IN: that would cost twice as much on SQLite.
 FIND_LOGOUT = """

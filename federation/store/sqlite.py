@@ -9,16 +9,17 @@ import asyncio
 import fcntl
 import os
 import sqlite3
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from federation.errors import ConfigurationError
 from federation.identity import Session
 from federation.store import migration, rows, sql, verbs
 from federation.store.drive import Verb
-from federation.store.rows import Result, Steps
+from federation.store.rows import Result, Row, Steps
 from federation.store.twin import Twin
 from federation.store.values import AUDIT_LIFE, RECORD_LIFE
 from federation.store.writer import Writer, outage
@@ -103,15 +104,23 @@ def _connect(path: Path, timeout: float) -> sqlite3.Connection:
     return sqlite3.connect(path, timeout=timeout, isolation_level=None, check_same_thread=False)
 
 
+def _ask(db: sqlite3.Connection, statement: str, values: Mapping[str, object]) -> Sequence[Row]:
+    return _HELD if statement in LOCKS else db.execute(statement, values).fetchall()
+
+
+# Whoever asks is the one writer, and has every lock already.
+LOCKS = frozenset({sql.SHARE_NAME, sql.LOCK_NAME, sql.LOCK_NAME_OF_NEW})
+_HELD = ((0,),)
+
+
 def _drive(db: sqlite3.Connection, steps: Steps[Result]) -> Result:
     try:
         asked = next(steps)
         while True:
             if isinstance(asked[0], str):
-                statement, values = asked
-                found = db.execute(statement, values).fetchall()
+                found: Sequence[Any] = _ask(db, *asked)
             else:
-                found = [db.execute(statement, values).fetchall() for statement, values in asked]
+                found = [_ask(db, *one) for one in asked]
             asked = steps.send(found)
     except StopIteration as end:
         result: Result = end.value

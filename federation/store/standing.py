@@ -24,20 +24,21 @@ from federation.decision import (
     Team,
     TeamMember,
 )
-from federation.identity import Grant
+from federation.identity import Grant, Identity
 from federation.store import people_sql, rows, sql
-from federation.store.rows import Ask, Row, Steps, micros, storable
+from federation.store.rows import Ask, Row, Steps, Together, micros, storable
 
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """Whose standing it is."""
+    """Whose standing it is. ``around`` is what the statements of that name were answered."""
 
     user_id: str
     how: How
     signed_in_before: bool
     profile: Profile
     invited: Invited | None = None
+    around: tuple[Sequence[Row], ...] | None = None  # of somebody who is made by this sign-in
 
 
 def teams_kept(organization: str) -> Ask:
@@ -61,7 +62,9 @@ def settle(
         PolicyRefused: Whatever policy says.
     """
     who = decision.identity
-    standing = replace((yield from stands(decision, known, has_teams=has_teams)), bootstrap=bootstrap)
+    standing = yield from stands(decision, known, has_teams=has_teams)
+    if bootstrap:
+        standing = replace(standing, bootstrap=bootstrap)
     if who.email and who.email.lower() != known.profile.email.lower():
         taken = yield from _is_taken(decision, known)
         standing = replace(standing, address_taken=taken)
@@ -94,6 +97,8 @@ def stands(decision: Decision, known: Known, *, has_teams: bool) -> Steps[Standi
             leads to one, and 500 groups are not asked for. One that is made since counts from
             their next sign-in; but whoever is in it by now has what it gives.
     """
+    if known.around is not None:
+        return _read(known, known.around[0], known.around[1] if len(known.around) > 1 else ())
     who = decision.identity
     place = {"organization_id": who.organization, "user_id": known.user_id, "connection": who.connection}
     if has_teams and decision.groups:
@@ -104,6 +109,17 @@ def stands(decision: Decision, known: Known, *, has_teams: bool) -> Steps[Standi
     if not any(kind == "kept" for kind, *_ in found):
         return standing
     return replace(standing, teams=_teams((yield _their_teams(decision, place))))
+
+
+def around(decision: Decision, *, has_teams: bool) -> Together:
+    """Return the statements that read what stands for somebody who is made by this sign-in.
+
+    Nothing is theirs; but for ``Known.around`` it is as ``stands`` has it.
+    """
+    who = decision.identity
+    place = {"organization_id": who.organization, "user_id": "", "connection": who.connection}
+    asked = sql.FIND_STANDING_OF_NEW, {**place, "email_key": storable(who.email.lower())}
+    return (asked, _their_teams(decision, place)) if has_teams and decision.groups else (asked,)
 
 
 def _their_teams(decision: Decision, place: Mapping[str, object]) -> Ask:
@@ -205,6 +221,11 @@ def hold_address(organization: str, email_key: str) -> Ask:
     return sql.LOCK_NAME, {"gate": gate("address", organization, email_key)}
 
 
+def gate_of_address(who: Identity) -> int:
+    """Return the lock of the address that somebody comes with; without one, of their Subject."""
+    return gate("address", who.organization, who.email.lower() or who.subject.person)
+
+
 def _is_last(decision: Decision, known: Known) -> Steps[bool]:
     """As ``is_last``; nobody's role is taken meanwhile."""
     yield sql.LOCK_NAME, {"gate": gate("administrators", decision.identity.organization)}
@@ -242,6 +263,8 @@ def changes(decision: Decision, standing: Standing, outcome: Outcome, now: datet
                 "person": who.subject.person,
             },
         )
+    if standing.how == "subject" and not standing.signed_in_before:  # known by a join alone
+        yield sql.UPDATE_JOINED, {"organization_id": who.organization, "person": who.subject.person}
     for source in outcome.memberships:
         yield sql.ADD_MEMBERSHIP, {**at, "source": source}
     for grant in outcome.drop:
@@ -269,6 +292,17 @@ def profile_values(profile: Profile) -> dict[str, object]:
         "display_name": storable(profile.display_name),
         "name_key": storable(name.lower()),
     }
+
+
+def storable_profile(profile: Profile) -> Profile:
+    """Return a profile as it is read back."""
+    return Profile(
+        email=storable(profile.email),
+        email_proven=profile.email_proven,
+        given_name=storable(profile.given_name),
+        family_name=storable(profile.family_name),
+        display_name=storable(profile.display_name),
+    )
 
 
 def tell_sessions(organization: str, user_id: str, told: Carried, now: datetime) -> Steps[None]:

@@ -147,6 +147,8 @@ class Account(Row, table=True):
     email_key: str | None = Field(default=None, sa_type=_OCTETS)
     # 1: it is theirs by the word of a connection that is trusted for it
     email_proven: int | None = Field(default=None, sa_type=SmallInteger)
+    # 1: joined to a user who was there, and nobody has signed in by it since
+    joined: int | None = Field(default=None, sa_type=SmallInteger)
     given_name: str = Field(sa_type=Text)
     family_name: str = Field(sa_type=Text)
     display_name: str = Field(sa_type=Text)
@@ -268,8 +270,8 @@ class ProvisionedUser(Row, table=True):
     )
 
     organization_id: str = Field(primary_key=True, sa_type=Text)
-    source: str = Field(primary_key=True, sa_type=Text)
     user_id: str = Field(primary_key=True, sa_type=Text)
+    source: str = Field(primary_key=True, sa_type=Text)
     connection: str = Field(sa_type=Text)  # through which they are expected; "" leaves it open
     email: str = Field(sa_type=Text)
     email_key: str = Field(sa_type=Text)

@@ -41,6 +41,6 @@ RETURNING 1
 
 # Of a Subject that is known here, with the ids that tell a person from another of the same name.
 FIND_ACCOUNT = """
-SELECT user_id, stable_ids, email, email_proven, given_name, family_name, display_name FROM account
+SELECT user_id, stable_ids, joined, email, email_proven, given_name, family_name, display_name FROM account
 WHERE organization_id = :organization_id AND person = :person
 """

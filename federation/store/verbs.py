@@ -168,36 +168,47 @@ def open_session(
 ) -> Steps[Session]:
     """Claim, user, account, grants, session, the pending's answer and the record; one transaction.
 
-    Of somebody who is known in three round trips, mostly: what stands is read once the account is
-    locked, and the outcome hangs on it. All locks are taken in the first: of the name, before any session
-    is touched (a logout that waits for this one touches them too); of the account, before what
-    it was granted is read.
+    Mostly in three round trips: what stands is read once the account is locked, or the address of
+    somebody new, and the outcome hangs on it. All locks are taken in the first: of the name, before
+    any session is touched (a logout that waits for this one touches them too); of the account or
+    the address, before what was granted is read, and who it could be.
 
     Raises:
         AssertionRefused: ``signin.replayed``.
         PolicyRefused: ``identity.subject_recycled``.
         SignInExpired: ``signin.logged_out``.
+        Raced: See ``accounts.first``.
     """
     who = decision.identity
     beside = (*provider_sessions.beside(who), endings.gate(who.connection))
     proof = _proof(new.record, claim, sealing)
-    told = yield (*beside, *proof, standing.teams_kept(who.organization), accounts.known(decision, now))
-    *_, kept_teams, account = told
+    account = accounts.columns(decision, now)
+    told = yield (
+        *beside,
+        *proof,
+        standing.teams_kept(who.organization),
+        *accounts.known(decision, account),
+    )
+    *_, kept_teams, held, found = told
+    has_teams = bool(kept_teams)
     wrapped = yield from _proven(new.record, claim, sealing, iter(told[len(beside) :]))
-    link, known = yield from accounts.enter(decision, account, invitation=new.invitation, now=now)
+    link, known = yield from accounts.enter(
+        decision, account, (held, found), has_teams=has_teams, invitation=new.invitation, now=now
+    )
     came: Bootstrap = ""
     if new.bootstrap:
         came = yield from bootstrap.use(decision, new.bootstrap, now)
-    stands, outcome = yield from standing.settle(
-        decision, known, now, has_teams=bool(kept_teams), bootstrap=came
-    )
+    stands, outcome = yield from standing.settle(decision, known, now, has_teams=has_teams, bootstrap=came)
     session = _session(known.user_id, decision, outcome, new, now)
     settled = Settled(link=link, standing=stands, outcome=outcome, session_id=session.id)
     record = _sealed(new.record, sealing, wrapped, settled)
     place = {"organization_id": who.organization, "user_id": known.user_id, "connection": who.connection}
     ring = yield from _place(record)
+    made = accounts.made(account, known, outcome.profile)
+    opened = added(session, {**place, "person": who.subject.person}, new, who.authentication)
     asked = [
-        added(session, {**place, "person": who.subject.person}, new, who.authentication),
+        *made,
+        opened,
         (sql.KEEP_RECORD, rows.record_values(record, ring)),
         *standing.changes(decision, stands, outcome, now),
     ]
@@ -212,13 +223,14 @@ def open_session(
         asked.append(rereads.scheduled(session, who.subject.person, new.reread_at))
     if theirs := who.provider_session:
         asked += provider_sessions.named(session, theirs, new.provider_sealed, now)
-    *_, last = yield tuple(asked)
+    told = yield tuple(asked)
+    accounts.first(known, told)
     if theirs:
-        provider_sessions.not_logged_out(decision, new.asked_at, last)
+        provider_sessions.not_logged_out(decision, new.asked_at, told[-1])
     if outcome.changes and stands.how != "new":
         carried = Carried(grants=session.grants, teams=session.teams)
         yield from standing.tell_sessions(session.organization, session.user.id, carried, now)
-    kept = min(SESSIONS_OF_USER, SNAPSHOTS_OF_USER // len(str(asked[0][1]["data"])))
+    kept = min(SESSIONS_OF_USER, SNAPSHOTS_OF_USER // len(str(opened[1]["data"])))
     if _trims(record) or kept < SESSIONS_OF_USER:
         yield (sql.END_OLD_SESSIONS, {**place, "now": micros(now), "kept": kept}), *_trim(record)
     yield from messages.keep(record)

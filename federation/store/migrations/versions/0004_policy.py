@@ -53,6 +53,7 @@ def upgrade() -> None:
     op.add_column("account", sa.Column("email_key", sa.Text(), nullable=True))
     op.execute("UPDATE account SET email_key = lower(email)")
     op.add_column("account", sa.Column("email_proven", sa.SmallInteger(), nullable=True))
+    op.add_column("account", sa.Column("joined", sa.SmallInteger(), nullable=True))
     op.add_column("session", sa.Column("person", sa.Text(), nullable=True))
     op.drop_index(op.f("ix_account_organization_id_email"), "account")
     op.create_index(op.f("ix_account_organization_id_email_key"), "account", ["organization_id", "email_key"])
@@ -105,14 +106,14 @@ def people() -> None:
     op.create_table(
         "provisioned_user",
         text("organization_id"),
-        text("source"),
         text("user_id"),
+        text("source"),
         text("connection"),
         text("email"),
         text("email_key"),
         number("created_at"),
         user_of("provisioned_user"),
-        key("provisioned_user", "organization_id", "source", "user_id"),
+        key("provisioned_user", "organization_id", "user_id", "source"),
     )
     op.create_index(
         op.f("ix_provisioned_user_organization_id_email_key"),
@@ -296,6 +297,7 @@ def downgrade() -> None:
     op.drop_column("session", "person")
     op.drop_column("account", "email_key")
     op.drop_column("account", "email_proven")
+    op.drop_column("account", "joined")
     op.execute("DELETE FROM role_grant WHERE source NOT LIKE 'connection:%'")
     op.execute("UPDATE role_grant SET source = substr(source, 12)")
     op.execute("ALTER TABLE role_grant RENAME COLUMN source TO connection")
