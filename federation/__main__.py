@@ -14,7 +14,6 @@ import typer
 
 from federation.commands import (
     audit,
-    connection,
     domain,
     emergency,
     enforce,
@@ -22,6 +21,7 @@ from federation.commands import (
     inquiry,
     invitation,
     keys,
+    links,
     local,
     metadata,
     policy,
@@ -46,7 +46,7 @@ app.add_typer(keys.commands, name="keys")
 app.add_typer(domain.commands, name="domain")
 app.add_typer(enforce.commands, name="enforce")
 app.add_typer(grants.commands, name="person")  # person.commands, and what is added there
-app.add_typer(connection.commands, name="connection")  # endings.connections, and what is added there
+app.add_typer(links.commands, name="connection")  # endings.connections, and what is added there
 app.add_typer(team.commands, name="team")
 app.add_typer(local.commands, name="local")
 app.add_typer(audit.commands, name="audit")

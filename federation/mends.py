@@ -78,6 +78,7 @@ _KINDS: Final[dict[str, type[FederationError]]] = {
     "admin.prove_again": ProveAgain,
     "admin.not_yours": NotFound,
     "admin.scope": NotAllowed,
+    "admin.setup_link": NotAllowed,
     "admin.unknown": NotFound,
     "policy.proof_needed": ProofNeeded,
     "policy.edited": ConfigurationError,

@@ -55,12 +55,12 @@ CHANGES: tuple[tuple[str, tuple[str, ...], str], ...] = (
 )
 ELSEWHERE = {  # told by the tests of their rooms: they take more than a table can say
     "metadata approve", "metadata reject", "person release", "domain verify", "local unlock",
-    "connection add", "connection remove",
+    "connection add", "connection remove", "connection link", "connection unlink",
 }  # fmt: skip
 READS = {
     "serve", "demo", "init", "doctor", "explain", "metadata show", "metadata adopt", "metadata fetch",
     "metadata changes", "config check", "keys status", "keys rotate", "enforce preflight", "enforce list",
-    "person export", "person show", "connection list", "connection show", "team list", "local list",
+    "person export", "person show", "connection list", "connection show", "connection links", "team list", "local list",
     "audit tail",
     "audit export", "token list", "break-glass status", "policy try", "policy diff", "invitation list",
 }  # fmt: skip

@@ -1,5 +1,7 @@
 """A setup link in a browser that knows nobody here: the wizard of one connection, and nothing else."""
 
+import asyncio
+import json
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -11,9 +13,12 @@ import pytest
 from stair import Stair
 from starlette.routing import Route
 from test_administration_connections import OPERATOR, actor, desk, tried
+from typer.testing import CliRunner
 from wizard_world import PAGE, SAME, begun, draft, hidden, link, read, send, signed_in, wizard_world
 
-from federation.administration import connections, organizations, setup_links
+from federation import clock
+from federation.__main__ import app
+from federation.administration import connections, organizations, setup_links, tokens
 from federation.administration.actor import OF_SETUP
 from federation.administration.setup_links import DAYS, LONGEST
 from federation.console.routes import console_routes
@@ -172,10 +177,10 @@ async def test_nobody_begins_from_another_site(stair: Stair) -> None:
 
 
 async def test_whatever_became_of_it_the_answer_is_one(stair: Stair) -> None:
-    unknown, revoked, ended, deleted = "/setup/" + "x" * 43, *[path_of(await made(stair)) for _ in range(3)]
+    links = [await made(stair) for _ in range(3)]
+    unknown, revoked, ended, deleted = "/setup/" + "x" * 43, *map(path_of, links)
     at = desk(stair.house, OPERATOR)
-    page = await setup_links.every(at, "acme-okta", cursor=None, limit=10)
-    await setup_links.revoke(at, page.items[-1].id)
+    await setup_links.revoke(at, links[0].link.id)
     answers = set()
     for path in (unknown, revoked, "/setup/short", "/setup/" + "x" * 5000):
         answers.add((await stair.browser(accept="text/html").post(path, headers=SAME)).text)
@@ -340,3 +345,62 @@ async def test_an_administrator_makes_one_and_its_holder_begins(stair: Stair) ->
     await draft(ada, name="acme-two")
     holder = await begun(stair, await link(ada, "acme-two", may_enable="on"))
     assert "acme-two" in await read(holder, "/setup/provider")
+
+
+# The command line
+
+
+async def test_an_operator_makes_lists_and_revokes_them(
+    stair: Stair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock, "now", stair.clock)
+    monkeypatch.delenv("FEDERATION_SECRETS_DIR", raising=False)
+    file = str(stair.database.parent / "federation.yaml")
+
+    async def typed(*words: str, code: int = 0) -> str:
+        told = ["connection", *words, "--config", file]
+        result = await asyncio.to_thread(CliRunner().invoke, app, told, catch_exceptions=False)
+        assert result.exit_code == code, result.output
+        return result.output
+
+    told = json.loads(await typed("link", "acme-okta", "--days", "3", "--may-enable", "--json"))
+    assert told["may_enable"]
+    assert told["expires_at"] == (stair.clock() + timedelta(days=3)).isoformat()
+    browser = await begun(stair, told["url"].removeprefix("http://localhost:8000"))
+    (listed,) = json.loads(await typed("links", "acme-okta", "--json"))
+    assert (listed["id"], listed["uses"], "url" in listed) == (told["id"], 1, False)
+    assert "live" in await typed("links", "acme-okta")
+    assert "/setup/" in await typed("link", "acme-okta")
+    await typed("unlink", told["id"])
+    assert await is_over(browser, "/setup/provider")
+    await typed("link", "nothing", code=1)
+    await typed("link", "acme-oidc", code=1)
+    await typed("link", "acme-okta", "--days", "31", code=1)
+    await typed("unlink", "nothing", code=1)
+
+
+# The API
+
+
+async def test_the_api_makes_lists_and_revokes_them(stair: Stair) -> None:
+    made = await tokens.create(
+        desk(stair.house, OPERATOR),
+        tokens.TokenWanted(
+            organization="acme", name="t", scopes=frozenset({"connections:write", "connections:read"}), days=9
+        ),
+    )
+    program = stair.browser(authorization=f"Bearer {made.secret}")
+    at = "/admin/api/connections/acme-okta/links"
+    answer = await program.post(at, json={})
+    assert answer.status_code == 201, answer.text
+    told = answer.json()
+    assert told["url"].startswith("http://localhost:8000/setup/")
+    (listed,) = (await program.get(at)).json()["items"]
+    assert (listed["id"], listed["may_enable"], "url" in listed) == (told["id"], False, False)
+    assert (await program.get(f"/admin/api/links/{told['id']}")).json() == listed
+    for body in ({"days": 0}, {"days": 31}, {"days": 10}, {"days": "7"}, {"may_enable": "yes"}, {"more": 1}):
+        assert (await program.post(at, json=body)).status_code == 422, body
+    assert (await program.delete(f"/admin/api/links/{told['id']}")).status_code == 204
+    assert (await program.get(f"/admin/api/links/{told['id']}")).json()["revoked_at"]
+    for gone in ("/admin/api/links/x", "/admin/api/connections/x/links"):
+        assert (await program.get(gone)).status_code == 404
