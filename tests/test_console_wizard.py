@@ -10,6 +10,7 @@ from stair import SECRET, Stair, listening
 from wizard_world import PAGE, begun, draft, link, read, send, signed_in, wizard_world
 
 from federation import presets
+from federation.trial.report import Claim, Report, encode
 
 
 @pytest.fixture
@@ -288,3 +289,48 @@ async def test_one_of_the_file_has_no_links(ada: httpx2.AsyncClient) -> None:
     assert "settings file" in await read(ada, f"{PAGE}/acme-oidc/links")
     answer = await send(ada, f"{PAGE}/acme-oidc/links", f"{PAGE}/new?preset=okta&protocol=saml", days="7")
     assert answer.status_code == 409
+
+
+async def test_names_and_rules_are_tried_on_the_last_test_and_not_kept(
+    stair: Stair, ada: httpx2.AsyncClient
+) -> None:
+    base = await draft(ada)
+    await send(ada, f"{base}/answer", way="file", file=metadata(stair))
+    await send(ada, f"{base}/people", domains="third.example")
+    assert "Try it on the last test" not in await read(ada, f"{base}/mapping")
+    await send(ada, f"{base}/test")
+    house = stair.house
+    (trial,) = await house.store.trials("acme-okta", None, 10, stair.clock())
+    claims = (
+        Claim(name="vorname", values=("Grace <b>",)),
+        Claim(name="mail", values=("grace@third.example",)),
+        Claim(name="groups", values=("Staff", "admins")),
+    )
+    told = Report(
+        id=trial.id,
+        connection="acme-okta",
+        organization="acme",
+        protocol="saml",
+        started_at="2026-11-21T12:00:00+00:00",
+        ended_at="2026-11-21T12:00:00+00:00",
+        code="",
+        detail="",
+        public="",
+        mended_by="",
+        claims=claims,
+    )
+    sealed = house.vault.seal(encode(told, secrets=()), f"trial:{trial.id}")
+    number = house.roster.number
+    await house.store.end_trial(trial, stair.clock(), code="", sealed=sealed, claim=None, in_force=number)
+    form = {"attribute_given_name": "vorname", "group_0": "STAFF", "role_0": "reader", "do": "try"}
+    answer = await send(ada, f"{base}/mapping", **form)
+    assert answer.status_code == 200, answer.text
+    for shown in ("Grace &lt;b&gt;", "grace@third.example", "Staff, admins", "STAFF → reader"):
+        assert shown in answer.text, shown
+    assert 'value="vorname"' in answer.text, "what was typed stays"
+    kept = house.connections["acme-okta"]
+    assert (kept.attributes.get("given_name"), kept.role_rules) == (None, ())
+    answer = await send(ada, f"{base}/mapping", group_0="nobody", role_0="reader", do="try")
+    assert "default (organization)" in answer.text
+    answer = await send(ada, f"{base}/mapping", group_0="a", do="try")
+    assert (answer.status_code, 'id="role_0-fault"' in answer.text) == (422, True)
