@@ -13,6 +13,7 @@ from databases import ask
 from stair import BASE, Stair, listening, standing
 from test_store import RECORD
 
+from federation.administration import people_data
 from federation.store.values import MESSAGE_LIFE
 
 PATH = "/admin/decisions"
@@ -271,6 +272,13 @@ async def test_whoever_is_erased_takes_their_messages_along(stair: Stair) -> Non
     await signed_in(stair)
     await stair.house.store.erase_person(user, "acme", administrators={}, force=True)
     assert stair.count("kept_message") == 1
+
+
+async def test_an_export_tells_what_a_persons_messages_said(stair: Stair) -> None:
+    ada = await signed_in(stair)
+    user = (await ada.get("/session")).json()["user"]["id"]
+    told = await people_data.export(stair.house.store, stair.house.vault, "acme", user)
+    assert "samlp:Response" in told["records"][0]["message"]["SAMLResponse"]
 
 
 async def test_a_message_that_is_too_large_leaves_its_digest_alone(

@@ -73,6 +73,10 @@ BESIDE = (
         "taken_until) VALUES ('{session}', 'acme', 'adfs', '{person}', 'v1.t', 0, '', 0)"
     ),
     (
+        "INSERT INTO kept_message (reference, recorded_at, organization_id, person, sealed) "
+        "VALUES ('r', 1, 'acme', '{person}', 'v1.m')"
+    ),
+    (
         "INSERT INTO provider_session (session_id, connection, organization_id, name_hash, index_hash, "
         "sealed) VALUES ('{session}', 'adfs', 'acme', 'n', 'i', 'v1.s')"
     ),

@@ -5,6 +5,7 @@ from typing import Any
 from federation import recorded, redaction
 from federation.store.store import Store
 from federation.store.values import Record
+from federation.trial import message
 from federation.vault import Vault
 
 
@@ -18,7 +19,7 @@ async def export(store: Store, vault: Vault, organization: str, user_id: str) ->
 
 async def _opened(store: Store, vault: Vault, record: Record) -> dict[str, Any]:
     kept, note = await recorded.opened(store, vault, record)
-    told = {
+    told: dict[str, Any] = {
         "reference": record.reference,
         "at": record.at.isoformat(),
         "code": record.code,
@@ -27,4 +28,10 @@ async def _opened(store: Store, vault: Vault, record: Record) -> dict[str, Any]:
         "size": record.size,
         "sha256": record.digest,
     }
-    return told | (redaction.show(kept, values=True) if kept else {"note": note})
+    told |= redaction.show(kept, values=True) if kept else {"note": note}
+    said = await message.opened(store, vault, record)
+    if said is None:
+        return told
+    return told | {
+        "message": {one.name: "".join(piece.text for piece in one.pieces) for one in said.documents}
+    }
