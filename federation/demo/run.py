@@ -40,7 +40,7 @@ encryption_keys: [{{file: {certs}/secrets.key}}]
 sp_key: {certs}/sp.key
 sp_certificate: {certs}/sp.crt
 organizations:
-  acme: {{name: Acme, default_roles: [member]}}
+  acme: {{name: Acme, default_roles: [member], administrators: [admin]}}
 connections:
   acme-saml:
     protocol: saml
