@@ -93,11 +93,15 @@ class Federation(Embedded):
     Args:
         app: The application behind it.
         config: Its settings file.
+        console: Serve the administration too, under ``/admin`` and ``/setup``: then they are not the
+            application's.
     """
 
-    def __init__(self, app: ASGIApp, config: str | Path = settings.DEFAULT_FILE) -> None:
+    def __init__(
+        self, app: ASGIApp, config: str | Path = settings.DEFAULT_FILE, *, console: bool = False
+    ) -> None:
         # Loaded as the application starts: a fault then stops the start, and is told as one.
-        super().__init__(app, open_house=lambda: open_house(settings.load(Path(config))))
+        super().__init__(app, open_house=lambda: open_house(settings.load(Path(config))), console=console)
 
 
 @contextlib.asynccontextmanager
@@ -147,9 +151,7 @@ async def open_house(config: Settings, *, now: Clock = clock.now) -> AsyncIterat
         )
         look_again = domain_proof.looking(store, config.dns_servers, house.connections, roster.organizations)
         jobs = (
-            *upkeep.standing_jobs(
-                store, records_kept=config.records.keep, audit_kept=config.audit.keep
-            ),
+            *upkeep.standing_jobs(store, records_kept=config.records.keep, audit_kept=config.audit.keep),
             watching,
             upkeep.renewal_job(house.tokens.renew_due),
             upkeep.reconciling_job(reconciler.reconcile_due),

@@ -1,7 +1,7 @@
 """Inside a Starlette or FastAPI application: sign-in routes, ``request.user``, roles.
 
 The application keeps its own paths; ours are those of ``routes.sign_in_routes`` and
-``/verify``. ``federation.app.Federation`` is this middleware with a settings file.
+``/verify``, and the administration's only where it asks for them: many have an ``/admin``. ``federation.app.Federation`` is this middleware with a settings file.
 """
 
 import functools
@@ -20,6 +20,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from federation.console.routes import console_routes
 from federation.errors import RequestRefused
 from federation.identity import KeptTokens, Session
 from federation.return_to import local_path
@@ -79,10 +80,10 @@ class Embedded:
     The house opens before the application starts and closes after it has stopped.
     """
 
-    def __init__(self, app: ASGIApp, *, open_house: OpenHouse) -> None:
+    def __init__(self, app: ASGIApp, *, open_house: OpenHouse, console: bool) -> None:
         self._app = app
         self._open_house = open_house
-        self._routes = sign_in_routes()
+        self._routes = [*sign_in_routes(), *(console_routes() if console else ())]
         self._own = build(self._routes, None)
         self._front = Verify(self._own)
 

@@ -91,7 +91,6 @@ def sign_in_routes() -> list[BaseRoute]:
         Route("/sessions/{id}/end", account.end_one, methods=["POST"]),
         Step("/logout", logout.ask_logout, methods=["GET"]),
         Route("/logout", logout.logout, methods=["POST"]),
-        *console_routes(),
         *(Route(f"/static/{name}", static) for name in pages.ASSETS),
         Route("/static/brand/{name}", brand),
     ]
@@ -99,7 +98,13 @@ def sign_in_routes() -> list[BaseRoute]:
 
 def routes() -> list[BaseRoute]:
     """Return the URL table of the service on its own."""
-    return [*sign_in_routes(), Route("/", home), Route("/healthz", healthz), Route("/readyz", readyz)]
+    return [
+        *sign_in_routes(),
+        *console_routes(),
+        Route("/", home),
+        Route("/healthz", healthz),
+        Route("/readyz", readyz),
+    ]
 
 
 def build(
