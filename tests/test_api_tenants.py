@@ -26,6 +26,7 @@ IDS = {  # of what is another tenant's, by what an operation's path calls it; be
     "connection": "globex-saml",
     "organization": THEIRS,
     "team": "globex-team",
+    "domain": "globex.example",
     "user": "01a1fdfa-4600-7000-8000-00000000beef",
     "trial": "01a1fdfa-4600-7000-8000-00000000beef",
     "reference": "GLOBEXGLOB",
@@ -42,6 +43,11 @@ class Foreign:
     body: Any = None
     only_ours: bool = False  # it names nothing: a list, whose answer must hold nothing of theirs
 
+
+THEM: Mapping[str, str] = {"organization": THEIRS}
+DOMAIN: Mapping[str, str] = {"organization": "organization", "domain": "domain"}
+USER: Mapping[str, str] = {"user": "user"}
+TEAM: Mapping[str, str] = {"key": "team"}
 
 # An operation that is added says here how it is asked for what is another tenant's.
 FOREIGN: Mapping[str, Foreign] = {
@@ -72,6 +78,53 @@ FOREIGN: Mapping[str, Foreign] = {
     "preview_rules": Foreign(path={"id": "connection"}, body={"keys": {}}),
     "list_trials": Foreign(path={"id": "connection"}),
     "show_trial": Foreign(path={"trial": "trial"}),
+    "list_setup_links": Foreign(path={"id": "connection"}),
+    "create_setup_link": Foreign(path={"id": "connection"}, body={"days": 1, "may_enable": False}),
+    "show_setup_link": Foreign(path={"id": "other"}),
+    "revoke_setup_link": Foreign(path={"id": "other"}),
+    "get_overview": Foreign(query=THEM),
+    "get_settings": Foreign(only_ours=True),
+    "approve_metadata": Foreign(path={"connection": "connection"}, body={"digest": "0" * 64}),
+    "reject_metadata": Foreign(path={"connection": "connection"}, body={"digest": "0" * 64}),
+    "list_domains": Foreign(query=THEM),
+    "get_domain": Foreign(path=DOMAIN),
+    "begin_domain_proof": Foreign(path=DOMAIN),
+    "look_for_domain": Foreign(path=DOMAIN),
+    "list_enforcements": Foreign(path={"organization": "organization"}),
+    "preflight_enforcement": Foreign(
+        path={"organization": "organization"}, body={"connections": ["globex-saml"], "domain": ""}
+    ),
+    "enforce": Foreign(
+        path={"organization": "organization"},
+        body={"connections": ["globex-saml"], "domain": "", "locked_out": 0},
+    ),
+    "lift_enforcement": Foreign(path={"organization": "organization"}),
+    "list_people": Foreign(query=THEM),
+    "get_person": Foreign(path=USER, query=THEM),
+    "remove_person": Foreign(path=USER, query=THEM),
+    "deactivate_person": Foreign(path=USER, query=THEM),
+    "reactivate_person": Foreign(path=USER, query=THEM),
+    "end_person_sessions": Foreign(path=USER, query=THEM),
+    "end_person_session": Foreign(path={**USER, "session": "other"}, query=THEM),
+    "grant_role": Foreign(path=USER, body={**THEM, "role": "admin"}),
+    "revoke_role": Foreign(path={**USER, "role": "organization"}, query=THEM),
+    "export_person": Foreign(path=USER, query=THEM),
+    "erase_person": Foreign(path=USER, body={**THEM, "typed": "x@globex.example"}),
+    "list_invitations": Foreign(query=THEM),
+    "invite_person": Foreign(body={**THEM, "email": "x@globex.example", "roles": [], "teams": [], "days": 1}),
+    "revoke_invitation": Foreign(path={"id": "other"}, query=THEM),
+    "list_teams": Foreign(query=THEM),
+    "create_team": Foreign(body={**THEM, "key": "new", "name": "New"}),
+    "get_team": Foreign(path=TEAM, query=THEM),
+    "rename_team": Foreign(path=TEAM, body={**THEM, "name": "Mine"}),
+    "delete_team": Foreign(path=TEAM, query=THEM),
+    "link_group": Foreign(path=TEAM, body={**THEM, "group": "g", "connection": ""}),
+    "unlink_group": Foreign(path=TEAM, query={**THEM, "group": "g"}),
+    "grant_team_role": Foreign(path=TEAM, body={**THEM, "role": "admin"}),
+    "revoke_team_role": Foreign(path={**TEAM, "role": "organization"}, query=THEM),
+    "list_members": Foreign(path=TEAM, query=THEM),
+    "add_member": Foreign(path=TEAM, body={**THEM, "user": IDS["user"]}),
+    "remove_member": Foreign(path={**TEAM, **USER}, query=THEM),
 }
 
 
@@ -86,9 +139,10 @@ class Scene:
     ways: dict[str, httpx2.AsyncClient]  # of acme: by token, by session
 
     def theirs(self) -> list[str]:
-        """Return every row that speaks of the other tenant, but for when their things were used."""
+        """Return every row that speaks of the other tenant, but for what the service notes by itself."""
+        own = ("decision_record", "policy_in_force")  # the latter as it starts, beside the requests
         with closing(sqlite3.connect(self.stair.database)) as db:
-            return [row for row in db.iterdump() if THEIRS in row and "decision_record" not in row]
+            return [row for row in db.iterdump() if THEIRS in row and not any(one in row for one in own)]
 
 
 @pytest.fixture
