@@ -8,9 +8,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from stair import BASE, saml_answer, write_settings
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
 
 from federation import clock
+from federation.app import Federation
 from federation.errors import ConfigurationError
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
@@ -124,3 +128,24 @@ def test_settings_that_cannot_be_used_stop_the_start(tmp_path: Path, monkeypatch
     exec(STARLETTE, names)  # noqa: S102  the example itself is under test
     with pytest.raises(ConfigurationError), TestClient(names["app"]):
         pass
+
+
+@pytest.mark.parametrize("path", ["/admin", "/admin/api/people", "/admin/connections/okta", "/setup"])
+def test_the_administration_is_there_where_an_application_asks_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    write_settings(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for console in (False, True):
+        app = Federation(_application, "federation.yaml", console=console)
+        with TestClient(app, base_url=BASE, follow_redirects=False) as client:
+            answer = client.get(path, headers={"accept": "application/json"})
+            assert (answer.text == "the application's") is not console, answer.text
+            assert client.get("/session").status_code == 401
+
+
+async def _application(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "lifespan":
+        await Starlette().router.lifespan(scope, receive, send)
+    else:
+        await PlainTextResponse("the application's")(scope, receive, send)
