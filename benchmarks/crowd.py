@@ -1,4 +1,4 @@
-"""A large installation's rows, as columns of each table: for ``pages.py``, and the test that holds its bounds.
+"""A large installation's rows, as columns of each table: for ``pages.py``, and tests/test_console_cost.py.
 
 Everybody is in one organization, the worst case of its lists; a thousand have one connection each.
 """
@@ -14,8 +14,8 @@ from pathlib import Path
 Rows = Iterator[tuple[object, ...]]
 _SECOND = 1_000_000  # microseconds
 _DAY = 86_400 * _SECOND
-_FIRST = "Ada Bo Chi Dag Eva Finn Gro Hans Ida Jon Kim Lea Mia Noa Ola Pia Quin Rut Sam Tor".split()
-_LAST = "Adams Berg Chen Dahl Ek Frank Gupta Holm Ito Jensen Kaya Lund Mori Ng Okafor Patel Ruiz Sato".split()
+_FIRST = ("Ada", "Bo", "Chi", "Dag", "Eva", "Finn", "Gro", "Hans", "Ida", "Jon", "Kim", "Lea", "Mia", "Noa")
+_LAST = ("Adams", "Berg", "Chen", "Dahl", "Ek", "Frank", "Gupta", "Holm", "Ito", "Jensen", "Kaya", "Lund")
 _CODES = (
     "signin.ok",
     "signin.ok",
@@ -70,7 +70,14 @@ def tables(crowd: Crowd) -> Iterator[tuple[str, str, Rows]]:
         "role_grant",
         f"{place} role why granted_at",
         (
-            (crowd.organization, user(n), "connection:acme-saml", "member" if n % 50 else "auditor", "everybody", crowd.at)
+            (
+                crowd.organization,
+                user(n),
+                "connection:acme-saml",
+                "member" if n % 50 else "auditor",
+                "everybody",
+                crowd.at,
+            )
             for n in range(crowd.people)
         ),
     )
@@ -116,9 +123,23 @@ def _accounts(crowd: Crowd) -> Rows:
         email, name = f"{given}.{family}.{n}@acme.example".lower(), f"{given} {family}"
         key = json.dumps(["https://idp.acme.example", "emailAddress", "", "", email])
         yield (
-            crowd.organization, f"person{n:06}", key, "{}", user(n), "acme-saml", email, email, 1, given,
-            family, name, name.lower(), crowd.at, crowd.at - n * _SECOND, 0,
-        )  # fmt: skip
+            crowd.organization,
+            f"person{n:06}",
+            key,
+            "{}",
+            user(n),
+            "acme-saml",
+            email,
+            email,
+            1,
+            given,
+            family,
+            name,
+            name.lower(),
+            crowd.at,
+            crowd.at - n * _SECOND,
+            0,
+        )
 
 
 _SESSION = (
@@ -140,9 +161,20 @@ def _sessions(crowd: Crowd) -> Rows:
         }
         ends = crowd.at + _DAY
         yield (
-            b"session%d" % n, identifier(2, n), crowd.organization, user(n), "acme-saml", f"person{n:06}", json.dumps(told),
-            crowd.at, crowd.at, ends, _DAY, ends, crowd.at,
-        )  # fmt: skip
+            b"session%d" % n,
+            identifier(2, n),
+            crowd.organization,
+            user(n),
+            "acme-saml",
+            f"person{n:06}",
+            json.dumps(told),
+            crowd.at,
+            crowd.at,
+            ends,
+            _DAY,
+            ends,
+            crowd.at,
+        )
 
 
 def _of_teams(crowd: Crowd) -> Iterator[tuple[str, str, Rows]]:
@@ -178,7 +210,17 @@ def _waiting(crowd: Crowd) -> Iterator[tuple[str, str, Rows]]:
         "invitation",
         columns,
         (
-            (identifier(3, n), crowd.organization, one, one, b"i%d" % n, '["member"]', "[]", crowd.at, crowd.at + _DAY)
+            (
+                identifier(3, n),
+                crowd.organization,
+                one,
+                one,
+                b"i%d" % n,
+                '["member"]',
+                "[]",
+                crowd.at,
+                crowd.at + _DAY,
+            )
             for n, one in enumerate(addresses)
         ),
     )
@@ -186,7 +228,10 @@ def _waiting(crowd: Crowd) -> Iterator[tuple[str, str, Rows]]:
     yield (
         "provisioned_user",
         "organization_id source user_id connection email email_key created_at",
-        ((crowd.organization, "manual", identifier(8, n), "", one, one, crowd.at) for n, one in enumerate(addresses)),
+        (
+            (crowd.organization, "manual", identifier(8, n), "", one, one, crowd.at)
+            for n, one in enumerate(addresses)
+        ),
     )
 
 
@@ -208,9 +253,25 @@ def _declared(crowd: Crowd) -> Iterator[tuple[str, str, Rows]]:
         ),
     )
     columns = "id organization_id protocol body sealed enabled number created_at updated_at tested_at"
-    yield "kept_connection", columns, ((
-        f"conn{n:04}", f"org{n:04}", "saml", _body(crowd, n), "", 1, crowd.connections + n + 1, at + n, at, at,
-    ) for n in many)  # fmt: skip
+    yield (
+        "kept_connection",
+        columns,
+        (
+            (
+                f"conn{n:04}",
+                f"org{n:04}",
+                "saml",
+                _body(crowd, n),
+                "",
+                1,
+                crowd.connections + n + 1,
+                at + n,
+                at,
+                at,
+            )
+            for n in many
+        ),
+    )
     yield (
         "domain_proof",
         "organization_id domain token created_at checked_at seen_at",
@@ -287,9 +348,17 @@ def _records(crowd: Crowd) -> Rows:
     for n in range(crowd.records):
         code = _CODES[n % len(_CODES)]
         yield (
-            reference(n + 1), crowd.at - n * 30 * _SECOND, code, "", "acme-saml", crowd.organization, 6000, "ab" * 32,
-            f"person{n % crowd.people:06}", "",
-        )  # fmt: skip
+            reference(n + 1),
+            crowd.at - n * 30 * _SECOND,
+            code,
+            "",
+            "acme-saml",
+            crowd.organization,
+            6000,
+            "ab" * 32,
+            f"person{n % crowd.people:06}",
+            "",
+        )
 
 
 _AUDIT = (
@@ -300,10 +369,21 @@ _AUDIT = (
 def _audit(crowd: Crowd) -> Rows:
     for n in range(crowd.audit):
         yield (
-            identifier(9, n), crowd.organization, crowd.at - (crowd.audit - n) * _SECOND, "user", user(n % 20), "role.grant", "user",
-            user(n % crowd.people), "{}", '{"role": "auditor"}', user(n % crowd.people),
-            json.dumps({"email": f"{n}@acme.example"}), "192.0.2.7", "",
-        )  # fmt: skip
+            identifier(9, n),
+            crowd.organization,
+            crowd.at - (crowd.audit - n) * _SECOND,
+            "user",
+            user(n % 20),
+            "role.grant",
+            "user",
+            user(n % crowd.people),
+            "{}",
+            '{"role": "auditor"}',
+            user(n % crowd.people),
+            json.dumps({"email": f"{n}@acme.example"}),
+            "192.0.2.7",
+            "",
+        )
 
 
 def lay(file: Path, crowd: Crowd) -> None:

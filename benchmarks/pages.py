@@ -67,7 +67,7 @@ connections:
 FILLED = {
     "connection": "acme-saml",
     "id": "conn0007",
-    "user": rows.user(4321),
+    "user": rows.user(321),
     "key": "team-0000",
     "reference": rows.reference(77),
     "trial": rows.identifier(4, 7),

@@ -43,8 +43,10 @@ def scrolls_sideways(page: Page) -> str:
             """() => {
               const wide = document.documentElement;
               if (wide.scrollWidth <= wide.clientWidth) return "";
-              const all = [...document.querySelectorAll("body *")].filter(one => !one.closest(".scroll, pre"));
-              const worst = all.sort((a, b) => b.getBoundingClientRect().right - a.getBoundingClientRect().right)[0];
+              const every = [...document.querySelectorAll("body *")];
+              const all = every.filter(one => !one.closest(".scroll, pre"));
+              const end = one => one.getBoundingClientRect().right;
+              const worst = all.sort((a, b) => end(b) - end(a))[0];
               return `${wide.scrollWidth} px: ${worst.outerHTML.slice(0, 200)}`;
             }"""
         )

@@ -153,11 +153,11 @@ VALUES: Mapping[str, Plant] = {
     "invitation": lambda p: p.form("/admin/people/invitations", {"email": f'"{SHORT}"@acme.example', "roles": EVIL}),
     "token's name": lambda p: p.form("/admin/tokens", {"name": SHORT, "days": "7", "people:read": "on"}),
     # anybody
-    "user agent": lambda p: of_user_agent(p),
+    "user agent": lambda p: of_user_agent(p),  # noqa: PLW0108  it stands below
     "typed address": lambda p: of_the_browser(p, "/login", None, email=EVIL),
     "return_to": lambda p: of_the_browser(p, "/login", None, return_to=f"/{EVIL}"),
     "path": lambda p: of_the_browser(p, f"/login/{SHORT}", None),
-    "search": lambda p: of_search(p),
+    "search": lambda p: of_search(p),  # noqa: PLW0108  likewise
 }  # fmt: skip
 NEW = {"preset": "generic", "protocol": "saml"}
 AT_NEW = "/admin/connections/new?preset=generic&protocol=saml"
@@ -186,7 +186,18 @@ async def of_user_agent(p: Planted) -> None:
 
 async def of_search(p: Planted) -> None:
     for path in ("people", "connections", "teams", "decisions", "audit", "organizations"):
-        names = ("search", "role", "team", "person", "code", "connection", "action", "actor", "name", "cursor")
+        names = (
+            "search",
+            "role",
+            "team",
+            "person",
+            "code",
+            "connection",
+            "action",
+            "actor",
+            "name",
+            "cursor",
+        )
         p.pages += [await p.admin.get(f"/admin/{path}", params={name: EVIL}) for name in names]
 
 
@@ -196,9 +207,10 @@ async def planted(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pla
         patch.setenv("FEDERATION__ORGANIZATIONS__ACME__ADMINISTRATORS", '["admin"]')
         patch.setenv("FEDERATION__RATE_LIMITS__SIGN_IN", "off")
         patch.setenv("FEDERATION__RATE_LIMITS__FAILURES", "off")
-        async with listening(), standing(
-            tmp_path_factory.mktemp("injection"), acme_saml={"record": "full"}
-        ) as stair:
+        async with (
+            listening(),
+            standing(tmp_path_factory.mktemp("injection"), acme_saml={"record": "full"}) as stair,
+        ):
             admin = stair.browser()
             answer = await admin.post("/saml/acme-saml/acs", data=await stair.saml(admin, "ada"))
             assert answer.status_code == 303, answer.text
@@ -208,10 +220,20 @@ async def planted(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pla
 
 async def every_page(p: Planted) -> list[httpx2.Response]:
     """Ask for each page of the administration, and those that they name of this plant."""
-    lists = ["", "/connections", "/people", "/people/invitations", "/teams", "/organizations/acme", "/domains"]
+    lists = [
+        "",
+        "/connections",
+        "/people",
+        "/people/invitations",
+        "/teams",
+        "/organizations/acme",
+        "/domains",
+    ]
     lists += ["/decisions", "/audit?personal=1", "/tokens", "/settings"]
     found = [await p.admin.get(f"/admin{path}") for path in lists]
-    links = set(re.findall(r'href="(/admin/(?:decisions|people|teams)/[^"?#]+)', "".join(one.text for one in found)))
+    links = set(
+        re.findall(r'href="(/admin/(?:decisions|people|teams)/[^"?#]+)', "".join(one.text for one in found))
+    )
     newest = re.findall(r'href="(/admin/decisions/[A-Z2-7]{10})"', found[7].text)[:2]
     links = {one for one in links if "/decisions/" not in one and "invitations" not in one} | set(newest)
     if p.connection:
@@ -265,10 +287,15 @@ async def test_it_is_text_wherever_it_is_shown(planted: Planted, value: str) -> 
         assert page.status_code < 500, f"{page.url}: {page.status_code}"
         assert hurts(page) == [], page.url
     if value not in UNSEEN:
-        assert any(MARK in page.text for page in found), "it is planted, and nothing shows it: does this prove anything?"
+        assert any(MARK in page.text for page in found), "nothing shows it: what does this prove?"
 
 
 def test_what_would_hurt_is_seen() -> None:
-    for payload in (PAYLOADS[0], f'<a title="{PAYLOADS[1]}', f'<a href="{PAYLOADS[2]}">', f"<textarea>{PAYLOADS[3]}"):
+    for payload in (
+        PAYLOADS[0],
+        f'<a title="{PAYLOADS[1]}',
+        f'<a href="{PAYLOADS[2]}">',
+        f"<textarea>{PAYLOADS[3]}",
+    ):
         page = httpx2.Response(200, html=f"<main>{payload}</main>", request=httpx2.Request("GET", BASE))
         assert hurts(page), payload

@@ -11,9 +11,10 @@ ORDER BY recorded_at DESC, reference DESC LIMIT :batch
 LIST_RECORDS = _LISTED.format("organization_id = :organization_id AND ")
 LIST_EVERY_RECORD = _LISTED.format("")
 
-# Of somebody alone: by the index of person and organization, of each person a hundred at most.
+# Of somebody alone: by the index of person and organization. Nothing is added to the organization's id,
+# but that SQLite does not take the index that begins with it, and read all of its records.
 LIST_RECORDS_OF = _LISTED.format(
-    "person IN (SELECT value FROM json_each(:persons)) AND organization_id = :organization_id AND "
+    "person IN (SELECT value FROM json_each(:persons)) AND organization_id || '' = :organization_id AND "
 )
 LIST_EVERY_RECORD_OF = _LISTED.format("person IN (SELECT value FROM json_each(:persons)) AND ")
 
