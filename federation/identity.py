@@ -252,6 +252,9 @@ class Session:
     reference: str = ""  # of the decision record that opened it
     user_agent: str = ""  # as shown on the account page; at most 200 characters
     teams: tuple[str, ...] = field(default=())
+    # UTC: when somebody told us that the person proved themselves, or had been asked to; None: nobody did,
+    # and a provider that remembered them may have let whoever sat there through
+    proved_at: datetime | None = None
 
     @cached_property
     def roles(self) -> tuple[str, ...]:

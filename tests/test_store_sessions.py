@@ -48,6 +48,7 @@ async def test_a_session_comes_back_as_it_was_opened(store: Store) -> None:
         idle_at=NOW + IDLE,
         reference="AAAAAAAAAA",
         user_agent="Browser/1",
+        proved_at=NOW - MINUTE,
     )
     assert (opened.user.email, opened.user.given_name) == ("zoe@acme.example", "Zoë")
     assert (opened.user.family_name, opened.user.display_name) == ("& <R&D> 張", "Zoë 🦊")

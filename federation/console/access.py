@@ -126,7 +126,7 @@ def _administrator(request: Request, house: House, session: Session) -> Actor:
         scopes=SCOPES,
         address=rate_key(request, "")[0],
         session=session,
-        proven_at=session.authenticated_at,
+        proven_at=session.proved_at,
     )
 
 
@@ -144,9 +144,7 @@ def desk(request: Request, actor: Actor) -> Desk:
     )
 
 
-async def read_change(
-    request: Request, visitor: Visitor, *, most: int = fields.FIELDS
-) -> Mapping[str, str]:
+async def read_change(request: Request, visitor: Visitor, *, most: int = fields.FIELDS) -> Mapping[str, str]:
     """Return the form of a change, of at most so many fields, that started on a page of this visitor's.
 
     Raises:

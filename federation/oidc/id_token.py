@@ -149,15 +149,14 @@ def _hash(name: str, hashed: str, said: Statement) -> str | None:
 
 
 def authenticated(said: Statement, want: Expected) -> str | None:
-    """Core §3.1.3.7 (13): where max_age is demanded, auth_time stands, and is recent; never ahead of now."""
-    limit = want.demands.max_age
+    """Core §3.1.3.7 (13): where max_age is demanded, auth_time stands, and is recent. Never ahead of now."""
+    limit, at = want.demands.max_age, read_time(said.claims.get("auth_time"))
+    if at is not None and at - want.now > want.skew:
+        return f"the person signed in at {at.isoformat()}, in the future"
     if limit is None:
         return None
-    at = read_time(said.claims.get("auth_time"))
     if at is None:
         return f"auth_time is {_shown(said.claims.get('auth_time'))}"
-    if at - want.now > want.skew:
-        return f"the person signed in at {at.isoformat()}, in the future"
     late = want.now - at > limit + want.skew
     return f"the person signed in at {at.isoformat()}, more than {limit} ago" if late else None
 

@@ -65,6 +65,7 @@ def open_session(
         idle_at=min(now + timedelta(seconds=new.idle), new.absolute_end),
         reference=new.record.reference,
         user_agent=new.user_agent,
+        proved_at=now,
     )
     place = {"organization_id": organization, "user_id": session.user.id, "connection": BREAK_GLASS}
     yield verbs.added(session, {**place, "person": None}, new, None)

@@ -83,6 +83,7 @@ def snapshot(session: Session, proof: Authentication | None) -> str:
             "teams": session.teams,
             "reference": session.reference,
             "user_agent": session.user_agent,
+            **({"proved_at": micros(session.proved_at)} if session.proved_at else {}),
             **proven,
         }
     )
@@ -152,6 +153,7 @@ def _session(  # noqa: PLR0913, PLR0917  the columns
         reference=data["reference"],
         user_agent=data["user_agent"],
         teams=tuple(data["teams"]),
+        proved_at=moment(data["proved_at"]) if "proved_at" in data else None,
     )
 
 

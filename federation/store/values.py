@@ -206,6 +206,7 @@ class NewSession:
     invitation: bytes = b""  # SHA-256 of the token of the invitation link that the browser holds
     provider_sealed: str = field(default="", repr=False)  # Vault envelope: how to end the provider's session
     asked_at: datetime | None = None  # when the sign-in was started here; None: it was not
+    asked_anew: bool = False  # the provider was asked to ask the person, whatever it knew of them
     tokens: SealedTokens | None = None  # None where the connection keeps none
     reread_at: datetime | None = None  # when its provider is asked again; None: it cannot be
     record: Record

@@ -280,6 +280,7 @@ def _session(user_id: str, decision: Decision, outcome: Outcome, new: NewSession
         idle_at=min(now + timedelta(seconds=new.idle), new.absolute_end),
         reference=new.record.reference,
         user_agent=new.user_agent,
+        proved_at=who.authentication.instant or (now if new.asked_anew else None),
     )
 
 

@@ -2,7 +2,8 @@
 
 The person signs in anew at the connection that their session came by: asked there as if nobody were
 signed in, and nobody else's answer counts. What comes of it is a session like any other, with a new
-``authenticated_at``: that alone is what a dangerous change asks about.
+``proved_at``: that alone is what a dangerous change asks about. A sign-in of which the provider does not say
+when the person proved themselves has none: whoever finds a browser open could repeat it without a word.
 """
 
 from datetime import datetime, timedelta

@@ -1,0 +1,77 @@
+"""What a browser, a token or a link may try against one's account and the administration."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from stair import Stair, listening, standing
+from test_own_account import asked_of, by_oidc, change
+
+from federation.demo.openid_faults import GONE, RIGHT, Knobs, Later
+from federation.web.prove import FRESH
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def provider() -> AsyncIterator[None]:
+    async with listening():
+        yield
+
+
+@pytest.fixture
+async def stair(tmp_path: Path) -> AsyncIterator[Stair]:
+    async with standing(tmp_path) as opened:
+        yield opened
+        opened.provider.knobs = RIGHT
+
+
+async def signed_in(stair: Stair, **claims: Any) -> httpx2.AsyncClient:
+    """Sign in by a provider whose ID Token says this."""
+    browser = stair.browser()
+    stair.provider.knobs = Knobs(claims=claims)
+    away = await browser.get("/login/acme-oidc?return_to=/account")
+    back = await browser.get(await by_oidc(stair, away, "ada"))
+    assert back.status_code == 303, back.text
+    return browser
+
+
+async def may_link(stair: Stair, browser: httpx2.AsyncClient) -> bool:
+    """Try a change that matters."""
+    answer = await change(browser, "/account/link", connection="acme-saml")
+    if answer.status_code == 403:
+        assert await stair.code(answer) == "admin.prove_again"
+    return answer.status_code == 200
+
+
+async def test_who_only_comes_back_has_proved_nothing(stair: Stair) -> None:
+    """A provider that says nothing of when may have asked nothing: an open browser is enough for that."""
+    browser = await signed_in(stair, auth_time=GONE)
+    assert not await may_link(stair, browser)
+    again = await browser.get("/prove?return_to=/account")
+    assert asked_of(again)["max_age"] == "0"
+    refused = await browser.get(await by_oidc(stair, again, "ada"))
+    assert (refused.status_code, await stair.code(refused)) == (403, "oidc.auth_time")
+    stair.provider.knobs = RIGHT
+    again = await browser.get("/prove?return_to=/account")
+    assert (await browser.get(await by_oidc(stair, again, "ada"))).status_code == 303
+    assert await may_link(stair, browser)
+
+
+@pytest.mark.parametrize(("ago", "fresh"), [(FRESH, True), (FRESH + SECOND, False)])
+async def test_the_proof_is_as_old_as_the_provider_says(stair: Stair, ago: timedelta, *, fresh: bool) -> None:
+    browser = await signed_in(stair, auth_time=Later(seconds=-int(ago.total_seconds())))
+    assert await may_link(stair, browser) is fresh
+
+
+async def test_no_proof_is_ahead_of_its_time(stair: Stair) -> None:
+    """It would stay fresh for as long as the session lives."""
+    browser = stair.browser()
+    stair.provider.knobs = Knobs(claims={"auth_time": Later(seconds=86_400)})
+    away = await browser.get("/login/acme-oidc?return_to=/account")
+    answer = await browser.get(await by_oidc(stair, away, "ada"))
+    assert (answer.status_code, await stair.code(answer)) == (403, "oidc.auth_time")
+    assert "session" not in browser.cookies
