@@ -320,8 +320,13 @@ class SignIn:
             await self.store.ask_join(hash_token(token), who, now, now + JOIN_LIFE)
             refusal.join_token = token
 
-    async def join(self, join_token: str, session: Session) -> None:
+    async def join(self, join_token: str, session: Session, store: Store) -> None:
         """Make the Subject that waits in this browser an account of the user who is signed in there.
+
+        Args:
+            join_token: Of the browser's cookie.
+            session: Whose account it becomes.
+            store: That tells this one change in the audit log.
 
         Raises:
             SignInExpired: ``signin.join_*``.
@@ -337,7 +342,7 @@ class SignIn:
             organization=waiting.organization,
             person=waiting.person,
         )
-        await self.store.join_account(hash_token(join_token), session, now, record=record)
+        await store.join_account(hash_token(join_token), session, now, record=record)
 
     async def _spend(
         self,
@@ -426,6 +431,7 @@ class SignIn:
             tokens=self._seal_tokens(decision.identity, hash_token(token), now),
             reread_at=self._reread_at(decision.identity, now),
             asked_at=goal.asked_at,
+            asked_anew=bool(goal.anew),
             bootstrap=hash_token(callback.bootstrap) if callback.bootstrap else b"",
             invitation=hash_token(callback.invitation) if callback.invitation else b"",
             record=record,

@@ -14,12 +14,14 @@ import pytest
 from stair import BASE, Stair, listening, saml_answer, standing
 
 from federation.demo.users import USERS
+from federation.store.audit_pages import AuditFilter
 from federation.web import account
 from federation.web.prove import FRESH
 
 MINUTE = timedelta(minutes=1)
 ACS = "/saml/acme-saml/acs"
 ORIGIN = {"origin": BASE}
+EVERY = AuditFilter(organization="acme", since=None, actor="", action="", kind="", name="")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -241,7 +243,10 @@ async def test_a_way_in_is_let_go_and_its_sessions_end(stair: Stair) -> None:
     assert (done.status_code, done.headers["location"]) == (303, "/account")
     assert await user(elsewhere) == ""
     assert await user(browser)
-    assert stair.count("audit") == 1
+    told, _ = await stair.house.store.audit_page(EVERY, None, 9)
+    assert [(one.entry.action, one.entry.name) for one in told] == [
+        (action, await user(browser)) for action in ("account.unlink", "account.link")
+    ]
     again = await change(browser, f"/account/ways/{person}")
     assert again.status_code == 404
 

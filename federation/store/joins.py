@@ -13,9 +13,7 @@ from federation.store.rows import Row, Steps, micros, storable
 from federation.store.values import Join, Record
 
 
-def ask(
-    token_hash: bytes, who: Identity, now: datetime, until: datetime, *, user_id: str
-) -> Steps[None]:
+def ask(token_hash: bytes, who: Identity, now: datetime, until: datetime, *, user_id: str) -> Steps[None]:
     """One row of each Subject."""
     kind_and_id = accounts.stable_id_of(who)[1]
     row = {
@@ -48,8 +46,11 @@ def find(token_hash: bytes, now: datetime) -> Steps[Join]:
     return _join(found[0])
 
 
-def join(token_hash: bytes, session: Session, now: datetime, *, record: Record) -> Steps[None]:
-    """One UPDATE decides who uses it; the address stays locked until the account is there."""
+def join(token_hash: bytes, session: Session, now: datetime, *, record: Record) -> Steps[bool]:
+    """One UPDATE decides who uses it; the address stays locked until the account is there.
+
+    True: a change, which the audit log tells.
+    """
     asked = {
         "token_hash": token_hash,
         "organization_id": session.organization,
@@ -81,6 +82,7 @@ def join(token_hash: bytes, session: Session, now: datetime, *, record: Record) 
     if user_id != session.user.id:
         raise SignInExpired("signin.join_used", "the other account has become another user's meanwhile")
     yield sql.KEEP_RECORD, rows.record_values(record, None)
+    return True
 
 
 def _why_not(waiting: Join, session: Session) -> SignInExpired:

@@ -14,8 +14,11 @@ from starlette.responses import RedirectResponse, Response
 from federation.administration.actor import OPERATOR
 from federation.errors import RequestRefused
 from federation.identity import Session
+from federation.store.audit import AuditEntry
+from federation.store.store import Store
 from federation.store.values import InTeam
 from federation.web import cookies, fields, pages, texts, ways_in
+from federation.web.callbacks import rate_key
 from federation.web.house import House
 
 
@@ -157,6 +160,25 @@ async def end_others(request: Request) -> Response:
     prove_own(request, await fields.read_form(request), token)
     await house.store.end_other_sessions(session.organization, session.user.id, session.id, house.clock())
     return RedirectResponse("/account", 303)
+
+
+def audited(request: Request, session: Session, action: str) -> Store:
+    """Return the store whose next change of one's own account is told in the audit log."""
+    house: House = request.app.state.house
+    return house.store.audited(
+        AuditEntry(
+            organization=session.organization,
+            at=house.clock(),
+            actor_kind="user",
+            actor=session.user.id,
+            action=action,
+            kind="user",
+            name=session.user.id,
+            about=session.user.id,
+            address=rate_key(request, "")[0],
+            reference=session.reference,
+        )
+    )
 
 
 def csrf_token(session_token: str) -> str:

@@ -97,7 +97,7 @@ async def decided(request: Request) -> Response:
     account.prove_own(request, form, _of_both(token, waiting))
     match fields.needed(form, "answer"):
         case "join":
-            await house.signin.join(waiting, session)
+            await house.signin.join(waiting, session, account.audited(request, session, "account.link"))
             response = pages.page(house, "joined.html")
         case _:
             await house.store.drop_join(hash_token(waiting))

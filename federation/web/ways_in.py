@@ -12,10 +12,8 @@ from starlette.responses import RedirectResponse, Response
 
 from federation.errors import AccountRefused
 from federation.identity import Session
-from federation.store.audit import AuditEntry
 from federation.store.values import Way
 from federation.web import account, fields, join, pages, prove, start, texts
-from federation.web.callbacks import rate_key
 from federation.web.house import House
 
 
@@ -74,7 +72,7 @@ async def link(request: Request) -> Response:
         return RedirectResponse("/login?return_to=/account", 303)
     form = await fields.read_form(request)
     account.prove_own(request, form, token)
-    prove.demand(house, session.authenticated_at)
+    prove.demand(house, session.proved_at)
     wanted = fields.needed(form, "connection")
     if wanted not in _usable(house, session):
         raise HTTPException(404)
@@ -97,7 +95,7 @@ async def ask_unlink(request: Request) -> Response:
     way = next((one for one in ways if one.person == request.path_params["person"]), None)
     if way is None:
         raise HTTPException(404)
-    prove.demand(house, session.authenticated_at)
+    prove.demand(house, session.proved_at)
     return pages.page(
         house,
         "unlink.html",
@@ -121,27 +119,14 @@ async def unlink(request: Request) -> Response:
     if session is None:
         return RedirectResponse("/login?return_to=/account", 303)
     account.prove_own(request, await fields.read_form(request), token)
-    prove.demand(house, session.authenticated_at)
-    now, person = house.clock(), request.path_params["person"]
-    entry = AuditEntry(
-        organization=session.organization,
-        at=now,
-        actor_kind="user",
-        actor=session.user.id,
-        action="way.unlink",
-        kind="user",
-        name=session.user.id,
-        about=session.user.id,
-        address=rate_key(request, "")[0],
-        reference=session.reference,
-    )
-    done = await house.store.audited(entry).unlink_account(
+    prove.demand(house, session.proved_at)
+    done = await account.audited(request, session, "account.unlink").unlink_account(
         session.organization,
         session.user.id,
-        person,
+        request.path_params["person"],
         usable=_usable(house, session),
         administrators=house.roster.organizations,
-        now=now,
+        now=house.clock(),
     )
     if not done:
         raise HTTPException(404)
