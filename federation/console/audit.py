@@ -1,6 +1,5 @@
 """GET /admin/audit: who changed what, newest first."""
 
-from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlencode
 
@@ -9,8 +8,7 @@ from starlette.responses import Response
 
 from federation.administration import audit
 from federation.administration.paging import PAGE
-from federation.console import access, shell
-from federation.errors import FieldsRefused
+from federation.console import access, shell, whose
 from federation.web import fields
 
 HERE: Final = "/admin/audit"
@@ -27,7 +25,7 @@ async def show(request: Request) -> Response:
     page = await audit.lines(
         access.desk(request, visitor.actor),
         organization=wanted["organization"] or None,
-        since=_day(wanted["since"]),
+        since=whose.since(wanted["since"]),
         cursor=told.get("cursor"),
         limit=PAGE,
         **{name: wanted[name] for name in _FILTERS},
@@ -45,18 +43,3 @@ async def show(request: Request) -> Response:
         narrows=visitor.actor.organization is None,
         filtered=bool(kept),
     )
-
-
-def _day(told: str) -> datetime | None:
-    """Read what a date field sends: ``2026-11-22``, the day's beginning in UTC.
-
-    Raises:
-        FieldsRefused: ``admin.invalid``.
-    """
-    if not told:
-        return None
-    try:
-        return datetime.strptime(told, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        faults = ((("since",), "expected a day, such as 2026-11-22"),)
-        raise FieldsRefused("admin.invalid", "since is no day", faults=faults) from None

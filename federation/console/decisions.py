@@ -1,7 +1,6 @@
 """GET /admin/decisions: every attempt to sign in, newest first; and one of them, step by step."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -12,7 +11,7 @@ from federation import redaction
 from federation.administration import decisions
 from federation.administration.decisions import Asked, Opened
 from federation.administration.paging import PAGE
-from federation.console import access, shell
+from federation.console import access, shell, whose
 from federation.console.access import Visitor
 from federation.console.steps import rules, steps
 from federation.errors import FieldsRefused
@@ -38,7 +37,7 @@ async def show(request: Request) -> Response:
     try:
         found = await decisions.page(desk, _asked(wanted), cursor=told.get("cursor"), limit=PAGE)
     except FieldsRefused as refused:
-        faults, status = {str(place[0]): why for place, why in refused.faults}, refused.status
+        faults, status = shell.beside(refused), refused.status
     kept = urlencode({name: value for name, value in wanted.items() if value})
     return shell.page(
         request,
@@ -67,18 +66,8 @@ def _asked(wanted: Mapping[str, str]) -> Asked:
         who=wanted["person"],
         connection=wanted["connection"] or None,
         code="" if code == ADMITTED else code,
-        since=_day(wanted["since"]),
+        since=whose.since(wanted["since"]) or decisions.EPOCH,
     )
-
-
-def _day(told: str) -> datetime:
-    if not told:
-        return decisions.EPOCH
-    try:
-        return datetime.strptime(told, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        faults = ((("since",), "expected a day, such as 2026-11-22"),)
-        raise FieldsRefused("admin.invalid", "since is no day", faults=faults) from None
 
 
 async def one(request: Request) -> Response:

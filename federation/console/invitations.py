@@ -41,8 +41,8 @@ async def create(request: Request) -> Response:
             days=int(days) if re.fullmatch(r"[0-9]{1,3}", days) else 0,
         )
     except FieldsRefused as refused:
-        faults = {str(place[0]): said for place, said in refused.faults}
-        return await _page(request, visitor, organization, status=422, faults=faults, sent=form)
+        faults = shell.beside(refused)
+        return await _page(request, visitor, organization, status=refused.status, faults=faults, sent=form)
     except ChangeConflicts as refused:
         faults = {"email": texts.say("invitations.member")}
         return await _page(request, visitor, organization, status=refused.status, faults=faults, sent=form)

@@ -1,14 +1,13 @@
 """The pages of organizations: a list for who sees several, and one with its ways in and what binds them."""
 
 import re
-from operator import itemgetter
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from federation.administration import domains, places
-from federation.administration.paging import PAGE, cut, read_cursor
+from federation.administration import domains, organizations, places
+from federation.administration.paging import PAGE
 from federation.console import access, shell, whose
 from federation.web import fields
 
@@ -21,24 +20,18 @@ async def listed(request: Request) -> Response:
     visitor = await access.by_session(request)
     if (own := visitor.actor.organization) is not None:
         return shell.back(whose.path("organizations", own))
-    desk, told = access.desk(request, visitor.actor), fields.read_query(request)
-    desk.demand("organizations:read", organization=None)
-    place = read_cursor(told.get("cursor"), str)
-    search = told.get("search", "").strip().lower()
-    found = [
-        (key, one)
-        for key, one in sorted(desk.roster.organizations.items(), key=itemgetter(0))
-        if (place is None or key > str(place[0])) and (search in key or search in one.name.lower())
-    ]
-    page = cut(found[: PAGE + 1], PAGE, lambda one: (one[0],))
+    told = fields.read_query(request)
+    search = told.get("search", "").strip()
+    page = await organizations.list_organizations(
+        access.desk(request, visitor.actor), search=search, after=told.get("cursor", ""), limit=PAGE
+    )
     return shell.page(
         request,
         visitor,
         "console_organizations.html",
         here=HERE,
-        organizations=page.items,
-        of_file=desk.roster.organizations_of_file,
-        search=told.get("search", ""),
+        organizations=page.organizations,
+        search=search,
         onward=whose.path("organizations", search=search, cursor=page.next) if page.next else "",
     )
 

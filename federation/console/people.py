@@ -136,8 +136,8 @@ async def change(request: Request) -> Response:
     try:
         await deed.run(access.desk(request, visitor.actor), organization, user, form)
     except FieldsRefused as refused:
-        told = {str(place[0]): said for place, said in refused.faults}
-        return await _page(request, visitor, organization, status=refused.status, faults=told)
+        faults = shell.beside(refused)
+        return await _page(request, visitor, organization, status=refused.status, faults=faults)
     back = ("people", user) if deed.after == "person" else ("people",)
     return shell.back(whose.path(*back, organization=organization))
 

@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from federation.administration.actor import Scope
 from federation.console.access import Visitor
+from federation.errors import FieldsRefused
 from federation.web import pages
 from federation.web.house import House
 
@@ -62,6 +63,11 @@ def page(
         organization=visitor.actor.organization,
         **context,
     )
+
+
+def beside(refused: FieldsRefused) -> dict[str, str]:
+    """Return what is wrong with a form, by the field that it is told beside."""
+    return {str(place[0]): why for place, why in refused.faults}
 
 
 def back(path: str) -> Response:

@@ -33,8 +33,8 @@ async def create(request: Request) -> Response:
     try:
         await teams.create(access.desk(request, visitor.actor), organization, key, form.get("name", ""))
     except FieldsRefused as refused:
-        faults = {str(place[0]): said for place, said in refused.faults}
-        return await _list(request, visitor, organization, status=422, faults=faults, sent=form)
+        faults = shell.beside(refused)
+        return await _list(request, visitor, organization, status=refused.status, faults=faults, sent=form)
     except ChangeConflicts as refused:
         faults = {"key": texts.say("teams.taken")}
         return await _list(request, visitor, organization, status=refused.status, faults=faults, sent=form)
@@ -138,6 +138,6 @@ async def change(request: Request) -> Response:
     try:
         await deed.run(access.desk(request, visitor.actor), organization, key, form)
     except FieldsRefused as refused:
-        faults = {str(place[0]): said for place, said in refused.faults}
+        faults = shell.beside(refused)
         return await _page(request, visitor, organization, status=refused.status, faults=faults)
     return shell.back(whose.path(*(("teams", key) if deed.stays else ("teams",)), organization=organization))

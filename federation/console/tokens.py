@@ -37,8 +37,8 @@ async def create(request: Request) -> Response:
     try:
         made = await tokens.create(desk, _wanted(form, desk.actor.organization))
     except FieldsRefused as refused:
-        told = {str(place[0]): why for place, why in refused.faults}
-        return await _page(request, visitor, status=refused.status, faults=told, sent=form)
+        faults = shell.beside(refused)
+        return await _page(request, visitor, status=refused.status, faults=faults, sent=form)
     return await _page(request, visitor, made=made)
 
 

@@ -1,12 +1,14 @@
-"""Which organization a page is about, and what gave somebody what they have, in words."""
+"""What a page is about, as its address says it, and what gave somebody what they have, in words."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
 
 from federation.console.access import Visitor
+from federation.errors import FieldsRefused
 from federation.web import fields, texts
 from federation.web.house import House
 
@@ -35,6 +37,21 @@ def choices(request: Request, visitor: Visitor) -> tuple[str, ...]:
         return ()
     house: House = request.app.state.house
     return tuple(sorted(house.roster.organizations)[:100])
+
+
+def since(told: str) -> datetime | None:
+    """Read what a filter's date says: ``2026-11-22``, the day's beginning in UTC; None where it is empty.
+
+    Raises:
+        FieldsRefused: ``admin.invalid``.
+    """
+    if not told:
+        return None
+    try:
+        return datetime.strptime(told, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        faults = ((("since",), "expected a day, such as 2026-11-22"),)
+        raise FieldsRefused("admin.invalid", "since is no day", faults=faults) from None
 
 
 def path(*parts: str, **query: str) -> str:
