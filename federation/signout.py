@@ -57,7 +57,6 @@ class SignOut:
         clock: Clock,
     ) -> None:
         self._connectors = connectors
-        self._parties = _parties(connectors)
         self._store = store
         self._vault = vault
         self._signin = signin  # keeps the records
@@ -166,7 +165,7 @@ class SignOut:
         now = self._clock()
         names = await self._logout(connection).read_frame(params, now)
         ended = 0
-        for one in self._parties[connection]:
+        for one in self._parties(connection):
             for name in names:
                 ended += await self._store.end_session_alone(one, name, now)
         log.info("ended by a frame", extra={"connection": connection, "sessions": ended})
@@ -198,7 +197,7 @@ class SignOut:
         """End what is named, once; False where the store did not let us, and they may ask again."""
         try:
             ended = await self._store.end_provider_sessions(
-                tuple(self._parties[connection]),
+                self._parties(connection),
                 request.names,
                 request.indexes,
                 # No identifier holds a space: an assertion of the same id is another one.
@@ -219,21 +218,25 @@ class SignOut:
             raise RequestRefused("signin.no_connection", "no connection of this id can be signed out of")
         return connector.logout
 
+    def _parties(self, connection: str) -> tuple[str, ...]:
+        """Return with which of its organization a connection shares our name to the provider.
+
+        Of this moment: connections come and go.
+        """
+        ours = self._connectors.get(connection)
+        if ours is None or ours.logout is None:
+            return ()
+        whose = ours.connection.organization, ours.logout.party
+        return tuple(
+            name
+            for name, one in self._connectors.items()
+            if one.logout is not None and (one.connection.organization, one.logout.party) == whose
+        )
+
     async def _note(self, refusal: FederationError, callback: Callback | None) -> None:
         """Record a refusal that the person is not shown: they are signed out here, as they wanted."""
         reference = await self._signin.record_refusal(refusal, callback)
         log.warning("logout refused", extra={"ref": reference, "code": refusal.code})
-
-
-def _parties(connectors: Mapping[str, Connector]) -> Mapping[str, list[str]]:
-    """Return with which of its organization each connection shares our name to the provider."""
-    sharing: dict[tuple[str, str], list[str]] = {}
-    parties = {}
-    for name, one in connectors.items():
-        if one.logout is not None:
-            parties[name] = sharing.setdefault((one.connection.organization, one.logout.party), [])
-            parties[name].append(name)
-    return parties
 
 
 def waiting_as(connection: str) -> str:

@@ -95,7 +95,8 @@ def whose(house: House, path: str, sent: Mapping[str, str]) -> Sequence[Relying]
         raise RequestRefused("signin.initiate_unnamed", "the request names neither an issuer nor a provider")
     if not meant:
         raise RequestRefused("signin.initiate_unknown", "no connection is of the issuer or provider named")
-    return meant
+    # What somebody prepares in the administration names whatever issuer they like, and takes nobody's tile.
+    return [one for one in meant if one.enabled] or meant
 
 
 def login_hint(said: str) -> str:
