@@ -32,6 +32,10 @@ DOCUMENT_OCTETS: Final = 512 * 1024
 SECRET_OCTETS: Final = 16 * 1024
 ITEMS: Final = 200  # of a list
 CONDITIONS: Final = 10  # in CEL
+CONDITION_LENGTH: Final = 4000  # characters of them all: each costs every worker a compilation
+LABELS: Final = 10  # of a domain
+TENANTS: Final = 50
+ISSUER_LENGTH: Final = 300  # characters
 _ORGANIZATION: Final = frozenset({"name", "default_roles", "administrators", "contact"})
 _SET_APART: Final = {
     "id": "the id stands beside it, and never changes",
@@ -160,6 +164,26 @@ def _size(body: Mapping[str, Any]) -> Iterator[Fault]:
     told = [one for one in rules if isinstance(one, Mapping)] if isinstance(rules, list) else []
     if sum(one.get("when") is not None for one in told) > CONDITIONS:
         yield ("role_rules",), f"expected at most {CONDITIONS} rules with a condition (when)"
+    if sum(len(one["when"]) for one in told if isinstance(one.get("when"), str)) > CONDITION_LENGTH:
+        yield ("role_rules",), f"expected at most {CONDITION_LENGTH} characters of conditions (when)"
+    yield from _breadth(body)
+
+
+def _breadth(body: Mapping[str, Any]) -> Iterator[Fault]:
+    """Yield what makes many names of few words: all that are in force are held against each other."""
+    domains = body.get("domains")
+    named = [one for one in domains if isinstance(one, str)] if isinstance(domains, list) else []
+    for domain in named:
+        if domain.count(".") >= LABELS:
+            yield ("domains",), f"expected names of at most {LABELS} labels"
+            break
+    tenants = body.get("tenants")
+    if isinstance(tenants, list) and len(tenants) > TENANTS:
+        yield ("tenants",), f"expected at most {TENANTS} of them"
+    for key in ("issuer", "discovery_url"):
+        url = body.get(key)
+        if isinstance(url, str) and len(url) > ISSUER_LENGTH:
+            yield (key,), f"expected at most {ISSUER_LENGTH} characters"
 
 
 def _hosts(body: Mapping[str, Any], allowed: Allowed) -> Iterator[Fault]:

@@ -87,3 +87,12 @@ async def test_an_organization_goes_when_it_has_nothing(store: Store) -> None:
     assert await store.drop_organization("acme", NOW)
     assert not await store.drop_organization("acme", NOW)
     assert await store.keep_organization("acme", "{}", NOW, previous=None)
+
+
+async def test_an_id_stays_with_those_who_have_sessions_or_people_by_it(store: Store, store_url: str) -> None:
+    assert await open_session(store, ADMITTED, NEW, NOW)
+    another = replace(ONE, organization="beta")
+    assert not await store.keep_connection(another, NOW, previous=None)
+    await ask(store_url, "DELETE FROM session")
+    assert not await store.keep_connection(another, NOW, previous=None)  # their accounts name it
+    assert await store.keep_connection(ONE, NOW, previous=None)

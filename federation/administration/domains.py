@@ -86,9 +86,21 @@ async def look(desk: Desk, organization: str, domain: str) -> DomainView:
     """
     places.organization(desk, "organizations:write", organization)
     name, whose = _known(desk, organization, domain)
-    challenge = await domain_proof.challenge(desk.store, whose, name, desk.now)
-    await domain_proof.look(desk.store, Resolver(desk.settings.dns_servers), challenge, desk.now)
+    await look_for(desk, whose, name)
     return await find(desk, organization, domain)
+
+
+async def look_for(desk: Desk, organization: str, name: str) -> bool:
+    """Ask DNS for the record of a domain that is theirs to prove; tell whether it is there.
+
+    Raises:
+        ProviderUnavailable: ``domain.dns``, ``domain.dns_setup``; nothing is noted then.
+    """
+    challenge = await domain_proof.challenge(desk.store, organization, name, desk.now)
+    found = await domain_proof.is_published(Resolver(desk.settings.dns_servers), challenge)
+    store = desk.audited("domain.look", "domain", name, organization=organization, after={"found": found})
+    await store.note_domain_proof(challenge.proof, desk.now, seen=found)
+    return found
 
 
 async def enforced(desk: Desk, organization: str) -> tuple[Enforcement, ...]:

@@ -1,5 +1,6 @@
 """Is what somebody wants kept of a connection in order: by itself, beside all others, and theirs to want."""
 
+import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -13,6 +14,10 @@ from federation.errors import ConfigurationError, FederationError
 from federation.faults import Fault
 
 _OPERATORS: Final = "an operator of this installation has to say so"
+DOMAINS: Final = 2000  # that an organization's connections name here; each is held against every other
+OCTETS: Final = (
+    16 * 1024 * 1024
+)  # of an organization's connections, metadata and all: every worker holds them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +51,7 @@ async def judge(
         enabled: Whether people come in by it now.
     """
     found = list(_not_theirs(desk, body, before, enabled=enabled))
+    found += _too_much(desk, name, organization, body)
     entry: registry.Entry | None = None
     try:
         connection = kept.read(name, body, secrets, organization=organization, config=desk.settings)
@@ -77,6 +83,32 @@ def _not_theirs(
         let = body.get("anyone") is True or (enabled and not before.get("domains"))
         if not body.get("domains") and not let:
             yield ("domains",), "expected the e-mail domains that may enter"
+
+
+def _too_much(desk: Desk, name: str, organization: str, body: Mapping[str, Any]) -> Iterator[Fault]:
+    """Yield what one organization would have every worker hold, and every other wait for."""
+    others = [
+        each.row
+        for one, each in desk.roster.kept.items()
+        if one != name and each.row.organization == organization
+    ]
+    try:
+        mine = len(json.dumps(dict(body)))
+    except (TypeError, ValueError, RecursionError):
+        return  # no plain JSON: named already
+    if sum(len(one.body) for one in others) + mine > OCTETS:
+        said = f"the organization's connections are over {OCTETS // 2**20} MiB together: name metadata by URL"
+        yield (), said
+    domains = body.get("domains")
+    if not isinstance(domains, list) or not domains:
+        return
+    named = sum(
+        len(each.entry.connection.domains)
+        for one, each in desk.roster.kept.items()
+        if one != name and each.entry is not None and each.row.organization == organization
+    )
+    if named + len(domains) > DOMAINS:
+        yield ("domains",), f"the organization's connections name over {DOMAINS} domains together"
 
 
 async def _beside_others(desk: Desk, name: str, entry: registry.Entry) -> list[Fault]:

@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 
 from federation import domain_proof
-from federation.administration import connections
+from federation.administration import connections, domains
 from federation.administration.connections import ConnectionView
 from federation.administration.desk import Desk
 from federation.domain_proof import Challenge
 from federation.errors import NotFound
-from federation.resolver import Resolver
 
 
 async def challenges(desk: Desk, view: ConnectionView) -> Mapping[str, Challenge]:
@@ -42,8 +41,7 @@ async def look(desk: Desk, connection: str, domain: str) -> bool:
     desk.demand("connections:write", organization=view.organization, connection=view.id)
     if domain not in {one.name for one in view.domains}:
         raise NotFound("admin.unknown", "the connection does not name this domain")
-    asked = await domain_proof.challenge(desk.store, view.organization, _base(domain), desk.now)
-    return await domain_proof.look(desk.store, Resolver(desk.settings.dns_servers), asked, desk.now)
+    return await domains.look_for(desk, view.organization, _base(domain))
 
 
 def _base(domain: str) -> str:

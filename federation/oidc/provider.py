@@ -181,11 +181,12 @@ def _issuers(discovery: Discovery, *, templated: bool) -> Iterator[str]:
 
 
 def _templates(issuer: str) -> Iterator[str]:
-    """Yield the issuer with TENANT in place of the segment that stands for many tenants."""
+    """Yield the issuer with TENANT in place of the one segment that stands for many tenants."""
     segments = issuer.split("/")
-    for place, segment in enumerate(segments):
-        if segment in _MANY:
-            yield "/".join([*segments[:place], TENANT, *segments[place + 1 :]])
+    shared = [place for place, segment in enumerate(segments) if segment in _MANY]
+    if len(shared) == 1:
+        segments[shared[0]] = TENANT
+        yield "/".join(segments)
 
 
 def _endpoint(found: Mapping[str, Any], name: str, *, development: bool) -> str:

@@ -60,11 +60,18 @@ def drop_organization(organization: str, now: datetime) -> Steps[bool]:
     told = {"id": organization, "number": (yield from _bump()), "now": micros(now)}
     if (yield from organization_holds(organization)):
         return False
-    return bool((yield kept_sql.DROP_ORGANIZATION, told))
+    if not (yield kept_sql.DROP_ORGANIZATION, told):
+        return False
+    for statement in (kept_sql.REVOKE_TOKENS, kept_sql.DROP_PROOFS, kept_sql.DROP_INVITATIONS):
+        yield statement, told
+    return True
 
 
 def keep_connection(kept: KeptConnection, now: datetime, *, previous: int | None) -> Steps[bool]:
-    """One INSERT, or one UPDATE of what is still as it was read."""
+    """One INSERT, or one UPDATE of what is still as it was read.
+
+    A new one reads every session and account once: its id is to be nobody else's.
+    """
     told = {
         "id": kept.id,
         "body": kept.body,
@@ -74,6 +81,8 @@ def keep_connection(kept: KeptConnection, now: datetime, *, previous: int | None
     }
     if previous is None:
         told |= {"organization_id": kept.organization, "protocol": kept.protocol}
+        if (yield kept_sql.HELD_ELSEWHERE, {"id": kept.id, "organization_id": kept.organization}):
+            return False
         return bool((yield kept_sql.KEEP_CONNECTION, told))
     return bool((yield kept_sql.EDIT_CONNECTION, told | {"previous": previous}))
 

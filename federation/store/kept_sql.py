@@ -57,6 +57,13 @@ UNION ALL SELECT 'person' WHERE EXISTS (SELECT 1 FROM membership WHERE organizat
 UNION ALL SELECT 'team' WHERE EXISTS (SELECT 1 FROM team WHERE organization_id = :id)
 """
 
+# What would count for whoever has an organization of this id next.
+REVOKE_TOKENS = """
+UPDATE api_token SET revoked_at = :now WHERE organization_id = :id AND revoked_at IS NULL
+"""
+DROP_PROOFS = "DELETE FROM domain_proof WHERE organization_id = :id"
+DROP_INVITATIONS = "DELETE FROM invitation WHERE organization_id = :id"
+
 KEEP_CONNECTION = """
 INSERT INTO kept_connection (id, organization_id, protocol, body, sealed, enabled, number, created_at,
   updated_at)
@@ -67,6 +74,15 @@ ON CONFLICT (id) DO UPDATE SET protocol = excluded.protocol, body = excluded.bod
 WHERE kept_connection.deleted_at IS NOT NULL
   AND kept_connection.organization_id = excluded.organization_id
 RETURNING number
+"""
+
+# What another organization still has of a connection of this id, which the settings file declared once:
+# whoever answers for the id is asked to end those sessions, and given their tokens.
+HELD_ELSEWHERE = """
+SELECT 1 WHERE EXISTS (SELECT 1 FROM session WHERE connection = :id AND organization_id <> :organization_id)
+  OR EXISTS (SELECT 1 FROM kept_token WHERE connection = :id AND organization_id <> :organization_id)
+  OR EXISTS (SELECT 1 FROM reread WHERE connection = :id AND organization_id <> :organization_id)
+  OR EXISTS (SELECT 1 FROM account WHERE connection = :id AND organization_id <> :organization_id)
 """
 
 EDIT_CONNECTION = """
