@@ -256,7 +256,7 @@ async def measure(options: argparse.Namespace) -> int:
         begun = time.perf_counter()
         async with standing(Path(directory), now=clock.now(), connections=options.connections, **many) as rig:
             took = time.perf_counter() - begun
-            print(f"{options.people} people, {options.connections} connections: laid and started in {took:.0f} s")
+            print(f"{options.people} people, {options.connections} connections: started in {took:.0f} s")
             for who, path in pages():
                 if options.only not in path:
                     continue

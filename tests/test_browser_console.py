@@ -110,6 +110,10 @@ def world(
             with world.context() as context:
                 page = context.new_page()
                 sign_in(page, "acme-oidc", "alice")
+                page.goto(
+                    "/prove?return_to=/account"
+                )  # what matters is changed by who has just proved to be there
+                fill_login(page, "alice")
                 world.state = context.storage_state()
             yield world
 

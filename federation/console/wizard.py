@@ -183,6 +183,7 @@ async def test(seat: Seat) -> Response:
 async def start_test(seat: Seat) -> Response:
     """POST …/setup/test: to the identity provider, and back to the report."""
     await seat.read_change()
+    await seat.view()  # another's is answered as what is not there
     if seat.connection not in seat.desk.roster.connectors:
         return shell.back(seat.path("enable"))  # which says what is missing
     return await trials.leave(seat.request, seat.visitor, seat.connection, seat.place)
