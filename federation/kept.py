@@ -7,6 +7,7 @@ vault; what is wrong between connections is asked by ``roster``.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -45,6 +46,8 @@ _SET_APART: Final = {
 _ALIASES: Final = ("acs_paths", "callback_paths", "initiate_paths", "post_logout_paths", "sp_entity_id")
 _ALIAS: Final = "an address that another product had is declared in the settings file alone"
 _PLACE: Final = Place(foreign=True)
+# In JSON: what no XML may hold (XML 1.0 §2.2), and our metadata would have to say.
+_UNPRINTABLE: Final = re.compile(r"(?<!\\)(?:\\\\)*\\(?:u00[01]|b|f|ufff[ef])")
 
 
 def place_of(connection: str) -> str:
@@ -151,20 +154,23 @@ def _size(body: Mapping[str, Any]) -> Iterator[Fault]:
     if octets > DOCUMENT_OCTETS:
         yield ("metadata", "xml"), f"expected at most {DOCUMENT_OCTETS} octets; name its URL"
     try:
-        beside = len(json.dumps(body)) - (len(json.dumps(document)) if octets else 0)
+        told = json.dumps(body)
+        beside = len(told) - (len(json.dumps(document)) if octets else 0)
     except (TypeError, ValueError, RecursionError):
         yield (), "expected plain JSON"
         return
+    if _UNPRINTABLE.search(told):
+        yield (), "expected text without control characters"
     if beside > BODY_OCTETS:
         yield (), f"expected at most {BODY_OCTETS} octets beside the metadata document"
     for key, value in body.items():
         if isinstance(value, list | Mapping) and len(value) > ITEMS:
             yield (key,), f"expected at most {ITEMS} of them"
     rules = body.get("role_rules")
-    told = [one for one in rules if isinstance(one, Mapping)] if isinstance(rules, list) else []
-    if sum(one.get("when") is not None for one in told) > CONDITIONS:
+    ruled = [one for one in rules if isinstance(one, Mapping)] if isinstance(rules, list) else []
+    if sum(one.get("when") is not None for one in ruled) > CONDITIONS:
         yield ("role_rules",), f"expected at most {CONDITIONS} rules with a condition (when)"
-    if sum(len(one["when"]) for one in told if isinstance(one.get("when"), str)) > CONDITION_LENGTH:
+    if sum(len(one["when"]) for one in ruled if isinstance(one.get("when"), str)) > CONDITION_LENGTH:
         yield ("role_rules",), f"expected at most {CONDITION_LENGTH} characters of conditions (when)"
     yield from _breadth(body)
 

@@ -38,6 +38,8 @@ BOMBS: list[tuple[str, dict[str, Any]]] = [
     ("issuer", {"issuer": "https://login.example/" + "common/" * 40, "tenants": TENANTS[:1]}),
     ("discovery_url", {"discovery_url": "https://login.example/" + "common/" * 40}),
     ("domains", {"domains": [".".join("abcdefghi") + ".beta.example"]}),
+    ("", {"display_name": "a\x01b"}),  # what our metadata could not say
+    ("", {"attributes": {"email": ["\ufffe"]}}),
     ("role_rules", {"role_rules": [
         {**RULE, "name": f"r{n}", "when": " || ".join(['email == "a"'] * 80)} for n in range(4)
     ]}),
@@ -48,6 +50,11 @@ BOMBS: list[tuple[str, dict[str, Any]]] = [
 async def test_few_words_that_mean_much_are_refused(stair: Stair, key: str, differs: dict[str, Any]) -> None:
     assert key in await faults_of(made(desk(stair.house), **differs))
     assert "okta" not in stair.house.roster.kept
+
+
+async def test_lines_and_backslashes_are_no_control_characters(stair: Stair) -> None:
+    text = 'a\\u0001 \\b "\\f\\\\" é \U0001f600'
+    assert (await made(desk(stair.house), display_name=text)).title == text
 
 
 async def test_an_issuer_of_many_tenants_is_one_for_each(stair: Stair) -> None:
@@ -125,5 +132,5 @@ async def test_each_look_for_a_record_is_told(stair: Stair) -> None:
         zone.texts[begun.name] = [f'"{begun.text}"']
         assert await setup_domains.look(at, "okta", "beta.example")
     found = (await audit.lines(at, organization="beta", action="domain.look", cursor=None, limit=9)).items
-    assert sorted(one.entry.after["found"] for one in found) == [False, True]
+    assert {one.entry.after["found"] for one in found} == {False, True}
     assert found[0].entry.at == NOW
