@@ -5,6 +5,8 @@ from dataclasses import replace
 
 from databases import ask, open_session
 from test_store import ADMITTED, NEW, NOW, SECOND, TOKEN
+from test_store_administration import HASH
+from test_store_administration import TOKEN as API_TOKEN
 
 from federation.store.kept_values import KeptConnection
 from federation.store.store import Store
@@ -96,3 +98,11 @@ async def test_an_id_stays_with_those_who_have_sessions_or_people_by_it(store: S
     await ask(store_url, "DELETE FROM session")
     assert not await store.keep_connection(another, NOW, previous=None)  # their accounts name it
     assert await store.keep_connection(ONE, NOW, previous=None)
+
+
+async def test_tokens_of_an_organization_that_goes_count_for_nobody_after_it(store: Store) -> None:
+    assert await store.keep_organization("acme", "{}", NOW, previous=None)
+    assert await store.keep_api_token(HASH, API_TOKEN)
+    assert await store.drop_organization("acme", NOW)
+    assert await store.keep_organization("acme", "{}", LATER, previous=None)
+    assert await store.find_api_token(HASH, LATER) is None
