@@ -8,8 +8,10 @@ from typing import Any
 import httpx2
 import pytest
 from stair import Stair, listening, standing
+from test_administration_connections import BETA, OPERATOR, desk, made
 from test_own_account import asked_of, by_oidc, change
 
+from federation.administration import connections, organizations
 from federation.demo.openid_faults import GONE, RIGHT, Knobs, Later
 from federation.web.prove import FRESH
 
@@ -75,3 +77,27 @@ async def test_no_proof_is_ahead_of_its_time(stair: Stair) -> None:
     answer = await browser.get(await by_oidc(stair, away, "ada"))
     assert (answer.status_code, await stair.code(answer)) == (403, "oidc.auth_time")
     assert "session" not in browser.cookies
+
+
+RECEIVERS = [
+    {"issuer": "https://login.evil.example"},
+    {"issuer": None},
+    {"token_endpoint": "https://login.evil.example/token"},
+    {"revocation_endpoint": "https://login.evil.example/revoke"},
+    {"pushed_authorization_request_endpoint": "https://login.evil.example/par"},
+    {"discovery_url": "https://login.evil.example/.well-known/openid-configuration"},
+]
+
+
+@pytest.mark.parametrize("moved", RECEIVERS)
+async def test_a_kept_secret_is_sent_to_nobody_else(stair: Stair, moved: dict[str, Any]) -> None:
+    """A setup link's holder, or a token, may name another provider: it would be handed what nothing shows."""
+    await organizations.create(desk(stair.house, OPERATOR), "beta", body=BETA)
+    at = desk(stair.house)
+    await made(at, token_endpoint_auth_method="client_secret_basic")
+    view = await connections.set_secret(at, "okta", "client_secret", "a secret of the operator's")
+    same = await connections.update(at, "okta", {"client_id": "other"}, number=view.number)
+    assert same.settings["client_secret"] == "set"
+    view = await connections.update(at, "okta", moved, number=same.number)
+    assert not view.settings.get("client_secret")
+    assert ("client_secret",) in [steps for steps, _ in view.missing]

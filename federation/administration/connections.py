@@ -39,6 +39,11 @@ MOST: Final = 200  # of one organization
 _PAGE: Final = "new"  # of the administration, where the page of one of that id would be
 _SHOWN: Final = 200  # characters of a value in the audit log
 _PERSONAL: Final = frozenset({"google_directory"})  # names an administrator of theirs
+# Where the client's secret is sent. Moved, it would be sent to whoever is named now, who may not read it.
+_RECEIVERS: Final = (
+    "issuer", "discovery_url", "server", "token_endpoint", "revocation_endpoint",
+    "pushed_authorization_request_endpoint",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +149,8 @@ async def create(
 async def update(desk: Desk, connection: str, changes: Mapping[str, Any], *, number: int) -> ConnectionView:
     """Change keys of a connection: each takes the place of what stood there, None takes it out.
 
+    The client's secret stays with the provider that it was told for: for another it is told anew.
+
     Raises:
         FieldsRefused: ``admin.invalid``; of one that is enabled, what is missing too.
         ChangeConflicts: ``admin.changed_meanwhile``: ``number`` is another by now; ``admin.managed``: the
@@ -155,6 +162,8 @@ async def update(desk: Desk, connection: str, changes: Mapping[str, Any], *, num
     before = kept.body_of(one.row)
     body = {key: value for key, value in {**before, **changes}.items() if value is not None}
     secrets = kept.open_secrets(desk.vault, one.row)
+    if any(before.get(key) != body.get(key) for key in _RECEIVERS):
+        secrets.pop("client_secret", None)
     await _keep(desk, one, body, secrets, number=number, action="connection.update")
     return await find(desk, connection)
 
@@ -344,7 +353,7 @@ async def _keep(
     sealed = kept.seal_secrets(desk.vault, row.id, secrets)
     changed = {key for key in before | body if before.get(key) != body.get(key)}
     were, are = _told(_only(before, changed)), _told(_only(body, changed))
-    if action == "connection.set_secret":
+    if action == "connection.set_secret" or set(one.secrets) != secrets.keys():
         were |= dict.fromkeys(one.secrets, SET)
         are |= dict.fromkeys(secrets, SET)
     store = desk.audited(action, "connection", row.id, organization=row.organization, before=were, after=are)
