@@ -120,7 +120,7 @@ async def test_it_is_switched_off_and_deleted_by_its_name(stair: Stair) -> None:
     ada = await signed_in(stair)
     answer = await post(ada, f"{PAGE}/acme-oidc/disable", f"{PAGE}/acme-oidc/disable")
     assert answer.status_code == 303
-    assert ">Off</span>" in await read(ada, f"{PAGE}/acme-oidc")
+    assert ">Switched off</span>" in await read(ada, f"{PAGE}/acme-oidc")
     assert f"{PAGE}/acme-oidc/delete" not in await read(ada, f"{PAGE}/acme-oidc")
     answer = await post(ada, f"{PAGE}/okta/delete", f"{PAGE}/okta/delete", name="okta")
     assert answer.status_code == 422

@@ -170,7 +170,7 @@ def next_steps(view: ConnectionView, now: datetime) -> Iterator[Step]:
     if unproved := [one.name for one in view.domains if one.needed and not one.proved]:
         yield _step("unproved", "warn", names=", ".join(unproved), href="/admin/domains", label="prove")
     if view.metadata_held:
-        yield _step("held", "warn", id=view.id)
+        yield _step("held", "warn", href="/admin", label="approve")
     over = [one for one in view.certificates if one.not_after <= now]
     ends = [one for one in view.certificates if now < one.not_after < now + SOON]
     if over:

@@ -253,7 +253,7 @@ async def switch(config: Settings, name: str, *, on: bool, now: datetime) -> End
         declared = config.connections.get(name)
         told = audited(
             store,
-            "connection.switch_on" if on else "connection.switch_off",
+            "connection.enable" if on else "connection.disable",
             name,
             organization=declared.organization if declared else "",
             now=now,

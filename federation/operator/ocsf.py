@@ -38,10 +38,8 @@ _VERBS: Final[Mapping[str, tuple[int, str]]] = {  # of Entity Management
     "delete": (4, "Delete"),
     "revoke": (4, "Delete"),
     "enable": (8, "Enable"),
-    "switch_on": (8, "Enable"),
     "on": (8, "Enable"),
     "disable": (9, "Disable"),
-    "switch_off": (9, "Disable"),
     "off": (9, "Disable"),
 }
 _UPDATE: Final = (3, "Update")
