@@ -140,6 +140,13 @@ async def test_a_cursor_of_another_list_begins_it(store: Store, five: list[str])
     assert len(page.people) == len(five)
 
 
+@pytest.mark.parametrize("name", ["search", "connection", "role", "team", "state"])
+async def test_what_no_database_holds_means_nobody(store: Store, name: str) -> None:
+    await enter(store, 1, "ada")
+    assert await listed(store, **{name: "a\0\ud800"}) == ([] if name != "state" else ["ada"])
+    assert not await store.lift_enforcement("acme", "a\0\ud800")
+
+
 async def test_whom_an_organization_knows(store: Store, five: list[str]) -> None:
     assert await store.belongs("acme", five[0])
     assert not await store.belongs("other", five[0])

@@ -1,7 +1,7 @@
 """What a browser, a token or a link may try against one's account and the administration."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,10 @@ from stair import Stair, listening, standing
 from test_administration_connections import BETA, OPERATOR, desk, made
 from test_own_account import asked_of, by_oidc, change
 
-from federation.administration import connections, organizations
+from federation.administration import connections, organizations, paging
 from federation.demo.openid_faults import GONE, RIGHT, Knobs, Later
+from federation.errors import FieldsRefused
+from federation.store.rows import micros, moment
 from federation.web.prove import FRESH
 
 SECOND = timedelta(seconds=1)
@@ -101,3 +103,13 @@ async def test_a_kept_secret_is_sent_to_nobody_else(stair: Stair, moved: dict[st
     view = await connections.update(at, "okta", moved, number=same.number)
     assert not view.settings.get("client_secret")
     assert ("client_secret",) in [steps for steps, _ in view.missing]
+
+
+async def test_a_cursor_beyond_the_calendar_is_none_of_ours() -> None:
+    last = micros(datetime.max.replace(tzinfo=UTC))
+    place = paging.read_cursor(paging.write_cursor((last, "x")), int, str)
+    assert place is not None
+    assert micros(moment(int(place[0]))) == last
+    for beyond in (last + 1, 2**62, 2**63):
+        with pytest.raises(FieldsRefused, match=r"^admin\.invalid: "):
+            paging.read_cursor(paging.write_cursor((beyond, "x")), int, str)

@@ -17,7 +17,7 @@ from federation.store.rows import storable
 PAGE: Final = 50
 LONGEST_PAGE: Final = 200
 LONGEST_CURSOR: Final = 2000  # characters
-_NUMBERS: Final = 2**63  # of a column
+_NUMBERS: Final = 253_402_300_800_000_000  # microseconds to the end of the calendar: the only numbers
 
 Item = TypeVar("Item")
 Place = tuple[str | int, ...]  # of an item in its index, as ("2026…",) or (1790000000, "okta")

@@ -101,7 +101,7 @@ def _values(asked: PeopleFilter) -> dict[str, object]:
     return {
         "organization_id": asked.organization,
         "beyond": _first(asked) + _LAST,
-        "source": of_connection(asked.connection),
+        "source": of_connection(storable(asked.connection)),
         "role": storable(asked.role),
         "team": storable(asked.team),
     }

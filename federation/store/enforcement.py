@@ -75,7 +75,7 @@ def enforce(wanted: Enforcement, *, locked_out: int) -> Steps[tuple[Preflight, b
 
 def lift(organization: str, domain: str) -> Steps[bool]:
     """One DELETE decides."""
-    return bool((yield sql.LIFT, {"organization_id": organization, "domain": domain}))
+    return bool((yield sql.LIFT, {"organization_id": organization, "domain": storable(domain)}))
 
 
 def _at(domain: str) -> str:
