@@ -164,20 +164,22 @@ def fill_login(page: Page, login: str) -> None:
         if page.locator("[type=password]").count():
             page.locator("[name=username], [name=login]").first.fill(person.login)
             page.locator("[type=password]").fill(person.password)
-            page.locator("[type=password]").press("Enter")
+            with page.expect_navigation():  # else the form is filled in again while it is on its way
+                page.locator("[type=password]").press("Enter")
         elif page.locator("meta[http-equiv=refresh]").count():  # it leads on by itself
             page.wait_for_timeout(200)
         elif "localhost" in page.url and page.locator("form[data-submit]").count() == 0:
             return
         elif (button := page.locator("form[method=post] [type=submit]:visible")).count():
-            button.first.click()
+            with page.expect_navigation():
+                button.first.click()
         page.wait_for_load_state()
 
 
 def sign_in(page: Page, connection: str, login: str, goal: str = "/account") -> None:
     page.goto(f"/login/{connection}?return_to={goal}")
     fill_login(page, login)
-    assert page.url.endswith(goal), page.locator("main").inner_text()
+    page.wait_for_url(f"**{goal}")
 
 
 def press(page: Page, name: str | re.Pattern[str], role: Any = "button") -> None:
@@ -218,8 +220,9 @@ def prove_domain(page: Page, world: World, path: str) -> None:
 def try_out(page: Page, path: str, login: str = "alice") -> None:
     page.goto(f"{path}/test")
     press(page, "Start the test")
+    page.wait_for_url(re.compile(r"//127\.0\.0\.1:|/tests/"))  # a page of ours leads on by itself
     fill_login(page, login)
-    page.wait_for_url("**/tests/*")
+    assert "/tests/" in page.url, page.inner_text("body")
 
 
 def test_saml_by_the_address_of_its_metadata(admin: Page, world: World, *, script: bool) -> None:
@@ -377,6 +380,7 @@ def test_refusal_link_unlink_and_sessions(world: World, said: list[str], *, scri
         context.clear_cookies()
         sign_in(page, "globex-saml", "zoe")
         page.get_by_role("button", name=re.compile("globex-oidc")).click()
+        page.wait_for_url(re.compile(r"//127\.0\.0\.1:|/join"))
         fill_login(page, "zoe")
         page.locator("main form button.primary, main a.button.primary").first.click()
         page.goto("/account")
@@ -498,7 +502,6 @@ def every_page(world: World) -> list[str]:
 
 FOR_ANYBODY = [
     "/",
-    "/login?email=ada%40acme.example",
     "/login?email=x%40nowhere.example",
     "/nowhere",
     "/break-glass",
