@@ -10,9 +10,9 @@ import pytest
 from databases import ask
 from stair import NOW, SECRET, Stair, standing
 
-from federation.administration import connections, organizations
+from federation.administration import affected, connections, organizations
 from federation.administration.actor import OF_SETUP, SCOPES, Actor
-from federation.administration.connections import ConnectionView
+from federation.administration.connection_views import ConnectionView
 from federation.administration.desk import Desk
 from federation.errors import ChangeConflicts, FederationError, FieldsRefused, NotAllowed, NotFound
 from federation.web.house import House
@@ -160,7 +160,12 @@ async def test_each_fault_is_told_at_its_key_and_no_value_with_it(stair: Stair) 
         assert "acme-" not in said  # whose domain it is
         assert "root:" not in said
     assert stair.house.roster.kept == {}
-    every: dict[str, Any] = {"isuer": 1, "callback_paths": ["/x"], "anyone": True, "issuer": "https://10.0.0.1"}
+    every: dict[str, Any] = {
+        "isuer": 1,
+        "callback_paths": ["/x"],
+        "anyone": True,
+        "issuer": "https://10.0.0.1",
+    }
     told = await faults_of(made(at, **every))
     assert {"isuer", "callback_paths", "anyone", "issuer"} <= told.keys()
 
@@ -284,7 +289,7 @@ async def test_another_organization_sees_and_changes_nothing(stair: Stair) -> No
             connections.set_secret(other, "okta", "client_secret", "x"),
             connections.enable(other, "okta"),
             connections.disable(other, "okta"),
-            connections.affected(other, "okta"),
+            affected.count(other, "okta"),
             connections.delete(other, "okta", view.title),
         )
         for deed in deeds:

@@ -20,8 +20,8 @@ from test_administration_connections import BETA, GOOD, OPERATOR, desk, made, tr
 
 from federation import app, kept, settings
 from federation.addresses import Declared
-from federation.administration import connections, organizations
-from federation.administration.connections import ConnectionView
+from federation.administration import affected, connections, organizations
+from federation.administration.connection_views import ConnectionView
 from federation.demo.saml_idp import SamlIdp
 from federation.demo.users import USERS
 from federation.errors import ProviderUnavailable
@@ -205,7 +205,7 @@ async def test_its_sessions_end_with_it_on_every_worker(stair: Stair, tmp_path: 
     async with app.open_house(settings.load(tmp_path / "federation.yaml"), now=stair.clock) as other:
         assert await other.session(token)
         at = desk(stair.house)
-        assert (await connections.affected(at, "theirs")).only_way == 1
+        assert (await affected.count(at, "theirs")).only_way == 1
         ended = (
             await connections.disable(at, "theirs")
             if deed == "disable"

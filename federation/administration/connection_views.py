@@ -3,17 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cached_property
 from typing import Any, Final, Literal
 
 from federation import kept, registry
+from federation.administration.connection_subject import Subject
 from federation.administration.desk import Desk
 from federation.connection import AnyConnection, SamlConnection
-from federation.errors import ConfigurationError, FederationError
+from federation.errors import FederationError
 from federation.faults import Fault
 from federation.policy import domains
-from federation.registry import Entry
-from federation.roster import Kept
 from federation.saml.metadata import IdentityProvider
 from federation.store.values import Metadata, RecordFilter
 from federation.trust import watch
@@ -75,115 +73,12 @@ class ConnectionView(ConnectionLine):
     urls: Mapping[str, str]  # what is registered at the provider: acs_url, entity_id, callback_url …
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Subject:
-    """A connection as it is looked at, of the file or of the store."""
-
-    id: str
-    organization: str
-    protocol: str
-    preset: str
-    title: str
-    enabled: bool
-    entry: Entry | None
-    kept: Kept | None  # None: the file's
-
-    @cached_property
-    def body(self) -> Mapping[str, Any]:
-        """The keys of the store's; read where they are asked for, for a list looks at a thousand."""
-        return _body(self.kept) if self.kept is not None else {}
-
-    @property
-    def connection(self) -> AnyConnection | None:
-        """As it is served, or could be."""
-        return self.entry.connection if self.entry else None
-
-    @property
-    def place(self) -> tuple[str, str]:
-        """Where it stands in the list."""
-        return self.title.casefold(), self.id
-
-    @property
-    def searched(self) -> str:
-        """What is searched, without case."""
-        named = self.connection.domains if self.connection else self.body.get("domains", ())
-        domains = map(str, named) if isinstance(named, list | tuple) else ()
-        return "\n".join((self.title, self.id, self.organization, *domains)).casefold()
-
-
-def every(desk: Desk) -> list[_Subject]:
-    """Return all that the desk's actor may see: the file's first."""
-    roster = desk.roster
-    found = [_of_file(roster.entries[name]) for name in roster.of_file]
-    found += [_of_store(one) for name, one in roster.kept.items() if name not in roster.of_file]
-    return [one for one in found if _sees(desk, one)]
-
-
-def one(desk: Desk, connection: str) -> _Subject | None:
-    """Return one of them."""
-    roster = desk.roster
-    if connection in roster.of_file:
-        found = _of_file(roster.entries[connection])
-    elif connection in roster.kept:
-        found = _of_store(roster.kept[connection])
-    else:
-        return None
-    return found if _sees(desk, found) else None
-
-
-def _sees(desk: Desk, one: _Subject) -> bool:
-    actor = desk.actor
-    return actor.sees(one.organization) and actor.connection in (None, one.id)
-
-
-def _of_file(entry: Entry) -> _Subject:
-    connection = entry.connection
-    return _Subject(
-        id=connection.id,
-        organization=connection.organization,
-        protocol=connection.protocol,
-        preset=connection.preset,
-        title=connection.title,
-        enabled=connection.enabled,
-        entry=entry,
-        kept=None,
-    )
-
-
-def _of_store(one: Kept) -> _Subject:
-    row = one.row
-    if one.entry is not None:
-        preset, title = one.entry.connection.preset, one.entry.connection.title
-    else:
-        body = _body(one)
-        name = body.get("display_name")
-        preset = str(body.get("preset", "generic"))
-        title = name if isinstance(name, str) and name else row.id
-    return _Subject(
-        id=row.id,
-        organization=row.organization,
-        protocol=row.protocol,
-        preset=preset,
-        title=title,
-        enabled=row.enabled,
-        entry=one.entry,
-        kept=one,
-    )
-
-
-def _body(one: Kept) -> Mapping[str, Any]:
-    try:
-        return kept.body_of(one.row)
-    except ConfigurationError:
-        return {}
-
-
-def line(desk: Desk, one: _Subject, off: Mapping[str, datetime]) -> ConnectionLine:
+def line(desk: Desk, one: Subject, off: Mapping[str, datetime]) -> ConnectionLine:
     """Return it as a list shows it; ``off`` is since when connections are switched off."""
     return ConnectionLine(**_line(desk, one, off))
 
 
-def _line(desk: Desk, one: _Subject, off: Mapping[str, datetime]) -> dict[str, Any]:
+def _line(desk: Desk, one: Subject, off: Mapping[str, datetime]) -> dict[str, Any]:
     return {
         "id": one.id,
         "title": one.title,
@@ -196,7 +91,7 @@ def _line(desk: Desk, one: _Subject, off: Mapping[str, datetime]) -> dict[str, A
     }
 
 
-def _state(desk: Desk, one: _Subject, off: Mapping[str, datetime]) -> State:
+def _state(desk: Desk, one: Subject, off: Mapping[str, datetime]) -> State:
     if one.kept is not None and one.entry is None and not one.enabled:
         return "draft"
     if not one.enabled or one.id in off:
@@ -204,7 +99,7 @@ def _state(desk: Desk, one: _Subject, off: Mapping[str, datetime]) -> State:
     return "faulty" if one.kept is not None and one.id in desk.roster.faults else "active"
 
 
-async def view(desk: Desk, one: _Subject) -> ConnectionView:
+async def view(desk: Desk, one: Subject) -> ConnectionView:
     """Return all that may be shown of it."""
     metadata = await desk.store.find_metadata(one.id)
     provider = await _provider(desk, one, metadata)
@@ -232,7 +127,7 @@ async def view(desk: Desk, one: _Subject) -> ConnectionView:
     )
 
 
-async def _provider(desk: Desk, one: _Subject, metadata: Metadata | None) -> IdentityProvider | None:
+async def _provider(desk: Desk, one: Subject, metadata: Metadata | None) -> IdentityProvider | None:
     """Return the trust material that is at hand, without asking for it."""
     connection = one.connection
     if not isinstance(connection, SamlConnection):
@@ -244,7 +139,7 @@ async def _provider(desk: Desk, one: _Subject, metadata: Metadata | None) -> Ide
         return None
 
 
-async def _domains(desk: Desk, one: _Subject) -> tuple[DomainView, ...]:
+async def _domains(desk: Desk, one: Subject) -> tuple[DomainView, ...]:
     named = one.connection.domains if one.connection else one.body.get("domains", ())
     if not isinstance(named, list | tuple) or not named:
         return ()
@@ -269,13 +164,13 @@ async def _domains(desk: Desk, one: _Subject) -> tuple[DomainView, ...]:
     return tuple(told)
 
 
-async def _signed_in_at(desk: Desk, one: _Subject) -> datetime | None:
+async def _signed_in_at(desk: Desk, one: Subject) -> datetime | None:
     asked = RecordFilter(organization=one.organization, since=desk.now - _LATELY, connection=one.id, code="")
     page = await desk.store.list_records(asked, None, 1, desk.now)
     return page.records[0].at if page.records else None
 
 
-def settings_of(one: _Subject) -> dict[str, Any]:
+def settings_of(one: Subject) -> dict[str, Any]:
     """Return its keys, without a secret and without a place on this machine."""
     if one.kept is None:
         told = _said(one.entry.connection) if one.entry else {}
@@ -309,7 +204,7 @@ def _hide(told: dict[str, Any], steps: tuple[str, ...]) -> None:
         here[last] = SET
 
 
-def urls_of(desk: Desk, one: _Subject) -> dict[str, str]:
+def urls_of(desk: Desk, one: Subject) -> dict[str, str]:
     """Return what is registered at the identity provider, by what it is there."""
     base = desk.settings.base_url
     if one.protocol == "saml":

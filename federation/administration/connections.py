@@ -12,31 +12,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from federation import kept
-from federation.administration import connection_views, judging, paging, setup_limits
-from federation.administration.connection_views import (
-    SET,
-    CertificateView,
-    ConnectionLine,
-    ConnectionView,
-    DomainView,
-    State,
-)
+from federation.administration import connection_subject, connection_views, judging, paging, setup_limits
+from federation.administration.connection_views import SET, ConnectionLine, ConnectionView
 from federation.administration.desk import Desk
 from federation.administration.judging import Judgement
-from federation.connection import name_fault
 from federation.errors import ChangeConflicts, FieldsRefused, NotFound
 from federation.faults import Fault
 from federation.roster import Kept
 from federation.store.kept_values import KeptConnection
 
-__all__ = [
-    "Affected", "CertificateView", "ConnectionLine", "ConnectionView", "DomainView", "Listed", "State",
-    "affected", "check", "create", "delete", "disable", "enable", "find", "list_connections", "set_secret",
-    "update",
-]  # fmt: skip
-
-MOST: Final = 200  # of one organization
-_PAGE: Final = "new"  # of the administration, where the page of one of that id would be
 _SHOWN: Final = 200  # characters of a value in the audit log
 _PERSONAL: Final = frozenset({"google_directory"})  # names an administrator of theirs
 # Where the client's secret is sent. Moved, it would be sent to whoever is named now, who may not read it.
@@ -54,17 +38,6 @@ class Listed:
     next: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Affected:
-    """Whom it concerns that a connection goes."""
-
-    accounts: int  # people who came by it
-    only_way: int  # of them: who have no other account in the organization
-    sessions: int  # live ones through it
-    domains: tuple[str, ...]
-    enforced: tuple[str, ...]  # domains whose people must come this way; "" of the whole organization
-
-
 async def list_connections(desk: Desk, *, search: str, after: str, limit: int) -> Listed:
     """Return connections by title, of the file and of the store.
 
@@ -80,7 +53,7 @@ async def list_connections(desk: Desk, *, search: str, after: str, limit: int) -
     wanted = search.strip().casefold()
     off = await desk.store.switched_off()
     found = sorted(
-        (one for one in connection_views.every(desk) if wanted in one.searched), key=lambda one: one.place
+        (one for one in connection_subject.every(desk) if wanted in one.searched), key=lambda one: one.place
     )
     rest = found if place is None else [one for one in found if one.place > place]
     page = paging.cut(rest[: limit + 1], limit, lambda one: one.place)
@@ -95,7 +68,7 @@ async def find(desk: Desk, connection: str) -> ConnectionView:
         NotFound: ``admin.not_yours``: there is none, or it is another's.
     """
     await desk.roster.refresh(desk.now)
-    one = connection_views.one(desk, connection)
+    one = connection_subject.one(desk, connection)
     if one is None:
         raise NotFound("admin.not_yours", "no connection of theirs has this id")
     desk.demand("connections:read", organization=one.organization, connection=one.id)
@@ -136,7 +109,9 @@ async def create(
     if organization not in desk.roster.organizations:
         raise NotFound("admin.not_yours", "there is no such organization")
     told = await _new(desk, connection, organization, body)
-    _refuse((*_unnamed(desk, connection, organization), *_unspoken(body), *told.wrong))
+    _refuse(
+        (*judging.name_faults(desk, connection, organization), *judging.protocol_faults(body), *told.wrong)
+    )
     row = _row(desk, connection, organization, str(body["protocol"]), body, sealed="")
     store = desk.audited(
         "connection.create", "connection", connection, organization=organization, after=_told(body)
@@ -251,27 +226,6 @@ async def disable(desk: Desk, connection: str) -> int:
     return ended.sessions if ended else 0
 
 
-async def affected(desk: Desk, connection: str) -> Affected:
-    """Return whom it concerns that it goes, or is switched off.
-
-    Raises:
-        NotFound: ``admin.not_yours``.
-    """
-    one = await find(desk, connection)
-    counted = await desk.store.count_affected(connection, one.organization, desk.now)
-    return Affected(
-        accounts=counted.accounts,
-        only_way=counted.only_way,
-        sessions=counted.sessions,
-        domains=tuple(domain.name for domain in one.domains),
-        enforced=tuple(
-            rule.domain
-            for rule in await desk.store.enforcements()
-            if rule.organization == one.organization and connection in rule.connections
-        ),
-    )
-
-
 async def delete(desk: Desk, connection: str, typed: str) -> int:
     """Take a connection away, with what it gave; return how many sessions ended.
 
@@ -379,22 +333,6 @@ async def _new(desk: Desk, name: str, organization: str, body: Mapping[str, Any]
     return await judging.judge(
         desk, name, organization=organization, body=body, secrets={}, before={}, enabled=False
     )
-
-
-def _unnamed(desk: Desk, connection: str, organization: str) -> tuple[Fault, ...]:
-    if fault := name_fault(connection, ()):
-        return ((("id",), fault),)
-    roster = desk.roster
-    if connection == _PAGE or connection in roster.of_file or connection in roster.kept:
-        return ((("id",), "this id is taken; choose another"),)
-    if sum(one.row.organization == organization for one in roster.kept.values()) >= MOST:
-        return ((("id",), f"an organization has at most {MOST} connections here"),)
-    return ()
-
-
-def _unspoken(body: Mapping[str, Any]) -> tuple[Fault, ...]:
-    known = ("saml", "oidc", "oauth2")
-    return () if body.get("protocol") in known else ((("protocol",), f"expected one of {', '.join(known)}"),)
 
 
 def _row(

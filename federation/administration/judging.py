@@ -9,10 +9,13 @@ from pydantic import ValidationError
 
 from federation import faults, kept, registry, settings
 from federation.administration.desk import Desk
+from federation.connection import name_fault
 from federation.connectors.saml import SamlConnector
 from federation.errors import ConfigurationError, FederationError
 from federation.faults import Fault
 
+MOST: Final = 200  # connections of one organization
+_PAGE: Final = "new"  # of the administration, where the page of one of that id would be
 _OPERATORS: Final = "an operator of this installation has to say so"
 DOMAINS: Final = 2000  # that an organization's connections name here; each is held against every other
 OCTETS: Final = (
@@ -141,3 +144,21 @@ async def _speaks_for_another(desk: Desk, name: str, entry: registry.Entry) -> A
             continue  # never fetched: nobody came by it yet, whose account another could take
         if provider.entity_id == entity_id and there.metadata_url != entry.metadata_url:
             yield ("entity_id",), f"it is that of {other}, whose metadata comes from elsewhere"
+
+
+def name_faults(desk: Desk, connection: str, organization: str) -> tuple[Fault, ...]:
+    """Return why an organization cannot have another connection, of this id."""
+    if fault := name_fault(connection, ()):
+        return ((("id",), fault),)
+    roster = desk.roster
+    if connection == _PAGE or connection in roster.of_file or connection in roster.kept:
+        return ((("id",), "this id is taken; choose another"),)
+    if sum(one.row.organization == organization for one in roster.kept.values()) >= MOST:
+        return ((("id",), f"an organization has at most {MOST} connections here"),)
+    return ()
+
+
+def protocol_faults(body: Mapping[str, Any]) -> tuple[Fault, ...]:
+    """Return why a body is of no protocol that the store may declare."""
+    known = ("saml", "oidc", "oauth2")
+    return () if body.get("protocol") in known else ((("protocol",), f"expected one of {', '.join(known)}"),)

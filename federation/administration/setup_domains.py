@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from federation import domain_proof
 from federation.administration import connections, domains
-from federation.administration.connections import ConnectionView
+from federation.administration.connection_views import ConnectionView
 from federation.administration.desk import Desk
 from federation.domain_proof import Challenge
 from federation.errors import NotFound

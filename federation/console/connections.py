@@ -9,8 +9,8 @@ from urllib.parse import quote, urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from federation.administration import connections
-from federation.administration.connections import ConnectionView
+from federation.administration import affected, connections
+from federation.administration.connection_views import ConnectionView
 from federation.administration.paging import PAGE
 from federation.console import access, shell
 from federation.errors import FieldsRefused
@@ -146,7 +146,7 @@ async def _ask(request: Request, template: str, *, status: int = 200, fault: str
         status=status,
         one=view,
         base=path_of(view.id),
-        affected=await connections.affected(desk, view.id),
+        affected=await affected.count(desk, view.id),
         fault=fault,
     )
 

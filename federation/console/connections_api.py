@@ -6,8 +6,8 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field
 
-from federation.administration import connections
-from federation.administration.connections import ConnectionLine, ConnectionView
+from federation.administration import affected, connections
+from federation.administration.connection_views import ConnectionLine, ConnectionView
 from federation.administration.desk import Desk
 from federation.console.operations import Asked, FieldFault, Operation, PageAsked, Paged
 from federation.rules import Model
@@ -180,7 +180,7 @@ async def disable_connection(desk: Desk, asked: Asked) -> Ended:
 
 async def get_affected_by_connection(desk: Desk, asked: Asked) -> AffectedShown:
     """Asked before it is switched off or deleted."""
-    return AffectedShown(**vars(await connections.affected(desk, asked.path["id"])))
+    return AffectedShown(**vars(await affected.count(desk, asked.path["id"])))
 
 
 async def delete_connection(desk: Desk, asked: Asked) -> Ended:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from federation.administration import connections, setup_links
-from federation.administration.connections import ConnectionView
+from federation.administration.connection_views import ConnectionView
 from federation.administration.desk import Desk
 from federation.console import access, shell
 from federation.console.access import Visitor

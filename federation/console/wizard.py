@@ -14,7 +14,7 @@ from starlette.responses import Response
 from federation import faults, settings
 from federation.administration import connections, setup_domains, trying
 from federation.administration import trials as tests
-from federation.administration.connections import ConnectionView
+from federation.administration.connection_views import ConnectionView
 from federation.console import shell, trials, vendors, wizard_forms
 from federation.console.seat import STEPS, Seat
 from federation.console.wizard_answer import answer, take_answer

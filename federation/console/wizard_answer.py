@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from federation import presets
 from federation.administration import connections, provider_look
-from federation.administration.connections import ConnectionView
+from federation.administration.connection_views import ConnectionView
 from federation.administration.provider_look import OidcFound, SamlFound
 from federation.console import vendors, wizard_forms
 from federation.console.seat import Seat

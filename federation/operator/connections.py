@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from federation.administration import connections
-from federation.administration.connections import ConnectionView
+from federation.administration.connection_views import ConnectionView
 from federation.errors import ConfigurationError, NotFound
 from federation.operator.at_desk import at_desk
 from federation.settings import Settings
