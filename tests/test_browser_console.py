@@ -467,7 +467,7 @@ def go_to(page: Page, what: str) -> None:
 
 @pytest.mark.parametrize("script", [True], ids=["script"])
 def test_what_would_hurt_is_text_in_the_browser_too(admin: Page, world: World, *, script: bool) -> None:
-    settings = {"protocol": "saml", "display_name": EVIL, "domains": ["evil.example"]}
+    settings: dict[str, Any] = {"protocol": "saml", "display_name": EVIL, "domains": ["evil.example"]}
     settings |= {"role_rules": [{"name": EVIL, "groups": [EVIL], "roles": ["member"]}]}
     told = {"id": "evil", "organization": "acme", "settings": settings}
     origin = {"origin": world.service.base_url}

@@ -114,6 +114,7 @@ def _escape(text: str) -> str:
 SAML = {"protocol": "saml", "domains": ["evil.example"]}
 OIDC = {"protocol": "oidc", "client_id": "x", "domains": ["evil.example"]}
 ACS = "/saml/acme-saml/acs"
+NEW = {"preset": "generic", "protocol": "saml"}
 QUOTED = f'"{SHORT}"@acme.example'
 STATUS = f"<samlp:StatusMessage>{_escape(EVIL)}</samlp:StatusMessage>"
 REFUSED = "urn:oasis:names:tc:SAML:2.0:status:Responder"
@@ -161,7 +162,6 @@ VALUES: Mapping[str, Plant] = {
     "path": lambda p: of_the_browser(p, f"/login/{SHORT}", None),
     "search": lambda p: of_search(p),  # noqa: PLW0108  likewise
 }  # fmt: skip
-NEW = {"preset": "generic", "protocol": "saml"}
 AT_NEW = "/admin/connections/new?preset=generic&protocol=saml"
 
 
@@ -260,10 +260,10 @@ def hurts(page: httpx2.Response) -> list[str]:
     assert "{{" not in re.sub(r"\{\{7\*7\}\}", "", page.text)
     found = []
     for one in lxml.html.document_fromstring(page.content).iter(lxml.html.etree.Element):
-        told = {name: str(value) for name, value in one.attrib.items()}
+        told = {str(name): str(value) for name, value in one.attrib.items()}
         if "hurt" in told.get("class", "") or any(name.startswith("on") for name in told):
             found.append(lxml.html.tostring(one, encoding="unicode")[:200])
-        if one.tag == "script" and (one.text or not told.get("src", "").startswith("/static/")):
+        if one.tag == "script" and (one.text or not str(told.get("src", "")).startswith("/static/")):
             found.append(lxml.html.tostring(one, encoding="unicode")[:200])
         if one.tag == "img" and not told["src"].startswith("/static/"):
             found.append(told["src"])
