@@ -193,8 +193,9 @@ def _look_into_png(octets: bytes) -> None:
 _SVG: Final = "http://www.w3.org/2000/svg"
 _DRAWS: Final = frozenset(
     (
-        "svg", "g", "path", "rect", "circle", "ellipse", "line", "polyline", "polygon", "defs", "use", "symbol",
-        "linearGradient", "radialGradient", "stop", "clipPath", "mask", "title", "desc", "text", "tspan",
+        "svg", "g", "path", "rect", "circle", "ellipse", "line", "polyline", "polygon", "defs", "use",
+        "symbol", "linearGradient", "radialGradient", "stop", "clipPath", "mask", "title",
+        "desc", "text", "tspan",
     )
 )  # fmt: skip
 

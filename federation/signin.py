@@ -124,7 +124,7 @@ class SignIn:
         self.sandbox = sandbox
         self._clock = clock
 
-    async def begin(
+    async def begin(  # noqa: PLR0913  what a sign-in begins with, each said aloud
         self,
         connection: str,
         *,

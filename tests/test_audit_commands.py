@@ -60,9 +60,9 @@ ELSEWHERE = {  # told by the tests of their rooms: they take more than a table c
 READS = {
     "serve", "demo", "init", "doctor", "explain", "metadata show", "metadata adopt", "metadata fetch",
     "metadata changes", "config check", "keys status", "keys rotate", "enforce preflight", "enforce list",
-    "person export", "person show", "connection list", "connection show", "connection links", "team list", "local list",
-    "audit tail",
-    "audit export", "token list", "break-glass status", "policy try", "policy diff", "invitation list",
+    "person export", "person show", "connection list", "connection show", "connection links", "team list",
+    "local list", "audit tail", "audit export", "token list", "break-glass status", "policy try",
+    "policy diff", "invitation list",
 }  # fmt: skip
 """What changes nothing in the database, or fetches what its owner published."""
 

@@ -168,7 +168,9 @@ async def test_no_list_shows_and_no_form_changes_anothers(
 @pytest.mark.parametrize(("method", "path"), [one for one in NAMED if one[0] == "GET"], ids=str)
 async def test_it_is_there_for_who_sees_every_organization(rig: Any, method: str, path: str) -> None:
     answer = await asked(rig, method, f"{places(path)[0]}?organization={OTHER}", "operator")
-    assert answer.status in {200, 303}, answer.body.decode()[-2000:]  # so that the walk above proves something
+    assert answer.status in {200, 303}, answer.body.decode()[
+        -2000:
+    ]  # so that the walk above proves something
 
 
 def test_every_parameter_of_a_path_has_somebody_elses() -> None:

@@ -163,7 +163,9 @@ async def test_a_request_cancelled_between_verbs_leaves_nothing_half_done(
 ) -> None:
     async with stair.standing(tmp_path) as opened:
         story = opened.house.signin
-        begun = await story.begin("acme-saml", return_to="/", binder="", session_token="", login_hint="", trial="")
+        begun = await story.begin(
+            "acme-saml", return_to="/", binder="", session_token="", login_hint="", trial=""
+        )
         asked = dict(parse_qsl(urlsplit(begun.url).query))
         form = stair.saml_answer(asked, "ada", now=stair.NOW)
         callback = Callback(

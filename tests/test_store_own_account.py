@@ -5,7 +5,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from databases import ask, open_session
-from test_store import ADMITTED, MINUTE, NOW, RECORD, ZOE, another, decided, refusal
+from decisions import decided
+from test_store import ADMITTED, MINUTE, NOW, RECORD, ZOE, another, refusal
 
 from federation.connection import Organization
 from federation.identity import Identity, Session, Subject

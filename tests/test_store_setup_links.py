@@ -91,7 +91,8 @@ async def test_a_revoked_link_opens_nothing_and_is_revoked_once(linked: Store) -
     assert await linked.find_setup_link(HASH, NOW) is None
     assert not await linked.use_setup_link(LINK.id, NOW)
     kept = await linked.setup_link(LINK.id)
-    assert kept and kept.revoked_at == NOW
+    assert kept
+    assert kept.revoked_at == NOW
 
 
 async def test_it_dies_with_its_connection_and_does_not_come_back_with_another(linked: Store) -> None:

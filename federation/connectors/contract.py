@@ -13,7 +13,6 @@ from typing import Final, Literal, Protocol
 from federation.connection import AnyConnection
 from federation.identity import KeptTokens, ProviderSession, Subject, VerifiedAssertion
 
-
 FRESH: Final = "fresh"  # key of ``Challenge.expects``: the person was asked anew
 
 

@@ -63,7 +63,10 @@ class OAuth2Connector:
         fresh: bool,  # noqa: ARG002
         now: datetime,  # noqa: ARG002
     ) -> Challenge:
-        """Send an authorization request (RFC 6749 §4.1.1, RFC 7636); the protocol knows neither hint nor asking anew."""
+        """Send an authorization request (RFC 6749 §4.1.1, RFC 7636).
+
+        The protocol knows neither a hint nor asking anew.
+        """
         client = self._entry.client
         expects = {"code_verifier": secrets.token_urlsafe(48), "redirect_uri": client.redirect_uri}
         url = oauth2.start(client, state=handle, code_verifier=expects["code_verifier"])

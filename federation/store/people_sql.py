@@ -78,7 +78,8 @@ FIND_JOIN = f"SELECT {_JOIN} FROM join_request WHERE token_hash = :token_hash"  
 TAKE_JOIN = f"""
 UPDATE join_request SET used_at = :now
 WHERE token_hash = :token_hash AND organization_id = :organization_id
-  AND (user_id = :user_id OR user_id IS NULL AND created_at <= :signed_in_at) AND used_at IS NULL AND expires_at > :now
+  AND (user_id = :user_id OR user_id IS NULL AND created_at <= :signed_in_at)
+  AND used_at IS NULL AND expires_at > :now
 RETURNING {_JOIN}
 """  # noqa: S608  of parts that stand here
 

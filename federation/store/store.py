@@ -18,9 +18,9 @@ from federation.store.endings import Administrators
 from federation.store.endings_store import EndingsStore
 from federation.store.kept_store import KeptStore
 from federation.store.local_store import LocalStore
+from federation.store.own_account_store import OwnAccountStore
 from federation.store.records_store import RecordsStore
 from federation.store.setup_links_store import SetupLinksStore
-from federation.store.own_account_store import OwnAccountStore
 from federation.store.teams_store import TeamsStore
 from federation.store.trials_store import TrialsStore
 from federation.store.values import (
@@ -53,7 +53,19 @@ from federation.store.values import (
 )
 
 
-class Store(AdministrationStore, DirectoryStore, LocalStore, EndingsStore, TeamsStore, OwnAccountStore, KeptStore, SetupLinksStore, TrialsStore, RecordsStore, Protocol):
+class Store(
+    AdministrationStore,
+    DirectoryStore,
+    LocalStore,
+    EndingsStore,
+    TeamsStore,
+    OwnAccountStore,
+    KeptStore,
+    SetupLinksStore,
+    TrialsStore,
+    RecordsStore,
+    Protocol,
+):
     """What the shell may ask of the database. Every ``now`` is UTC and aware."""
 
     def audited(self, entry: AuditEntry) -> "Store":
@@ -459,9 +471,7 @@ class Store(AdministrationStore, DirectoryStore, LocalStore, EndingsStore, Teams
     async def proved_domains(self, organization: str, now: datetime) -> frozenset[str]:
         """Return the domains of this organization whose record was seen in DNS in the last three weeks."""
 
-    async def proofs_of(
-        self, domains: Collection[str], now: datetime
-    ) -> frozenset[tuple[str, str]]:
+    async def proofs_of(self, domains: Collection[str], now: datetime) -> frozenset[tuple[str, str]]:
         """Return which of these domains are proved, each with whose it is (organization, domain)."""
 
     async def domain_proofs(self) -> tuple[DomainProof, ...]:

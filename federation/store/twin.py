@@ -70,7 +70,18 @@ from federation.store.values import (
 )
 
 
-class Twin(AdministrationTwin, DirectoryTwin, LocalTwin, EndingsTwin, TeamsTwin, OwnAccountTwin, KeptTwin, SetupLinksTwin, TrialsTwin, RecordsTwin):
+class Twin(
+    AdministrationTwin,
+    DirectoryTwin,
+    LocalTwin,
+    EndingsTwin,
+    TeamsTwin,
+    OwnAccountTwin,
+    KeptTwin,
+    SetupLinksTwin,
+    TrialsTwin,
+    RecordsTwin,
+):
     """The verbs; their promises are told in ``store.Store``."""
 
     def audited(self, entry: AuditEntry) -> "Audited":
@@ -328,9 +339,7 @@ class Twin(AdministrationTwin, DirectoryTwin, LocalTwin, EndingsTwin, TeamsTwin,
     async def proved_domains(self, organization: str, now: datetime) -> frozenset[str]:
         return await self._read(lambda: domain_proofs.proved(organization, now))
 
-    async def proofs_of(
-        self, domains: Collection[str], now: datetime
-    ) -> frozenset[tuple[str, str]]:
+    async def proofs_of(self, domains: Collection[str], now: datetime) -> frozenset[tuple[str, str]]:
         return await self._read(lambda: domain_proofs.of(domains, now))
 
     async def domain_proofs(self) -> tuple[DomainProof, ...]:

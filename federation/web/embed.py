@@ -1,7 +1,8 @@
 """Inside a Starlette or FastAPI application: sign-in routes, ``request.user``, roles.
 
 The application keeps its own paths; ours are those of ``routes.sign_in_routes`` and
-``/verify``, and the administration's only where it asks for them: many have an ``/admin``. ``federation.app.Federation`` is this middleware with a settings file.
+``/verify``, and the administration's only where it asks for them: many have an ``/admin``.
+``federation.app.Federation`` is this middleware with a settings file.
 """
 
 import functools

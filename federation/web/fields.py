@@ -30,9 +30,7 @@ def read_query(request: Request) -> Mapping[str, str]:
     return parse(request.scope["query_string"], limit=QUERY_LIMIT)
 
 
-async def read_form(
-    request: Request, *, deadline: float = DEADLINE, most: int = FIELDS
-) -> Mapping[str, str]:
+async def read_form(request: Request, *, deadline: float = DEADLINE, most: int = FIELDS) -> Mapping[str, str]:
     """Return the fields of an urlencoded body; the query does not count.
 
     Args:

@@ -45,7 +45,11 @@ def no_index(table: str, *columns: str) -> None:
 LONGER: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("account", ("organization_id", "email_key"), ("organization_id", "email_key", "person")),
     ("account", ("user_id",), ("user_id", "organization_id")),
-    ("team_group", ("organization_id", "team_key"), ("organization_id", "team_key", "group_key", "connection")),
+    (
+        "team_group",
+        ("organization_id", "team_key"),
+        ("organization_id", "team_key", "group_key", "connection"),
+    ),
     ("team_membership", ("organization_id", "team_key"), ("organization_id", "team_key", "user_id")),
     ("decision_record", ("organization_id", "recorded_at"), ("organization_id", "recorded_at", "code")),
     ("decision_record", ("recorded_at",), ("recorded_at", "code")),
@@ -227,6 +231,7 @@ def downgrade() -> None:
     op.drop_column("account", "name_key")
     op.drop_column("join_request", "user_id")
     for table in (
-        "audit", "api_token", "setup_link", "kept_message", "trial", "kept_connection", "kept_organization", "configuration",
+        "audit", "api_token", "setup_link", "kept_message", "trial", "kept_connection", "kept_organization",
+        "configuration",
     ):  # fmt: skip
         op.drop_table(table)
