@@ -493,7 +493,11 @@ async def test_the_api_lists_and_shows(stair: Stair) -> None:
 # A connection that is edited here
 
 
-async def test_one_that_was_never_enabled_is_tried_and_may_be_enabled_then(stair: Stair) -> None:
+@pytest.mark.parametrize(("who", "found"), [("bob", "new"), ("ada", "ask_proof")])
+async def test_one_that_was_never_enabled_is_tried_and_may_be_enabled_then(
+    stair: Stair, who: str, found: str
+) -> None:
+    """By whoever has an account already, too: an administrator tries with their own address."""
     browser = await administrator(stair)
     ada, store = desk(stair.house, actor("acme")), stair.house.store
     proof = await store.begin_domain_proof("acme", "acme.example", "a-token", stair.clock())
@@ -501,7 +505,6 @@ async def test_one_that_was_never_enabled_is_tried_and_may_be_enabled_then(stair
     body = {
         "protocol": "saml",
         "domains": ["acme.example"],
-        "on_email_match": "create",
         "metadata": {"xml": stair.idps["acme-saml"].metadata().decode()},
     }
     view = await connections.create(ada, "kept", organization="acme", body=body)
@@ -510,7 +513,7 @@ async def test_one_that_was_never_enabled_is_tried_and_may_be_enabled_then(stair
         await connections.enable(ada, "kept")
     asked = await started(browser, "kept")
     document = stair.idps["acme-saml"].response(
-        user=USERS["bob"],
+        user=USERS[who],
         acs_url=f"{BASE}/saml/kept/acs",
         sp_entity_id=f"{BASE}/saml/kept/metadata",
         request_id=re.findall(r'\bID="([^"]+)"', inflated(asked["SAMLRequest"]))[0],
@@ -520,7 +523,8 @@ async def test_one_that_was_never_enabled_is_tried_and_may_be_enabled_then(stair
     before = everything(stair)
     report = await report_of(stair, await browser.post("/saml/kept/acs", data=form))
     after = everything(stair)
-    assert report.code == "", report.detail
+    assert (report.code, report.found) == ("", found), report.detail
+    assert not [one for one in report.checks if one.outcome == "broken"]
     assert {name for name in after if after[name] != before[name]} == {"kept_connection"}  # tested_at alone
     assert (await connections.enable(ada, "kept")).enabled
 

@@ -12,7 +12,7 @@ _UNDETERMINED: Final = "policy.rule.undetermined"
 # What the policy only remarks, unless it is what refuses: it lets people in all the same.
 _REMARKS: Final = frozenset({
     "policy.link.address", "policy.role_sync", "policy.team_taken", "policy.team_bound", "policy.email_taken",
-    "policy.last_administrator",
+    "policy.last_administrator", "policy.proof_needed",
 })  # fmt: skip
 _KEYS: Final = ("saml.response_key:", "saml.assertion_key:")  # told among the keys
 _OUTCOMES: Final[Mapping[str, Outcome]] = {
