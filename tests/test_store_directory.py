@@ -143,7 +143,8 @@ async def test_a_cursor_of_another_list_begins_it(store: Store, five: list[str])
 @pytest.mark.parametrize("name", ["search", "connection", "role", "team", "state"])
 async def test_what_no_database_holds_means_nobody(store: Store, name: str) -> None:
     await enter(store, 1, "ada")
-    assert await listed(store, **{name: "a\0\ud800"}) == ([] if name != "state" else ["ada"])
+    told: dict[str, Any] = {name: "a\0\ud800"}
+    assert await listed(store, **told) == ([] if name != "state" else ["ada"])
     assert not await store.lift_enforcement("acme", "a\0\ud800")
 
 
