@@ -43,7 +43,6 @@ BODY_LIMIT = 1024 * 1024  # octets
 KEPT = 4.0  # seconds
 CONNECTIONS = 100
 CONNECTIONS_TO_ONE = 20  # host and port: a provider that hangs must leave room for the others
-_HTTPS_PORT = 443
 _NOT_MODIFIED = 304
 _FORM = "application/x-www-form-urlencoded"
 _CONDITIONS = frozenset({"If-None-Match", "If-Modified-Since"})
