@@ -113,3 +113,12 @@ async def test_a_cursor_beyond_the_calendar_is_none_of_ours() -> None:
     for beyond in (last + 1, 2**62, 2**63):
         with pytest.raises(FieldsRefused, match=r"^admin\.invalid: "):
             paging.read_cursor(paging.write_cursor((beyond, "x")), int, str)
+
+
+async def test_an_address_leads_nowhere_that_is_switched_off(stair: Stair) -> None:
+    browser, asked = stair.browser(), {"email": "ada@acme.example"}
+    told = (await browser.get("/login", params=asked)).json()
+    assert [one["id"] for one in told["connections"]] == ["acme-saml", "acme-oidc"]
+    await stair.house.store.switch_off("acme-oidc", stair.clock())
+    told = (await browser.get("/login", params=asked)).json()
+    assert [one["id"] for one in told["connections"]] == ["acme-saml"]

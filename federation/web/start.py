@@ -99,7 +99,9 @@ async def email_page(request: Request, email: str, return_to: str) -> Response:
     owners = domains.find_ways(address, house.roster.homes())
     proved = await house.store.proofs_of(domains.names_of(address), house.clock())
     there = [house.connections[one] for one in owners if one in house.connections]
-    ours = [one for one in there if one.enabled and _may_be_asked(one, address, proved)]
+    off = await house.store.switched_off()
+    here = [one for one in there if one.enabled and one.id not in off]
+    ours = [one for one in here if _may_be_asked(one, address, proved)]
     ways = [_way(house, one, return_to, address, among=ours) for one in ours]
     href = ways[0]["href"] if len(ways) == 1 else None
     if pages.wants_json(request):
