@@ -19,8 +19,8 @@ from federation.scalars import require_https
 
 # Every path of the service's own URL table; an alias there would never be reached, or hide a page.
 _OURS = re.compile(
-    r"/(login|session|account|join|logout|verify|healthz|readyz|break-glass)"
-    r"|/(login|oidc|local|sessions|account|invitation|bootstrap|admin|static)/.+"
+    r"/(login|session|account|join|prove|logout|verify|healthz|readyz|break-glass|admin|setup)"
+    r"|/(login|oidc|local|sessions|account|invitation|bootstrap|admin|setup|static)/.+"
     r"|/saml/metadata|/saml/[^/]+/(acs|metadata|slo)(/.*)?"
 )
 
