@@ -112,8 +112,8 @@ def tables(crowd: Crowd) -> Iterator[tuple[str, str, Rows]]:
 
 
 _ACCOUNT = (
-    "organization_id person subject_key stable_ids user_id connection email email_key email_proven given_name "
-    "family_name display_name name_key created_at signed_in_at released_at"
+    "organization_id person subject_key stable_ids user_id connection email email_key email_proven "
+    "given_name family_name display_name name_key created_at signed_in_at released_at"
 )
 
 
@@ -143,8 +143,8 @@ def _accounts(crowd: Crowd) -> Rows:
 
 
 _SESSION = (
-    "token_hash id organization_id user_id connection person data authenticated_at created_at expires_at idle "
-    "idle_at last_seen"
+    "token_hash id organization_id user_id connection person data authenticated_at created_at expires_at "
+    "idle idle_at last_seen"
 )
 
 

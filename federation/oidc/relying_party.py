@@ -40,8 +40,8 @@ from federation.oidc.token_endpoint import (
 from federation.oidc.userinfo import About
 
 __all__ = [  # what connectors may ask of this room
-    "Client", "Demands", "Expected", "FrontChannel", "Keeping", "SignedClaims", "TokenRequest", "Tokens",
-    "ANEW", "accept", "accept_groups", "accept_userinfo", "explain", "fresh_tokens", "keep_renewed",
+    "ANEW", "Client", "Demands", "Expected", "FrontChannel", "Keeping", "SignedClaims", "TokenRequest",
+    "Tokens", "accept", "accept_groups", "accept_userinfo", "explain", "fresh_tokens", "keep_renewed",
     "parameters", "provider_name", "read_answer", "read_refreshed", "read_tokens",
     "refresh_request", "request_url", "same_person", "token_request", "verify_id_token", "verify_renewed",
 ]  # fmt: skip

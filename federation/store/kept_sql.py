@@ -79,10 +79,12 @@ RETURNING number
 # What another organization still has of a connection of this id, which the settings file declared once:
 # whoever answers for the id is asked to end those sessions, and given their tokens.
 HELD_ELSEWHERE = """
-SELECT 1 WHERE EXISTS (SELECT 1 FROM session WHERE connection = :id AND organization_id <> :organization_id)
+SELECT 1 WHERE EXISTS
+  (SELECT 1 FROM session AS once WHERE once.connection = :id AND once.organization_id <> :organization_id)
   OR EXISTS (SELECT 1 FROM kept_token WHERE connection = :id AND organization_id <> :organization_id)
   OR EXISTS (SELECT 1 FROM reread WHERE connection = :id AND organization_id <> :organization_id)
-  OR EXISTS (SELECT 1 FROM account WHERE connection = :id AND organization_id <> :organization_id)
+  OR EXISTS
+  (SELECT 1 FROM account AS once WHERE once.connection = :id AND once.organization_id <> :organization_id)
 """
 
 EDIT_CONNECTION = """
