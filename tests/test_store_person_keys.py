@@ -80,6 +80,9 @@ def purge() -> Iterator[tuple[str, list[int]]]:
         "batch": 1000,
         "records_before": micros(LATER - RECORD_LIFE),
         "keys_before": micros(LATER - RECORD_LIFE),
+        "messages_before": micros(LATER - RECORD_LIFE),
+        "audit_before": micros(LATER - RECORD_LIFE),
+        "audit_before_id": "",
     }
     for statement in sql.PURGE:
         text, names = postgres.numbered(statement)
