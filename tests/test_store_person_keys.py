@@ -73,9 +73,9 @@ async def waits(task: asyncio.Task[Any], url: str) -> None:
     pytest.fail("nobody waits")
 
 
-def purge() -> Iterator[tuple[str, list[int]]]:
+def purge() -> Iterator[tuple[str, list[object]]]:
     """Yield each statement of the purge, as PostgreSQL takes it."""
-    values = {
+    values: dict[str, object] = {
         "now": micros(LATER),
         "batch": 1000,
         "records_before": micros(LATER - RECORD_LIFE),
