@@ -69,6 +69,9 @@ def world(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[World]:
     directory = tmp_path_factory.mktemp("console")
+    simplesamlphp_server.variant()  # whoever had them before in this process left them as they liked
+    simplesamlphp_server.hosted()
+    oidc_provider_server.options()
     (directory / "idp.xml").write_bytes(simplesamlphp_server.metadata())
     openid = {
         "protocol": "oidc",
@@ -172,7 +175,7 @@ def fill_login(page: Page, login: str) -> None:
                 return
         except PlaywrightError:  # the page was left while it was looked at
             page.wait_for_timeout(100)
-    raise AssertionError(f"stays at {page.url}")
+    raise AssertionError(f"stays at {page.url}: {page.inner_text('body')}")
 
 
 def _step(page: Page, login: str) -> bool:
