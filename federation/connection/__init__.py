@@ -30,12 +30,13 @@ from federation.connection.saml import (
     NameIdFormat,
     SamlConnection,
 )
+from federation.connection.scim import Scim
 
 __all__ = [
     "NO_BOUND", "Algorithm", "AlgorithmException", "AnyConnection", "AuthMethod", "Configured", "Connection",
     "Legacy", "LocalConnection", "MetadataSource", "NameIdFormat", "OAuth2Connection", "OidcConnection",
-    "Organization", "RelyingConnection", "Required", "SamlConnection", "environment_name", "name_fault",
-    "names_no_bound", "show",
+    "Organization", "RelyingConnection", "Required", "SamlConnection", "Scim", "environment_name",
+    "name_fault", "names_no_bound", "show",
 ]  # fmt: skip
 
 AnyConnection = SamlConnection | OidcConnection | OAuth2Connection | LocalConnection

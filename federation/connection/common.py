@@ -11,6 +11,7 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_
 
 from federation import faults, presets
 from federation.branding import ContactText
+from federation.connection.scim import Scim
 from federation.decision import BREAK_GLASS
 from federation.rules import GroupIndex, GroupTest, Model, RoleRule
 from federation.scalars import ID_PATTERN, Domain, Duration, Id, Name, Names, Skew, SplitGroups
@@ -99,6 +100,7 @@ class Configured(Model):
     reconcile_every: Duration = Field(
         default=timedelta(minutes=60), ge=timedelta(minutes=5), le=timedelta(hours=24)
     )
+    scim: Scim | None = None  # none: nobody provisions people by it
     clock_skew: Skew = timedelta(seconds=60)
     record: Literal["redacted", "full"] = "redacted"  # full: what a message said is kept too, for 72 hours
     other_bounds: ClassVar[str] = (

@@ -16,7 +16,7 @@ from federation.errors import ConfigurationError
 if TYPE_CHECKING:  # half a second of CPU that a database at head never costs
     from alembic.config import Config
 
-HEAD = "0005"
+HEAD = "0006"
 _LOCK = 0x6665_6465_7261_7465  # ours among the advisory locks of a PostgreSQL database
 _PATIENCE = 600.0  # seconds: for another node's migration, then for ours
 _SCRIPTS = Path(__file__).parent / "migrations"

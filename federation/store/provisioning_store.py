@@ -1,0 +1,157 @@
+"""The promises about what directories provision (SCIM), and what their clients prove themselves by."""
+
+from datetime import datetime
+from typing import Protocol
+
+from federation.decision import Decision
+from federation.provisioned import (
+    Credential,
+    Due,
+    Finding,
+    Members,
+    Page,
+    ScimGroup,
+    ScimUser,
+    Search,
+)
+from federation.store.values import Sealing
+
+
+class ProvisioningStore(Protocol):
+    """Part of ``store.Store``.
+
+    Everything is one connection's: an id of another finds nothing. A change is one transaction, which
+    counts the resource's version and makes every user due whom it concerns (``due_provisioned``). What
+    takes access away (``active: false``, a resource removed) is in force with it: sessions of that
+    organization have ended and no way leads in, on every node within a second.
+    """
+
+    async def scim_user(self, connection: str, identifier: str) -> ScimUser | None:
+        """Return a User resource with its groups."""
+
+    async def scim_group(self, connection: str, identifier: str, *, members: bool) -> ScimGroup | None:
+        """Return a Group resource."""
+
+    async def search_scim(self, connection: str, search: Search) -> Page:
+        """Return a page; columns are read by their indexes."""
+
+    async def add_scim_user(
+        self, connection: str, organization: str, user: ScimUser, finding: Finding, now: datetime
+    ) -> ScimUser:
+        """Keep a new User resource: whose it is, is found or made.
+
+        Raises:
+            Taken: Its userName.
+        """
+
+    async def change_scim_user(
+        self, connection: str, user: ScimUser, now: datetime, *, expected: int | None
+    ) -> ScimUser:
+        """Put a User resource in the place of the one of its id. ``active: false`` ends access with it.
+
+        Args:
+            connection: Whose.
+            user: As it is to be; ``groups`` is not looked at.
+            now: UTC.
+            expected: The version that it must have; None for any.
+
+        Raises:
+            Absent, Stale, Taken: Nothing is changed.
+        """
+
+    async def remove_scim_user(
+        self,
+        connection: str,
+        identifier: str,
+        now: datetime,
+        *,
+        expected: int | None,
+    ) -> None:
+        """Remove a User resource, and all that this connection gave its user.
+
+        The user stays where another source makes them a member, or an account is theirs.
+
+        Raises:
+            Absent, Stale: Nothing is changed.
+        """
+
+    async def add_scim_group(
+        self, connection: str, organization: str, group: ScimGroup, now: datetime
+    ) -> ScimGroup:
+        """Keep a new Group resource with its members.
+
+        Raises:
+            NoMember: Nothing is kept.
+        """
+
+    async def change_scim_group(
+        self,
+        connection: str,
+        group: ScimGroup,
+        members: Members | None,
+        now: datetime,
+        *,
+        expected: int | None,
+    ) -> ScimGroup:
+        """Put a Group resource in the place of the one of its id, and change who is in it.
+
+        What a change of members costs hangs on how many it names, never on how many there are
+        (``every`` reads them all). Returned without members.
+
+        Args:
+            connection: Whose.
+            group: As it is to be; ``members`` is not looked at.
+            members: None leaves them.
+            now: UTC.
+            expected: The version that it must have; None for any.
+
+        Raises:
+            Absent, Stale, NoMember: Nothing is changed.
+        """
+
+    async def remove_scim_group(
+        self,
+        connection: str,
+        identifier: str,
+        now: datetime,
+        *,
+        expected: int | None,
+    ) -> None:
+        """Remove a Group resource; its users lose what it gave them.
+
+        Raises:
+            Absent, Stale: Nothing is changed.
+        """
+
+    async def due_provisioned(
+        self, connection: str, batch: int, *, of: tuple[str, ...] = ()
+    ) -> tuple[Due, ...]:
+        """Return User resources that are due, the longest first; with ``of`` only among these ids."""
+
+    async def settle_provisioned(
+        self, due: Due, decision: Decision | None, refused: str, now: datetime, *, sealing: Sealing | None
+    ) -> bool:
+        """Carry out what was decided of a User resource: membership, roles, teams, profile, live sessions.
+
+        Args:
+            due: Which; where it has changed since, nothing is done: it is due still.
+            decision: None gives nothing, and takes away what this connection's SCIM gave before.
+            refused: The code of policy's refusal, "" with a decision.
+            now: UTC.
+            sealing: As ``resettle``; None keeps no record.
+
+        Returns:
+            Whether anything changed.
+        """
+
+    async def add_credential(self, credential: Credential, secret_hash: bytes) -> None:
+        """Keep a credential by the SHA-256 of its secret."""
+
+    async def find_credential(self, connection: str, secret_hash: bytes, now: datetime) -> Credential | None:
+        """Return the live credential of a secret at this connection; its use is noted once an hour."""
+
+    async def credentials(self, connection: str, now: datetime) -> tuple[Credential, ...]:
+        """Return those that are not gone: tokens and clients, newest first."""
+
+    async def revoke_credential(self, connection: str, identifier: str, now: datetime) -> bool:
+        """End a credential, and with a client every token that it was given; False for none alive."""
