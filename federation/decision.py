@@ -29,6 +29,11 @@ def of_connection(connection: str) -> str:
     return f"connection:{connection}"
 
 
+def of_scim(connection: str) -> str:
+    """Return the source that what a connection's directory gives names: see ``provisioned``."""
+    return f"scim:{connection}"
+
+
 def of_team(team: str) -> str:
     """Return the source that the roles of a team name; ``team`` is its key."""
     return f"team:{team}"

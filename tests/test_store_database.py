@@ -35,6 +35,10 @@ from federation.store import (
     migration,
     own_account_sql,
     people_sql,
+    provisioning_credentials_sql,
+    provisioning_groups_sql,
+    provisioning_settling_sql,
+    provisioning_users_sql,
     records_sql,
     rereads_sql,
     sql,
@@ -60,6 +64,10 @@ STATEMENTS = {
         metadata_sql,
         own_account_sql,
         people_sql,
+        provisioning_credentials_sql,
+        provisioning_groups_sql,
+        provisioning_settling_sql,
+        provisioning_users_sql,
         records_sql,
         rereads_sql,
         teams_sql,
@@ -67,7 +75,7 @@ STATEMENTS = {
         trials_sql,
     )
     for name, value in vars(room).items()
-    if name.isupper() and not name.startswith("_")
+    if name.isupper() and not name.startswith("_") and name != "COLUMNS"
     for place, text in enumerate([value] if isinstance(value, str) else value)
 }
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from federation.store import audit_sql
+from federation.store.provisioning_rows import Kept
 from federation.store.rows import Ask, micros, new_id, storable
 
 
@@ -33,9 +34,15 @@ class AuditEntry:
 
 
 def named(entry: AuditEntry, result: object) -> AuditEntry:
-    """Return a line whose name nobody knew before with that of the user whom its verb answers."""
+    """Return a line whose name nobody knew before with that of what its verb answers.
+
+    Of a user who was made that is their id; of what a directory keeps the resource's, and about whom it is.
+    """
     one = result[0] if isinstance(result, tuple) and result else result
-    return replace(entry, name=str(getattr(one, "user_id", ""))) if not entry.name else entry
+    user_id = str(getattr(one, "user_id", ""))
+    if isinstance(one, Kept):
+        return replace(entry, name=entry.name or one.name, about=entry.about or user_id)
+    return replace(entry, name=user_id) if not entry.name else entry
 
 
 def append(entry: AuditEntry) -> Ask:

@@ -31,5 +31,9 @@ class Drive(ABC):
     async def _transact(self, verb: Verb[Result]) -> Result:
         """Drive all steps in one transaction, or none."""
 
+    @abstractmethod
+    async def _toil(self, verb: Verb[Result]) -> Result:
+        """As ``_transact``, of so many rows that it may take longer than the loop may stand still."""
+
     def _ended(self, token_hash: bytes) -> None:  # noqa: B027  a twin that remembers nothing has nothing to forget
         """Forget what is remembered of a session."""

@@ -54,7 +54,7 @@ def deactivate(
         return Ended(changed=False, last_administrator_of=last), ()
     asked = {"user_id": user_id, "organization_id": organization, "source": source, "now": micros(now)}
     changed = bool((yield endings_sql.DEACTIVATE, asked))
-    ended, kept = yield from _end(user_id, reached, now)
+    ended, kept = yield from end(user_id, reached, now)
     told = Ended(changed=changed, sessions=len(ended), tokens=kept, last_administrator_of=last)
     return told, ended
 
@@ -94,7 +94,7 @@ def remove_membership(
     if left:
         yield from tell(place, source)
         return Ended(changed=bool(dropped), last_administrator_of=last), ()
-    ended, kept = yield from _end(user_id, (organization,), now)
+    ended, kept = yield from end(user_id, (organization,), now)
     told = Ended(changed=bool(dropped), sessions=len(ended), tokens=kept, last_administrator_of=last)
     return told, ended
 
@@ -197,7 +197,7 @@ def last_in(
     return tuple(last)
 
 
-def _end(
+def end(
     user_id: str, organizations: Iterable[str], now: datetime
 ) -> Steps[tuple[Hashes, tuple[KeptTokensOf, ...]]]:
     """End the sessions of these organizations; return their hashes, and the tokens that went with them."""

@@ -96,6 +96,7 @@ DELETE FROM "user" WHERE id = :user_id
   AND NOT EXISTS (SELECT 1 FROM role_grant WHERE user_id = "user".id)
   AND NOT EXISTS (SELECT 1 FROM team_membership WHERE user_id = "user".id)
   AND NOT EXISTS (SELECT 1 FROM provisioned_user WHERE user_id = "user".id)
+  AND NOT EXISTS (SELECT 1 FROM scim_user WHERE user_id = "user".id)
   AND NOT EXISTS (SELECT 1 FROM deactivation WHERE user_id = "user".id)
   AND NOT EXISTS (SELECT 1 FROM session WHERE user_id = "user".id)
   AND NOT EXISTS (SELECT 1 FROM break_glass WHERE user_id = "user".id)

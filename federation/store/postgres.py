@@ -10,7 +10,7 @@ import re
 from collections import OrderedDict
 from contextlib import suppress
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,6 +25,9 @@ from federation.store import (
     erasure_sql,
     migration,
     people_sql,
+    provisioning_groups_sql,
+    provisioning_settling_sql,
+    provisioning_users_sql,
     records_sql,
     rereads_sql,
     rows,
@@ -80,13 +83,19 @@ _NOTES = {
     sql.TAKE_PENDING: f"{sql.TAKE_PENDING}, {_UNFLUSHED}",
     sql.TOUCH_SESSION: f"{sql.TOUCH_SESSION} RETURNING {_UNFLUSHED}",  # lost, it is idle a little earlier
 }
-# An array of texts as rows: each engine has its own words for that.
-_ARRAYS = {
-    statement: re.sub(
+
+
+def _array(statement: str) -> str:
+    """Return it with our words for an array of texts as rows: each engine has its own."""
+    return re.sub(
         r"SELECT value FROM json_each\((:[a-z]+)\)",
         r"SELECT json_array_elements_text(CAST(\1 AS json))",
         statement,
     )
+
+
+_ARRAYS = {
+    statement: _array(statement)
     for statement in (
         sql.FIND_TEAMS,
         sql.OTHER_ADMINISTRATORS,
@@ -94,12 +103,19 @@ _ARRAYS = {
         *records_sql.ARRAYS,
         *directory_sql.ARRAYS,
         *erasure_sql.ARRAYS,
+        *provisioning_groups_sql.ARRAYS,
+        *provisioning_settling_sql.ARRAYS,
+        *provisioning_users_sql.ARRAYS,
         entry_sql.FIND_LOCKED_OUT,
         entry_sql.LAST_SIGN_INS,
         entry_sql.PROOFS_OF,
     )
 }
-_OWN_WORDS = (GATES, _USERS, _NOTES, _ARRAYS)
+_LOCKED = {
+    statement: f"{_array(statement)} FOR UPDATE"
+    for statement in (*provisioning_groups_sql.LOCKED, *provisioning_users_sql.LOCKED)
+}
+_OWN_WORDS = (GATES, _USERS, _NOTES, _LOCKED, _ARRAYS)
 CACHE_LIFE = timedelta(seconds=1)
 _CACHED = 10_000  # sessions
 
@@ -161,7 +177,7 @@ def _where(url: str) -> str:
     return f"{parts.hostname or 'a local socket'}{f':{port}' if port else ''}{parts.path}"
 
 
-@cache
+@lru_cache(maxsize=4096)  # all that we have, and what searches are made of
 def numbered(statement: str, *, above: int = 0) -> tuple[str, tuple[str, ...]]:
     """Return a statement of ``sql`` with ``$1``, ``$2`` for its names, and the names in that order.
 
@@ -247,6 +263,9 @@ class PostgresStore(Twin):
 
     async def _transact(self, verb: Verb[Result]) -> Result:
         return await self._attempt(verb, transaction=True)
+
+    async def _toil(self, verb: Verb[Result]) -> Result:
+        return await self._transact(verb)
 
     async def _attempt(self, verb: Verb[Result], *, transaction: bool) -> Result:
         try:

@@ -5,7 +5,14 @@ because compiling it at start would import SQLAlchemy (half a second of CPU in e
 ``tests/test_store.py`` prepares each one against the schema of ``tables.py``, on both engines.
 """
 
-from federation.store import api_tokens_sql, audit_sql, messages_sql, setup_links_sql, trials_sql
+from federation.store import (
+    api_tokens_sql,
+    audit_sql,
+    messages_sql,
+    provisioning_credentials_sql,
+    setup_links_sql,
+    trials_sql,
+)
 
 # Nobody is sent away by a connection that is switched off, but to try it.
 REMEMBER_PENDING = """
@@ -494,6 +501,7 @@ RETURNING 1
     messages_sql.PURGE,
     api_tokens_sql.PURGE,
     setup_links_sql.PURGE,
+    provisioning_credentials_sql.PURGE_CREDENTIALS,
     audit_sql.PURGE_AUDIT,
     # A key is made, or made young again, with a record: only an old one without any is over.
     """

@@ -154,6 +154,9 @@ class SqliteStore(Twin):
     async def _transact(self, verb: Verb[Result]) -> Result:
         return await self._decide(verb)  # every job is a savepoint of its own
 
+    async def _toil(self, verb: Verb[Result]) -> Result:
+        return await self._writer.submit(lambda db: _drive(db, verb()), long=True)
+
     async def find_session(self, token_hash: bytes, now: datetime) -> Session | None:
         # Straight to the driver: asked for every request to every application behind a proxy, and
         # this is half of what it costs. The read of the verb, without what drives any verb.

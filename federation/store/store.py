@@ -19,6 +19,7 @@ from federation.store.endings_store import EndingsStore
 from federation.store.kept_store import KeptStore
 from federation.store.local_store import LocalStore
 from federation.store.own_account_store import OwnAccountStore
+from federation.store.provisioning_store import ProvisioningStore
 from federation.store.records_store import RecordsStore
 from federation.store.setup_links_store import SetupLinksStore
 from federation.store.teams_store import TeamsStore
@@ -61,6 +62,7 @@ class Store(
     TeamsStore,
     OwnAccountStore,
     KeptStore,
+    ProvisioningStore,
     SetupLinksStore,
     TrialsStore,
     RecordsStore,

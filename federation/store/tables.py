@@ -719,7 +719,7 @@ class ScimUser(Row, table=True):
         Index(None, "connection", "display_key"),
         Index(None, "connection", "email_key"),
         Index(None, "connection", "changed_at", "id"),
-        Index(None, "user_id", "connection"),
+        UniqueConstraint("user_id", "connection"),  # of one user one: they share a source
         # those that are due, of few of all
         Index(
             "ix_scim_user_due",
@@ -737,7 +737,7 @@ class ScimUser(Row, table=True):
     user_id: str = Field(sa_type=Text)
     user_name: str = Field(sa_type=Text)
     user_name_key: str = Field(sa_type=_OCTETS)  # folded
-    external_id: str = Field(sa_type=Text)
+    external_id: str = Field(sa_type=_OCTETS)
     display_name: str = Field(sa_type=Text)
     display_key: str = Field(sa_type=_OCTETS)  # folded
     email: str = Field(sa_type=Text)  # the one that counts; "" none
@@ -759,7 +759,7 @@ class ScimEmail(Row, table=True):
     __table_args__ = (Index(None, "connection", "resource_id"),)
 
     connection: str = Field(primary_key=True, sa_type=Text)
-    email_key: str = Field(primary_key=True, sa_type=Text)  # folded
+    email_key: str = Field(primary_key=True, sa_type=_OCTETS)  # folded
     resource_id: str = Field(primary_key=True, sa_type=Text)  # ScimUser.id
 
 
@@ -778,7 +778,7 @@ class ScimGroup(Row, table=True):
     organization_id: str = Field(sa_type=Text)
     display_name: str = Field(sa_type=Text)
     display_key: str = Field(sa_type=_OCTETS)  # folded
-    external_id: str = Field(sa_type=Text)
+    external_id: str = Field(sa_type=_OCTETS)
     body: str = Field(sa_type=Text)  # JSON object
     size: int = Field(sa_type=BigInteger)  # members
     version: int = Field(sa_type=BigInteger)

@@ -35,6 +35,7 @@ from federation.store.endings_twin import EndingsTwin
 from federation.store.kept_twin import KeptTwin
 from federation.store.local_twin import LocalTwin
 from federation.store.own_account_twin import OwnAccountTwin
+from federation.store.provisioning_twin import ProvisioningTwin
 from federation.store.records_twin import RecordsTwin
 from federation.store.rows import Result, Steps
 from federation.store.setup_links_twin import SetupLinksTwin
@@ -78,6 +79,7 @@ class Twin(
     TeamsTwin,
     OwnAccountTwin,
     KeptTwin,
+    ProvisioningTwin,
     SetupLinksTwin,
     TrialsTwin,
     RecordsTwin,
@@ -407,13 +409,19 @@ class Audited(Twin):
         return await self._transact(verb)
 
     async def _transact(self, verb: Verb[Result]) -> Result:
+        return await self._store._transact(self._telling(verb))  # noqa: SLF001  likewise
+
+    async def _toil(self, verb: Verb[Result]) -> Result:
+        return await self._store._toil(self._telling(verb))  # noqa: SLF001  likewise
+
+    def _telling(self, verb: Verb[Result]) -> Verb[Result]:
         def told() -> Steps[Result]:
             result = yield from verb()
             if audit.is_change(result):
                 yield audit.append(audit.named(self._entry, result))
             return result
 
-        return await self._store._transact(told)  # noqa: SLF001  likewise
+        return told
 
     def _ended(self, token_hash: bytes) -> None:
         self._store._ended(token_hash)  # noqa: SLF001  likewise

@@ -73,7 +73,7 @@ def users() -> None:
         text("user_id"),
         text("user_name"),
         folded("user_name_key"),
-        text("external_id"),
+        folded("external_id"),
         text("display_name"),
         folded("display_key"),
         text("email"),
@@ -89,10 +89,11 @@ def users() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_scim_user_user_id_user")),
         key("scim_user", "connection", "id"),
         unique("scim_user", "connection", "user_name_key"),
+        unique("scim_user", "user_id", "connection"),
     )
     for columns in (
         ("connection", "external_id"), ("connection", "display_key"), ("connection", "email_key"),
-        ("connection", "changed_at", "id"), ("user_id", "connection"),
+        ("connection", "changed_at", "id"),
     ):  # fmt: skip
         index("scim_user", *columns)
     op.create_index(
@@ -105,7 +106,7 @@ def users() -> None:
     op.create_table(
         "scim_email",
         text("connection"),
-        text("email_key"),
+        folded("email_key"),
         text("resource_id"),
         key("scim_email", "connection", "email_key", "resource_id"),
     )
@@ -120,7 +121,7 @@ def groups() -> None:
         text("organization_id"),
         text("display_name"),
         folded("display_key"),
-        text("external_id"),
+        folded("external_id"),
         text("body"),
         number("size"),
         number("version"),
