@@ -19,6 +19,7 @@ class Reference:
     id: str
     kind: Kind
     display: str = field(default="", repr=False)
+    external_id: str = field(default="", repr=False)  # of a group of a user; "" of any other
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
