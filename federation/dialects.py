@@ -23,6 +23,10 @@ class Dialect:
     filled: ClassVar[tuple[str, ...]] = ()  # fields that are keys of the settings file too
 
     attributes: Names = field(default_factory=dict)  # ours → theirs
+    # what of a sign-in its SCIM client sends as externalId; () where nobody can say
+    external_ids: tuple[str, ...] = ()
+    # likewise as userName, where none of its people choose it for themselves
+    user_names: tuple[str, ...] = ()
 
     def defaults(self) -> dict[str, Any]:
         """Return what it fills in besides attributes, as keys of the settings file."""

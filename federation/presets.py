@@ -75,6 +75,9 @@ PRESETS: Final[Mapping[str, Preset]] = {
                 ),
             },
             login_hint="login_hint",  # a Subject in the request is answered with an error
+            # where objectId is mapped to externalId; by default mailNickname is, which no sign-in tells
+            external_ids=(_MICROSOFT + "identity/claims/objectidentifier",),
+            user_names=(_CLAIMS + "name",),
             stable_attributes=(
                 _MICROSOFT + "identity/claims/tenantid",
                 _MICROSOFT + "identity/claims/objectidentifier",
@@ -90,6 +93,8 @@ PRESETS: Final[Mapping[str, Preset]] = {
                 "display_name": ("name", "preferred_username"),
                 "groups": ("groups", "roles"),
             },
+            external_ids=("oid",),
+            user_names=("upn", "preferred_username"),
             scopes=("openid", "profile", "email", "User.Read"),
             fetch_userinfo="never",
             split_groups="never",
@@ -174,10 +179,11 @@ PRESETS: Final[Mapping[str, Preset]] = {
         saml=SamlDialect(
             # Sent where an attribute statement of this name holds user.getInternalProperty("id").
             stable_attributes=("user.id",),
+            external_ids=("user.id",),
             signs=("both", "assertion", "response"),
             logout="takes signed messages only, and needs our certificate as Signature Certificate",
         ),
-        oidc=_OIDC,
+        oidc=OidcDialect(external_ids=("sub",), user_names=("preferred_username",)),
         notes="groups need a groups claim filter in Okta and, with the org server, the scope groups",
     ),
     "onelogin": Preset(
@@ -290,6 +296,12 @@ def stable(preset: str) -> tuple[tuple[str, ...], ...]:
     """
     dialects = [row.saml for row in PRESETS.values()] if preset == "generic" else [PRESETS[preset].saml]
     return tuple(one.stable_attributes for one in dialects if one is not None and one.stable_attributes)
+
+
+def provisioned_by(preset: str, protocol: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what of a sign-in a vendor's SCIM client sends as externalId, and what as userName."""
+    dialect = getattr(PRESETS.get(preset), protocol, None)
+    return (dialect.external_ids, dialect.user_names) if isinstance(dialect, Dialect) else ((), ())
 
 
 def fill_in(told: Mapping[str, Any]) -> dict[str, Any]:

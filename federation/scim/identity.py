@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal
 
+from federation.attributes import GROUPS
+from federation.errors import Check, PolicyRefused
 from federation.identity import Authentication, Groups, Identity, Presence, Subject
 from federation.provisioned import ScimUser
 from federation.scim import models
@@ -25,6 +27,9 @@ def describe(
         connection: Whose directory it is.
         organization: The connection's.
         by: What rules and teams call a group: ``scim.group_name``. A group without it is none.
+
+    Raises:
+        PolicyRefused: ``identity.too_large``: of more groups each would be looked up while others wait.
     """
     attributes = dict(_flattened(user))
     name = _mapping(user.body.get("name"))
@@ -37,6 +42,9 @@ def describe(
             if (told := (one.display if by == "displayName" else one.external_id).strip())
         )
     )
+    if len(names) > GROUPS:
+        said = f"more than {GROUPS} groups are named"
+        raise PolicyRefused("identity.too_large", said, (Check("identity.too_large", said),))
     return Identity(
         subject=subject(connection, user.id),
         connection=connection,
