@@ -1,0 +1,231 @@
+"""One request of a directory, step by step: read, keep, answer (RFC 7644 §3).
+
+Members of groups pass the library by: it takes 20 µs for each, and a group may have 20,000. What a
+client changes without naming a version is tried again where another change came in between.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, cast
+
+from scim2_models import (
+    BulkOperation,
+    PatchOp,
+    PreconditionFailedException,
+    Resource,
+    ResourceType,
+    ResponseParameters,
+)
+from scim2_server.conditions import Conditions
+from scim2_server.handler import AsyncScimHandler
+from scim2_server.requests import ScimRequest
+from scim2_server.responses import ScimResponse
+from scim2_server.routing import Operation, Target
+
+from federation.provisioned import Members
+from federation.provisioning.service import Service, kind_of
+from federation.provisioning.storage import Storage, tells_members
+from federation.scim import members, models
+
+SHOWN: Final = 1_000  # members of a group that a PATCH is answered with, where nobody asked for them
+_ATTEMPTS: Final = 5
+_LARGE: Final = 500  # members with which the library is busy for long: 20 µs each
+
+
+Attempt = Callable[[], Awaitable[Resource[Any]]]
+
+
+class Handler(AsyncScimHandler):
+    """One for each request."""
+
+    def __init__(self, service: Service, storage: Storage) -> None:
+        super().__init__(service, storage)
+        self.service: Service = service
+        self.storage: Storage = storage
+
+    async def create(self, request: ScimRequest) -> ScimResponse:
+        """Keep a new resource."""
+        with self.service.provider:
+            _, resource_type = self._route(request, Operation.create)
+            resource = self.service.read_creation(resource_type, request.body, _type(request))
+            created = await self.storage.keep(resource_type, resource, self.service.members)
+            return self._with_members(self.service.creation_response(request.base_url, created))
+
+    async def query(self, request: ScimRequest) -> ScimResponse:
+        """Read one."""
+        with self.service.provider:
+            target, resource_type = self._route(request, Operation.query)
+            asked = self.service.read_response_parameters(resource_type, request.query)
+            found = await self.storage.get(resource_type, _id(target), response_parameters=asked)
+            conditions = self.service.read_conditions(request)
+            answer = self.service.query_response(request.base_url, found, asked, conditions)
+            return self._with_members(answer, asked)
+
+    async def replace(self, request: ScimRequest) -> ScimResponse:
+        """Put what is sent in the place of what is kept; members that it says nothing of stay."""
+        with self.service.provider:
+            target, resource_type = self._route(request, Operation.replace)
+            asked = self.service.read_response_parameters(resource_type, request.query)
+            sent = self.service.read_replacement(resource_type, request.body, _type(request))
+            named, conditions = self.service.members, self.service.read_conditions(request)
+
+            async def attempt() -> Resource[Any]:
+                copy = sent.model_copy(deep=True)
+                return await self._replace(resource_type, _id(target), copy, named, conditions)
+
+            resource = await _repeated(attempt, conditions)
+            resource = await self._with_asked(resource_type, resource, asked)
+            return self._with_members(
+                self.service.replacement_response(request.base_url, resource, asked), asked
+            )
+
+    async def patch(self, request: ScimRequest) -> ScimResponse:
+        """Change what is named, and answer with the resource unless it is a very large Group."""
+        with self.service.provider:
+            target, resource_type = self._route(request, Operation.patch)
+            asked = self.service.read_response_parameters(resource_type, request.query)
+            read = self.service.mend_patch(resource_type, request.body, _type(request))
+            self.service.unknown |= read.unknown
+            change = members.change(read.payload) if kind_of(resource_type) == "Group" else None
+            parsed = self.service.parse_patch(resource_type, read) if change is None else None
+            conditions = self.service.read_conditions(request)
+
+            async def attempt() -> Resource[Any]:
+                if change is not None:
+                    return await self._change_group(_id(target), change, conditions)
+                assert parsed is not None  # noqa: S101  one of the two
+                return await self._patch(resource_type, _id(target), parsed, conditions)
+
+            resource = await _repeated(attempt, conditions)
+            if self.storage.size(resource) > SHOWN and not asked.attributes and not asked.excluded_attributes:
+                return self.service.patched(request.base_url, resource)
+            resource = await self._with_asked(resource_type, resource, asked)
+            return self._with_members(self.service.patch_response(request.base_url, resource, asked), asked)
+
+    async def search(self, request: ScimRequest) -> ScimResponse:
+        """Search by GET."""
+        return self._with_members(await super().search(request), self.storage.asked)
+
+    async def search_with_body(self, request: ScimRequest) -> ScimResponse:
+        """Search by POST."""
+        return self._with_members(await super().search_with_body(request), self.storage.asked)
+
+    async def delete_resource(
+        self, resource_type: ResourceType, resource_id: str, conditions: Conditions
+    ) -> None:
+        """Remove one; who is in a Group is not read for it."""
+
+        async def attempt() -> Resource[Any]:
+            current = await self.storage.outline(resource_type, resource_id)
+            self.service.check_deletion(current, conditions)
+            assert current.meta is not None  # noqa: S101  the storage's
+            await self.storage.delete(resource_type, resource_id, expected_version=current.meta.version)
+            return current
+
+        await _repeated(attempt, conditions)
+
+    async def apply_bulk_operation(
+        self, resource_type: ResourceType, operation: BulkOperation[Resource[Any]]
+    ) -> Resource[Any] | None:
+        """Carry out one operation of a bulk request as if it had come alone (RFC 7644 §3.7)."""
+        if operation.method == BulkOperation.Method.post:
+            return await self.storage.create(resource_type, cast("Resource[Any]", operation.data))
+        identifier, conditions = operation.resource_id or "", Conditions(if_match=operation.version)
+        if operation.method == BulkOperation.Method.delete:
+            await self.delete_resource(resource_type, identifier, conditions)
+            return None
+
+        async def attempt() -> Resource[Any]:
+            if operation.method == BulkOperation.Method.patch:
+                patch = cast("PatchOp[Any]", operation.data)
+                return await self._patch(resource_type, identifier, patch, conditions)
+            sent = cast("Resource[Any]", operation.data).model_copy(deep=True)
+            named = _named(sent)
+            return await self._replace(resource_type, identifier, sent, named, conditions)
+
+        return await _repeated(attempt, conditions)
+
+    async def _replace(
+        self,
+        resource_type: ResourceType,
+        identifier: str,
+        sent: Resource[Any],
+        named: tuple[str, ...] | None,
+        conditions: Conditions,
+    ) -> Resource[Any]:
+        current = await self.storage.outline(resource_type, identifier)
+        if not isinstance(sent, models.Group):
+            return await self.replace_resource(resource_type, current, sent, conditions)
+        self.service.check_preconditions(current, "PUT", conditions)
+        change = Members(add=named, every=True) if named is not None else None
+        return await self.storage.change_group(identifier, change, sent=sent)
+
+    async def _change_group(
+        self, identifier: str, change: members.Change, conditions: Conditions
+    ) -> Resource[Any]:
+        """Change a Group by what is named, however many are in it."""
+        current = await self.storage.outline(self.service.get_resource_type("Group"), identifier)
+        self.service.check_preconditions(current, "PATCH", conditions)
+        return await self.storage.change_group(identifier, change.members, columns=change.columns)
+
+    async def _patch(
+        self, resource_type: ResourceType, identifier: str, patch: "PatchOp[Any]", conditions: Conditions
+    ) -> Resource[Any]:
+        """Have the library change the whole resource; of a large Group in a thread."""
+        current = await self.storage.whole(resource_type, identifier)
+        assert current.meta is not None  # noqa: S101  the storage's
+        version = current.meta.version
+        if self.storage.size(current) > _LARGE:
+            patched = await asyncio.to_thread(self.service.apply_patch, current, patch, conditions)
+        else:
+            patched = self.service.apply_patch(current, patch, conditions)
+        if patched is None:
+            return current
+        return await self.storage.update(resource_type, patched, expected_version=version)
+
+    async def _with_asked(
+        self, resource_type: ResourceType, resource: Resource[Any], asked: ResponseParameters[Any]
+    ) -> Resource[Any]:
+        """Return a Group with its members, where the answer is to have them."""
+        if kind_of(resource_type) == "User":
+            return resource
+        return await self.storage.get(resource_type, resource.id or "", response_parameters=asked)
+
+    def _with_members(
+        self, answer: ScimResponse, asked: ResponseParameters[Any] | None = None
+    ) -> ScimResponse:
+        """Write members into an answer, as far as they are asked for (RFC 7644 §3.9)."""
+        body = answer.body
+        if body is not None and self.storage.members and (asked is None or tells_members(asked)):
+            for one in body.get("Resources", [body]):
+                if told := self.storage.members.get(one.get("id", "")):
+                    one["members"] = members.shown(told, asked)
+        return answer
+
+    def _route(self, request: ScimRequest, operation: Operation) -> tuple[Target, ResourceType]:
+        target = self.service.route(request, operation)
+        return target, self.service.resource_type_at(target.endpoint or "")
+
+
+def _type(request: ScimRequest) -> str | None:
+    return request.header("Content-Type")
+
+
+def _id(target: Target) -> str:
+    return target.resource_id or ""
+
+
+def _named(sent: Resource[Any]) -> tuple[str, ...] | None:
+    if not isinstance(sent, models.Group) or sent.members is None:
+        return None
+    return tuple(one.value or "" for one in sent.members)
+
+
+async def _repeated(attempt: Attempt, conditions: Conditions) -> Resource[Any]:
+    """Do a change, once more where another one came in between; not one that is bound to a version."""
+    for _ in range(1 if conditions.if_match else _ATTEMPTS):
+        try:
+            return await attempt()
+        except PreconditionFailedException as refusal:
+            refused = refusal
+    raise refused

@@ -1,0 +1,124 @@
+"""The protocol as we speak it: the library's steps, with requests mended before it reads them.
+
+One for each request: it keeps what the library has no place for.
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import ValidationError
+from scim2_models import (
+    Context,
+    PatchOp,
+    Resource,
+    ResourceType,
+    ResponseParameters,
+    ScimProvider,
+    SearchRequest,
+)
+from scim2_server.bulk import BulkPlan
+from scim2_server.responses import ScimResponse
+from scim2_server.service import ScimService, scim_exception_of
+
+from federation.provisioned import Kind
+from federation.scim import dialect, documents
+from federation.scim.dialect import Read
+
+
+def kind_of(resource_type: ResourceType) -> Kind:
+    """Tell which of our kinds a resource type is."""
+    return "Group" if resource_type.name == "Group" else "User"
+
+
+class Service(ScimService):
+    """Reads requests by ``dialect``, and says what a PATCH is answered with."""
+
+    def __init__(self, provider: ScimProvider, *, secret: bytes) -> None:
+        super().__init__(provider, secret=secret)
+        self.members: tuple[str, ...] | None = None  # whom a Group in the body names; None: it says nothing
+        self.unknown: set[str] = set()  # names of attributes that were left out
+
+    def read_creation(
+        self, resource_type: ResourceType, body: bytes, content_type: str | None
+    ) -> Resource[Any]:
+        """Read a POST; whom a Group names stands in ``members`` alone."""
+        read = dialect.resource(self._json(body, content_type), kind_of(resource_type))
+        return self._read(self.get_model(resource_type), read, Context.RESOURCE_CREATION_REQUEST)
+
+    def read_replacement(
+        self, resource_type: ResourceType, body: bytes, content_type: str | None
+    ) -> Resource[Any]:
+        """Read a PUT; likewise."""
+        read = dialect.resource(self._json(body, content_type), kind_of(resource_type))
+        return self._read(self.get_model(resource_type), read, Context.RESOURCE_REPLACEMENT_REQUEST)
+
+    def mend_patch(self, resource_type: ResourceType, body: bytes, content_type: str | None) -> Read:
+        """Read a PATCH as far as it can be without the library."""
+        self.ensure_patch_supported()
+        return dialect.patch(self._json(body, content_type), kind_of(resource_type))
+
+    def parse_patch(self, resource_type: ResourceType, read: Read) -> PatchOp[Any]:
+        """Have the library read what ``mend_patch`` returned."""
+        model: type[PatchOp[Any]] = PatchOp.__class_getitem__(self.get_model(resource_type))
+        return self._read(model, read, Context.RESOURCE_PATCH_REQUEST)
+
+    def read_bulk(self, body: bytes, content_type: str | None) -> BulkPlan:
+        """Read a bulk request; the library's own limits are asked of what it was before."""
+        self.ensure_supported(self.config.bulk, "Bulk")
+        self.ensure_bulk_payload_size(len(body))
+        self._bulk = dialect.bulk(self._json(body, content_type))
+        return super().read_bulk(body, content_type)
+
+    def read_body(
+        self, model: type[Any], body: bytes, content_type: str | None, scim_ctx: Context
+    ) -> Any:
+        """Read a bulk request: what else comes is read above."""
+        if scim_ctx is not Context.BULK_REQUEST:
+            raise NotImplementedError
+        return self._read(model, self._bulk, scim_ctx)
+
+    def read_search(
+        self, resource_types: list[ResourceType], payload: Any
+    ) -> tuple[SearchRequest[Any], Any]:
+        """Read a search, by GET or by POST."""
+        return super().read_search(resource_types, dialect.search(payload))
+
+    def decode_body(self, body: bytes, content_type: str | None) -> Any:
+        """Read the body of a search."""
+        return self._json(body, content_type)
+
+    def read_response_parameters(
+        self, resource_type: ResourceType, query: Mapping[str, str]
+    ) -> ResponseParameters[Any]:
+        """Read which attributes an answer is to have."""
+        told = {key: query[key] for key in ("attributes", "excludedAttributes") if query.get(key)}
+        for key, value in told.items():
+            dialect.names(value, key)
+        return super().read_response_parameters(resource_type, told)
+
+    def patch_response(
+        self, base_url: str, resource: Resource[Any], response_parameters: ResponseParameters[Any]
+    ) -> ScimResponse:
+        """Answer a PATCH with the resource: Okta takes an empty answer for a failure."""
+        return self.replacement_response(base_url, resource, response_parameters)
+
+    def patched(self, base_url: str, resource: Resource[Any]) -> ScimResponse:
+        """Answer a PATCH of a Group that is too large to be sent back each time (RFC 7644 §3.5.2)."""
+        published = self.publish(base_url, resource)
+        headers = {"ETag": published.meta.version} if published.meta and published.meta.version else {}
+        return ScimResponse(HTTPStatus.NO_CONTENT, None, headers)
+
+    def _json(self, body: bytes, content_type: str | None) -> Any:
+        self.ensure_json(content_type)
+        return documents.read(body)
+
+    def _read(self, model: type[Any], read: Read, context: Context) -> Any:
+        self.members = read.members
+        self.unknown |= read.unknown
+        try:
+            return model.model_validate(read.payload, scim_ctx=context)
+        except ValidationError as fault:
+            raise scim_exception_of(fault) from None
+
+
