@@ -39,6 +39,7 @@ from federation.errors import ConfigurationError, FederationError
 from federation.fetch import Fetch, open_door
 from federation.freshness import Freshness
 from federation.policies import Terms
+from federation.provisioning.provisioner import Provisioner
 from federation.publishing import Publishing
 from federation.reconcile import Reconciler
 from federation.roster import Making, Roster
@@ -145,6 +146,8 @@ async def open_house(config: Settings, *, now: Clock = clock.now) -> AsyncIterat
         )
         house = _house(config, roster, published, fetch, store, vault, of_codes, now)
         open_things.push_async_callback(house.tokens.close)
+        open_things.push_async_callback(house.provisioner.close)
+        house.provisioner.ready()
         await _end_disabled(store, house.connections, now)
         reconciler = Reconciler(
             connectors=roster.connectors, store=store, signin=house.signin, tokens=house.tokens, clock=now
@@ -156,6 +159,7 @@ async def open_house(config: Settings, *, now: Clock = clock.now) -> AsyncIterat
             upkeep.renewal_job(house.tokens.renew_due),
             upkeep.reconciling_job(reconciler.reconcile_due),
             upkeep.domains_job(look_again),
+            upkeep.provisioning_job(house.provisioner.settle_due),
         )
         freshness = Freshness(roster.connectors, now)
         open_things.push_async_callback(freshness.close)
@@ -168,6 +172,7 @@ async def open_house(config: Settings, *, now: Clock = clock.now) -> AsyncIterat
             published.forget(changed)
             freshness.follow()
             noting.note(changed)
+            house.provisioner.follow()
 
         roster.follow(follow)
         tasks = (
@@ -225,6 +230,9 @@ def _house(  # noqa: PLR0913, PLR0917  all that it is made of
     )
     return House(
         signin=story,
+        provisioner=Provisioner(
+            connections=roster.connections, store=store, signin=story, vault=vault, clock=now
+        ),
         signout=leaving,
         tokens=tokens,
         break_glass=BreakGlassDoor(

@@ -7,6 +7,7 @@ that one moved elsewhere does not open. The files of the ring are read in ``keys
 import base64
 import binascii
 import hashlib
+import hmac
 import secrets
 from collections.abc import Sequence
 from typing import Final
@@ -50,6 +51,10 @@ class Vault:
     def first(self) -> str:
         """Id of the key that encrypts."""
         return self._first[0]
+
+    def derive(self, purpose: str) -> bytes:
+        """Return 32 octets of the first key's for one purpose, the same on every node until it is rotated."""
+        return hmac.digest(self._first[1], f"federation {purpose}".encode(), "sha256")
 
     def seal(self, plain: bytes, aad: str) -> str:
         """Encrypt under the first key.

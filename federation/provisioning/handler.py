@@ -22,10 +22,11 @@ from scim2_server.requests import ScimRequest
 from scim2_server.responses import ScimResponse
 from scim2_server.routing import Operation, Target
 
-from federation.provisioned import Members
+from federation.provisioned import Members, Reference
 from federation.provisioning.service import Service, kind_of
-from federation.provisioning.storage import Storage, tells_members
-from federation.scim import members, models
+from federation.provisioning.storage import Storage, names, tells_members
+from federation.scim import members as groups
+from federation.scim import models, resources
 
 SHOWN: Final = 1_000  # members of a group that a PATCH is answered with, where nobody asked for them
 _ATTEMPTS: Final = 5
@@ -86,7 +87,7 @@ class Handler(AsyncScimHandler):
             asked = self.service.read_response_parameters(resource_type, request.query)
             read = self.service.mend_patch(resource_type, request.body, _type(request))
             self.service.unknown |= read.unknown
-            change = members.change(read.payload) if kind_of(resource_type) == "Group" else None
+            change = groups.change(read.payload) if kind_of(resource_type) == "Group" else None
             parsed = self.service.parse_patch(resource_type, read) if change is None else None
             conditions = self.service.read_conditions(request)
 
@@ -138,6 +139,9 @@ class Handler(AsyncScimHandler):
         async def attempt() -> Resource[Any]:
             if operation.method == BulkOperation.Method.patch:
                 patch = cast("PatchOp[Any]", operation.data)
+                change = groups.of(patch) if kind_of(resource_type) == "Group" else None
+                if change is not None:
+                    return await self._change_group(identifier, change, conditions)
                 return await self._patch(resource_type, identifier, patch, conditions)
             sent = cast("Resource[Any]", operation.data).model_copy(deep=True)
             named = _named(sent)
@@ -157,16 +161,16 @@ class Handler(AsyncScimHandler):
         if not isinstance(sent, models.Group):
             return await self.replace_resource(resource_type, current, sent, conditions)
         self.service.check_preconditions(current, "PUT", conditions)
-        change = Members(add=named, every=True) if named is not None else None
-        return await self.storage.change_group(identifier, change, sent=sent)
+        members = Members(add=named, every=True) if named is not None else None
+        return await self.storage.change_group(identifier, groups.GroupChange(members=members), sent=sent)
 
     async def _change_group(
-        self, identifier: str, change: members.Change, conditions: Conditions
+        self, identifier: str, change: groups.GroupChange, conditions: Conditions
     ) -> Resource[Any]:
         """Change a Group by what is named, however many are in it."""
         current = await self.storage.outline(self.service.get_resource_type("Group"), identifier)
         self.service.check_preconditions(current, "PATCH", conditions)
-        return await self.storage.change_group(identifier, change.members, columns=change.columns)
+        return await self.storage.change_group(identifier, change)
 
     async def _patch(
         self, resource_type: ResourceType, identifier: str, patch: "PatchOp[Any]", conditions: Conditions
@@ -199,7 +203,7 @@ class Handler(AsyncScimHandler):
         if body is not None and self.storage.members and (asked is None or tells_members(asked)):
             for one in body.get("Resources", [body]):
                 if told := self.storage.members.get(one.get("id", "")):
-                    one["members"] = members.shown(told, asked)
+                    one["members"] = _shown(told, asked)
         return answer
 
     def _route(self, request: ScimRequest, operation: Operation) -> tuple[Target, ResourceType]:
@@ -219,6 +223,21 @@ def _named(sent: Resource[Any]) -> tuple[str, ...] | None:
     if not isinstance(sent, models.Group) or sent.members is None:
         return None
     return tuple(one.value or "" for one in sent.members)
+
+
+def _shown(told: tuple[Reference, ...], asked: ResponseParameters[Any] | None) -> list[dict[str, str]]:
+    """Return members with what is asked of them: ``attributes=members.value``."""
+    listed = resources.members(told)
+    if asked is None:
+        return listed
+    kept = {name.partition(".")[2] for name in names(asked.attributes) if name.startswith("members")}
+    left_out = {name.partition(".")[2] for name in names(asked.excluded_attributes)}
+    if ("" in kept or not kept) and not left_out - {""}:
+        return listed
+    return [
+        {key: one for key, one in each.items() if (not kept or {"", key} & kept) and key not in left_out}
+        for each in listed
+    ]
 
 
 async def _repeated(attempt: Attempt, conditions: Conditions) -> Resource[Any]:

@@ -17,7 +17,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
-def search(  # noqa: PLR0913, PLR0917  all that a page hangs on
+def search(
     kind: Kind,
     where: Condition,
     order: filters.Order,

@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -11,54 +10,25 @@ from federation.clock import Clock
 from federation.connection import AnyConnection
 from federation.decision import Decision
 from federation.errors import FederationError, PolicyRefused
-from federation.provisioned import Due, ScimUser
-from federation.scim.identity import describe
+from federation.provisioned import Due, Finding, ScimUser
+from federation.provisioning.request import Answered, Asked, Caller, Concerned, Place
 from federation.signin import SignIn
+from federation.store.audit import AuditEntry
 from federation.store.store import Store
 from federation.vault import Vault
 
 if TYPE_CHECKING:
-    from federation.provisioning.desk import ScimDesk
+    from federation.provisioning.answering import Answering
 
 log = logging.getLogger(__name__)
 
 AT_ONCE: Final = 50  # whom a request concerns and who are decided of before it is answered
 _BATCH: Final = 200
-_PURPOSE: Final = "scim cursors"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
-    """Who provisions: what they proved themselves by, and from where."""
-
-    credential: str  # id of a minted one; "settings" for one of the settings file
-    address: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A request, read by the web room."""
-
-    method: str
-    path: str  # behind the connection's base URL, with its slash: /Users/2819c223
-    query: Mapping[str, str] = field(repr=False)
-    headers: Mapping[str, str] = field(repr=False)  # names in lower case
-    body: bytes = field(repr=False)
-    base_url: str  # as this client calls it: the connection's own, or one of ``scim.paths``
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
-    """What goes back: JSON, or nothing (204, 304)."""
-
-    status: int
-    body: bytes = field(default=b"", repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    code: str = ""  # scimType or status of an error, for the log
+_CURSORS: Final = "scim cursors"
 
 
 class Provisioner:
-    """One for a worker. What SCIM's libraries need is loaded by ``ready``, and never within a request."""
+    """One for a worker."""
 
     def __init__(
         self,
@@ -69,47 +39,96 @@ class Provisioner:
         vault: Vault,
         clock: Clock,
     ) -> None:
+        """Take what is in force; the mapping changes in place."""
         self._connections = connections
         self._store, self._signin, self._vault, self._clock = store, signin, vault, clock
-        self._desk: ScimDesk | None = None
+        self._answering: Answering | None = None
         self._left: set[str] = set()  # connections with more who are due than a request decides of
         self._task: asyncio.Task[None] | None = None
+        self._loading: asyncio.Task[None] | None = None
 
     def ready(self) -> None:
-        """Load what answering takes, if any connection provisions; half a second, once."""
-        if self._desk is None and any(one.scim is not None for one in self._connections.values()):
-            from federation.provisioning.desk import ScimDesk  # noqa: PLC0415  few installations pay for it
+        """Load what answering takes, if any connection provisions: half a second, once."""
+        if self._answering is None and any(one.scim is not None for one in self._connections.values()):
+            from federation.provisioning.answering import Answering  # noqa: PLC0415  few installations need it
 
-            self._desk = ScimDesk(self._store, secret=self._vault.derive(_PURPOSE))
+            self._answering = Answering(secret=self._vault.derive(_CURSORS))
+
+    def follow(self) -> None:
+        """Load it beside everything else, where the first connection that provisions is in force now."""
+        if self._answering is None:
+            self._loading = asyncio.create_task(asyncio.to_thread(self.ready))
 
     async def answer(self, connection: AnyConnection, asked: Asked, caller: Caller) -> Answered:
-        """Answer one request of a caller who proved themselves; decide of whom it concerns.
+        """Answer one request of a caller who proved themselves, and decide of whom it concerns.
 
         Every fault of a request is answered as RFC 7644 §3.12 says.
+
+        Raises:
+            StoreUnavailable: Nothing is changed.
         """
-        now = self._clock()
-        self.ready()
-        assert self._desk is not None  # noqa: S101  this connection provisions
-        answered, concerned = await self._desk.answer(connection, asked, caller, now)
-        if concerned:
-            await self._settle_few(connection.id, concerned)
+        place = self._place(connection, caller)
+        answered, concerned = await (await self._loaded()).answer(asked, place)
+        await self._settle_few(connection.id, concerned)
         return answered
 
-    async def settle_due(self, now: datetime) -> None:
+    async def _loaded(self) -> "Answering":
+        if self._answering is None:
+            await asyncio.to_thread(self.ready)
+        assert self._answering is not None  # noqa: S101  who asks has a connection that provisions
+        return self._answering
+
+    def _place(self, connection: AnyConnection, caller: Caller) -> Place:
+        now = self._clock()
+
+        def audited(verb: str, kind: str, name: str, after: Mapping[str, object]) -> Store:
+            return self._store.audited(
+                AuditEntry(
+                    organization=connection.organization,
+                    at=now,
+                    actor_kind="scim",
+                    actor=caller.credential,
+                    action=f"{kind}.{verb}",
+                    kind=kind,
+                    name=name,
+                    after={"connection": connection.id, **after},
+                    address=caller.address,
+                )
+            )
+
+        async def find(user: ScimUser) -> Finding:
+            return await self._find(user, connection, now)
+
+        return Place(
+            connection=connection.id,
+            organization=connection.organization,
+            store=self._store,
+            now=now,
+            audited=audited,
+            find=find,
+        )
+
+    async def _find(self, user: ScimUser, connection: AnyConnection, now: datetime) -> Finding:
+        """Say by what somebody new is found: an address counts only by the connection's word."""
+        decision, _ = await self._decide(user, connection, now)
+        trusted = decision is not None and decision.email_proven
+        return Finding(email_key=user.email.lower() if trusted else "")
+
+    async def settle_due(self, _: datetime) -> None:
         """Decide of whoever is left, of every connection: what a process that ended had not done."""
-        self.ready()
         for name in [name for name, one in self._connections.items() if one.scim is not None]:
             await self._settle_all(name)
 
     async def close(self) -> None:
         """Leave the rest to ``settle_due``, here or on another node."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        tasks = [task for task in (self._task, self._loading) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _settle_few(self, connection: str, concerned: "Concerned") -> None:
+    async def _settle_few(self, connection: str, concerned: Concerned) -> None:
         """Decide of a few now; of the others beside everything else."""
-        few = concerned.users[:AT_ONCE]
+        few = tuple(concerned.users)[:AT_ONCE]
         if few:
             for due in await self._store.due_provisioned(connection, AT_ONCE, of=few):
                 await self._settle(due)
@@ -125,7 +144,10 @@ class Provisioner:
     async def _settle_all(self, connection: str) -> None:
         """Decide of everybody who is due; one who fails stays due, and stops nobody else's turn."""
         while due := await self._store.due_provisioned(connection, _BATCH):
-            settled = [await self._settle(one) for one in due]
+            settled = []
+            for one in due:
+                settled.append(await self._settle(one))
+                await asyncio.sleep(0)  # others are waiting
             if not any(settled):
                 return
 
@@ -138,7 +160,7 @@ class Provisioner:
         try:
             user = await self._store.scim_user(due.connection, due.id)
             decision, refused = await self._decide(user, connection, now) if user else (None, "")
-            await self._store.settle_provisioned(due, decision, refused, now)
+            await self._store.settle_provisioned(due, decision, refused, now, sealing=None)
         except FederationError as failure:
             log.warning("not provisioned", extra={"connection": due.connection, "code": failure.code})
             return False
@@ -148,8 +170,8 @@ class Provisioner:
         self, user: ScimUser, connection: AnyConnection, now: datetime
     ) -> tuple[Decision | None, str]:
         """Return what policy gives them, or the code of why it gives nothing."""
-        assert connection.scim is not None  # noqa: S101  due are those of connections that provision
-        who = describe(
+        assert connection.scim is not None  # noqa: S101  it provisions
+        who = (await self._loaded()).describe(
             user,
             connection=connection.id,
             organization=connection.organization,

@@ -5,10 +5,11 @@ One for each request: it keeps what the library has no place for.
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from scim2_models import (
+    BaseModel,
     Context,
     PatchOp,
     Resource,
@@ -24,6 +25,8 @@ from scim2_server.service import ScimService, scim_exception_of
 from federation.provisioned import Kind
 from federation.scim import dialect, documents
 from federation.scim.dialect import Read
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 def kind_of(resource_type: ResourceType) -> Kind:
@@ -71,16 +74,15 @@ class Service(ScimService):
         return super().read_bulk(body, content_type)
 
     def read_body(
-        self, model: type[Any], body: bytes, content_type: str | None, scim_ctx: Context
-    ) -> Any:
-        """Read a bulk request: what else comes is read above."""
+        self, model: type[Model], body: bytes, content_type: str | None, scim_ctx: Context
+    ) -> Model:
+        """Read a bulk request, which ``read_bulk`` has mended: what else comes is read above."""
+        del body, content_type
         if scim_ctx is not Context.BULK_REQUEST:
             raise NotImplementedError
         return self._read(model, self._bulk, scim_ctx)
 
-    def read_search(
-        self, resource_types: list[ResourceType], payload: Any
-    ) -> tuple[SearchRequest[Any], Any]:
+    def read_search(self, resource_types: list[ResourceType], payload: Any) -> tuple[SearchRequest[Any], Any]:
         """Read a search, by GET or by POST."""
         return super().read_search(resource_types, dialect.search(payload))
 
@@ -113,12 +115,10 @@ class Service(ScimService):
         self.ensure_json(content_type)
         return documents.read(body)
 
-    def _read(self, model: type[Any], read: Read, context: Context) -> Any:
+    def _read(self, model: type[Model], read: Read, context: Context) -> Model:
         self.members = read.members
         self.unknown |= read.unknown
         try:
             return model.model_validate(read.payload, scim_ctx=context)
         except ValidationError as fault:
             raise scim_exception_of(fault) from None
-
-

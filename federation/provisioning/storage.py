@@ -4,9 +4,10 @@ Every question and every change goes to the store under the connection's own id,
 nothing that another provisioned.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final, cast
 
 from scim2_models import (
@@ -25,11 +26,9 @@ from scim2_server.storage import AsyncScimStorage, SearchPage
 
 from federation.provisioned import (
     Absent,
-    Finding,
-    Kind,
     Members,
     NoMember,
-    Page,
+    Reference,
     ScimGroup,
     ScimUser,
     Search,
@@ -37,45 +36,31 @@ from federation.provisioned import (
     Taken,
 )
 from federation.provisioning import positions
+from federation.provisioning.request import Concerned, Place
+from federation.provisioning.service import kind_of
 from federation.scim import filters, models, resources, tolerance
-from federation.store.store import Store
+from federation.scim.members import GroupChange
 
 CANDIDATES: Final = 10_000  # resources of which a filter that no index answers is asked, one by one
 _BATCH: Final = 500
-_NO_MEMBER: Final = "a member is none of this connection's users and groups"
-
-
-@dataclass(slots=True)
-class Concerned:
-    """Whom a request's changes concern, to be decided of anew."""
-
-    users: dict[str, None] = field(default_factory=dict)  # ids of User resources, in their order
-    others: bool = False  # more, whom nobody named
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Whose directory it is, and how what it says is kept."""
-
-    connection: str
-    organization: str
-    store: Store
-    now: datetime
-    # the store that tells of the next change in the audit log: verb, kind, id ("" of what is made), what changes
-    audited: Callable[[str, str, str, Mapping[str, object]], Store]
-    # by what a new User is found among those whom we know
-    find: Callable[[ScimUser], Awaitable[Finding]]
+_TOO_MANY: Final = "too many resources would have to be read: narrow it down by userName or externalId"
 
 
 class Storage(AsyncScimStorage):
-    """The library's storage, over the store."""
+    """The library's storage, over the store.
+
+    With ``aside`` who is in a Group stands in ``members`` alone, and not in the library's resources.
+    """
 
     supports_cursors = True
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, *, aside: bool) -> None:
         self._place = place
+        self._aside = aside
         self.concerned = Concerned()
-        self._seen: dict[str, ScimUser | ScimGroup] = {}  # as this request read them
+        self.members: dict[str, tuple[Reference, ...]] = {}  # by id of a Group that was read with them
+        self.asked: ResponseParameters[Any] | None = None  # by the search that was answered last
+        self._seen: dict[str, ScimUser | ScimGroup] = {}  # as this request read them last
 
     async def get(
         self,
@@ -85,112 +70,159 @@ class Storage(AsyncScimStorage):
         response_parameters: ResponseParameters[Any] | None = None,
     ) -> Resource[Any]:
         """Read one; members only where they are told."""
-        if _kind(resource_type) == "User":
-            return resources.user_resource(await self._user(resource_id))
         members = response_parameters is None or tells_members(response_parameters)
-        return resources.group_resource(await self.group(resource_id, members=members))
+        return self._written(await self._read(resource_type, resource_id, members=members))
 
-    async def group(self, identifier: str, *, members: bool) -> ScimGroup:
-        """Read a Group resource.
+    async def outline(self, resource_type: ResourceType, identifier: str) -> Resource[Any]:
+        """Read one, a Group without its members.
 
         Raises:
             NotFoundException: There is none.
         """
-        found = await self._place.store.scim_group(self._place.connection, identifier, members=members)
-        if found is None:
-            raise _not_found()
-        self._seen[identifier] = found
-        return found
+        return self._written(await self._read(resource_type, identifier, members=False))
 
-    async def _user(self, identifier: str) -> ScimUser:
-        found = await self._place.store.scim_user(self._place.connection, identifier)
-        if found is None:
-            raise _not_found()
-        self._seen[identifier] = found
-        return found
+    async def whole(self, resource_type: ResourceType, identifier: str) -> Resource[Any]:
+        """Read one with all that it has, for the library.
+
+        Raises:
+            NotFoundException: There is none.
+        """
+        found = await self._read(resource_type, identifier, members=True)
+        if isinstance(found, ScimUser):
+            return resources.user_resource(found)
+        return await asyncio.to_thread(resources.group_resource, found)
+
+    def size(self, resource: Resource[Any]) -> int:
+        """Return how many are in a Group that was read or changed; 0 of anything else."""
+        seen = self._seen.get(resource.id or "")
+        return seen.size if isinstance(seen, ScimGroup) else 0
 
     async def create(self, resource_type: ResourceType, resource: Resource[Any]) -> Resource[Any]:
         """Keep a new one."""
-        place = self._place
-        try:
-            if _kind(resource_type) == "User":
-                user = resources.user(cast("resources.UserModel", resource), current=None)
-                store = place.audited("create", "scim_user", "", {"active": user.active})
-                made = await store.add_scim_user(
-                    place.connection, place.organization, user, await place.find(user), place.now
-                )
-                self.concerned.users[made.id] = None
-                return resources.user_resource(made)
-            group = resources.group(cast("models.Group", resource), current=None)
-            store = place.audited("create", "scim_group", "", {"members": len(group.members or ())})
+        return await self.keep(resource_type, resource, None)
+
+    async def keep(
+        self, resource_type: ResourceType, resource: Resource[Any], members: tuple[str, ...] | None
+    ) -> Resource[Any]:
+        """Keep a new one.
+
+        Args:
+            resource_type: Which.
+            resource: Validated.
+            members: Ids of those in a Group; None: as the resource says.
+
+        Raises:
+            UniquenessException: Its userName is another's.
+            InvalidValueException: A member is nobody.
+        """
+        if kind_of(resource_type) == "User":
+            return self._written(await self._keep_user(cast("resources.UserModel", resource)))
+        group = resources.group(cast("models.Group", resource), current=None)
+        if members is not None:
+            group = replace(group, members=resources.references(members))
+        place, told = self._place, {"members": len(group.members or ())}
+        store = place.audited("create", "scim_group", "", told)
+        with _refusing():
             kept = await store.add_scim_group(place.connection, place.organization, group, place.now)
-        except Taken:
-            raise UniquenessException(detail="another user of this connection has this userName") from None
-        except NoMember:
-            raise InvalidValueException(detail=_NO_MEMBER) from None
+        self._seen[kept.id] = kept
         self.concerned.users.update(dict.fromkeys(one.id for one in kept.members or ()))
-        return resources.group_resource(kept)
+        return self._written(kept)
+
+    async def _keep_user(self, resource: resources.UserModel) -> ScimUser:
+        place = self._place
+        user = resources.user(resource, current=None)
+        store = place.audited("create", "scim_user", "", {"active": user.active})
+        found = await place.find(user)
+        with _refusing():
+            made = await store.add_scim_user(place.connection, place.organization, user, found, place.now)
+        self.concerned.users[made.id] = None
+        return made
 
     async def update(
         self, resource_type: ResourceType, resource: Resource[Any], *, expected_version: str | None = None
     ) -> Resource[Any]:
-        """Put one in the place of the one of its id."""
-        identifier = resource.id or ""
+        """Put one in the place of the one of its id; members that it does not name go."""
         expected = resources.version(expected_version)
-        if _kind(resource_type) == "User":
-            seen = self._seen.get(identifier)
-            current = seen if isinstance(seen, ScimUser) else await self._user(identifier)
-            user = resources.user(cast("resources.UserModel", resource), current=current)
-            return resources.user_resource(await self._change_user(current, user, expected))
-        seen = self._seen.get(identifier)
-        before = seen if isinstance(seen, ScimGroup) else await self.group(identifier, members=False)
-        group = resources.group(cast("models.Group", resource), current=before)
-        members = Members(add=tuple(one.id for one in group.members or ()), every=True)
-        await self.change_group(before, group, members, expected)
-        return resources.group_resource(await self.group(identifier, members=True))
-
-    async def _change_user(self, current: ScimUser, user: ScimUser, expected: int | None) -> ScimUser:
-        place = self._place
-        verb = "update" if current.active == user.active else "activate" if user.active else "deactivate"
-        store = place.audited(verb, "scim_user", user.id, {"active": user.active})
-        try:
-            kept = await store.change_scim_user(place.connection, user, place.now, expected=expected)
-        except Taken:
-            raise UniquenessException(detail="another user of this connection has this userName") from None
-        except Absent:
-            raise _not_found() from None
-        except Stale:
-            raise _stale() from None
-        self._seen[user.id] = kept
-        self.concerned.users[user.id] = None
-        return kept
+        seen = await self._again(resource_type, resource.id or "")
+        if isinstance(seen, ScimUser):
+            user = resources.user(cast("resources.UserModel", resource), current=seen)
+            return self._written(await self._change_user(seen, user, expected))
+        group = resources.group(cast("models.Group", resource), current=seen)
+        every = Members(add=tuple(one.id for one in group.members or ()), every=True)
+        await self._change_group(seen, group, every, expected)
+        return self._written(await self._read(resource_type, group.id, members=True))
 
     async def change_group(
-        self, before: ScimGroup, group: ScimGroup, members: Members | None, expected: int | None
-    ) -> ScimGroup:
-        """Change a Group resource, and who is in it, without reading who is.
+        self, identifier: str, change: GroupChange, *, sent: models.Group | None = None
+    ) -> Resource[Any]:
+        """Change a Group that was read here, and who is in it, without reading who is.
+
+        Args:
+            identifier: Its id.
+            change: What becomes of it.
+            sent: What takes its place, its members aside; None leaves what ``change`` does not name.
 
         Raises:
             NotFoundException, PreconditionFailedException, InvalidValueException: Nothing is changed.
         """
+        seen = self._seen[identifier]
+        assert isinstance(seen, ScimGroup)  # noqa: S101  read as one
+        group = seen if sent is None else resources.group(sent, current=seen)
+        if change.display_name is not None:
+            group = replace(group, display_name=change.display_name)
+        if change.external_id is not None:
+            group = replace(group, external_id=change.external_id)
+        return self._written(await self._change_group(seen, group, change.members, seen.version))
+
+    async def _change_user(self, seen: ScimUser, user: ScimUser, expected: int | None) -> ScimUser:
         place = self._place
-        told = members or Members()
+        verb = "update" if seen.active == user.active else "activate" if user.active else "deactivate"
+        store = place.audited(verb, "scim_user", user.id, {"active": user.active})
+        with _refusing():
+            kept = await store.change_scim_user(place.connection, user, place.now, expected=expected)
+        self._seen[user.id] = kept
+        self.concerned.users[user.id] = None
+        return kept
+
+    async def _change_group(
+        self, seen: ScimGroup, group: ScimGroup, members: Members | None, expected: int | None
+    ) -> ScimGroup:
+        place, told = self._place, members or Members()
         counts = {"added": len(told.add), "removed": len(told.remove), "replaced": told.every}
         store = place.audited("update", "scim_group", group.id, counts)
-        try:
+        with _refusing():
             kept = await store.change_scim_group(
                 place.connection, group, members, place.now, expected=expected
             )
-        except NoMember:
-            raise InvalidValueException(detail=_NO_MEMBER) from None
-        except Absent:
-            raise _not_found() from None
-        except Stale:
-            raise _stale() from None
         self._seen[group.id] = kept
         self.concerned.users.update(dict.fromkeys((*told.add, *told.remove)))
-        self.concerned.others |= told.every or _is_renamed(before, kept)
+        self.concerned.others |= told.every or _is_renamed(seen, kept)
         return kept
+
+    async def _read(
+        self, resource_type: ResourceType, identifier: str, *, members: bool
+    ) -> ScimUser | ScimGroup:
+        store, connection = self._place.store, self._place.connection
+        found: ScimUser | ScimGroup | None
+        if kind_of(resource_type) == "User":
+            found = await store.scim_user(connection, identifier)
+        else:
+            found = await store.scim_group(connection, identifier, members=members)
+        if found is None:
+            raise _not_found()
+        self._seen[identifier] = found
+        return found
+
+    async def _again(self, resource_type: ResourceType, identifier: str) -> ScimUser | ScimGroup:
+        return self._seen.get(identifier) or await self._read(resource_type, identifier, members=False)
+
+    def _written(self, kept: ScimUser | ScimGroup) -> Resource[Any]:
+        if isinstance(kept, ScimUser):
+            return resources.user_resource(kept)
+        if not self._aside:
+            return resources.group_resource(kept)
+        self.members[kept.id] = kept.members or ()
+        return resources.group_resource(replace(kept, members=None))
 
     async def delete(
         self, resource_type: ResourceType, resource_id: str, *, expected_version: str | None = None
@@ -198,15 +230,11 @@ class Storage(AsyncScimStorage):
         """Remove one."""
         place = self._place
         expected = resources.version(expected_version)
-        kind = "scim_user" if _kind(resource_type) == "User" else "scim_group"
+        kind = "scim_user" if kind_of(resource_type) == "User" else "scim_group"
         store = place.audited("delete", kind, resource_id, {})
         remove = store.remove_scim_user if kind == "scim_user" else store.remove_scim_group
-        try:
+        with _refusing():
             await remove(place.connection, resource_id, place.now, expected=expected)
-        except Absent:
-            raise _not_found() from None
-        except Stale:
-            raise _stale() from None
         self.concerned.others |= kind == "scim_group"
 
     async def search(
@@ -221,8 +249,9 @@ class Storage(AsyncScimStorage):
         Raises:
             TooManyException: More would have to be asked than ``CANDIDATES``.
         """
+        self.asked = search_request
         if len(resource_types) == 1:
-            kind = _kind(resource_types[0])
+            kind = kind_of(resource_types[0])
             told = filters.narrow(search_request.filter, kind)
             order = filters.order(search_request, kind)
             if told.exact and order is not None:
@@ -230,7 +259,7 @@ class Storage(AsyncScimStorage):
                     kind, told.where, order, search_request, position, members=tells_members(search_request)
                 )
                 found = await self._place.store.search_scim(self._place.connection, search)
-                return positions.page(found, search, list(map(_resource, found.found)))
+                return positions.page(found, search, list(map(self._written, found.found)))
         return await self._asked_one_by_one(resource_types, search_request, position)
 
     async def _asked_one_by_one(
@@ -238,16 +267,14 @@ class Storage(AsyncScimStorage):
     ) -> SearchPage:
         """The library filters, sorts and pages what columns have narrowed down."""
         candidates: list[Resource[Any]] = []
-        for kind in map(_kind, resource_types):
+        for kind in map(kind_of, resource_types):
             told = filters.narrow(asked.filter, kind)
             search = Search(kind=kind, where=told.where, count=_BATCH, total=True)
             while True:
                 found = await self._place.store.search_scim(self._place.connection, search)
                 if len(candidates) + (found.total or 0) > CANDIDATES:
-                    raise TooManyException(
-                        detail="too many resources would have to be read: narrow it by userName or externalId"
-                    )
-                candidates += map(_resource, found.found)
+                    raise TooManyException(detail=_TOO_MANY)
+                candidates += map(self._written, found.found)
                 if not found.more:
                     break
                 search = positions.behind(search, found)
@@ -259,12 +286,12 @@ class Storage(AsyncScimStorage):
 
 def tells_members(told: ResponseParameters[Any]) -> bool:
     """Tell whether an answer has the members of groups (RFC 7644 §3.9)."""
-    kept, left_out = _names(told.attributes), _names(told.excluded_attributes)
+    kept, left_out = names(told.attributes), names(told.excluded_attributes)
     return "members" not in left_out and (not kept or any(_is_member(one) for one in kept))
 
 
-def _names(paths: Any) -> set[str]:
-    """Return attributes without their schema, in lower case."""
+def names(paths: Any) -> set[str]:
+    """Return the names of attributes without their schema, in lower case."""
     return {str(one).lower().rpartition("group:")[2] for one in paths or ()}
 
 
@@ -272,24 +299,24 @@ def _is_member(name: str) -> bool:
     return name == "members" or name.startswith("members.")
 
 
-def _resource(kept: ScimUser | ScimGroup) -> Resource[Any]:
-    return resources.user_resource(kept) if isinstance(kept, ScimUser) else resources.group_resource(kept)
-
-
-def _kind(resource_type: ResourceType) -> Kind:
-    return "Group" if resource_type.name == "Group" else "User"
-
-
 def _is_renamed(before: ScimGroup, after: ScimGroup) -> bool:
     return (before.display_name, before.external_id) != (after.display_name, after.external_id)
 
 
+@contextlib.contextmanager
+def _refusing() -> Iterator[None]:
+    """Say in the protocol's words why the store changed nothing."""
+    try:
+        yield
+    except Taken:
+        raise UniquenessException(detail="another user of this connection has this userName") from None
+    except NoMember:
+        raise InvalidValueException(detail="a member is none of this connection's users and groups") from None
+    except Absent:
+        raise _not_found() from None
+    except Stale:
+        raise PreconditionFailedException(detail="the resource has changed since") from None
+
+
 def _not_found() -> NotFoundException:
     return NotFoundException(detail="this connection has no such resource")
-
-
-def _stale() -> PreconditionFailedException:
-    return PreconditionFailedException(detail="the resource has changed since")
-
-
-__all__ = ["CANDIDATES", "Concerned", "Page", "Place", "Storage", "tells_members"]

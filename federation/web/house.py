@@ -17,6 +17,7 @@ from federation.decision import BREAK_GLASS
 from federation.fetch import Fetch
 from federation.identity import Session
 from federation.policies import Terms
+from federation.provisioning.provisioner import Provisioner
 from federation.publishing import Publishing
 from federation.roster import Roster
 from federation.settings import Settings
@@ -36,6 +37,7 @@ class House:
     """The parts behind the web door."""
 
     signin: SignIn
+    provisioner: Provisioner
     signout: SignOut
     tokens: TokenKeeper
     break_glass: BreakGlassDoor
