@@ -152,9 +152,8 @@ def _by_attribute(connection: SamlConnection, user: ScimUser, issuer: str, name:
     ids, names = _names(connection)
     value = user.external_id if name in ids else user.user_name if name in names else ""
     if value.strip() and name not in _QUALIFIED:
-        yield Subject(
-            issuer=issuer, value=_one(value.lower() if name in _FOLDED else value), format=_one(name)
-        )
+        told = value.lower() if name in _FOLDED else value
+        yield Subject(issuer=issuer, value=told, format=_one(name))
 
 
 def _by_attributes(
