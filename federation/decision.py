@@ -17,6 +17,7 @@ from typing import Literal
 
 from federation.errors import Check
 from federation.identity import Grant, Identity, Presence
+from federation.provisioned import Awaited
 
 MANUAL = "manual"
 INVITATION = "invitation"
@@ -129,6 +130,7 @@ class Candidates:
     holders: tuple[Holder, ...] = ()
     invited: tuple[Invited, ...] = ()
     provisioned: tuple[Provisioned, ...] = ()
+    resource: str = ""  # the user of whom this connection's directory keeps a resource; "" it keeps none
 
 
 How = Literal["subject", "new", "linked", "invited", "provisioned"]
@@ -197,6 +199,7 @@ class Standing:
     how: How
     signed_in_before: bool  # through this connection's account
     profile: Profile  # of this account, as kept
+    described: Profile | None = None  # what the connection's directory says: it beats what a sign-in says
     invited: Invited | None = None  # used up by this sign-in
     address_taken: bool = False  # the address is new to this account, and another user here has it
     grants: tuple[Grant, ...] = ()  # of every source
@@ -256,6 +259,8 @@ class Decision:
     email_proven: bool  # the address is theirs by the connection's word
     link: Callable[[Candidates], Link]
     settle: Callable[[Standing], Outcome]
+    provide: Callable[[Standing], Outcome]  # as ``settle``, of somebody whom a directory speaks of
+    awaited: Awaited | None = None  # None where no directory speaks of those who come through the connection
 
     @property
     def groups(self) -> tuple[str, ...]:

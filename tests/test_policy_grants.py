@@ -62,7 +62,9 @@ CHANGES = [
 def test_a_connection_replaces_what_it_gave(
     wanted: Wanted, there: tuple[Grant, ...], added: tuple[Grant, ...], dropped: tuple[Grant, ...]
 ) -> None:
-    changes = grants.settle(connection(), wanted, standing(*there), administrators=frozenset())
+    changes = grants.settle(
+        connection(), wanted, standing(*there), source="connection:okta", administrators=frozenset()
+    )
     assert changes.add == added
     assert changes.drop == dropped
     assert not changes.checks
@@ -74,21 +76,31 @@ FIRST = {"role_sync": "first_login"}
 def test_rules_run_at_the_first_sign_in_alone_where_the_connection_says_so() -> None:
     wanted = Wanted(grants=(NEW,))
     new = grants.settle(
-        connection(**FIRST), wanted, standing(MANUAL, signed_in_before=False), administrators=frozenset()
+        connection(**FIRST),
+        wanted,
+        standing(MANUAL, signed_in_before=False),
+        source="connection:okta",
+        administrators=frozenset(),
     )
     assert new.add == (NEW,)
-    known = grants.settle(connection(**FIRST), wanted, standing(OLD), administrators=frozenset())
+    known = grants.settle(
+        connection(**FIRST), wanted, standing(OLD), source="connection:okta", administrators=frozenset()
+    )
     assert (known.add, known.drop) == ((), ())
     assert [check.code for check in known.checks] == ["policy.role_sync"]
 
 
 def test_the_last_administrator_stays_and_is_reported() -> None:
     there = standing(OWNER, OLD)
-    asked = grants.settle(connection(), Wanted(), there, administrators=frozenset({"owner"}))
+    asked = grants.settle(
+        connection(), Wanted(), there, source="connection:okta", administrators=frozenset({"owner"})
+    )
     assert asked.asks_administrators
     assert asked.drop == (OWNER, OLD)
     told = replace(there, last_administrator=True)
-    kept = grants.settle(connection(), Wanted(), told, administrators=frozenset({"owner"}))
+    kept = grants.settle(
+        connection(), Wanted(), told, source="connection:okta", administrators=frozenset({"owner"})
+    )
     assert kept.drop == (OLD,)
     assert not kept.asks_administrators
     assert [check.code for check in kept.checks] == ["policy.last_administrator"]
@@ -97,7 +109,11 @@ def test_the_last_administrator_stays_and_is_reported() -> None:
 @pytest.mark.parametrize("other", [Grant("owner", "manual"), Grant("owner", "connection:entra", "x")])
 def test_who_is_an_administrator_by_another_source_may_lose_one(other: Grant) -> None:
     changes = grants.settle(
-        connection(), Wanted(), standing(OWNER, other), administrators=frozenset({"owner"})
+        connection(),
+        Wanted(),
+        standing(OWNER, other),
+        source="connection:okta",
+        administrators=frozenset({"owner"}),
     )
     assert changes.drop == (OWNER,)
     assert not changes.asks_administrators

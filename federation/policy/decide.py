@@ -107,6 +107,9 @@ def bind(
             raise
         return replace(outcome, checks=(*held, *outcome.checks)) if held else outcome
 
+    def provide(standing: Standing) -> Outcome:
+        return settlement.provide(who, connection, wanted, standing, trusted=trusted, declared=declared)
+
     return Decision(
         identity=who,
         wanted=wanted,
@@ -116,6 +119,7 @@ def bind(
         email_proven=trusted,
         link=link,
         settle=settle,
+        provide=provide,
     )
 
 

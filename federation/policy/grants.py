@@ -7,7 +7,7 @@ of a directory. Pure.
 from dataclasses import dataclass
 
 from federation.connection import AnyConnection
-from federation.decision import Standing, Wanted, of_connection
+from federation.decision import Standing, Wanted
 from federation.errors import Check
 from federation.identity import Grant
 
@@ -23,7 +23,12 @@ class Changes:
 
 
 def settle(
-    connection: AnyConnection, wanted: Wanted, standing: Standing, *, administrators: frozenset[str]
+    connection: AnyConnection,
+    wanted: Wanted,
+    standing: Standing,
+    *,
+    source: str,
+    administrators: frozenset[str],
 ) -> Changes:
     """Hold what the rules give against what stands.
 
@@ -31,9 +36,9 @@ def settle(
         connection: Through which they come.
         wanted: What its rules give.
         standing: What is so, locked.
+        source: Whose grants these are.
         administrators: Roles of which somebody in the organization must be left.
     """
-    source = of_connection(connection.id)
     ours = tuple(grant for grant in standing.grants if grant.source == source)
     if connection.role_sync == "first_login" and standing.signed_in_before:
         said = "roles are given at the first sign-in alone (role_sync: first_login); what stands stays"

@@ -31,6 +31,8 @@ def link(who: Identity, connection: AnyConnection, candidates: Candidates, *, tr
             ``policy.not_invited``, ``policy.not_provisioned``: ``provisioning`` is closed to them.
     """
     said = None if trusted else f"{connection.id} is not trusted for this address: it finds nobody"
+    if candidates.resource:  # by externalId, userName or address, of this connection's own directory
+        return Link(user_id=candidates.resource, how="provisioned")
     new = _New(
         who=who,
         connection=connection,

@@ -27,7 +27,23 @@ def settle(who: Identity, connection: AnyConnection, standing: Standing, *, trus
     """
     kept = standing.profile
     other = {**_address(who, standing, trusted=trusted), **_names(who, connection, kept)}
+    if standing.described is not None:
+        other |= _described(standing.described, who, standing, trusted=trusted)
     return replace(kept, **other) if other else kept
+
+
+def _described(said: Profile, who: Identity, standing: Standing, *, trusted: bool) -> Mapping[str, Any]:
+    """Return what a directory says of them: every time, and whatever the sign-in says."""
+    kept = standing.profile
+    told: dict[str, Any] = {name: value for name in _NAMES if (value := getattr(said, name))}
+    if said.email:
+        same = said.email.lower() == kept.email.lower()
+        by_sign_in = said.email.lower() == who.email.lower()
+        told["email"] = kept.email if same or standing.address_taken else said.email
+        told["email_proven"] = trusted if by_sign_in else kept.email_proven and same
+        if standing.address_taken:
+            told["email_proven"] = kept.email_proven
+    return told
 
 
 def _address(who: Identity, standing: Standing, *, trusted: bool) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ from federation.decision import (
     TeamMember,
     Wanted,
     of_connection,
+    of_scim,
 )
 from federation.errors import Check, PolicyRefused
 from federation.identity import Grant, Identity
@@ -52,13 +53,83 @@ def settle(  # noqa: PLR0913  all that it hangs on
     """
     _may_enter(connection, standing)
     source = of_connection(connection.id)
+    return _settle(
+        who,
+        connection,
+        wanted,
+        standing,
+        source=source,
+        memberships=_memberships(standing, source),
+        trusted=trusted,
+        administrators=administrators,
+        system=system,
+        declared=declared,
+    )
+
+
+def provide(
+    who: Identity,
+    connection: AnyConnection,
+    wanted: Wanted,
+    standing: Standing,
+    *,
+    trusted: bool,
+    declared: Declared,
+) -> Outcome:
+    """Decide what becomes of what stands by what a directory says of somebody who is not signing in.
+
+    Whether they may come in, their sign-in is asked. A directory gives no system role, and may take
+    the last administrator's role: to end somebody's access is its office, and break-glass the way back.
+
+    Args:
+        who: Whom the directory describes.
+        connection: Whose directory.
+        wanted: What the connection's rules give.
+        standing: What is so, locked.
+        trusted: The address is theirs by the connection's word.
+        declared: Key and roles of each team of the settings file.
+    """
+    source = of_scim(connection.id)
+    ours = replace(
+        wanted,
+        grants=tuple(replace(one, source=source) for one in wanted.grants),
+        otherwise=tuple(replace(one, source=source) for one in wanted.otherwise),
+    )
+    return _settle(
+        who,
+        connection,
+        ours,
+        standing,
+        source=source,
+        memberships=() if source in standing.memberships else (source,),
+        trusted=trusted,
+        administrators=frozenset(),
+        system=(),
+        declared=declared,
+    )
+
+
+def _settle(  # noqa: PLR0913  all that it hangs on
+    who: Identity,
+    connection: AnyConnection,
+    wanted: Wanted,
+    standing: Standing,
+    *,
+    source: str,
+    memberships: tuple[str, ...],
+    trusted: bool,
+    administrators: frozenset[str],
+    system: tuple[Grant, ...],
+    declared: Declared,
+) -> Outcome:
+    """Carry both out: each source takes away what it gave, and nothing else."""
     change = teams.settle(wanted, standing, source, declared)
     if invited := _invited_into(standing, declared):
         change = replace(change, join=change.join + invited)
     known = {**standing.teams, **{team.key: team for team in change.make}}
     keys, of_teams = teams.carried(_members(standing, change), known, declared)
     protected = frozenset() if _any_of(of_teams, administrators) else administrators
-    changes = grants.settle(connection, wanted, standing, administrators=protected)
+    changes = grants.settle(connection, wanted, standing, source=source, administrators=protected)
     add = tuple(grant for grant in (*changes.add, *_invited(standing)) if grant not in standing.grants)
     stay = [grant for grant in standing.grants if grant not in changes.drop]
     asks = False
@@ -74,7 +145,7 @@ def settle(  # noqa: PLR0913  all that it hangs on
         join=change.join,
         leave=change.leave,
         make=change.make,
-        memberships=_memberships(standing, source),
+        memberships=memberships,
         grants=(*dict.fromkeys((*stay, *add)), *of_teams, *system),
         teams=keys,
         checks=(*_kept_address(standing), *changes.checks, *change.checks),

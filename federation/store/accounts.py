@@ -8,12 +8,13 @@ meanwhile the first one of every other kind stands beside it.
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from federation.decision import Candidates, Decision, Holder, Invited, Link, Profile, Provisioned
 from federation.errors import Check, PolicyRefused
 from federation.identity import Identity
-from federation.store import rows, sql, standing
+from federation.store import provisioning_meeting, rows, sql, standing
 from federation.store.rows import Ask, Raced, Row, Steps, micros, new_id, storable
 from federation.store.standing import Known
 from federation.store.values import Released
@@ -50,28 +51,35 @@ def enter(
         now: UTC.
 
     Raises:
-        PolicyRefused: ``identity.subject_recycled``; what policy says of a new person.
+        PolicyRefused: ``identity.subject_recycled``; what policy says of a new person;
+            ``policy.deactivated``: what a directory says.
     """
     held, found = told
     if found:
-        return _by_subject(decision, found[0])
+        return (yield from _by_subject(decision, found[0], now))
     if not held:  # the account was detached just now
         yield sql.LOCK_NAME, {"gate": standing.gate_of_address(decision.identity)}
     # Whoever else comes with this address waits here, or has been waited for: then the Subject itself
     # may be known by now. These see what was committed before the lock was had.
+    awaited = provisioning_meeting.sought(decision)
     sought = _sought(decision, account, invitation)
     around = standing.around(decision, has_teams=has_teams)
-    found, *told = yield (sql.UPDATE_ACCOUNT, account), *sought, *around
+    found, *told = yield (sql.UPDATE_ACCOUNT, account), *awaited, *sought, *around
     if found:
-        return _by_subject(decision, found[0])
-    link = decision.link(_candidates(told.pop(0)) if sought else Candidates())
+        return (yield from _by_subject(decision, found[0], now))
+    theirs = provisioning_meeting.met(decision, told.pop(0)) if awaited else None
+    candidates = _candidates(told.pop(0)) if sought else Candidates()
+    link = decision.link(replace(candidates, resource=theirs.user_id) if theirs else candidates)
+    if theirs:
+        yield from provisioning_meeting.hold(decision, theirs, now)
     user_id = link.user_id or new_id(now)
     if link.invitation is not None:
         used = yield sql.USE_INVITATION, {**account, "id": link.invitation.id, "user_id": user_id}
         if not used:
             raise PolicyRefused(*_NOT_INVITED, (*decision.checks, Check(*_NOT_INVITED)))
     if link.user_id:
-        return link, (yield from _join(decision, account, link))
+        whose = yield from _join(decision, account, link)
+        return link, replace(whose, described=theirs.described if theirs else None)
     return link, Known(
         user_id=user_id,
         how=link.how,
@@ -85,7 +93,10 @@ def enter(
 def candidates(decision: Decision, invitation: bytes, now: datetime) -> Steps[Candidates]:
     """Read who a person without an account could be; arguments as ``enter``."""
     sought = _sought(decision, columns(decision, now), invitation)
-    return _candidates((yield sought[0])) if sought else Candidates()
+    found = _candidates((yield sought[0])) if sought else Candidates()
+    awaited = provisioning_meeting.sought(decision)
+    theirs = provisioning_meeting.met(decision, (yield awaited[0])) if awaited else None
+    return replace(found, resource=theirs.user_id) if theirs else found
 
 
 def _sought(decision: Decision, account: Mapping[str, object], invitation: bytes) -> tuple[Ask, ...]:
@@ -96,9 +107,10 @@ def _sought(decision: Decision, account: Mapping[str, object], invitation: bytes
     return ((sql.FIND_CANDIDATES, {**account, **address}),)
 
 
-def _by_subject(decision: Decision, row: Row) -> tuple[Link, Known]:
+def _by_subject(decision: Decision, row: Row, now: datetime) -> Steps[tuple[Link, Known]]:
     link = Link(user_id=row[0], how="subject")
-    return link, whose_account(decision, row, link)
+    whose = whose_account(decision, row, link)
+    return link, (yield from provisioning_meeting.known(decision, whose, now))
 
 
 def _candidates(found: Sequence[Row]) -> Candidates:

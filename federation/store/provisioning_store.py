@@ -14,7 +14,6 @@ from federation.provisioned import (
     ScimUser,
     Search,
 )
-from federation.store.values import Sealing
 
 
 class ProvisioningStore(Protocol):
@@ -129,7 +128,7 @@ class ProvisioningStore(Protocol):
         """Return User resources that are due, the longest first; with ``of`` only among these ids."""
 
     async def settle_provisioned(
-        self, due: Due, decision: Decision | None, refused: str, now: datetime, *, sealing: Sealing | None
+        self, due: Due, decision: Decision | None, refused: str, now: datetime
     ) -> bool:
         """Carry out what was decided of a User resource: membership, roles, teams, profile, live sessions.
 
@@ -138,7 +137,6 @@ class ProvisioningStore(Protocol):
             decision: None gives nothing, and takes away what this connection's SCIM gave before.
             refused: The code of policy's refusal, "" with a decision.
             now: UTC.
-            sealing: As ``resettle``; None keeps no record.
 
         Returns:
             Whether anything changed.

@@ -33,7 +33,6 @@ from federation.store import (
 )
 from federation.store.drive import Drive, Verb
 from federation.store.provisioning_rows import Kept, Resource
-from federation.store.values import Sealing
 
 _ATTEMPTS: Final = 3  # to read a group that nobody changes meanwhile
 _LONG: Final = 200  # members of one change
@@ -115,9 +114,12 @@ class ProvisioningTwin(Drive):
         return await self._read(lambda: provisioning_settling.due(connection, batch, of))
 
     async def settle_provisioned(
-        self, due: Due, decision: Decision | None, refused: str, now: datetime, *, sealing: Sealing | None
+        self, due: Due, decision: Decision | None, refused: str, now: datetime
     ) -> bool:
-        raise NotImplementedError
+        done = await self._transact(lambda: provisioning_settling.settle(due, decision, refused, now))
+        for token_hash in done.ended:
+            self._ended(token_hash)
+        return done.changed
 
     async def add_credential(self, credential: Credential, secret_hash: bytes) -> None:
         await self._transact(lambda: provisioning_credentials.add(credential, secret_hash))

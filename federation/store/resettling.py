@@ -13,7 +13,16 @@ from typing import Any
 from federation.decision import Decision, Link, Outcome, Profile, Settled, Standing, of_connection
 from federation.errors import Check, PolicyRefused
 from federation.identity import Presence
-from federation.store import endings, endings_sql, rereads, rereads_sql, sql, standing, verbs
+from federation.store import (
+    endings,
+    endings_sql,
+    provisioning_meeting,
+    rereads,
+    rereads_sql,
+    sql,
+    standing,
+    verbs,
+)
 from federation.store.rows import Row, Steps, micros
 from federation.store.standing import Known
 from federation.store.values import DueReread, Record, Sealing
@@ -34,7 +43,7 @@ def resettle(decision: Decision, record: Record, sealing: Sealing, now: datetime
     )
     if not found:
         raise _refused(decision, "policy.not_a_member", "this account is gone")
-    known = _known(found[0])
+    known = yield from provisioning_meeting.known(decision, _known(found[0]), now)
     stands, outcome = yield from standing.settle(
         decision, known, now, has_teams=bool(kept_teams), bootstrap=""
     )

@@ -38,6 +38,7 @@ class Known:
     signed_in_before: bool
     profile: Profile
     invited: Invited | None = None
+    described: Profile | None = None  # by the connection's directory
     around: tuple[Sequence[Row], ...] | None = None  # of somebody who is made by this sign-in
 
 
@@ -65,8 +66,9 @@ def settle(
     standing = yield from stands(decision, known, has_teams=has_teams)
     if bootstrap:
         standing = replace(standing, bootstrap=bootstrap)
-    if who.email and who.email.lower() != known.profile.email.lower():
-        taken = yield from _is_taken(decision, known)
+    address = (known.described.email if known.described else "") or who.email
+    if address and address.lower() != known.profile.email.lower():
+        taken = yield from _is_taken(who.organization, storable(address).lower(), known)
         standing = replace(standing, address_taken=taken)
     if known.invited is not None and known.invited.teams:
         theirs = yield from invited_teams(who.organization, known.invited)
@@ -171,6 +173,7 @@ def _read(known: Known, found: Sequence[Row], teams: Sequence[Row]) -> Standing:
         how=known.how,
         signed_in_before=known.signed_in_before,
         profile=known.profile,
+        described=known.described,
         invited=known.invited,
         grants=tuple(Grant(*one) for one in sorted(told["grant"])),
         members=tuple(TeamMember(*one) for one in sorted(told["member"])),
@@ -208,11 +211,10 @@ def _teams(found: Sequence[Row]) -> Mapping[str, Team]:
     }
 
 
-def _is_taken(decision: Decision, known: Known) -> Steps[bool]:
+def _is_taken(organization: str, email_key: str, known: Known) -> Steps[bool]:
     """Tell whether another user of the organization has the address, which is locked until the end."""
-    who = decision.identity
-    yield hold_address(who.organization, who.email.lower())
-    address = {"organization_id": who.organization, "email_key": who.email.lower()}
+    yield hold_address(organization, email_key)
+    address = {"organization_id": organization, "email_key": email_key}
     return any(user_id != known.user_id for (user_id,) in (yield sql.ADDRESS_HOLDERS, address))
 
 
