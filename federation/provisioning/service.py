@@ -61,9 +61,9 @@ class Service(ScimService):
         self.ensure_patch_supported()
         return dialect.patch(self._json(body, content_type), kind_of(resource_type))
 
-    def parse_patch(self, resource_type: ResourceType, read: Read) -> PatchOp[Any]:
+    def parse_patch(self, resource_type: ResourceType, read: Read) -> "PatchOp[Any]":
         """Have the library read what ``mend_patch`` returned."""
-        model: type[PatchOp[Any]] = PatchOp.__class_getitem__(self.get_model(resource_type))
+        model: "type[PatchOp[Any]]" = PatchOp.__class_getitem__(self.get_model(resource_type))
         return self._read(model, read, Context.RESOURCE_PATCH_REQUEST)
 
     def read_bulk(self, body: bytes, content_type: str | None) -> BulkPlan:
