@@ -231,7 +231,12 @@ def _house(  # noqa: PLR0913, PLR0917  all that it is made of
     return House(
         signin=story,
         provisioner=Provisioner(
-            connections=roster.connections, store=store, signin=story, vault=vault, clock=now
+            connections=roster.connections,
+            entries=roster.entries,
+            store=store,
+            signin=story,
+            vault=vault,
+            clock=now,
         ),
         signout=leaving,
         tokens=tokens,

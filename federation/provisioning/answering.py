@@ -17,6 +17,7 @@ from federation.provisioning.storage import Storage
 from federation.scim import provider
 from federation.scim.identity import describe
 
+_BULK: Final = b'{"Operations": [{"method": "DELETE", "path": "/Users/a"}]}'
 _WARMING: Final = (
     ("User", b'{"userName": "a"}', b'{"Operations": [{"op": "add", "path": "title", "value": "a"}]}'),
     ("Group", b'{"displayName": "a"}', b'{"Operations": [{"op": "remove", "path": "externalId"}]}'),
@@ -74,7 +75,7 @@ class Answering:
                 service.parse_patch(resource_type, service.mend_patch(resource_type, patch, None))
                 service.read_search_query([resource_type], {"filter": 'externalId eq "a"', "count": "1"})
                 service.read_response_parameters(resource_type, {"attributes": "externalId"})
-            service.read_bulk(b'{"Operations": []}', None)
+            service.read_bulk(_BULK, None)
 
 
 def _answered(response: ScimResponse, error: str, unknown: frozenset[str]) -> Answered:

@@ -3,15 +3,18 @@
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from federation import registry
 from federation.clock import Clock
 from federation.connection import AnyConnection
 from federation.decision import Decision
 from federation.errors import FederationError, PolicyRefused
 from federation.provisioned import Due, Finding, ScimUser
 from federation.provisioning.request import Answered, Asked, Caller, Concerned, Place
+from federation.scim import subjects
 from federation.signin import SignIn
 from federation.store.audit import AuditEntry
 from federation.store.store import Store
@@ -25,6 +28,7 @@ log = logging.getLogger(__name__)
 AT_ONCE: Final = 50  # whom a request concerns and who are decided of before it is answered
 _BATCH: Final = 200
 _CURSORS: Final = "scim cursors"
+_NEW: Final = "new"  # stands for the id of one that has none yet
 
 
 class Provisioner:
@@ -34,13 +38,14 @@ class Provisioner:
         self,
         *,
         connections: Mapping[str, AnyConnection],
+        entries: Mapping[str, registry.Entry],
         store: Store,
         signin: SignIn,
         vault: Vault,
         clock: Clock,
     ) -> None:
-        """Take what is in force; the mapping changes in place."""
-        self._connections = connections
+        """Take what is in force; both mappings change in place."""
+        self._connections, self._entries = connections, entries
         self._store, self._signin, self._vault, self._clock = store, signin, vault, clock
         self._answering: Answering | None = None
         self._left: set[str] = set()  # connections with more who are due than a request decides of
@@ -109,10 +114,19 @@ class Provisioner:
         )
 
     async def _find(self, user: ScimUser, connection: AnyConnection, now: datetime) -> Finding:
-        """Say by what somebody new is found: an address counts only by the connection's word."""
-        decision, _ = await self._decide(user, connection, now)
+        """Say by what somebody new is found; an address finds nobody but by the connection's word."""
+        decision, _ = await self._decide(replace(user, id=_NEW), connection, now)
         trusted = decision is not None and decision.email_proven
-        return Finding(email_key=user.email.lower() if trusted else "")
+        issuers, ours = registry.names_of(self._entries[connection.id])
+        persons = [
+            person
+            for issuer in issuers
+            for person in subjects.persons(connection, user, issuer=issuer, sp_entity_id=ours)
+        ]
+        return Finding(
+            persons=tuple(persons),
+            email_key=user.email.lower() if trusted else "",
+        )
 
     async def settle_due(self, _: datetime) -> None:
         """Decide of whoever is left, of every connection: what a process that ended had not done."""

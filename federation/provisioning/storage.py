@@ -124,9 +124,8 @@ class Storage(AsyncScimStorage):
         store = place.audited("create", "scim_group", "", told)
         with _refusing():
             kept = await store.add_scim_group(place.connection, place.organization, group, place.now)
-        self._seen[kept.id] = kept
-        self.concerned.users.update(dict.fromkeys(one.id for one in kept.members or ()))
-        return self._written(kept)
+        self.concerned.users.update(dict.fromkeys(one.id for one in group.members or ()))
+        return self._written(await self._read(resource_type, kept.id, members=True))
 
     async def _keep_user(self, resource: resources.UserModel) -> ScimUser:
         place = self._place

@@ -11,6 +11,7 @@ from federation.connection import AnyConnection, LocalConnection, OAuth2Connecti
 from federation.errors import ConfigurationError, FederationError
 from federation.registry.impostors import find_impostors
 from federation.registry.local import Local, compile_local
+from federation.registry.named import names_of
 from federation.registry.own import Own, own_keys
 from federation.registry.relying import OAuth2, Oidc, compile_oauth2, compile_oidc
 from federation.registry.saml import Saml, compile_saml
@@ -28,6 +29,7 @@ __all__ = [
     "compile_one",
     "compile_saml",
     "find_impostors",
+    "names_of",
     "own_keys",
 ]
 
