@@ -33,6 +33,7 @@ from federation.policy import domains
 from federation.policy.decide import decide
 from federation.return_to import local_path
 from federation.rules import SystemRole
+from federation.scim.subjects import awaited
 from federation.store.store import Store
 from federation.store.values import (
     RECORD_DETAIL,
@@ -392,7 +393,7 @@ class SignIn:
         verified: frozenset[str] = frozenset()
         if domains.needs_proof(connection, organization):
             verified = await self.store.proved_domains(connection.organization, now)
-        return decide(
+        decision = decide(
             who,
             connection,
             organization,
@@ -400,6 +401,9 @@ class SignIn:
             system_roles=self._system_roles.get(connection.id, ()),
             verified=verified,
         )
+        if connection.scim is None:
+            return decision
+        return replace(decision, awaited=awaited(who, connection, email_trusted=decision.email_proven))
 
     async def _open(
         self, decision: Decision, claim: Claim, goal: Goal, callback: Callback, now: datetime

@@ -174,7 +174,7 @@ class Provisioner:
         try:
             user = await self._store.scim_user(due.connection, due.id)
             decision, refused = await self._decide(user, connection, now) if user else (None, "")
-            await self._store.settle_provisioned(due, decision, refused, now, sealing=None)
+            await self._store.settle_provisioned(due, decision, refused, now)
         except FederationError as failure:
             log.warning("not provisioned", extra={"connection": due.connection, "code": failure.code})
             return False

@@ -63,7 +63,7 @@ class Service(ScimService):
 
     def parse_patch(self, resource_type: ResourceType, read: Read) -> "PatchOp[Any]":
         """Have the library read what ``mend_patch`` returned."""
-        model: "type[PatchOp[Any]]" = PatchOp.__class_getitem__(self.get_model(resource_type))
+        model: type[PatchOp[Any]] = PatchOp.__class_getitem__(self.get_model(resource_type))
         return self._read(model, read, Context.RESOURCE_PATCH_REQUEST)
 
     def read_bulk(self, body: bytes, content_type: str | None) -> BulkPlan:
