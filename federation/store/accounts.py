@@ -14,7 +14,7 @@ from federation.decision import Candidates, Decision, Holder, Invited, Link, Pro
 from federation.errors import Check, PolicyRefused
 from federation.identity import Identity
 from federation.store import rows, sql, standing
-from federation.store.rows import Ask, Raced, Row, Steps, micros, new_id, storable
+from federation.store.rows import Ask, Raced, Row, Steps, Together, micros, new_id, storable
 from federation.store.standing import Known
 from federation.store.values import Released
 
@@ -35,8 +35,9 @@ def enter(
     *,
     has_teams: bool,
     invitation: bytes,
+    beside: Together,
     now: datetime,
-) -> Steps[tuple[Link, Known]]:
+) -> Steps[tuple[Link, Known, Sequence[Sequence[Row]]]]:
     """Return whose account this Subject has in this organization.
 
     That of somebody who becomes a user now is not there yet: ``made`` makes it.
@@ -47,23 +48,28 @@ def enter(
         told: What ``known`` was answered.
         has_teams: See ``standing.stands``.
         invitation: SHA-256 of the token of the invitation link that the browser holds, b"" for none.
+        beside: What else may be asked in one round trip with whatever is asked here.
         now: UTC.
+
+    Returns:
+        Who they are, their account, and what ``beside`` was answered: () where it was not asked.
 
     Raises:
         PolicyRefused: ``identity.subject_recycled``; what policy says of a new person.
     """
     held, found = told
     if found:
-        return _by_subject(decision, found[0])
+        return *_by_subject(decision, found[0]), ()
     if not held:  # the account was detached just now
         yield sql.LOCK_NAME, {"gate": standing.gate_of_address(decision.identity)}
     # Whoever else comes with this address waits here, or has been waited for: then the Subject itself
     # may be known by now. These see what was committed before the lock was had.
     sought = _sought(decision, account, invitation)
     around = standing.around(decision, has_teams=has_teams)
-    found, *told = yield (sql.UPDATE_ACCOUNT, account), *sought, *around
+    found, *told = yield (sql.UPDATE_ACCOUNT, account), *sought, *around, *beside
+    answered = [told.pop() for _ in beside][::-1]
     if found:
-        return _by_subject(decision, found[0])
+        return *_by_subject(decision, found[0]), answered
     link = decision.link(_candidates(told.pop(0)) if sought else Candidates())
     user_id = link.user_id or new_id(now)
     if link.invitation is not None:
@@ -71,8 +77,8 @@ def enter(
         if not used:
             raise PolicyRefused(*_NOT_INVITED, (*decision.checks, Check(*_NOT_INVITED)))
     if link.user_id:
-        return link, (yield from _join(decision, account, link))
-    return link, Known(
+        return link, (yield from _join(decision, account, link)), answered
+    known = Known(
         user_id=user_id,
         how=link.how,
         signed_in_before=False,
@@ -80,6 +86,7 @@ def enter(
         invited=link.invitation,
         around=tuple(told),
     )
+    return link, known, answered
 
 
 def candidates(decision: Decision, invitation: bytes, now: datetime) -> Steps[Candidates]:
