@@ -103,9 +103,7 @@ def read_tokens(status: int, content_type: str, body: bytes) -> Tokens:
     Source: Core §3.1.3.3, §3.1.3.4; RFC 6749 §5.1, §5.2.
     """
     found = _ENDPOINT.read(status, content_type, body)
-    _error(
-        status, found, AssertionRefused("oidc.code_refused", "the provider refused the code: invalid_grant")
-    )
+    _error(status, found, "oidc.code_refused", "the provider refused the code: invalid_grant")
     tokens = _tokens(found)
     if not tokens.id_token:
         raise ProviderUnavailable("oidc.token_no_id_token", "the token endpoint gave no ID Token")
@@ -122,11 +120,7 @@ def read_refreshed(status: int, content_type: str, body: bytes) -> Tokens:
     Source: Core §12.2; RFC 6749 §5.1, §5.2, §6.
     """
     found = _ENDPOINT.read(status, content_type, body)
-    _error(
-        status,
-        found,
-        AssertionRefused("oidc.refresh_refused", "the provider refused the refresh token: invalid_grant"),
-    )
+    _error(status, found, "oidc.refresh_refused", "the provider refused the refresh token: invalid_grant")
     tokens = _tokens(found)
     if not tokens.access_token:
         raise ProviderUnavailable("oidc.token_no_access_token", "the token endpoint gave no access token")
@@ -230,11 +224,11 @@ def keep_renewed(
     return kept
 
 
-def _error(status: int, found: Mapping[str, Any], invalid_grant: AssertionRefused) -> None:
+def _error(status: int, found: Mapping[str, Any], invalid_grant: str, said: str) -> None:
     """An error is one whatever the status; and a status other than 200 brings no tokens."""
     error = found.get("error")
     if error == "invalid_grant":
-        raise invalid_grant
+        raise AssertionRefused(invalid_grant, said)
     if error in ("invalid_client", "unauthorized_client"):
         raise ProviderUnavailable(
             "oidc.token_client_refused", f"the provider refused our client id or secret: {error}"
