@@ -1,6 +1,7 @@
 """Connections that are edited here: kept, changed, enabled, taken away, and what each refuses."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from federation.administration.actor import OF_SETUP, SCOPES, Actor
 from federation.administration.connection_views import ConnectionView
 from federation.administration.desk import Desk
 from federation.errors import ChangeConflicts, FederationError, FieldsRefused, NotAllowed, NotFound
+from federation.store.audit_pages import AuditFilter
 from federation.web.house import House
 
 GOOD: Mapping[str, Any] = {
@@ -375,3 +377,38 @@ async def test_every_change_is_told_in_the_log_and_a_refused_one_is_not(stair: S
     ]  # fmt: skip
     assert {organization for _, organization, *_ in told} == {"beta"}
     assert told[1][2:] == ('{"display_name": "Beta\'s Okta"}', '{"display_name": "New"}')
+
+
+RULES_OF_PEOPLE = [
+    {
+        "name": "whoever ada@beta.example names",
+        "attribute": {"name": "email", "in": ["zoe@beta.example", "Zoë Q. Public"]},
+        "when": "user.email == 'lee@beta.example' || user.name == 'Lee Person'",
+        "roles": ["owner"],
+    }
+]
+
+
+async def test_a_rule_leaves_nobodys_name_in_the_log(stair: Stair) -> None:
+    at = desk(stair.house)
+    view = await made(at, role_rules=RULES_OF_PEOPLE)
+    await connections.update(at, "okta", {"role_rules": None}, number=view.number)
+    await organizations.update(
+        desk(stair.house, OPERATOR),
+        "beta",
+        {"contact": "mailto:zoe@beta.example"},
+        number=stair.house.roster.kept_organizations["beta"].number,
+    )
+    page, _ = await stair.house.store.audit_page(AuditFilter(organization="beta"), None, 100)
+    told = json.dumps([[one.entry.before, one.entry.after] for one in page], ensure_ascii=False)
+    for name in ("zoe@", "ada@", "lee@", "Public", "Person"):
+        assert name not in told, name
+    rules = next(one for one in page if one.entry.action == "connection.update").entry.before["role_rules"]
+    assert rules == [
+        {
+            "name": "whoever …@beta.example names",
+            "attribute": {"name": "email", "in": "2 values"},
+            "when": "62 characters",
+            "roles": ["owner"],
+        }
+    ]

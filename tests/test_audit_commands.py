@@ -55,6 +55,7 @@ CHANGES: tuple[tuple[str, tuple[str, ...], str], ...] = (
 )
 ELSEWHERE = {  # told by the tests of their rooms: they take more than a table can say
     "metadata approve", "metadata reject", "person release", "domain verify", "local unlock",
+    "organization add", "organization remove",
     "connection add", "connection remove", "connection link", "connection unlink",
 }  # fmt: skip
 READS = {
@@ -62,7 +63,7 @@ READS = {
     "metadata changes", "config check", "keys status", "keys rotate", "enforce preflight", "enforce list",
     "person export", "person show", "connection list", "connection show", "connection links", "team list",
     "local list", "audit tail", "audit export", "token list", "break-glass status", "policy try",
-    "policy diff", "invitation list",
+    "policy diff", "invitation list", "organization list", "organization show",
 }  # fmt: skip
 """What changes nothing in the database, or fetches what its owner published."""
 

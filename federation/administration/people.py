@@ -17,7 +17,7 @@ from federation.errors import FieldsRefused, NotFound, PolicyRefused
 from federation.identity import Grant, Session
 from federation.policy import settlement, teams
 from federation.store.directory_values import PeopleFilter, PersonListed, RecordLine
-from federation.store.values import AccountOf, Changed, Ended, Erased
+from federation.store.values import AccountOf, Changed, Ended, Erased, KeptTokensOf
 
 SIGN_INS: Final = 20  # records of somebody that their page lists
 LONGEST_ROLE: Final = 200  # characters
@@ -249,8 +249,9 @@ async def erase(desk: Desk, organization: str, user: str, typed: str) -> Erased:
 
 
 async def _give_back(desk: Desk, ended: Ended) -> None:
-    def way(name: str) -> Revocation | None:
-        connector = desk.roster.connectors.get(name)
-        return connector.revocation if connector else None
+    def way(one: KeptTokensOf) -> Revocation | None:
+        connector = desk.roster.connectors.get(one.connection)
+        theirs = connector is not None and connector.connection.organization == one.organization
+        return connector.revocation if connector and theirs else None
 
     await give_back(ended.tokens, way, desk.vault, desk.now)

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from federation.errors import AssertionRefused, ProviderUnavailable
 from federation.identity import KeptTokens
@@ -48,6 +49,7 @@ class Tokens:
     refresh_token: str = field(default="", repr=False)  # likewise
     expires_in: timedelta | None = None  # of the access token; None where it was not said
     scopes: tuple[str, ...] = ()  # (): as asked (RFC 6749 §5.1)
+    receivers: tuple[str, ...] = ()  # as ``KeptTokens.receivers``
 
 
 def token_request(
@@ -164,6 +166,32 @@ def read_life(seconds: Any) -> timedelta | None:
     return timedelta(seconds=int(seconds))
 
 
+def origins(*urls: str) -> tuple[str, ...]:
+    """Return the origins of endpoints, each once; "" is none. Source: RFC 6454 §4."""
+    return tuple(sorted({_origin(url) for url in urls if url}))
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    return f"{parts.scheme}://{parts.hostname}:{port}"
+
+
+def may_reach(tokens: KeptTokens, *urls: str) -> bool:
+    """Tell whether kept tokens may be sent to these: to where the sign-in that brought them had them go.
+
+    Whoever edits a connection names an endpoint of theirs, and would be handed other people's tokens.
+    """
+    return set(origins(*urls)) <= set(tokens.receivers)
+
+
+def moved(code: str) -> AssertionRefused:
+    """Return why kept tokens are not sent where they would go now; the code is of the protocol."""
+    return AssertionRefused(
+        code, "the endpoint is at another host than when the tokens were given: they are not sent there"
+    )
+
+
 def keep_tokens(
     tokens: Tokens, *, keeping: Collection[str], scopes: tuple[str, ...], now: datetime
 ) -> KeptTokens | None:
@@ -186,6 +214,7 @@ def keep_tokens(
         id=identity,
         access_until=now + tokens.expires_in if access and tokens.expires_in is not None else None,
         scopes=tokens.scopes or scopes,
+        receivers=tokens.receivers,
     )
 
 
@@ -196,6 +225,7 @@ def fresh_tokens(tokens: Tokens, before: KeptTokens, *, now: datetime) -> KeptTo
         id=tokens.id_token,
         access_until=now + tokens.expires_in if tokens.expires_in is not None else None,
         scopes=tokens.scopes or before.scopes,
+        receivers=before.receivers,
     )
 
 
@@ -217,6 +247,7 @@ def keep_renewed(
         tokens,
         refresh_token=tokens.refresh_token or before.refresh,
         id_token=tokens.id_token or before.id,
+        receivers=before.receivers,
     )
     kept = keep_tokens(full, keeping=keeping, scopes=before.scopes, now=now)
     if kept is None:

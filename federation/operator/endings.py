@@ -155,13 +155,14 @@ async def _revoke(config: Settings, kept: Iterable[KeptTokensOf]) -> int:
     own = registry.own_keys(held)
     fetch = open_door(config)
     try:
-        return await give_back(kept, lambda name: _revocation(config, name, own, fetch), vault, clock.now())
+        return await give_back(kept, lambda one: _revocation(config, one, own, fetch), vault, clock.now())
     finally:
         await fetch.close()
 
 
-def _revocation(config: Settings, name: str, own: registry.Own, fetch: Fetch) -> Revocation | None:
-    if (connection := config.connections.get(name)) is None:
+def _revocation(config: Settings, kept: KeptTokensOf, own: registry.Own, fetch: Fetch) -> Revocation | None:
+    connection = config.connections.get(kept.connection)
+    if connection is None or connection.organization != kept.organization:
         return None
     entry = registry.compile_one(
         connection, config.base_url, development=config.development, own=own, now=clock.now()

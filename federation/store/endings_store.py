@@ -82,8 +82,13 @@ class EndingsStore(Protocol):
     async def find_users(self, who: str, organization: str) -> tuple[FoundUser, ...]:
         """Return the users of an address, else of an id, in an organization, "" in every one."""
 
-    async def due_rereads(self, connection: str, now: datetime, batch: int) -> tuple[DueReread, ...]:
-        """Return about whom this connection's provider is to be asked again, the longest due first."""
+    async def due_rereads(
+        self, connection: str, organization: str, now: datetime, batch: int
+    ) -> tuple[DueReread, ...]:
+        """Return about whom of this organization the connection's provider is to be asked again.
+
+        The longest due first.
+        """
 
     async def take_reread(self, found: DueReread, until: datetime, now: datetime) -> Rereadable | None:
         """Take the right to ask about somebody: one caller on any node.

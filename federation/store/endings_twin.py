@@ -69,8 +69,10 @@ class EndingsTwin(Drive):
     async def find_users(self, who: str, organization: str) -> tuple[FoundUser, ...]:
         return await self._read(lambda: endings.find_users(who, organization))
 
-    async def due_rereads(self, connection: str, now: datetime, batch: int) -> tuple[DueReread, ...]:
-        return await self._read(lambda: rereads.due(connection, now, batch))
+    async def due_rereads(
+        self, connection: str, organization: str, now: datetime, batch: int
+    ) -> tuple[DueReread, ...]:
+        return await self._read(lambda: rereads.due(connection, organization, now, batch))
 
     async def take_reread(self, found: DueReread, until: datetime, now: datetime) -> Rereadable | None:
         return await self._transact(lambda: rereads.take(found, until, now))

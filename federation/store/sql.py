@@ -356,7 +356,7 @@ VALUES (:session_id, :connection, :organization_id, :name_hash, :index_hash, :al
 """
 
 FIND_PROVIDER_SESSION = """
-SELECT provider_session.connection, provider_session.sealed
+SELECT provider_session.organization_id, provider_session.connection, provider_session.sealed
 FROM session JOIN provider_session ON provider_session.session_id = session.id
 WHERE session.token_hash = :token_hash
   AND session.ended_at IS NULL AND session.idle_at > :now AND session.expires_at > :now
@@ -401,7 +401,8 @@ ON CONFLICT (logout_hash) DO UPDATE SET
 _END_PROVIDER_SESSIONS = """
 UPDATE session SET ended_at = :now, idle_at = :now
 WHERE ended_at IS NULL AND idle_at > :now AND expires_at > :now AND id IN
-  (SELECT session_id FROM provider_session WHERE name_hash = :name_hash{0})
+  (SELECT session_id FROM provider_session
+    WHERE name_hash = :name_hash{0} AND organization_id = :organization_id)
 RETURNING token_hash
 """
 

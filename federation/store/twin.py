@@ -201,15 +201,16 @@ class Twin(
         self._ended(token_hash)
         return True
 
-    async def provider_session(self, token_hash: bytes, now: datetime) -> tuple[str, str] | None:
+    async def provider_session(self, token_hash: bytes, now: datetime) -> tuple[str, str, str] | None:
         return await self._read(lambda: provider_sessions.find(token_hash, now))
 
-    async def end_provider_sessions(
+    async def end_provider_sessions(  # noqa: PLR0913  all that a message says
         self,
         connections: tuple[str, ...],
         names: tuple[str, ...],
         indexes: tuple[str, ...],
         *,
+        organization: str,
         claim: tuple[str, str],
         issued_at: datetime,
         until: datetime,
@@ -217,7 +218,14 @@ class Twin(
     ) -> int:
         ended = await self._transact(
             lambda: provider_sessions.end(
-                connections, names, indexes, claim=claim, issued_at=issued_at, until=until, now=now
+                connections,
+                names,
+                indexes,
+                organization=organization,
+                claim=claim,
+                issued_at=issued_at,
+                until=until,
+                now=now,
             )
         )
         for token_hash in ended:
@@ -227,8 +235,10 @@ class Twin(
     async def tokens_of(self, token_hash: bytes, now: datetime) -> KeptTokensOf | None:
         return await self._read(lambda: tokens.find(token_hash, now))
 
-    async def due_tokens(self, connection: str, now: datetime, batch: int) -> tuple[KeptTokensOf, ...]:
-        return await self._read(lambda: tokens.due(connection, now, batch))
+    async def due_tokens(
+        self, connection: str, organization: str, now: datetime, batch: int
+    ) -> tuple[KeptTokensOf, ...]:
+        return await self._read(lambda: tokens.due(connection, organization, now, batch))
 
     async def take_tokens(self, found: KeptTokensOf, holder: str, until: datetime, now: datetime) -> bool:
         return await self._decide(lambda: tokens.take(found, holder, until, now))
@@ -250,8 +260,10 @@ class Twin(
         self._ended(token_hash)
         return True
 
-    async def end_session_alone(self, connection: str, name: str, now: datetime) -> int:
-        ended = await self._decide(lambda: provider_sessions.end_alone(connection, name, now))
+    async def end_session_alone(self, connection: str, name: str, now: datetime, *, organization: str) -> int:
+        ended = await self._decide(
+            lambda: provider_sessions.end_alone(connection, name, now, organization=organization)
+        )
         for token_hash in ended:
             self._ended(token_hash)
         return len(ended)

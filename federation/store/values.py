@@ -179,6 +179,7 @@ class KeptTokensOf:
 
     session_id: str
     token_hash: bytes = field(repr=False)  # of the session's cookie
+    organization: str
     connection: str
     person: str  # Subject.person
     tokens: SealedTokens
