@@ -1,4 +1,4 @@
-"""`federation organization`, and the commands that read the database's declarations: domain, doctor, policy."""
+"""`federation organization`, and commands that read the database's declarations: domain, doctor, policy."""
 
 import asyncio
 import json
@@ -140,5 +140,5 @@ def test_a_policy_of_the_database_is_tried(kept: Path) -> None:
         result = run(kept, "policy", "try", "--rules", str(rules), *words)
         assert (result.exit_code, "people tried   0" in result.stdout) == (0, True), result.output
     whole = run(kept, "policy", "try", "--rules", str(kept / "federation.yaml"), "--json")
-    assert json.loads(whole.stdout)["removed"] == []  # the database's stay beside another file
+    assert json.loads(whole.stdout)["removed_connections"] == []  # the database's stay beside another file
     assert "theirs" in said(kept, "policy", "diff")["policies_new"]

@@ -90,6 +90,8 @@ async def _with_kept(config: Settings, now: datetime) -> tuple[Settings, tuple[U
     if url.startswith("sqlite:") and not await asyncio.to_thread(Path(url.removeprefix("sqlite:///")).exists):
         return config, ()
     try:
+        keys.load_key_set(config.sp_key, config.sp_certificate)  # which a start would make: nothing is, here
+        keys.open_vault([one.file for one in config.encryption_keys])
         every = await with_kept.read(config, now=now)
     except FederationError:
         return config, ()
