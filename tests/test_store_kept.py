@@ -8,7 +8,10 @@ from test_store import ADMITTED, NEW, NOW, SECOND, TOKEN
 from test_store_administration import HASH
 from test_store_administration import TOKEN as API_TOKEN
 
+from federation import upkeep
+from federation.store import sql
 from federation.store.kept_values import KeptConnection
+from federation.store.rows import Steps
 from federation.store.store import Store
 
 LATER = NOW + SECOND
@@ -69,6 +72,8 @@ async def test_what_goes_takes_its_sessions_and_gifts_and_leaves_accounts(
     assert await store.drop_connection("adfs", LATER)
     assert await store.drop_connection("adfs", LATER) is None
     assert await store.disable_kept("adfs", LATER) is None
+    while await store.sweep_departed(100):
+        pass
     for table in ("role_grant", "membership", "team_membership"):
         assert not await ask(store_url, f"SELECT 1 FROM {table} WHERE source = 'connection:adfs'")  # noqa: S608
     assert await ask(store_url, "SELECT 1 FROM account")
@@ -77,6 +82,38 @@ async def test_what_goes_takes_its_sessions_and_gifts_and_leaves_accounts(
     assert not await store.keep_connection(replace(ONE, organization="beta"), LATER, previous=None)
     assert await store.keep_connection(ONE, LATER, previous=None)
     assert "adfs" in await store.switched_off()  # until it is enabled
+
+
+async def test_what_it_gave_counts_no_more_at_once_and_goes_in_batches(store: Store, store_url: str) -> None:
+    await store.keep_connection(ONE, NOW, previous=None)
+    await store.enable_kept("adfs", NOW, previous=1, force=True)
+    session = await open_session(store, ADMITTED, NEW, NOW)
+
+    def standing() -> Steps[set[tuple[str, str]]]:
+        place = {"organization_id": "acme", "user_id": session.user.id, "connection": ""}
+        found = yield sql.FIND_STANDING, place
+        return {(str(kind), str(what)) for kind, what, *_ in found}
+
+    before = await store._transact(standing)  # type: ignore[attr-defined]
+    assert {("grant", "admin"), ("grant", "member"), ("membership", "connection:adfs")} <= before
+    assert await store.drop_connection("adfs", LATER)
+    assert await store._transact(standing) == set()  # type: ignore[attr-defined]
+    assert len(await ask(store_url, "SELECT 1 FROM role_grant")) == 2  # what is left if it stops here
+    assert not await store.keep_connection(ONE, LATER, previous=None)  # nor does another have it meanwhile
+    assert [await store.sweep_departed(1) for _ in range(3)] == [2, 1, 0]
+    for table in ("role_grant", "membership", "departing"):
+        assert not await ask(store_url, f"SELECT 1 FROM {table}")  # noqa: S608
+    assert await store.keep_connection(ONE, LATER, previous=None)
+
+
+async def test_several_that_are_gone_are_swept_one_after_the_other(store: Store, store_url: str) -> None:
+    await store.keep_connection(ONE, NOW, previous=None)
+    await store.keep_connection(replace(ONE, id="empty"), NOW, previous=None)
+    await open_session(store, ADMITTED, NEW, NOW)
+    await store.drop_connection("empty", NOW)
+    await store.drop_connection("adfs", LATER)
+    assert await upkeep.purge(store, LATER) > 0
+    assert not await ask(store_url, "SELECT 1 FROM departing UNION ALL SELECT 1 FROM role_grant")
 
 
 async def test_an_organization_goes_when_it_has_nothing(store: Store) -> None:

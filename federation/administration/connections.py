@@ -21,6 +21,8 @@ from federation.faults import Fault
 from federation.roster import Kept
 from federation.store.kept_values import KeptConnection
 
+_SWEPT: Final = 1000  # rows of each kind in one transaction, so that sign-ins pass between
+_SWEEPS: Final = 5  # while somebody waits for the answer
 _SHOWN: Final = 200  # characters of a value in the audit log
 _PERSONAL: Final = frozenset({"google_directory"})  # names an administrator of theirs
 # Where the client's secret is sent. Moved, it would be sent to whoever is named now, who may not read it.
@@ -255,6 +257,9 @@ async def delete(desk: Desk, connection: str, typed: str) -> int:
         before=_told(kept.body_of(one.row)),
     )
     ended = await store.drop_connection(connection, desk.now)
+    for _ in range(_SWEEPS):  # what is left counts no more, and goes by upkeep
+        if not await desk.store.sweep_departed(_SWEPT):
+            break
     await desk.roster.refresh(desk.now)
     return ended.sessions if ended else 0
 

@@ -115,21 +115,38 @@ def drop_connection(connection: str, now: datetime) -> Steps[tuple[Ended, Hashes
         return None
     told_of_it, ended = yield from endings.switch_off(connection, now)
     ((organization,),) = found
-    yield from _take_back(str(organization), of_connection(connection), now)
+    yield from _depart(str(organization), of_connection(connection), now)
     for statement in (kept_sql.DROP_METADATA, kept_sql.DROP_POLICY, kept_sql.DROP_TRIALS):
         yield statement, {"id": connection}
     yield kept_sql.REVOKE_LINKS, {"id": connection, "now": micros(now)}
     return replace(told_of_it, changed=True), ended
 
 
-def _take_back(organization: str, source: str, now: datetime) -> Steps[None]:
-    """Whoever is signed in by another way has, from now on, what others gave."""
-    place = {"organization_id": organization, "source": source}
-    told = yield kept_sql.LIVE_TAKERS, {**place, "now": micros(now)}
-    for statement in (kept_sql.DROP_GRANTS, kept_sql.DROP_TEAM_PLACES, kept_sql.DROP_MEMBERSHIPS):
-        yield statement, place
+def _depart(organization: str, source: str, now: datetime) -> Steps[None]:
+    """Whoever is signed in by another way has, from now on, what others gave; the rows go in batches."""
+    place = {"organization_id": organization, "source": source, "now": micros(now)}
+    told = yield kept_sql.LIVE_TAKERS, place
+    yield kept_sql.DEPART, place
     for (user_id,) in told:
-        yield from endings.tell({**place, "user_id": user_id, "now": micros(now)}, source)
+        yield from endings.tell({**place, "user_id": user_id}, source)
+
+
+def sweep(batch: int) -> Steps[int]:
+    """Delete rows of one source that is gone; with the last of them it is forgotten.
+
+    A crash between two leaves what the next one finds. Two at once delete the same rows, once.
+    """
+    while found := (yield kept_sql.FIND_DEPARTING, {}):
+        source, organization = map(str, found[0])
+        yield sql.LOCK_NAME, {"gate": standing.gate("departing", source)}
+        asked = {"organization_id": organization, "source": source, "batch": batch}
+        gone = 0
+        for statement in (kept_sql.DROP_GRANTS, kept_sql.DROP_TEAM_PLACES, kept_sql.DROP_MEMBERSHIPS):
+            gone += len((yield statement, asked))
+        if gone:
+            return gone
+        yield kept_sql.DEPARTED, asked
+    return 0
 
 
 def count(connection: str, organization: str, now: datetime) -> Steps[Count]:

@@ -73,6 +73,7 @@ ON CONFLICT (id) DO UPDATE SET protocol = excluded.protocol, body = excluded.bod
   updated_at = excluded.updated_at, tested_at = NULL, deleted_at = NULL
 WHERE kept_connection.deleted_at IS NOT NULL
   AND kept_connection.organization_id = excluded.organization_id
+  AND NOT EXISTS (SELECT 1 FROM departing WHERE source = 'connection:' || excluded.id)
 RETURNING number
 """
 
@@ -124,17 +125,37 @@ WHERE organization_id = :organization_id AND ended_at IS NULL AND idle_at > :now
       AND team_membership.user_id = session.user_id AND team_membership.source = :source))
 """
 
+# From here on what it gave counts for nothing: ``sql.FIND_STANDING``. Its rows go in batches.
+DEPART = """
+INSERT INTO departing (source, organization_id, since) VALUES (:source, :organization_id, :now)
+ON CONFLICT (source) DO NOTHING
+"""
+
+FIND_DEPARTING = "SELECT source, organization_id FROM departing ORDER BY since, source LIMIT 1"
+
+# The primary keys lead with the organization; ``rowid`` and ``ctid`` are an engine's own.
 DROP_GRANTS = """
-DELETE FROM role_grant WHERE organization_id = :organization_id AND source = :source
+DELETE FROM role_grant WHERE (organization_id, user_id, source, role, why) IN
+  (SELECT organization_id, user_id, source, role, why FROM role_grant
+    WHERE organization_id = :organization_id AND source = :source LIMIT :batch)
+RETURNING 1
 """
 
 DROP_TEAM_PLACES = """
-DELETE FROM team_membership WHERE organization_id = :organization_id AND source = :source
+DELETE FROM team_membership WHERE (organization_id, user_id, team_key, source) IN
+  (SELECT organization_id, user_id, team_key, source FROM team_membership
+    WHERE organization_id = :organization_id AND source = :source LIMIT :batch)
+RETURNING 1
 """
 
 DROP_MEMBERSHIPS = """
-DELETE FROM membership WHERE organization_id = :organization_id AND source = :source
+DELETE FROM membership WHERE (organization_id, user_id, source) IN
+  (SELECT organization_id, user_id, source FROM membership
+    WHERE organization_id = :organization_id AND source = :source LIMIT :batch)
+RETURNING 1
 """
+
+DEPARTED = "DELETE FROM departing WHERE source = :source"
 
 # What is about the connection alone: whoever makes another by its id starts afresh.
 DROP_METADATA = "DELETE FROM provider_metadata WHERE connection = :id"

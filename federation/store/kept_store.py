@@ -60,7 +60,15 @@ class KeptStore(Protocol):
     async def drop_connection(self, connection: str, now: datetime) -> Ended | None:
         """Take a connection away with what it gave; its sessions end as with ``disable_kept``.
 
-        Accounts stay, and are whose they were. Its id stays its organization's. None where there is none.
+        What it gave counts no more from then on; the rows go by ``sweep_departed``. Accounts stay, and
+        are whose they were. Its id stays its organization's. None where there is none.
+        """
+
+    async def sweep_departed(self, batch: int) -> int:
+        """Delete up to ``batch`` grants, and as many memberships, that a connection gave which is gone.
+
+        Nothing of them has counted since ``drop_connection``; until they are deleted its id cannot be taken
+        again. Return how many rows went; 0: there are none.
         """
 
     async def count_affected(self, connection: str, organization: str, now: datetime) -> Count:

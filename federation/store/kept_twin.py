@@ -48,6 +48,9 @@ class KeptTwin(Drive):
     async def drop_connection(self, connection: str, now: datetime) -> Ended | None:
         return self._off(await self._transact(lambda: kept.drop_connection(connection, now)))
 
+    async def sweep_departed(self, batch: int) -> int:
+        return await self._transact(lambda: kept.sweep(batch))
+
     async def count_affected(self, connection: str, organization: str, now: datetime) -> Count:
         return await self._read(lambda: kept.count(connection, organization, now))
 

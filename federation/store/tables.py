@@ -639,6 +639,16 @@ class KeptConnection(Row, table=True):
     deleted_at: int | None = Field(default=None, sa_type=BigInteger)  # it stays: nobody else gets the id
 
 
+class Departing(Row, table=True):
+    """A source that is gone, whose grants and memberships count no more, until all of them are deleted."""
+
+    __tablename__ = "departing"
+
+    source: str = Field(primary_key=True, sa_type=Text)  # as in ``decision``
+    organization_id: str = Field(sa_type=Text)
+    since: int = Field(sa_type=BigInteger)
+
+
 class SetupLink(Row, table=True):
     """A link by which a customer's IT person sets one connection up, and does nothing else."""
 
