@@ -131,7 +131,7 @@ INSERT INTO departing (source, organization_id, since) VALUES (:source, :organiz
 ON CONFLICT (source) DO NOTHING
 """
 
-FIND_DEPARTING = "SELECT source, organization_id FROM departing ORDER BY since, source LIMIT 1"
+FIND_DEPARTING = "SELECT source, organization_id FROM departing ORDER BY source LIMIT 1"
 
 # The primary keys lead with the organization; ``rowid`` and ``ctid`` are an engine's own.
 DROP_GRANTS = """
