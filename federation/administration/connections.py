@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from federation import kept
-from federation.administration import connection_subject, connection_views, judging, paging, setup_limits
+from federation.administration import (
+    connection_subject,
+    connection_views,
+    judging,
+    listing,
+    paging,
+    setup_limits,
+)
 from federation.administration.connection_views import SET, ConnectionLine, ConnectionView
 from federation.administration.desk import Desk
 from federation.administration.judging import Judgement
@@ -51,14 +58,11 @@ async def list_connections(desk: Desk, *, search: str, after: str, limit: int) -
     """
     desk.demand("connections:read", organization=desk.actor.organization, connection=desk.actor.connection)
     await desk.roster.refresh(desk.now)
-    place = paging.read_cursor(after or None, str, str)
+    place = listing.read_place(after)
     wanted = search.strip().casefold()
     off = await desk.store.switched_off()
-    found = sorted(
-        (one for one in connection_subject.every(desk) if wanted in one.searched), key=lambda one: one.place
-    )
-    rest = found if place is None else [one for one in found if one.place > place]
-    page = paging.cut(rest[: limit + 1], limit, lambda one: one.place)
+    found = connection_subject.page(desk, wanted, place, limit + 1)
+    page = paging.cut(found, limit, lambda one: one.place)
     lines = tuple(connection_views.line(desk, one, off) for one in page.items)
     return Listed(connections=lines, next=page.next or "")
 

@@ -36,7 +36,7 @@ async def person(desk: Desk, scope: Scope, whose: str, user: str) -> Organizatio
 
 def connections(desk: Desk, whose: str) -> tuple[str, ...]:
     """Return the ids of an organization's connections."""
-    return tuple(one.id for one in desk.roster.connections.values() if one.organization == whose)
+    return tuple(one.id for one in desk.roster.connections_of(whose))
 
 
 def terms(tenant: Organization, ways: tuple[str, ...], *, force: bool) -> Terms:

@@ -45,7 +45,7 @@ async def one(request: Request) -> Response:
     asked = tuple(name.removeprefix("way-") for name in told if name.startswith("way-"))
     domain = told.get("domain", "").strip().lower()
     seen = await domains.preflight(desk, organization, domain, asked) if asked else None
-    ways = [one for one in desk.roster.connections.values() if one.organization == organization]
+    ways = desk.roster.connections_of(organization)
     named = await domains.list_domains(desk, organization, cursor=None, limit=PAGE)
     return shell.page(
         request,

@@ -55,8 +55,7 @@ async def listed(request: Request) -> Response:
 
 
 def _connections(desk: Desk, organization: str) -> list[tuple[str, str]]:
-    found = [one for one in desk.roster.connections.values() if one.organization == organization]
-    return [(one.id, one.title) for one in found[:100]]
+    return [(one.id, one.title) for one in desk.roster.connections_of(organization)[:100]]
 
 
 async def one(request: Request) -> Response:

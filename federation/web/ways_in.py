@@ -42,15 +42,15 @@ def others(house: House, session: Session, ways: Sequence[Way]) -> Sequence[Mapp
     mine = {one.connection for one in ways}
     found = [
         {"id": one.id, "display_name": one.title}
-        for one in house.connections.values()
-        if one.organization == session.organization and one.enabled and one.visible and one.id not in mine
+        for one in house.roster.connections_of(session.organization)
+        if one.enabled and one.visible and one.id not in mine
     ]
     return found[: start.BUTTONS]
 
 
 def _usable(house: House, session: Session) -> frozenset[str]:
-    every = house.connections.values()
-    return frozenset(one.id for one in every if one.organization == session.organization and one.enabled)
+    every = house.roster.connections_of(session.organization)
+    return frozenset(one.id for one in every if one.enabled)
 
 
 def _title(house: House, connection: str) -> str:
