@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from pydantic import ValidationError
@@ -170,10 +171,10 @@ class Roster:
         for at, row in enumerate(one for one in news.connections if not one.deleted):
             if at % _TURN == _TURN - 1:
                 await asyncio.sleep(0)
-            made[row.id] = self._made(row, now)
+            made[row.id] = await self._made(row, now)
         return made
 
-    def _made(self, row: KeptConnection, now: datetime) -> Kept:
+    async def _made(self, row: KeptConnection, now: datetime) -> Kept:
         known = self.kept.get(row.id)
         if known is not None and known.entry is not None and _says(known.row) == _says(row):
             return replace(known, row=row)  # its connector knows keys and documents already
@@ -181,22 +182,21 @@ class Roster:
         secrets: dict[str, str] = {}
         shown = _Shown(preset="generic", title=row.id, domains=())
         try:
-            shown = _shown(row, kept.body_of(row))
+            body = kept.body_of(row)
+            shown = _shown(row, body)
             secrets = kept.open_secrets(making.vault, row)
-            connection = kept.read(
+            work = partial(
+                kept.compile_body,
                 row.id,
-                kept.body_of(row),
+                body,
                 secrets,
                 organization=row.organization,
+                enabled=row.enabled,
                 config=making.config,
-            ).model_copy(update={"enabled": row.enabled})
-            entry = registry.compile_one(
-                connection,
-                making.config.base_url,
-                development=making.config.development,
                 own=making.own,
                 now=now,
             )
+            entry = await asyncio.to_thread(work) if kept.is_large(body) else work()
             connector = connect(entry, making.fetch, making.store, making.hashing)
         except ValidationError as error:
             found = tuple(faults.read_errors(error, ()))
@@ -212,9 +212,9 @@ class Roster:
                 connector=connector,
                 faults=(),
                 secrets=tuple(secrets),
-                preset=connection.preset,
-                title=connection.title,
-                domains=tuple(connection.domains),
+                preset=entry.connection.preset,
+                title=entry.connection.title,
+                domains=tuple(entry.connection.domains),
             )
         return Kept(
             row=row, entry=None, connector=None, faults=found, secrets=tuple(secrets), **shown._asdict()

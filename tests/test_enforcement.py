@@ -209,9 +209,9 @@ TYPED = "federation enforce on --organization acme"
     ],
 )
 def test_the_preflight_ends_in_what_to_type(differs: dict[str, Any], command: str) -> None:
-    seen = Preflight(locked_out=(), last_sign_ins={}, untried=())
+    seen = Preflight(number=0, locked_out=(), last_sign_ins={}, untried=())
     told = operator.Told(wanted=wanted(**differs), seen=seen, done=None)
     assert told.said.splitlines()[-1] == f"to switch it on: {command}"
     one = LockedOut(user_id="u", email="", connection="", signed_in_at=None, sessions=0)
-    told = replace(told, seen=replace(seen, locked_out=(one,)), done=False)
+    told = replace(told, seen=replace(seen, number=1, locked_out=(one,)), done=False)
     assert told.said.splitlines()[-1] == f"not on: {command} --locked-out 1"

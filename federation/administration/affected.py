@@ -4,15 +4,16 @@ from dataclasses import dataclass
 
 from federation.administration import connections
 from federation.administration.desk import Desk
+from federation.store.kept_values import AFFECTED_COUNTED
 
 
 @dataclass(frozen=True, kw_only=True)
 class Affected:
     """Whom it concerns that a connection goes."""
 
-    accounts: int  # people who came by it
-    only_way: int  # of them: who have no other account in the organization
-    sessions: int  # live ones through it
+    accounts: int | None  # people who came by it; None: more than are counted
+    only_way: int | None  # of them: who have no other account in the organization
+    sessions: int | None  # live ones of theirs through it
     domains: tuple[str, ...]
     enforced: tuple[str, ...]  # domains whose people must come this way; "" of the whole organization
 
@@ -26,9 +27,9 @@ async def count(desk: Desk, connection: str) -> Affected:
     one = await connections.find(desk, connection)
     counted = await desk.store.count_affected(connection, one.organization, desk.now)
     return Affected(
-        accounts=counted.accounts,
-        only_way=counted.only_way,
-        sessions=counted.sessions,
+        accounts=_told(counted.accounts),
+        only_way=_told(counted.only_way),
+        sessions=_told(counted.sessions),
         domains=tuple(domain.name for domain in one.domains),
         enforced=tuple(
             rule.domain
@@ -36,3 +37,7 @@ async def count(desk: Desk, connection: str) -> Affected:
             if rule.organization == one.organization and connection in rule.connections
         ),
     )
+
+
+def _told(counted: int) -> int | None:
+    return counted if counted <= AFFECTED_COUNTED else None

@@ -145,7 +145,7 @@ async def enforce(
         organization: Whose people.
         domain: Of which alone; "" all of them.
         connections: Ids.
-        locked_out: How many whoever asks knows to be locked out by it.
+        locked_out: How many whoever asks knows to be locked out by it, as ``Preflight.number``.
 
     Raises:
         ChangeConflicts: ``admin.preflight``: by now it is another number, or a connection has seen no
@@ -171,7 +171,7 @@ async def enforce(
     if not done:
         raise ChangeConflicts(
             "admin.preflight",
-            f"would be locked out: {len(seen.locked_out)} people; untried connections: {len(seen.untried)}",
+            f"would be locked out: {seen.number} people; untried connections: {len(seen.untried)}",
         )
     return seen
 

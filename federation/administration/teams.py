@@ -4,6 +4,7 @@ Anybody may be put by hand into either. Every change of access is in force withi
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -47,16 +48,34 @@ async def list_teams(desk: Desk, organization: str, *, cursor: str | None, limit
         NotAllowed: ``admin.scope``.
         NotFound: ``admin.not_yours``, ``admin.unknown``.
     """
-    tenant = places.organization(desk, "teams:read", organization)
-    place = read_cursor(cursor, str)
-    kept, further = await desk.store.list_teams(organization, str(place[0]) if place else "", limit)
-    shown = [] if place else [_declared(tenant, key) for key in tenant.teams]
-    shown += [_kept(one) for one in kept if one.key not in tenant.teams]
+    shown, further = await _listed(desk, organization, cursor, limit)
     counted = await desk.store.count_members(organization, [one.key for one in shown])
     return Page(
         items=tuple(_with_members(one, counted[one.key]) for one in shown),
         next=write_cursor((further,)) if further else None,
     )
+
+
+async def names(desk: Desk, organization: str, *, limit: int) -> Mapping[str, str]:
+    """Return names by key, of the first page of ``list_teams``; nobody is counted for it.
+
+    Raises:
+        NotAllowed: ``admin.scope``.
+        NotFound: ``admin.not_yours``, ``admin.unknown``.
+    """
+    shown, _ = await _listed(desk, organization, None, limit)
+    return {one.key: one.name for one in shown}
+
+
+async def _listed(
+    desk: Desk, organization: str, cursor: str | None, limit: int
+) -> tuple[Sequence[TeamView], str]:
+    tenant = places.organization(desk, "teams:read", organization)
+    place = read_cursor(cursor, str)
+    kept, further = await desk.store.list_teams(organization, str(place[0]) if place else "", limit)
+    shown = [] if place else [_declared(tenant, key) for key in tenant.teams]
+    shown += [_kept(one) for one in kept if one.key not in tenant.teams]
+    return shown, further
 
 
 def _declared(tenant: Organization, key: str) -> TeamView:

@@ -110,9 +110,9 @@ class Ended(Model):
 class AffectedShown(Model):
     """Whom it concerns that a connection goes."""
 
-    accounts: int = Field(description="People who came by it")
-    only_way: int = Field(description="Of them: who have no other account in the organization")
-    sessions: int
+    accounts: int | None = Field(description="People who came by it; null: more than 1000")
+    only_way: int | None = Field(description="Of them: who have no other account; null: more than 1000")
+    sessions: int | None = Field(description="Theirs, by it; null: more than 1000")
     domains: tuple[str, ...]
     enforced: tuple[str, ...] = Field(description="Domains whose people must come by it; empty: everybody")
 

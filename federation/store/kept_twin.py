@@ -37,6 +37,9 @@ class KeptTwin(Drive):
     async def keep_connection(
         self, connection: KeptConnection, now: datetime, *, previous: int | None
     ) -> bool:
+        told = connection.id, connection.organization
+        if previous is None and await self._read_in_turns(lambda: kept.is_account_elsewhere(*told)):
+            return False
         return await self._transact(lambda: kept.keep_connection(connection, now, previous=previous))
 
     async def enable_kept(self, connection: str, now: datetime, *, previous: int, force: bool) -> bool:

@@ -94,8 +94,10 @@ _ARRAYS = {
         *records_sql.ARRAYS,
         *directory_sql.ARRAYS,
         *erasure_sql.ARRAYS,
-        entry_sql.FIND_LOCKED_OUT,
-        entry_sql.LAST_SIGN_INS,
+        entry_sql.LOOK_AT_ACCOUNTS,
+        entry_sql.LOOK_AT_GRANTS,
+        entry_sql.LOOK_AT_SESSIONS,
+        entry_sql.DESCRIBE_LOCKED_OUT,
         entry_sql.PROOFS_OF,
     )
 }
@@ -239,13 +241,16 @@ class PostgresStore(Twin):
     async def _read(self, verb: Verb[Result]) -> Result:
         return await self._decide(verb)
 
+    async def _read_in_turns(self, verb: Verb[Result]) -> Result:
+        return await self._decide(verb)
+
     async def _decide(self, verb: Verb[Result]) -> Result:
         return await self._attempt(verb, transaction=False)
 
     async def _note(self, verb: Verb[Result]) -> Result:
         return await self._decide(verb)  # of what is noted alone the statement says so: see _NOTES
 
-    async def _transact(self, verb: Verb[Result]) -> Result:
+    async def _transact(self, verb: Verb[Result], *, long: bool = False) -> Result:  # noqa: ARG002  it stands by itself
         return await self._attempt(verb, transaction=True)
 
     async def _attempt(self, verb: Verb[Result], *, transaction: bool) -> Result:

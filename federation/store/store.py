@@ -509,7 +509,7 @@ class Store(
 
         Args:
             wanted: What to enforce, in place of what is.
-            locked_out: How many people the operator knows to be locked out by it.
+            locked_out: How many people the operator knows to be locked out by it, as ``Preflight.number``.
 
         Returns:
             What it means now; False beside it where nothing was changed, because another number of

@@ -371,10 +371,12 @@ class Twin(
     async def preflight(
         self, organization: str, domain: str, connections: tuple[str, ...], now: datetime
     ) -> Preflight:
-        return await self._read(lambda: enforcement.preflight(organization, domain, connections, now))
+        return await self._read_in_turns(
+            lambda: enforcement.preflight(organization, domain, connections, now)
+        )
 
     async def enforce(self, wanted: Enforcement, *, locked_out: int) -> tuple[Preflight, bool]:
-        return await self._transact(lambda: enforcement.enforce(wanted, locked_out=locked_out))
+        return await self._transact(lambda: enforcement.enforce(wanted, locked_out=locked_out), long=True)
 
     async def lift_enforcement(self, organization: str, domain: str) -> bool:
         return await self._decide(lambda: enforcement.lift(organization, domain))
@@ -412,20 +414,23 @@ class Audited(Twin):
     async def _read(self, verb: Verb[Result]) -> Result:
         return await self._store._read(verb)  # noqa: SLF001  a twin of the same kind
 
+    async def _read_in_turns(self, verb: Verb[Result]) -> Result:
+        return await self._store._read_in_turns(verb)  # noqa: SLF001  likewise
+
     async def _note(self, verb: Verb[Result]) -> Result:
         return await self._transact(verb)
 
     async def _decide(self, verb: Verb[Result]) -> Result:
         return await self._transact(verb)
 
-    async def _transact(self, verb: Verb[Result]) -> Result:
+    async def _transact(self, verb: Verb[Result], *, long: bool = False) -> Result:
         def told() -> Steps[Result]:
             result = yield from verb()
             if audit.is_change(result):
                 yield audit.append(audit.named(self._entry, result))
             return result
 
-        return await self._store._transact(told)  # noqa: SLF001  likewise
+        return await self._store._transact(told, long=long)  # noqa: SLF001  likewise
 
     def _ended(self, token_hash: bytes) -> None:
         self._store._ended(token_hash)  # noqa: SLF001  likewise

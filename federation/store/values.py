@@ -303,6 +303,10 @@ class Enforcement:
     by: str  # who switched it on
 
 
+LOCKED_OUT_COUNTED = 1000
+LOCKED_OUT_SHOWN = 100  # by name
+
+
 @dataclass(frozen=True, kw_only=True)
 class LockedOut:
     """Somebody who has no account at an enforced connection; signs in by the one told here."""
@@ -318,7 +322,8 @@ class LockedOut:
 class Preflight:
     """What an enforcement would mean now."""
 
-    locked_out: tuple[LockedOut, ...]
+    number: int  # of people who would be locked out; one above ``LOCKED_OUT_COUNTED``: more than that
+    locked_out: tuple[LockedOut, ...]  # the first ``LOCKED_OUT_SHOWN``
     last_sign_ins: Mapping[str, datetime]  # of each connection that anybody has come through
     untried: tuple[str, ...]  # connections without a sign-in in the last seven days
 
