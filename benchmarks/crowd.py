@@ -317,7 +317,7 @@ def _declared(crowd: Crowd) -> Iterator[tuple[str, str, Rows]]:
                 f"org{n % 50:04}",
                 f"conn{n % 50:04}",
                 1,
-                at,
+                at + _SECOND,  # after its connection
                 user(0),
                 at + _DAY,
                 0,

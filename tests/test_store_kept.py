@@ -3,12 +3,14 @@
 import asyncio
 from dataclasses import replace
 
+import pytest
 from databases import ask, open_session
-from test_store import ADMITTED, NEW, NOW, SECOND, TOKEN
+from test_store import ADMITTED, NEW, NOW, SECOND, TOKEN, ZOE, another
 from test_store_administration import HASH
 from test_store_administration import TOKEN as API_TOKEN
 
 from federation import upkeep
+from federation.store import kept as kept_verbs
 from federation.store import sql
 from federation.store.kept_values import KeptConnection
 from federation.store.rows import Steps
@@ -116,6 +118,18 @@ async def test_several_that_are_gone_are_swept_one_after_the_other(store: Store,
     assert not await ask(store_url, "SELECT 1 FROM departing UNION ALL SELECT 1 FROM role_grant")
 
 
+async def test_whom_it_concerns_is_counted_to_a_bound(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, name in enumerate(("ada", "bo", "chi"), 1):
+        who = replace(ZOE, subject=replace(ZOE.subject, value=name), email=f"{name}@acme.example")
+        assert await open_session(store, replace(ADMITTED, identity=who), another(number), NOW)
+    found = await store.count_affected("adfs", "acme", NOW)
+    assert (found.accounts, found.only_way, found.sessions) == (3, 3, 3)
+    assert (await store.count_affected("okta", "acme", NOW)).accounts == 0
+    monkeypatch.setattr(kept_verbs, "AFFECTED_COUNTED", 1)
+    found = await store.count_affected("adfs", "acme", NOW)
+    assert (found.accounts, found.only_way, found.sessions) == (2, 2, 2)  # more than one
+
+
 async def test_an_organization_goes_when_it_has_nothing(store: Store) -> None:
     await store.keep_organization("acme", "{}", NOW, previous=None)
     assert not await store.keep_organization("acme", "{}", NOW, previous=None)
@@ -128,12 +142,15 @@ async def test_an_organization_goes_when_it_has_nothing(store: Store) -> None:
     assert await store.keep_organization("acme", "{}", NOW, previous=None)
 
 
-async def test_an_id_stays_with_those_who_have_sessions_or_people_by_it(store: Store, store_url: str) -> None:
+async def test_an_id_stays_with_those_who_have_sessions_or_people_by_it(
+    store: Store, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert await open_session(store, ADMITTED, NEW, NOW)
-    another = replace(ONE, organization="beta")
-    assert not await store.keep_connection(another, NOW, previous=None)
+    others = replace(ONE, organization="beta")
+    assert not await store.keep_connection(others, NOW, previous=None)
     await ask(store_url, "DELETE FROM session")
-    assert not await store.keep_connection(another, NOW, previous=None)  # their accounts name it
+    monkeypatch.setattr(kept_verbs, "_BATCH", 1)
+    assert not await store.keep_connection(others, NOW, previous=None)  # their accounts name it
     assert await store.keep_connection(ONE, NOW, previous=None)
 
 

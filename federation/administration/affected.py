@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from federation.administration import connections
+from federation.administration.connection_views import ConnectionView
 from federation.administration.desk import Desk
 from federation.store.kept_values import AFFECTED_COUNTED
 
@@ -24,8 +25,12 @@ async def count(desk: Desk, connection: str) -> Affected:
     Raises:
         NotFound: ``admin.not_yours``.
     """
-    one = await connections.find(desk, connection)
-    counted = await desk.store.count_affected(connection, one.organization, desk.now)
+    return await count_of(desk, await connections.find(desk, connection))
+
+
+async def count_of(desk: Desk, one: ConnectionView) -> Affected:
+    """As ``count``, of one that was found for this actor."""
+    counted = await desk.store.count_affected(one.id, one.organization, desk.now)
     return Affected(
         accounts=_told(counted.accounts),
         only_way=_told(counted.only_way),
@@ -34,7 +39,7 @@ async def count(desk: Desk, connection: str) -> Affected:
         enforced=tuple(
             rule.domain
             for rule in await desk.store.enforcements()
-            if rule.organization == one.organization and connection in rule.connections
+            if rule.organization == one.organization and one.id in rule.connections
         ),
     )
 

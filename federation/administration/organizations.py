@@ -54,6 +54,11 @@ async def list_organizations(desk: Desk, *, search: str, after: str, limit: int)
     return OrganizationsListed(organizations=shown, next=page.next or "")
 
 
+def first(desk: Desk, limit: int) -> list[Place]:
+    """Return name and id of the first that this actor sees, by name."""
+    return desk.roster.prepared(_arrange).of(desk.actor.organization).page("", None, limit)
+
+
 async def find(desk: Desk, organization: str) -> OrganizationView:
     """Return one.
 

@@ -146,7 +146,7 @@ async def _ask(request: Request, template: str, *, status: int = 200, fault: str
         status=status,
         one=view,
         base=path_of(view.id),
-        affected=await affected.count(desk, view.id),
+        affected=await affected.count_of(desk, view),
         fault=fault,
     )
 
