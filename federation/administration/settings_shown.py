@@ -35,11 +35,11 @@ class Part:
 
 
 def version() -> str:
-    """Return the release that runs."""
+    """Return the release that runs; "" where it runs from a checkout that nobody installed."""
     try:
         return metadata.version("federation")
-    except metadata.PackageNotFoundError:  # from a checkout that nobody installed
-        return "unknown"
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def show(desk: Desk) -> tuple[Part, ...]:

@@ -61,6 +61,7 @@ async def _list(
         here=HERE,
         status=status,
         teams=page.items,
+        source=whose.source,
         whose=organization,
         choices=whose.choices(request, visitor),
         faults=faults or {},

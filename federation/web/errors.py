@@ -151,6 +151,7 @@ def _page(
     request: Request, house: House, status: int, words: Mapping[str, str], refusal: FederationError | None
 ) -> Response:
     ways = start.ways_in(house, refusal.ways, refusal.return_to) if isinstance(refusal, SsoRequired) else ()
+    faults = refusal.faults if isinstance(refusal, FieldsRefused) else ()
     return pages.page(
         house,
         "refused.html",
@@ -158,6 +159,7 @@ def _page(
         script=bool(words["reference"]),
         referrer="no-referrer",
         ways=ways,
+        faults=[(".".join(map(str, place)), why) for place, why in faults],
         contact=whom_to_ask(request, house),
         account=refusal is not None and refusal.code in _SIGNED_IN,
         **words,
