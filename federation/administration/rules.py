@@ -183,7 +183,7 @@ async def recent(desk: Desk, view: RulesView) -> tuple[Recent, ...]:
         kept, _ = recorded.unseal(desk.vault, one.record, one.keys)
         if kept is None or kept.who is None:
             continue
-        shown = redaction.show(kept, values=False)["identity"]
+        shown = redaction.show(kept, values=False, refused="")["identity"]
         count = shown["groups"]["count"]
         reference, at = one.record.reference, one.record.at
         told.append(Recent(reference=reference, at=at, email=shown["email"], groups=count))
