@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from federation import kept
 from federation.administration import (
+    administrators,
     connection_subject,
     connection_views,
     judging,
@@ -118,6 +119,7 @@ async def create(
     _refuse(
         (*judging.name_faults(desk, connection, organization), *judging.protocol_faults(body), *told.wrong)
     )
+    administrators.demand_for_new(desk, organization, body)
     row = _row(desk, connection, organization, str(body["protocol"]), body, sealed="")
     store = desk.audited(
         "connection.create", "connection", connection, organization=organization, after=_told(body)
@@ -187,12 +189,14 @@ async def enable(desk: Desk, connection: str) -> ConnectionView:
     """
     if await _of_file(desk, connection):
         organization = desk.roster.connections[connection].organization
+        await administrators.demand_for_entering(desk, organization, connection)
         store = desk.audited("connection.enable", "connection", connection, organization=organization)
         await store.switch_on(connection)
         return await find(desk, connection)
     one = await _own(desk, connection)
     setup_limits.demand_enable(desk.actor)
     row, body = one.row, kept.body_of(one.row)
+    await administrators.demand_for_entering(desk, row.organization, connection)
     secrets = kept.open_secrets(desk.vault, row)
     told = await _judged(desk, one, body, secrets)
     _refuse((*told.wrong, *told.missing))
@@ -222,6 +226,7 @@ async def disable(desk: Desk, connection: str) -> int:
         else (await _own(desk, connection)).row.organization
     )
     setup_limits.demand_administrator(desk.actor)
+    await administrators.demand_for_leaving(desk, organization, connection)
     store = desk.audited(
         "connection.disable", "connection", connection, organization=organization, after={"enabled": False}
     )
@@ -245,6 +250,7 @@ async def delete(desk: Desk, connection: str, typed: str) -> int:
     """
     one = await _own(desk, connection)
     setup_limits.demand_administrator(desk.actor)
+    await administrators.demand_for_leaving(desk, one.row.organization, connection)
     title = (await find(desk, connection)).title
     if typed.strip() != title:
         _refuse(((("name",), "expected the connection's name, as it is shown"),))
@@ -313,6 +319,7 @@ async def _keep(
             *(told.missing if row.enabled else ()),
         )
     )
+    await administrators.demand_for_change(desk, one, before, body)
     sealed = kept.seal_secrets(desk.vault, row.id, secrets)
     changed = {key for key in before | body if before.get(key) != body.get(key)}
     were, are = _told(_only(before, changed)), _told(_only(body, changed))

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from federation import faults, kept
-from federation.administration import listing, paging
+from federation.administration import administrators, listing, paging
 from federation.administration.desk import Desk
 from federation.administration.listing import Entry, Place, Register
 from federation.connection import Organization, name_fault, show
@@ -90,6 +90,7 @@ async def create(desk: Desk, organization: str, *, body: Mapping[str, Any]) -> O
     if organization in desk.roster.organizations:
         found.append(_TAKEN)
     _refuse((*found, *_faults(body)))
+    administrators.demand_for_organization(desk, {}, body)
     store = desk.audited(
         "organization.create", "organization", organization, organization=organization, after=body
     )
@@ -106,6 +107,7 @@ async def update(
     before = kept.body_of(row)
     body = {key: value for key, value in {**before, **changes}.items() if value is not None}
     _refuse(tuple(_faults(body)))
+    administrators.demand_for_organization(desk, before, body)
     changed = {key for key in before | body if before.get(key) != body.get(key)}
     store = desk.audited(
         "organization.update",

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from federation.administration import people, places
+from federation.administration import administrators, people, places
 from federation.administration.desk import Desk
 from federation.administration.paging import Page, read_cursor, write_cursor
 from federation.connection import Organization
@@ -201,6 +201,7 @@ async def remove(desk: Desk, organization: str, key: str) -> int:
     """
     before = await _of_the_store(desk, organization, key)
     tenant = places.organization(desk, "teams:write", organization)
+    await administrators.demand_for_teams(desk, organization, (key,))
     told = {"name": before.name, "roles": before.roles, "groups": [one.group for one in before.groups]}
     store = desk.audited("team.delete", "team", key, organization=organization, before=told)
     terms = places.terms(tenant, places.connections(desk, organization), force=False)
@@ -243,6 +244,7 @@ async def set_group(
         faults.append((("connection",), "expected a connection of the organization"))
     if faults:
         raise FieldsRefused("admin.invalid", "no such group can be linked", faults=faults)
+    await administrators.demand_for_teams(desk, organization, (key,))
     told = {"group": fold(group.strip()), "connection": connection}
     store = desk.audited(
         "team.link" if linked else "team.unlink",
@@ -279,6 +281,7 @@ async def set_role(desk: Desk, organization: str, key: str, role: str, *, give: 
     await _of_the_store(desk, organization, key)
     tenant = places.organization(desk, "teams:write", organization)
     told = {"role": people.role_name(role)}
+    administrators.demand_for_roles(desk, organization, (told["role"],))
     store = desk.audited(
         "team.grant" if give else "team.revoke",
         "team",
@@ -305,6 +308,7 @@ async def set_member(desk: Desk, organization: str, key: str, user: str, *, memb
         NotFound: ``admin.not_yours``, ``admin.unknown``.
     """
     tenant = await places.person(desk, "teams:write", organization, user)
+    await administrators.demand_for_teams(desk, organization, (key,))
     store = desk.audited(
         "team.add_member" if member else "team.remove_member",
         "team",

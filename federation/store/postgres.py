@@ -19,6 +19,7 @@ import asyncpg
 from federation.errors import ConfigurationError, StoreUnavailable
 from federation.identity import Session
 from federation.store import (
+    administrators_sql,
     directory_sql,
     endings_sql,
     entry_sql,
@@ -92,6 +93,7 @@ _ARRAYS = {
         sql.OTHER_ADMINISTRATORS,
         people_sql.FIND_TEAMS_NAMED,
         *records_sql.ARRAYS,
+        *administrators_sql.ARRAYS,
         *directory_sql.ARRAYS,
         *erasure_sql.ARRAYS,
         entry_sql.LOOK_AT_ACCOUNTS,
