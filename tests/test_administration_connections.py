@@ -97,9 +97,9 @@ async def test_it_is_made_tried_enabled_changed_and_taken_away(stair: Stair) -> 
         at, "okta", {"display_name": "Okta"}, number=(await connections.find(at, "okta")).number
     )
     assert (view.title, view.state, view.tried_at) == ("Okta", "active", None)
-    assert await connections.disable(at, "okta") == 0
+    assert await connections.disable(at, "okta", force=False) == 0
     assert (await connections.find(at, "okta")).state == "disabled"
-    assert await connections.delete(at, "okta", "Okta") == 0
+    assert await connections.delete(at, "okta", "Okta", force=False) == 0
     with pytest.raises(NotFound, match=r"^admin\.not_yours: "):
         await connections.find(at, "okta")
     assert "okta" not in stair.house.connections
@@ -181,7 +181,7 @@ async def test_an_id_stays_its_organizations(stair: Stair) -> None:
     at, everywhere = desk(stair.house), desk(stair.house, OPERATOR)
     await made(at)
     assert list(await faults_of(made(at))) == ["id"]
-    await connections.delete(at, "okta", GOOD["display_name"])
+    await connections.delete(at, "okta", GOOD["display_name"], force=False)
     body = {**GOOD, "domains": ["gamma.example"]}
     told = await faults_of(connections.create(everywhere, "okta", organization="acme", body=body))
     assert list(told) == ["id"]
@@ -290,9 +290,9 @@ async def test_another_organization_sees_and_changes_nothing(stair: Stair) -> No
             connections.update(other, "okta", {"display_name": "x"}, number=view.number),
             connections.set_secret(other, "okta", "client_secret", "x"),
             connections.enable(other, "okta"),
-            connections.disable(other, "okta"),
+            connections.disable(other, "okta", force=False),
             affected.count(other, "okta"),
-            connections.delete(other, "okta", view.title),
+            connections.delete(other, "okta", view.title, force=False),
         )
         for deed in deeds:
             with pytest.raises((NotFound, NotAllowed), match=r"^admin\.(not_yours|setup_link): "):
@@ -301,7 +301,7 @@ async def test_another_organization_sees_and_changes_nothing(stair: Stair) -> No
         assert "okta" not in {one.id for one in listed.connections}
     reader = desk(stair.house, actor(scopes=frozenset({"connections:read"})))
     with pytest.raises(NotAllowed, match=r"^admin\.scope: "):
-        await connections.disable(reader, "okta")
+        await connections.disable(reader, "okta", force=False)
     assert stair.house.roster.number == before
 
 
@@ -310,13 +310,13 @@ async def test_one_of_the_file_is_switched_off_and_on_and_else_its_own(stair: St
     for deed in (
         connections.update(at, "acme-oidc", {"display_name": "x"}, number=0),
         connections.set_secret(at, "acme-oidc", "client_secret", "x"),
-        connections.delete(at, "acme-oidc", "Acme (OpenID Connect)"),
+        connections.delete(at, "acme-oidc", "Acme (OpenID Connect)", force=False),
     ):
         with pytest.raises(ChangeConflicts, match=r"^admin\.managed: "):
             await deed
     view = await connections.find(at, "acme-oidc")
     assert (view.origin, view.settings["client_secret"], view.number) == ("file", "set", 0)
-    await connections.disable(at, "acme-oidc")
+    await connections.disable(at, "acme-oidc", force=False)
     assert (await connections.find(at, "acme-oidc")).state == "disabled"
     assert (await connections.enable(at, "acme-oidc")).state == "active"
     saml = await connections.find(at, "acme-saml")
@@ -354,7 +354,7 @@ async def test_a_deleted_ones_name_is_typed(stair: Stair) -> None:
     at = desk(stair.house)
     await made(at)
     for typed in ("", "okta", "beta's okta", "Beta's Okta "[:-2]):
-        assert list(await faults_of(connections.delete(at, "okta", typed))) == ["name"]
+        assert list(await faults_of(connections.delete(at, "okta", typed, force=False))) == ["name"]
     assert "okta" in stair.house.roster.kept
 
 
@@ -365,8 +365,8 @@ async def test_every_change_is_told_in_the_log_and_a_refused_one_is_not(stair: S
     await connections.update(at, "okta", {"display_name": "New"}, number=view.number)
     with pytest.raises(ChangeConflicts):
         await connections.enable(at, "okta")
-    await connections.disable(at, "okta")
-    await connections.delete(at, "okta", "New")
+    await connections.disable(at, "okta", force=False)
+    await connections.delete(at, "okta", "New", force=False)
     rows = await ask(
         f"sqlite:///{stair.database}",
         "SELECT action, organization_id, before, after FROM audit ORDER BY rowid",

@@ -188,7 +188,7 @@ async def test_whatever_became_of_it_the_answer_is_one(stair: Stair) -> None:
     stair.clock.at += timedelta(days=DAYS)
     answers.add((await stair.browser(accept="text/html").post(ended, headers=SAME)).text)
     stair.clock.at -= timedelta(days=DAYS)
-    await connections.delete(at, "acme-okta", "Acme Okta")
+    await connections.delete(at, "acme-okta", "Acme Okta", force=False)
     answers.add((await stair.browser(accept="text/html").post(deleted, headers=SAME)).text)
     answers.add((await stair.browser(accept="text/html").get("/setup")).text)
     assert len(answers) == 1
@@ -205,7 +205,7 @@ async def test_who_is_at_it_is_out_at_once(stair: Stair, end: str) -> None:
     elif end == "ended":
         stair.clock.at += timedelta(days=DAYS)
     else:
-        await connections.delete(at, "acme-okta", "Acme Okta")
+        await connections.delete(at, "acme-okta", "Acme Okta", force=False)
     if end == "made again":
         stair.clock.at += timedelta(seconds=1)
         await connections.create(desk(stair.house, OPERATOR), "acme-okta", organization="acme", body=GOOD)

@@ -34,7 +34,7 @@ async def joined(store: Store, session: Session, who: Identity = OTHER) -> None:
 
 
 async def let_go(store: Store, session: Session, who: Identity, *usable: str, owned: bool = False) -> bool:
-    return await store.unlink_account(
+    done = await store.unlink_account(
         who.organization,
         session.user.id,
         who.subject.person,
@@ -42,6 +42,7 @@ async def let_go(store: Store, session: Session, who: Identity, *usable: str, ow
         administrators=ALONE if owned else NOBODY,
         now=NOW + MINUTE,
     )
+    return done is not None
 
 
 async def ways(store: Store, session: Session) -> list[str]:

@@ -19,12 +19,13 @@ from federation.administration import (
     judging,
     listing,
     paging,
+    places,
     setup_limits,
 )
 from federation.administration.connection_views import SET, ConnectionLine, ConnectionView
 from federation.administration.desk import Desk
 from federation.administration.judging import Judgement
-from federation.errors import ChangeConflicts, FieldsRefused, NotFound
+from federation.errors import ChangeConflicts, FieldsRefused, NotFound, PolicyRefused
 from federation.faults import Fault
 from federation.roster import Kept
 from federation.store.kept_values import KeptConnection
@@ -213,10 +214,16 @@ async def enable(desk: Desk, connection: str) -> ConnectionView:
     return await find(desk, connection)
 
 
-async def disable(desk: Desk, connection: str) -> int:
+async def disable(desk: Desk, connection: str, *, force: bool) -> int:
     """Let nobody in by it; return how many sessions ended. One of the file is switched off too.
 
+    Args:
+        desk: By whom.
+        connection: Its id.
+        force: Though nobody who administers could come in any more.
+
     Raises:
+        LastAdministrator: ``admin.last_administrator``.
         NotFound: ``admin.not_yours``.
     """
     declared = await _of_file(desk, connection)
@@ -230,20 +237,31 @@ async def disable(desk: Desk, connection: str) -> int:
     store = desk.audited(
         "connection.disable", "connection", connection, organization=organization, after={"enabled": False}
     )
-    if declared:
-        return (await store.switch_off(connection, desk.now)).sessions
-    ended = await store.disable_kept(connection, desk.now)
+    held = places.remaining(desk, organization, connection, force=force)
+    try:
+        if declared:
+            return (await store.switch_off(connection, desk.now, held)).sessions
+        ended = await store.disable_kept(connection, desk.now, held)
+    except PolicyRefused as refusal:
+        raise places.last_administrator() from refusal
     await desk.roster.refresh(desk.now)
     return ended.sessions if ended else 0
 
 
-async def delete(desk: Desk, connection: str, typed: str) -> int:
+async def delete(desk: Desk, connection: str, typed: str, *, force: bool) -> int:
     """Take a connection away, with what it gave; return how many sessions ended.
 
     Grants and memberships that it gave go. Accounts stay, so that whoever comes by another connection
     to the same provider is who they were, and `federation person` finds them.
 
+    Args:
+        desk: By whom.
+        connection: Its id.
+        typed: Its title, by whoever means it.
+        force: Though nobody who administers would be left, or could come in.
+
     Raises:
+        LastAdministrator: ``admin.last_administrator``.
         FieldsRefused: ``admin.invalid``: ``typed`` is not its title.
         ChangeConflicts: ``admin.enforced``: it is the only way in for somebody; ``admin.managed``.
         NotFound: ``admin.not_yours``.
@@ -266,7 +284,11 @@ async def delete(desk: Desk, connection: str, typed: str) -> int:
         organization=one.row.organization,
         before=_told(kept.body_of(one.row)),
     )
-    ended = await store.drop_connection(connection, desk.now)
+    held = places.remaining(desk, one.row.organization, connection, force=force)
+    try:
+        ended = await store.drop_connection(connection, desk.now, held)
+    except PolicyRefused as refusal:
+        raise places.last_administrator() from refusal
     for _ in range(_SWEEPS):  # what is left counts no more, and goes by upkeep
         if not await desk.store.sweep_departed(_SWEPT):
             break

@@ -106,7 +106,7 @@ async def disable(request: Request) -> Response:
     await access.read_change(request, visitor)
     access.demand_fresh(request, visitor)
     connection = request.path_params["id"]
-    await connections.disable(access.desk(request, visitor.actor), connection)
+    await connections.disable(access.desk(request, visitor.actor), connection, force=False)
     return shell.back(path_of(connection))
 
 
@@ -127,7 +127,7 @@ async def delete(request: Request) -> Response:
     access.demand_fresh(request, visitor)
     desk = access.desk(request, visitor.actor)
     try:
-        await connections.delete(desk, request.path_params["id"], form.get("name", ""))
+        await connections.delete(desk, request.path_params["id"], form.get("name", ""), force=False)
     except FieldsRefused as refused:
         fault = next((why for _, why in refused.faults), "")
         return await _ask(request, "console_connection_delete.html", status=refused.status, fault=fault)

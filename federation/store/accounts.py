@@ -13,7 +13,7 @@ from datetime import datetime
 from federation.decision import Candidates, Decision, Holder, Invited, Link, Profile, Provisioned
 from federation.errors import Check, PolicyRefused
 from federation.identity import Identity
-from federation.store import rows, sql, standing
+from federation.store import endings_sql, rows, sql, standing, tokens
 from federation.store.rows import Ask, Raced, Row, Steps, Together, micros, new_id, storable
 from federation.store.standing import Known
 from federation.store.values import Released
@@ -266,8 +266,10 @@ def detach(
         return None
     user_id, email = found[0]
     theirs = {"organization_id": organization, "user_id": user_id, "now": micros(now)}
+    kept = tuple(map(tokens.kept, (yield endings_sql.FIND_TOKENS_OF_USER, theirs)))
+    yield endings_sql.DROP_TOKENS_OF_USER, theirs
     ended = tuple(token_hash for (token_hash,) in (yield sql.END_SESSIONS_OF, theirs))
-    return Released(user_id=user_id, email=email, sessions=len(ended)), ended
+    return Released(user_id=user_id, email=email, sessions=len(ended), tokens=kept), ended
 
 
 def _whose(organization: str, person: str, refused_at: datetime, now: datetime) -> dict[str, object]:

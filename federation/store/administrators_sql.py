@@ -2,6 +2,10 @@
 
 _ROLES = "role IN (SELECT value FROM json_each(:roles))"
 
+_STAYS = (
+    "source NOT IN (SELECT source FROM departing)"  # what a connection gave that is gone counts for nothing
+)
+
 _TEAMS = f"""
 (team_key IN (SELECT value FROM json_each(:teams)) OR team_key IN (
   SELECT team_key FROM team_role WHERE organization_id = :organization_id AND {_ROLES}))
@@ -9,9 +13,11 @@ _TEAMS = f"""
 
 IS_ADMINISTRATOR = f"""
 SELECT 1 WHERE EXISTS
-  (SELECT 1 FROM role_grant WHERE organization_id = :organization_id AND user_id = :user_id AND {_ROLES})
+  (SELECT 1 FROM role_grant WHERE organization_id = :organization_id AND user_id = :user_id AND {_ROLES}
+    AND {_STAYS})
   OR EXISTS
-  (SELECT 1 FROM team_membership WHERE organization_id = :organization_id AND user_id = :user_id AND {_TEAMS})
+  (SELECT 1 FROM team_membership WHERE organization_id = :organization_id AND user_id = :user_id AND {_TEAMS}
+    AND {_STAYS})
 """  # noqa: S608  likewise
 
 ADMINISTERING_TEAMS = f"""
@@ -24,9 +30,10 @@ _BY = """(way.connection = :connection OR (:lost = 1 AND way.connection <> ''
     AND way.connection NOT IN (SELECT value FROM json_each(:others))))"""
 
 _HELD = f"""
-(SELECT user_id FROM role_grant WHERE organization_id = :organization_id AND {_ROLES}
+(SELECT user_id FROM role_grant WHERE organization_id = :organization_id AND {_ROLES} AND {_STAYS}
  UNION
- SELECT user_id FROM team_membership WHERE organization_id = :organization_id AND {_TEAMS}) AS held
+ SELECT user_id FROM team_membership WHERE organization_id = :organization_id AND {_TEAMS}
+   AND {_STAYS}) AS held
 """  # noqa: S608  likewise
 
 COME_BY = f"""

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from federation.decision import Decision
 from federation.store.endings import Administrators
-from federation.store.values import DueReread, Ended, FoundUser, Record, Rereadable, Sealing
+from federation.store.values import DueReread, Ended, FoundUser, Record, Remaining, Rereadable, Sealing
 
 
 class EndingsStore(Protocol):
@@ -61,10 +61,18 @@ class EndingsStore(Protocol):
         speaks for every one.
         """
 
-    async def switch_off(self, connection: str, now: datetime) -> Ended:
+    async def switch_off(self, connection: str, now: datetime, held: Remaining) -> Ended:
         """Let nobody in by this connection, on all nodes, and end its sessions within a second.
 
         What they kept of the provider's tokens is dropped.
+
+        Args:
+            connection: Its id.
+            now: UTC.
+            held: Who must be left.
+
+        Raises:
+            PolicyRefused: ``policy.last_administrator``; nothing is changed then.
         """
 
     async def switch_on(self, connection: str) -> bool:

@@ -6,7 +6,7 @@ from datetime import datetime
 from federation.decision import Decision
 from federation.store import endings, rereads, resettling
 from federation.store.drive import Drive
-from federation.store.values import DueReread, Ended, FoundUser, Record, Rereadable, Sealing
+from federation.store.values import DueReread, Ended, FoundUser, Record, Remaining, Rereadable, Sealing
 
 
 class EndingsTwin(Drive):
@@ -51,8 +51,8 @@ class EndingsTwin(Drive):
             )
         )
 
-    async def switch_off(self, connection: str, now: datetime) -> Ended:
-        return self._told(await self._transact(lambda: endings.switch_off(connection, now)))
+    async def switch_off(self, connection: str, now: datetime, held: Remaining) -> Ended:
+        return self._told(await self._transact(lambda: endings.switch_off(connection, now, held)))
 
     async def switch_on(self, connection: str) -> bool:
         return await self._decide(lambda: endings.switch_on(connection))

@@ -14,7 +14,7 @@ from federation.store import endings, endings_sql, kept_sql, rows, sql, standing
 from federation.store.endings import Hashes
 from federation.store.kept_values import AFFECTED_COUNTED, Count, Declared, KeptConnection, KeptOrganization
 from federation.store.rows import Row, Steps, micros, moment
-from federation.store.values import Ended
+from federation.store.values import Ended, Remaining
 
 _BATCH = 2000  # accounts that are looked at in one step
 
@@ -113,25 +113,27 @@ def enable(connection: str, now: datetime, *, previous: int, force: bool) -> Ste
     return True
 
 
-def disable(connection: str, now: datetime) -> Steps[tuple[Ended, Hashes] | None]:
+def disable(connection: str, now: datetime, held: Remaining) -> Steps[tuple[Ended, Hashes] | None]:
     """Switched off for workers that have not heard of it, too."""
     told = {"id": connection, "number": (yield from _bump()), "now": micros(now)}
     yield sql.LOCK_NAME, {"gate": standing.gate("connection", connection)}
     if not (yield kept_sql.DISABLE_CONNECTION, told):
         return None
-    return (yield from endings.switch_off(connection, now))
+    return (yield from endings.switch_off(connection, now, held))
 
 
-def drop_connection(connection: str, now: datetime) -> Steps[tuple[Ended, Hashes] | None]:
+def drop_connection(connection: str, now: datetime, held: Remaining) -> Steps[tuple[Ended, Hashes] | None]:
     """What it gave goes; it stays switched off, for workers that know it still."""
     told = {"id": connection, "number": (yield from _bump()), "now": micros(now)}
     yield sql.LOCK_NAME, {"gate": standing.gate("connection", connection)}
     found = yield kept_sql.DROP_CONNECTION, told
     if not found:
         return None
-    told_of_it, ended = yield from endings.switch_off(connection, now)
+    before = yield from endings.administered(held, connection)
+    told_of_it, ended = yield from endings.close(connection, now)
     ((organization,),) = found
     yield from _depart(str(organization), of_connection(connection), now)
+    yield from endings.somebody_left(held, before)
     for statement in (kept_sql.DROP_METADATA, kept_sql.DROP_POLICY, kept_sql.DROP_TRIALS):
         yield statement, {"id": connection}
     yield kept_sql.REVOKE_LINKS, {"id": connection, "now": micros(now)}

@@ -6,7 +6,7 @@ from federation.store import kept
 from federation.store.drive import Drive
 from federation.store.endings import Hashes
 from federation.store.kept_values import Count, Declared, KeptConnection
-from federation.store.values import Ended
+from federation.store.values import Ended, Remaining
 
 
 class KeptTwin(Drive):
@@ -45,11 +45,11 @@ class KeptTwin(Drive):
     async def enable_kept(self, connection: str, now: datetime, *, previous: int, force: bool) -> bool:
         return await self._transact(lambda: kept.enable(connection, now, previous=previous, force=force))
 
-    async def disable_kept(self, connection: str, now: datetime) -> Ended | None:
-        return self._off(await self._transact(lambda: kept.disable(connection, now)))
+    async def disable_kept(self, connection: str, now: datetime, held: Remaining) -> Ended | None:
+        return self._off(await self._transact(lambda: kept.disable(connection, now, held)))
 
-    async def drop_connection(self, connection: str, now: datetime) -> Ended | None:
-        return self._off(await self._transact(lambda: kept.drop_connection(connection, now)))
+    async def drop_connection(self, connection: str, now: datetime, held: Remaining) -> Ended | None:
+        return self._off(await self._transact(lambda: kept.drop_connection(connection, now, held)))
 
     async def sweep_departed(self, batch: int) -> int:
         return await self._transact(lambda: kept.sweep(batch))

@@ -48,6 +48,13 @@ WHERE {_BY} AND ended_at IS NULL AND idle_at > :now AND expires_at > :now
 RETURNING token_hash
 """  # noqa: S608  of parts that stand here
 
+FIND_TOKENS_BY = f"""
+SELECT session.id, session.token_hash, kept_token.connection, kept_token.person, kept_token.sealed,
+  kept_token.renew_at, kept_token.version, kept_token.taken_by, kept_token.taken_until
+FROM kept_token JOIN session ON session.id = kept_token.session_id
+WHERE kept_token.session_id IN (SELECT id FROM session WHERE {_BY})
+"""  # noqa: S608  of parts that stand here
+
 DROP_TOKENS_BY = f"""
 DELETE FROM kept_token WHERE session_id IN (SELECT id FROM session WHERE {_BY})
 """  # noqa: S608  of parts that stand here

@@ -94,6 +94,7 @@ _ARRAYS = {
         people_sql.FIND_TEAMS_NAMED,
         *records_sql.ARRAYS,
         *administrators_sql.ARRAYS,
+        endings_sql.COUNT_ADMINISTRATORS,
         *directory_sql.ARRAYS,
         *erasure_sql.ARRAYS,
         entry_sql.LOOK_AT_ACCOUNTS,

@@ -380,6 +380,7 @@ class Released:
     user_id: str
     email: str  # as their provider sent it last
     sessions: int = 0  # live ones that ended
+    tokens: tuple[KeptTokensOf, ...] = field(default=(), repr=False)  # went with them: to be revoked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -499,6 +500,18 @@ class Terms:
     administrator_teams: frozenset[str]  # declared teams that give one of them
     force: bool  # nobody need be left
     tell: Tell
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remaining:
+    """Who must be left where a connection is switched off or goes: an administrator who can come in."""
+
+    organization: str
+    administrators: frozenset[str]  # roles; none: nobody need be left
+    administrator_teams: frozenset[str]  # declared teams that give one of them
+    ways: tuple[str, ...]  # the organization's other connections by which people come in
+    in_use: bool  # whether they come in by this one
+    force: bool  # nobody need be left
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -128,6 +128,8 @@ async def unlink(request: Request) -> Response:
         administrators=house.roster.organizations,
         now=house.clock(),
     )
-    if not done:
+    if done is None:
         raise HTTPException(404)
+    for kept in done.tokens:
+        house.tokens.revoke(kept)  # behind this answer: whether it could be, the log tells
     return RedirectResponse("/account", 303)
