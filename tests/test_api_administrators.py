@@ -265,7 +265,7 @@ async def others(stair: Stair, url: str) -> dict[str, str]:
         user = f"01a1fdfa-4600-7000-8000-00000000000{number}"
         told = dict(zip(columns, row, strict=True)) | {
             "user_id": user, "person": f"{number}" * 64, "email": "", "email_key": "",
-            "connection": "peopled" if name == "carol" else "acme-saml",
+            "connection": {"carol": "peopled", "dan": "acme-oidc"}.get(name, "acme-saml"),
         }  # fmt: skip
         if "id" in told:
             told["id"] = user

@@ -70,14 +70,14 @@ async def fetch(config: Settings, connection: str, *, now: datetime) -> Fetched:
             outcome = await source.fetch_now(now)
             row = await store.find_metadata(connection)
             if outcome.state != "same":
-                said = {"state": outcome.state, "changes": [str(one) for one in outcome.changes]}
+                news = {"state": outcome.state, "changes": [str(one) for one in outcome.changes]}
                 told = audited(
                     store,
                     "metadata.fetch",
                     connection,
                     organization=declared.organization,
                     now=now,
-                    after=said,
+                    after=news,
                 )
                 await told.note_done()
     except ProviderUnavailable as fault:
