@@ -107,16 +107,18 @@ SELECT connection, count(*) FROM session
 WHERE ended_at IS NULL AND idle_at > :now AND expires_at > :now GROUP BY connection
 """
 
-_TOKENS = """
+# Of kept tokens with their session, as ``tokens.kept`` reads them.
+KEPT_TOKENS = """
 SELECT session.id, session.token_hash, kept_token.organization_id, kept_token.connection,
   kept_token.person, kept_token.sealed, kept_token.renew_at, kept_token.version, kept_token.taken_by,
   kept_token.taken_until
 FROM kept_token JOIN session ON session.id = kept_token.session_id
+"""
+
+FIND_TOKENS_OF_USER = f"""{KEPT_TOKENS}
 WHERE session.organization_id = :organization_id AND session.user_id = :user_id
   AND session.ended_at IS NULL AND session.idle_at > :now AND session.expires_at > :now
 """
-
-FIND_TOKENS_OF_USER = _TOKENS
 
 DROP_TOKENS_OF_USER = """
 DELETE FROM kept_token WHERE session_id IN

@@ -1,5 +1,7 @@
 """Statements about one's own account, once for both engines; see ``sql``."""
 
+from federation.store import endings_sql
+
 FIND_WAYS = """
 SELECT person, connection, email, created_at, signed_in_at FROM account
 WHERE organization_id = :organization_id AND user_id = :user_id AND person NOT LIKE '%/%'
@@ -48,10 +50,7 @@ WHERE {_BY} AND ended_at IS NULL AND idle_at > :now AND expires_at > :now
 RETURNING token_hash
 """  # noqa: S608  of parts that stand here
 
-FIND_TOKENS_BY = f"""
-SELECT session.id, session.token_hash, kept_token.connection, kept_token.person, kept_token.sealed,
-  kept_token.renew_at, kept_token.version, kept_token.taken_by, kept_token.taken_until
-FROM kept_token JOIN session ON session.id = kept_token.session_id
+FIND_TOKENS_BY = f"""{endings_sql.KEPT_TOKENS}
 WHERE kept_token.session_id IN (SELECT id FROM session WHERE {_BY})
 """  # noqa: S608  of parts that stand here
 
