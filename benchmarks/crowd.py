@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import asyncpg
+
+from federation.signin import hash_token
+
 Rows = Iterator[tuple[object, ...]]
 _SECOND = 1_000_000  # microseconds
 _DAY = 86_400 * _SECOND
@@ -49,6 +53,11 @@ class Crowd:
 def identifier(kind: int, number: int) -> str:
     """Return an id like a UUIDv7 of last year."""
     return f"0192{kind:04x}-{number >> 16:04x}-7{number >> 4 & 0xFFF:03x}-8000-{number:012x}"
+
+
+def setup_token(number: int) -> str:
+    """Return the secret of a setup link: 43 characters of base64url."""
+    return f"{number:043}"
 
 
 def user(number: int) -> str:
@@ -304,11 +313,11 @@ def _declared(crowd: Crowd) -> Iterator[tuple[str, str, Rows]]:
         (
             (
                 identifier(5, n),
-                b"l%d" % n,
+                hash_token(setup_token(n)),
                 f"org{n % 50:04}",
                 f"conn{n % 50:04}",
                 1,
-                at,
+                at + _SECOND,  # after its connection
                 user(0),
                 at + _DAY,
                 0,
@@ -394,3 +403,12 @@ def lay(file: Path, crowd: Crowd) -> None:
             marks = ", ".join("?" * len(names))
             db.executemany(f'INSERT INTO "{table}" ({", ".join(names)}) VALUES ({marks})', rows)  # noqa: S608
         db.execute("UPDATE configuration SET number = ?", (2 * crowd.connections,))
+
+
+async def lay_postgres(db: asyncpg.Connection, crowd: Crowd) -> None:
+    """Write all of it into a PostgreSQL database at head."""
+    async with db.transaction():
+        for table, columns, rows in tables(crowd):
+            await db.copy_records_to_table(table, records=rows, columns=columns.split())
+        await db.execute("UPDATE configuration SET number = $1", 2 * crowd.connections)
+    await db.execute("VACUUM ANALYZE")  # as upkeep of the database does by itself, some time later

@@ -134,7 +134,11 @@ def cpu(pids: Iterable[int]) -> float:
 
     By each process's CPU clock (clock_getcpuclockid(3)): nanoseconds, threads that ended included.
     """
-    return sum(time.clock_gettime((~pid << 3) | 2) for pid in tree(pids))
+    used = 0.0
+    for pid in tree(pids):
+        with contextlib.suppress(OSError):  # gone since it was listed: PostgreSQL's own workers come and go
+            used += time.clock_gettime((~pid << 3) | 2)
+    return used
 
 
 def memory(pids: Iterable[int]) -> float:

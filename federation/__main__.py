@@ -24,6 +24,7 @@ from federation.commands import (
     links,
     local,
     metadata,
+    organization,
     policy,
     team,
     token,
@@ -47,6 +48,7 @@ app.add_typer(domain.commands, name="domain")
 app.add_typer(enforce.commands, name="enforce")
 app.add_typer(grants.commands, name="person")  # person.commands, and what is added there
 app.add_typer(links.commands, name="connection")  # endings.connections, and what is added there
+app.add_typer(organization.commands, name="organization")
 app.add_typer(team.commands, name="team")
 app.add_typer(local.commands, name="local")
 app.add_typer(audit.commands, name="audit")

@@ -8,7 +8,7 @@ three weeks have passed (``store.domain_proofs``). What hangs on a proof is link
 
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -66,16 +66,20 @@ def to_prove(connections: Mapping[str, AnyConnection]) -> frozenset[tuple[str, s
     )
 
 
-def owner_of(domain: str, connections: Mapping[str, AnyConnection], organization: str | None) -> str:
+def owner_of(domain: str, named: Collection[tuple[str, str]], organization: str | None) -> str:
     """Return whose domain this is.
 
     A name under which two organizations have one each (``acme.example`` and ``*.acme.example``) is proved
     by each for itself.
 
+    Args:
+        domain: Lower-case, without ``*.``.
+        named: Organization and name of every domain, as ``to_prove``.
+        organization: The only one that is meant; None: whichever names it.
+
     Raises:
         ConfigurationError: ``domain.unknown``, ``domain.several``.
     """
-    named = to_prove(connections)
     owners = sorted(whose for whose, name in named if name == domain and organization in (None, whose))
     if not owners:
         whose = f" of {organization}" if organization else ""

@@ -382,14 +382,16 @@ def _plain_header(response: aiohttp.ClientResponse, name: str) -> str:
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
     """Return the body, never more than BODY_LIMIT of it."""
-    refusal = ProviderUnavailable("fetch.too_large", f"the answer is larger than {BODY_LIMIT} octets")
     if (response.content_length or 0) > BODY_LIMIT:
-        response.close()  # unread; the connection is of no more use
-        raise refusal
+        raise _too_large(response)  # unread
     body = bytearray()
-    async for chunk in response.content.iter_any():
+    while chunk := await response.content.readany():
         body += chunk
         if len(body) > BODY_LIMIT:
-            response.close()
-            raise refusal
+            raise _too_large(response)
     return bytes(body)
+
+
+def _too_large(response: aiohttp.ClientResponse) -> ProviderUnavailable:
+    response.close()  # the connection is of no more use
+    return ProviderUnavailable("fetch.too_large", f"the answer is larger than {BODY_LIMIT} octets")

@@ -102,6 +102,9 @@ class KeptTokens:
     id: str = field(default="", repr=False)
     access_until: datetime | None = None  # UTC; None where the provider did not say
     scopes: tuple[str, ...] = ()  # of the access token
+    receivers: tuple[
+        str, ...
+    ] = ()  # origins (RFC 6454 §4) that they may be sent to; (): they are sent nowhere
 
     def __post_init__(self) -> None:
         if not (self.access or self.refresh or self.id):

@@ -9,14 +9,16 @@ vault; what is wrong between connections is asked by ``roster``.
 import json
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from federation import between, faults, presets, settings
+from federation import between, faults, presets, registry, settings
 from federation.addresses import Allowed, Declared, is_number, parse_address
 from federation.connection import AnyConnection, Organization, SamlConnection
+from federation.connectors.saml import THREAD_ABOVE
 from federation.errors import ConfigurationError
 from federation.faults import Fault
 from federation.scalars import Place, is_loopback
@@ -97,6 +99,50 @@ def read(
         found += faults.read_errors(error, settings.known_keys())
     faults.refuse(dict.fromkeys(found))
     return settings.named(made, config.saml).mark(of_store=True)
+
+
+def is_large(body: Mapping[str, Any]) -> bool:
+    """Tell whether a body holds a document over 32 KiB: it is compiled on a thread, see ``connectors``."""
+    source = body.get("metadata")
+    document = source.get("xml") if isinstance(source, Mapping) else None
+    return isinstance(document, str) and len(document) > THREAD_ABOVE
+
+
+def compile_body(  # noqa: PLR0913  what a connection is made of
+    name: str,
+    body: Mapping[str, Any],
+    secrets: Mapping[str, str],
+    *,
+    organization: str,
+    enabled: bool,
+    config: Settings,
+    own: registry.Own | None,
+    now: datetime,
+) -> registry.Entry:
+    """Read a connection, and all that it holds.
+
+    Args:
+        name: As ``read``.
+        body: Likewise.
+        secrets: Likewise.
+        organization: Likewise.
+        enabled: Whether people come in by it.
+        config: As ``read``.
+        own: Our keys; None where it is only looked at.
+        now: UTC.
+
+    Raises:
+        ValidationError: With every fault of it alone.
+        ConfigurationError: As ``registry.compile_one``.
+    """
+    made = read(name, body, secrets, organization=organization, config=config)
+    return registry.compile_one(
+        made.model_copy(update={"enabled": enabled}),
+        config.base_url,
+        development=config.development,
+        own=own,
+        now=now,
+    )
 
 
 def is_missing(fault: Fault, body: Mapping[str, Any]) -> bool:

@@ -63,6 +63,7 @@ _KINDS: Final[dict[str, type[FederationError]]] = {
     "account.link_taken": AccountRefused,
     "account.no_way": AccountRefused,
     "admin": RequestRefused,
+    "admin.administrators": NotAllowed,
     "admin.changed_meanwhile": ChangeConflicts,
     "admin.forbidden": PolicyRefused,
     "admin.invalid": FieldsRefused,

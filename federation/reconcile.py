@@ -98,7 +98,7 @@ class Reconciler:
         failing = self._failing.get(name)
         if failing is not None and now < failing.until:
             return
-        due = await self._store.due_rereads(name, now, _BATCH)
+        due = await self._store.due_rereads(name, connector.connection.organization, now, _BATCH)
 
         async def ask(one: DueReread) -> bool:
             async with turns:

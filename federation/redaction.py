@@ -15,6 +15,12 @@ from federation.identity import Grant, Identity
 from federation.records import Kept
 
 _UNASKED: Final = ("not asked", "not checked")  # what only the sign-in itself knew
+_ROLE_RULES: Final = ("policy.rule:", "policy.rule.")
+# What policy only remarks, unless it is what refuses: it lets people in all the same.
+_REMARKS: Final = frozenset({
+    "policy.link.address", "policy.role_sync", "policy.team_taken", "policy.team_bound", "policy.email_taken",
+    "policy.last_administrator", "policy.proof_needed",
+})  # fmt: skip
 _VALUES: Final = re.compile(
     r"""(?<!\w)'(?:[^'\\]|\\.)*'(?!\w) | (?<!\w)"(?:[^"\\]|\\.)*"(?!\w)"""  # as repr writes them
     r"""| \S*[@\\]\S* | \w+://\S+ | \b[\w+/=-]{24,}""",  # an address, a link, a hash or a token
@@ -23,13 +29,24 @@ _VALUES: Final = re.compile(
 _HIDDEN: Final = "…"
 
 
-def outcome(check: Check) -> str:
-    """Say in a word what came of a rule: a role rule that does not match refuses nobody."""
+def outcome(check: Check, refused: str) -> str:
+    """Say in a word what came of a rule.
+
+    A role rule that does not match refuses nobody; nor does what policy only remarks, such as an address
+    that finds nobody by this connection's word.
+
+    Args:
+        check: The rule.
+        refused: The code of what refused; "" of whoever was admitted, for whom nothing is broken.
+    """
     if check.said is None:
         return "held"
     if check.said.startswith(_UNASKED):
         return "open"
-    return "no match" if check.code.startswith(("policy.rule:", "policy.rule.")) else "BROKEN"
+    if check.code.startswith(_ROLE_RULES):
+        return "no match"
+    is_remark = check.code != refused and (not refused or check.code in _REMARKS)
+    return "remark" if is_remark else "BROKEN"
 
 
 def hide(text: str) -> str:
@@ -40,20 +57,22 @@ def hide(text: str) -> str:
 _QUOTES: Final = "'\""
 
 
-def show_check(check: Check, *, values: bool) -> dict[str, str | None]:
-    """Return a check as plain data."""
+def show_check(check: Check, *, values: bool, refused: str) -> dict[str, str | None]:
+    """Return a check as plain data; ``refused`` as ``outcome`` has it."""
     said = check.said if values or check.said is None else hide(check.said)
-    return {"code": check.code, "outcome": outcome(check).lower(), "said": said}
+    return {"code": check.code, "outcome": outcome(check, refused).lower(), "said": said}
 
 
-def show(kept: Kept, *, values: bool) -> dict[str, Any]:
+def show(kept: Kept, *, values: bool, refused: str) -> dict[str, Any]:
     """Return an opened record as plain data.
 
     Args:
         kept: What the record says.
         values: Whether personal values are told, or only that and how long they are.
+        refused: The record's code; "" of whoever was admitted.
     """
-    told: dict[str, Any] = {"checks": [show_check(one, values=values) for one in kept.checks]}
+    checks = [show_check(one, values=values, refused=refused) for one in kept.checks]
+    told: dict[str, Any] = {"checks": checks}
     if kept.who is not None:
         told["identity"] = _identity(kept.who, values=values)
     if kept.cut:

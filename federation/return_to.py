@@ -1,5 +1,6 @@
 """Where a sign-in may lead afterwards: a path of ours, whatever a link asks for."""
 
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
 
@@ -8,6 +9,7 @@ from federation.errors import RequestRefused
 _LENGTH: Final = 2048  # characters
 
 
+@lru_cache(maxsize=256)  # the same few at most sign-ins; what is refused is judged each time
 def local_path(value: str) -> str:
     """Return ``value`` if it is a path of ours, "/" for an empty one.
 

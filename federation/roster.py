@@ -8,10 +8,12 @@ be used is not served: it stops nothing else, and says why to administrators.
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final, TypeVar
+from functools import partial
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from pydantic import ValidationError
 
@@ -61,6 +63,9 @@ class Kept:
     connector: Connector | None
     faults: tuple[Fault, ...]  # of it alone: missing keys too
     secrets: tuple[str, ...]  # dotted keys of those that are set
+    preset: str
+    title: str
+    domains: tuple[str, ...]  # as it names them
 
 
 class Roster:
@@ -97,7 +102,7 @@ class Roster:
         self.faults: dict[str, str] = {}  # of the store's that are not served: id → why, for administrators
         self.of_file = frozenset(entries)  # ids of connections that the settings file declares
         self.organizations_of_file = frozenset(organizations)
-        self._homes: tuple[int, Mapping[str, tuple[str, ...]]] | None = None  # of which number, and what
+        self._prepared: dict[Callable[[Roster], object], tuple[int, object]] = {}  # of which number, and what
         self.number = 0  # of the store's latest change that is in force here
         self._lay()
 
@@ -106,13 +111,26 @@ class Roster:
         self._followers.append(tell)
 
     def homes(self) -> Mapping[str, tuple[str, ...]]:
-        """Return the connections of each entry of domains, made anew where something has changed.
+        """Return the connections of each entry of domains."""
+        return self.prepared(_homes)
 
-        A thousand connections are gone through once, not for everybody who types an address.
+    def connections_of(self, organization: str) -> tuple[AnyConnection, ...]:
+        """Return an organization's connections, in their order."""
+        return self.prepared(_by_organization).get(organization, ())
+
+    def prepared(self, make: Callable[["Roster"], Value]) -> Value:
+        """Return what is made of all this, made anew where something has changed.
+
+        A thousand connections are gone through once for each change, not for everybody who asks.
+
+        Args:
+            make: A function of a module, which is what the value is kept by.
         """
-        if self._homes is None or self._homes[0] != self.number:
-            self._homes = self.number, domains.index(self.connections.values())
-        return self._homes[1]
+        number, known = self._prepared.get(make, (-1, None))
+        if number != self.number:
+            known = make(self)
+            self._prepared[make] = self.number, known
+        return cast("Value", known)
 
     async def refresh(self, now: datetime) -> bool:
         """Bring in what the store says by now; return whether anything changed.
@@ -153,31 +171,32 @@ class Roster:
         for at, row in enumerate(one for one in news.connections if not one.deleted):
             if at % _TURN == _TURN - 1:
                 await asyncio.sleep(0)
-            made[row.id] = self._made(row, now)
+            made[row.id] = await self._made(row, now)
         return made
 
-    def _made(self, row: KeptConnection, now: datetime) -> Kept:
+    async def _made(self, row: KeptConnection, now: datetime) -> Kept:
         known = self.kept.get(row.id)
         if known is not None and known.entry is not None and _says(known.row) == _says(row):
             return replace(known, row=row)  # its connector knows keys and documents already
         making = self._making
         secrets: dict[str, str] = {}
+        shown = _Shown(preset="generic", title=row.id, domains=())
         try:
+            body = kept.body_of(row)
+            shown = _shown(row, body)
             secrets = kept.open_secrets(making.vault, row)
-            connection = kept.read(
+            work = partial(
+                kept.compile_body,
                 row.id,
-                kept.body_of(row),
+                body,
                 secrets,
                 organization=row.organization,
+                enabled=row.enabled,
                 config=making.config,
-            ).model_copy(update={"enabled": row.enabled})
-            entry = registry.compile_one(
-                connection,
-                making.config.base_url,
-                development=making.config.development,
                 own=making.own,
                 now=now,
             )
+            entry = await asyncio.to_thread(work) if kept.is_large(body) else work()
             connector = connect(entry, making.fetch, making.store, making.hashing)
         except ValidationError as error:
             found = tuple(faults.read_errors(error, ()))
@@ -187,8 +206,19 @@ class Roster:
             log.error("connection not read", extra={"connection": row.id, "error": type(failure).__name__})  # noqa: TRY400
             found = (((), "it cannot be read by this release"),)
         else:
-            return Kept(row=row, entry=entry, connector=connector, faults=(), secrets=tuple(secrets))
-        return Kept(row=row, entry=None, connector=None, faults=found, secrets=tuple(secrets))
+            return Kept(
+                row=row,
+                entry=entry,
+                connector=connector,
+                faults=(),
+                secrets=tuple(secrets),
+                preset=entry.connection.preset,
+                title=entry.connection.title,
+                domains=tuple(entry.connection.domains),
+            )
+        return Kept(
+            row=row, entry=None, connector=None, faults=found, secrets=tuple(secrets), **shown._asdict()
+        )
 
     def _take(self, news: Declared, made: Mapping[str, Kept]) -> None:
         """Put all of it in force, in one step."""
@@ -292,6 +322,34 @@ class Roster:
             if name not in self.of_file:
                 yield name, ((), f"{impostor.detail} ({impostor.code})")
         yield from _doubles(entries)
+
+
+class _Shown(NamedTuple):
+    """What is said of a connection that is not whole."""
+
+    preset: str
+    title: str
+    domains: tuple[str, ...]
+
+
+def _shown(row: KeptConnection, body: Mapping[str, Any]) -> _Shown:
+    name, named = body.get("display_name"), body.get("domains", ())
+    return _Shown(
+        preset=str(body.get("preset", "generic")),
+        title=name if isinstance(name, str) and name else row.id,
+        domains=tuple(map(str, named)) if isinstance(named, list | tuple) else (),
+    )
+
+
+def _homes(roster: Roster) -> Mapping[str, tuple[str, ...]]:
+    return domains.index(roster.connections.values())
+
+
+def _by_organization(roster: Roster) -> Mapping[str, tuple[AnyConnection, ...]]:
+    found: defaultdict[str, list[AnyConnection]] = defaultdict(list)
+    for one in roster.connections.values():
+        found[one.organization].append(one)
+    return {name: tuple(every) for name, every in found.items()}
 
 
 def _says(row: KeptConnection) -> tuple[str, str, str, bool]:

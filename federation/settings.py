@@ -53,7 +53,7 @@ from federation.scalars import (
     place_of,
 )
 from federation.smtp import Smtp
-from federation.sources import SECRETS_DIRECTORY, Written, read_yaml, secret_files
+from federation.sources import SECRETS_DIRECTORY, Places, Source, Written, read_yaml, secret_files, source_of
 
 DEFAULT_FILE: Final = Path("federation.yaml")
 FILE_VARIABLE: Final = "FEDERATION_CONFIG"
@@ -126,11 +126,16 @@ class Settings(Model):
     system_roles: dict[str, tuple[SystemRole, ...]] = Field(default_factory=dict)  # by connection id
     _file: Path = PrivateAttr(default=DEFAULT_FILE)
     _inline_secrets: tuple[str, ...] = PrivateAttr(default=())
+    _places: Places = PrivateAttr(default_factory=dict)
 
     @property
     def file(self) -> Path:
         """Where these settings were read from."""
         return self._file
+
+    def source_of(self, key: str) -> Source:
+        """Return where the value of a dotted key came from."""
+        return source_of(self._places, key)
 
     @property
     def inline_secrets(self) -> tuple[str, ...]:
@@ -318,6 +323,7 @@ def load(
     if found:
         raise ConfigurationError("settings.invalid", faults.tell(config, found, written.said_by))
     settings._file = config  # noqa: SLF001  our own
+    settings._places = dict(written.places)  # noqa: SLF001
     settings._inline_secrets = tuple(_inline(document))  # noqa: SLF001
     return settings
 

@@ -557,19 +557,19 @@ class SignIn:
         Each key of the ring wraps its own: a ring whose first key was changed, or lost, seals on. What
         the message ``said`` is sealed likewise, where it is kept.
         """
-        place, vault = f"person:{person}", self._vault
+        keyed = self._vault.keyed(f"person:{person}")
 
         def seal(wrapped: str, settled: Settled | None) -> str:
             every = (*checks, *settled.link.checks, *settled.outcome.checks) if settled else checks
             told = records.encode(every, who, settled)
-            return vault.seal_under(wrapped, place, told, f"record:{reference}")
+            return keyed.seal(wrapped, told, f"record:{reference}")
 
         def seal_message(wrapped: str) -> str:
-            return vault.seal_under(wrapped, place, said, message.place(reference))
+            return keyed.seal(wrapped, said, message.place(reference))
 
         return Sealing(
-            ring_key=vault.first,
-            fresh=lambda: vault.new_key(place),
+            ring_key=self._vault.first,
+            fresh=keyed.fresh,
             seal=seal,
             seal_message=seal_message if said else None,
         )

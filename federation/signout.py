@@ -92,10 +92,19 @@ class SignOut:
             return None
 
     async def _ask_provider(
-        self, connection: str, sealed: str, token_hash: bytes, binder: str, now: datetime
+        self,
+        organization: str,
+        connection: str,
+        sealed: str,
+        token_hash: bytes,
+        binder: str,
+        now: datetime,
     ) -> Leaving | None:
         connector = self._connectors.get(connection)
-        if connector is None or connector.logout is None:
+        # Another organization's of the same id is another connection: its provider knows nobody of these.
+        if connector is None or connector.connection.organization != organization:
+            return None
+        if connector.logout is None:
             return None
         session = ProviderSession.decode(self._vault.open(sealed, place_of_theirs(connection, token_hash)))
         handle = secrets.token_urlsafe(32)
@@ -167,7 +176,9 @@ class SignOut:
         ended = 0
         for one in self._parties(connection):
             for name in names:
-                ended += await self._store.end_session_alone(one, name, now)
+                ended += await self._store.end_session_alone(
+                    one, name, now, organization=self._organization(connection)
+                )
         log.info("ended by a frame", extra={"connection": connection, "sessions": ended})
 
     async def requested(self, callback: Callback, *, recorded: bool) -> Challenge | None:
@@ -200,6 +211,7 @@ class SignOut:
                 self._parties(connection),
                 request.names,
                 request.indexes,
+                organization=self._organization(connection),
                 # No identifier holds a space: an assertion of the same id is another one.
                 claim=(request.issuer, f"logout {request.id}"),
                 issued_at=request.issued_at,
@@ -217,6 +229,10 @@ class SignOut:
         if connector is None or connector.logout is None:
             raise RequestRefused("signin.no_connection", "no connection of this id can be signed out of")
         return connector.logout
+
+    def _organization(self, connection: str) -> str:
+        """Return whose it is now; sessions that another's of the same id opened are not its provider's."""
+        return self._connectors[connection].connection.organization
 
     def _parties(self, connection: str) -> tuple[str, ...]:
         """Return with which of its organization a connection shares our name to the provider.

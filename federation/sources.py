@@ -6,8 +6,9 @@ there stands for ``_`` or ``-``, and case does not count. No message ever holds 
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 import yaml
 
@@ -21,6 +22,29 @@ _DEPTH: Final = 16  # levels; the file has six
 _TEXT: Final = frozenset(
     {"client_secret", "database_url", "proxy", "service_account"}
 )  # never read as JSON, whatever they begin with
+
+
+Origin = Literal["default", "file", "secret file", "environment variable", "command line"]
+_RANK: Final = {origin: rank for rank, origin in enumerate(get_args(Origin))}  # the later wins
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where a value came from; ``name`` is the variable's or the secret file's, else ""."""
+
+    origin: Origin
+    name: str = ""
+
+
+DEFAULT: Final = Source(origin="default")
+Places = Mapping[Steps, Source]  # of every key that anybody wrote; no value
+
+
+def source_of(places: Places, key: str) -> Source:
+    """Return where the value of a dotted key came from, or a part of it: the source that wins over others."""
+    steps = tuple(key.split("."))
+    found = [source for place, source in places.items() if _overlap(place, steps)]
+    return max(found, key=lambda one: _RANK[one.origin], default=DEFAULT)
 
 
 class _Loader(yaml.SafeLoader):
@@ -118,9 +142,10 @@ class Written:
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.tree: dict[str, Any] = _copied(dict(document))
         self.said_by: dict[Steps, str] = {}
+        self.places: dict[Steps, Source] = dict.fromkeys(_leaves(self.tree), Source(origin="file"))
         self.faults: list[Fault] = []
 
-    def lay(self, names: Mapping[str, str], kind: str) -> None:
+    def lay(self, names: Mapping[str, str], kind: Literal["secret file", "environment variable"]) -> None:
         """Lay named values over the tree.
 
         Args:
@@ -142,10 +167,12 @@ class Written:
                 continue
             told[steps] = name
             self._set(steps, value, f"{kind} {name}")
+            self.places[steps] = Source(origin=kind, name=name)
 
     def lay_tree(self, tree: Mapping[str, Any]) -> None:
         """Lay a nested mapping over the tree: the command line's."""
         _merge(self.tree, tree)
+        self.places.update(dict.fromkeys(_leaves(tree), Source(origin="command line")))
 
     def _steps(self, segments: list[str]) -> Steps:
         """Find each segment among the keys that are there; else it is itself, in lower case."""
@@ -178,6 +205,16 @@ class Written:
             node = below
         node[str(steps[-1])] = value
         self.said_by[steps] = source
+
+
+def _leaves(tree: Mapping[str, Any], above: Steps = ()) -> Iterator[Steps]:
+    """Yield the place of every value that is no mapping with something in it."""
+    for key, value in tree.items():
+        here = (*above, str(key))
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, here)
+        else:
+            yield here
 
 
 def _overlap(one: Steps, other: Steps) -> bool:

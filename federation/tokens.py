@@ -95,12 +95,12 @@ class TokenKeeper:
             StoreUnavailable: The database did not answer.
         """
         found = await self._store.tokens_of(hash_token(session_token), now)
-        if found is None or not self._is_serving(found.connection):
+        if found is None or not self._is_serving(found):
             return None
         opened = tokens_at_rest.unseal(found, vault=self._vault)
         if opened.lasts(life, now):
             return opened.tokens
-        if opened.tokens.refresh and self._renewal(found.connection) is not None:
+        if opened.tokens.refresh and self._renewal(found) is not None:
             try:
                 renewed = await self._renewed(found, now)
             except ProviderUnavailable:
@@ -128,7 +128,7 @@ class TokenKeeper:
             SignInExpired, ConfigurationError, StoreUnavailable: As ``access_token``.
         """
         opened = tokens_at_rest.unseal(found, vault=self._vault)
-        if opened.tokens.refresh and self._renewal(found.connection) is not None:
+        if opened.tokens.refresh and self._renewal(found) is not None:
             if (renewed := await self._renewed(found, now)) is None:
                 return None
             if renewed.fresh is None:
@@ -147,14 +147,15 @@ class TokenKeeper:
         self._held = {one: seen for one, seen in self._held.items() if now - seen[1] < _FORGET}
         turns = asyncio.Semaphore(_AT_ONCE)
         ends = asyncio.get_running_loop().time() + _TURN
-        renewable = [name for name in self._connectors if self._renewal(name) is not None]
-        await asyncio.gather(*(self._renew_due_of(name, now, turns, ends) for name in renewable))
+        renewable = [one.connection for one in self._connectors.values() if one.renewal is not None]
+        due = (self._renew_due_of(one.id, one.organization, now, turns, ends) for one in renewable)
+        await asyncio.gather(*due)
 
     async def _renew_due_of(
-        self, connection: str, now: datetime, turns: asyncio.Semaphore, ends: float
+        self, connection: str, organization: str, now: datetime, turns: asyncio.Semaphore, ends: float
     ) -> None:
         """Renew what is due of one connection, until it fails: no other waits for a provider that is down."""
-        found = await self._store.due_tokens(connection, now, _BATCH)
+        found = await self._store.due_tokens(connection, organization, now, _BATCH)
         due = [one for one in found if self._is_free(one, now)]
 
         async def renew(one: KeptTokensOf) -> None:
@@ -190,16 +191,16 @@ class TokenKeeper:
         except StoreUnavailable as outage:
             log.warning("tokens not revoked", extra={"connection": "", "code": outage.code})
             return None
-        return found if found and self._revocation(found.connection) else None
+        return found if found and self._revocation(found) else None
 
     def revoke(self, found: KeptTokensOf) -> None:
         """Have the tokens of a session that has ended revoked, behind the answer that says so."""
-        self._begin_revoking(found.connection, lambda: tokens_at_rest.unseal(found, vault=self._vault).tokens)
+        self._begin_revoking(found, lambda: tokens_at_rest.unseal(found, vault=self._vault).tokens)
 
-    def _begin_revoking(self, connection: str, opened: Callable[[], KeptTokens]) -> None:
-        if (revocation := self._revocation(connection)) is None:
+    def _begin_revoking(self, found: KeptTokensOf, opened: Callable[[], KeptTokens]) -> None:
+        if (revocation := self._revocation(found)) is None:
             return
-        task = asyncio.create_task(self._revoke(revocation, connection, opened))
+        task = asyncio.create_task(self._revoke(revocation, found.connection, opened))
         self._revoking.add(task)
         task.add_done_callback(self._revoking.discard)
 
@@ -239,7 +240,7 @@ class TokenKeeper:
         return await asyncio.shield(task)
 
     async def _renew(self, found: KeptTokensOf, now: datetime) -> Renewed | None:
-        renewal = self._renewal(found.connection)
+        renewal = self._renewal(found)
         holder = secrets.token_hex(16)
         if renewal is None or not self._is_free(found, now):
             return await self._of_another(found, now)
@@ -257,7 +258,7 @@ class TokenKeeper:
             return new
         current = await self._of_another(found, now)
         if current is None:  # the session ended meanwhile: nobody else has these
-            self._begin_revoking(found.connection, lambda: new.kept)
+            self._begin_revoking(found, lambda: new.kept)
         return current
 
     async def _keep(self, new: KeptTokens, found: KeptTokensOf, holder: str, now: datetime) -> bool:
@@ -326,18 +327,24 @@ class TokenKeeper:
             return False
         return now - since >= HOLD
 
-    def _is_serving(self, connection: str) -> bool:
+    def _is_serving(self, found: KeptTokensOf) -> bool:
         """A session of a connection that is not in force here counts as ended here."""
-        connector = self._connectors.get(connection)
+        connector = self._connector(found)
         return connector is not None and connector.connection.enabled
 
-    def _revocation(self, connection: str) -> Revocation | None:
-        connector = self._connectors.get(connection)
+    def _revocation(self, found: KeptTokensOf) -> Revocation | None:
+        connector = self._connector(found)
         return connector.revocation if connector else None
 
-    def _renewal(self, connection: str) -> Renewal | None:
-        connector = self._connectors.get(connection)
+    def _renewal(self, found: KeptTokensOf) -> Renewal | None:
+        connector = self._connector(found)
         return connector.renewal if connector else None
+
+    def _connector(self, found: KeptTokensOf) -> Connector | None:
+        """Return by which they came: another organization's of the same id is another connection."""
+        connector = self._connectors.get(found.connection)
+        theirs = connector is not None and connector.connection.organization == found.organization
+        return connector if theirs else None
 
 
 def _only_access(tokens: KeptTokens) -> KeptTokens | None:

@@ -56,6 +56,7 @@ def seal(
     until = tokens.access_until
     said = [
         tokens.access, tokens.refresh, tokens.id, until and until.isoformat(), tokens.scopes, now.isoformat(),
+        tokens.receivers,
     ]  # fmt: skip
     place = _place(connection, person, token_hash)
     return SealedTokens(sealed=vault.seal(json.dumps(said).encode(), place), renew_at=_renew_at(tokens, now))
@@ -68,13 +69,14 @@ def unseal(kept: KeptTokensOf, *, vault: Vault) -> Opened:
         ConfigurationError: ``keys.unknown``, ``keys.envelope``.
     """
     plain = vault.open(kept.tokens.sealed, _place(kept.connection, kept.person, kept.token_hash))
-    access, refresh, identity, until, scopes, at = json.loads(plain)
+    access, refresh, identity, until, scopes, at, receivers = json.loads(plain)
     tokens = KeptTokens(
         access=access,
         refresh=refresh,
         id=identity,
         access_until=datetime.fromisoformat(until) if until else None,
         scopes=tuple(scopes),
+        receivers=tuple(receivers),
     )
     return Opened(tokens=tokens, at=datetime.fromisoformat(at))
 

@@ -108,6 +108,8 @@ async def purge(
 ) -> int:
     """Delete all that is over, a batch at a time so that sign-ins pass between; return how much."""
     total = 0
+    while gone := await store.sweep_departed(batch):
+        total += gone
     while gone := await store.purge(now, batch, records_kept=records_kept, audit_kept=audit_kept):
         total += gone
     return total

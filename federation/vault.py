@@ -82,7 +82,11 @@ class Vault:
 
     def new_key(self, aad: str) -> str:
         """Return a fresh random key, sealed by the ring; forgetting it erases what it sealed."""
-        return self.seal(secrets.token_bytes(KEY_OCTETS), aad)
+        return self.keyed(aad).fresh()
+
+    def keyed(self, aad: str) -> "Keyed":
+        """Return what seals under keys of one place, each opened at most once."""
+        return Keyed(self, aad)
 
     def seal_under(self, wrapped: str, key_aad: str, plain: bytes, aad: str) -> str:
         """Encrypt under a key that ``new_key`` made for ``key_aad``.
@@ -90,8 +94,7 @@ class Vault:
         Raises:
             ConfigurationError: As ``open``, for the wrapped key.
         """
-        key = self.open(wrapped, key_aad)
-        return _seal(key_id(key), key, plain, aad)
+        return self.keyed(key_aad).seal(wrapped, plain, aad)
 
     def open_under(self, wrapped: str, key_aad: str, envelope: str, aad: str) -> bytes:
         """Decrypt what ``seal_under`` made.
@@ -104,6 +107,36 @@ class Vault:
         if kid != key_id(key):
             raise ConfigurationError("keys.unknown", "the envelope was sealed under another person's key")
         return _open(kid, key, envelope, aad)
+
+
+class Keyed:
+    """Seals under the keys of one place (``Vault.new_key``) for as long as one sign-in takes.
+
+    The key that it made itself is at hand: nobody opens what they have just sealed.
+    """
+
+    def __init__(self, vault: Vault, key_aad: str) -> None:
+        self._vault = vault
+        self._key_aad = key_aad
+        self._opened: dict[str, bytes] = {}  # by the wrapped key
+
+    def fresh(self) -> str:
+        """Return a fresh random key, sealed by the ring; see ``Vault.new_key``."""
+        key = secrets.token_bytes(KEY_OCTETS)
+        wrapped = self._vault.seal(key, self._key_aad)
+        self._opened[wrapped] = key
+        return wrapped
+
+    def seal(self, wrapped: str, plain: bytes, aad: str) -> str:
+        """Encrypt under a key of this place; see ``Vault.seal_under``.
+
+        Raises:
+            ConfigurationError: As ``Vault.open``, for the wrapped key.
+        """
+        if wrapped not in self._opened:
+            self._opened[wrapped] = self._vault.open(wrapped, self._key_aad)
+        key = self._opened[wrapped]
+        return _seal(key_id(key), key, plain, aad)
 
 
 def _seal(kid: str, key: bytes, plain: bytes, aad: str) -> str:

@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 
@@ -26,11 +27,12 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session", autouse=True)
 def key_bits() -> Iterator[int]:
-    """Make our own keys of 2048 bits: to load one is to check it, at a third of what a longer one costs.
+    """Make our own keys of 2048 bits, and load each once: to load one is to check it, most of a start.
 
     Yields how long they are outside the tests.
     """
     with pytest.MonkeyPatch.context() as patch:
         bits = keys._RSA_BITS
         patch.setattr(keys, "_RSA_BITS", 2048)
+        patch.setattr(keys, "_private_key", cache(keys._private_key))  # of the file's octets, and its name
         yield bits

@@ -19,4 +19,5 @@ def _load(name: str) -> ModuleType:
 
 
 crowd = _load("crowd")
+_load("servers")
 pages = _load("pages")

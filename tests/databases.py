@@ -32,10 +32,18 @@ from federation.decision import Decision
 from federation.identity import Session
 from federation.store import migration
 from federation.store.store import Store, open_store
-from federation.store.values import Claim, NewSession, Record, Sealing
+from federation.store.values import Claim, NewSession, Record, Remaining, Sealing
 
 ENGINES = ("sqlite", "postgresql")
 T = TypeVar("T")
+ANYBODY = Remaining(
+    organization="acme",
+    administrators=frozenset(),
+    administrator_teams=frozenset(),
+    ways=(),
+    in_use=True,
+    force=False,
+)  # of whom nobody need be left
 _START = 20.0  # seconds
 
 

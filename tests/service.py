@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx2
 import yaml
+from databases import lay_sqlite
 from drive import Browser, Who
 from processes import free_port, running
 
@@ -100,6 +101,10 @@ def serving(directory: Path, settings: dict[str, Any], *, port: int | None = Non
     }
     config = directory / "federation.yaml"
     config.write_text(yaml.safe_dump(whole))
+    if "database_url" not in settings and not (directory / "federation.db").exists():
+        lay_sqlite(
+            directory / "federation.db"
+        )  # to migrate a new one takes longer than all the rest of a start
     command = [*FEDERATION, "serve", "--config", str(config), "--host", "localhost", "--port", str(port)]
     answers = f"http://localhost:{port}/healthz"
     with running(command, answers=answers, log=directory / "service.log", cwd=ROOT) as process:

@@ -4,11 +4,15 @@ A file stays in one process, which starts what its tests share; every process ha
 PostgreSQL, providers, browser and folders. What is marked ``alone`` counts CPU time, or waits
 for a bound that a busy machine would miss: it runs last, when every other worker has ended. A
 worker that dies, and a test that was collected and not run, is a failure of the whole run.
+
+To collect is, for the most part, to rewrite and compile every file's asserts, which is kept beside
+it: half of the workers go through the files from the last to the first, and read what the others wrote.
 """
 
 import json
 import tempfile
 from collections import Counter
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +28,19 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(_Sharing())
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """In every second worker: take a directory's files from behind."""
+    report = yield
+    worker = getattr(collector.config, "workerinput", {}).get("workerid", "gw0")
+    if isinstance(collector, pytest.Directory) and int(worker.removeprefix("gw")) % 2:
+        report.result.reverse()
+    return report
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """In a worker: sort the files by what they will take, and tell which tests are to be alone."""
     told = getattr(config, "workerinput", {}).get(_ALONE)
@@ -32,7 +49,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     weights: Counter[Path] = Counter()
     for item in items:
         weights[item.path] += WEIGHT if any(map(item.get_closest_marker, HEAVY)) else 1
-    items.sort(key=lambda item: -weights[item.path])  # stable: a file's tests keep their order
+    items.sort(key=lambda item: (-weights[item.path], item.path))  # stable: a file's tests keep their order
     alone = [item.nodeid for item in items if item.get_closest_marker("alone")]
     written = Path(told, str(config.workerinput["workerid"]))  # type: ignore[attr-defined]
     written.write_text(json.dumps(alone))

@@ -1,6 +1,7 @@
 """Connections that are edited here: kept, changed, enabled, taken away, and what each refuses."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from federation.administration.actor import OF_SETUP, SCOPES, Actor
 from federation.administration.connection_views import ConnectionView
 from federation.administration.desk import Desk
 from federation.errors import ChangeConflicts, FederationError, FieldsRefused, NotAllowed, NotFound
+from federation.store.audit_pages import AuditFilter
 from federation.web.house import House
 
 GOOD: Mapping[str, Any] = {
@@ -95,9 +97,9 @@ async def test_it_is_made_tried_enabled_changed_and_taken_away(stair: Stair) -> 
         at, "okta", {"display_name": "Okta"}, number=(await connections.find(at, "okta")).number
     )
     assert (view.title, view.state, view.tried_at) == ("Okta", "active", None)
-    assert await connections.disable(at, "okta") == 0
+    assert await connections.disable(at, "okta", force=False) == 0
     assert (await connections.find(at, "okta")).state == "disabled"
-    assert await connections.delete(at, "okta", "Okta") == 0
+    assert await connections.delete(at, "okta", "Okta", force=False) == 0
     with pytest.raises(NotFound, match=r"^admin\.not_yours: "):
         await connections.find(at, "okta")
     assert "okta" not in stair.house.connections
@@ -179,7 +181,7 @@ async def test_an_id_stays_its_organizations(stair: Stair) -> None:
     at, everywhere = desk(stair.house), desk(stair.house, OPERATOR)
     await made(at)
     assert list(await faults_of(made(at))) == ["id"]
-    await connections.delete(at, "okta", GOOD["display_name"])
+    await connections.delete(at, "okta", GOOD["display_name"], force=False)
     body = {**GOOD, "domains": ["gamma.example"]}
     told = await faults_of(connections.create(everywhere, "okta", organization="acme", body=body))
     assert list(told) == ["id"]
@@ -288,9 +290,9 @@ async def test_another_organization_sees_and_changes_nothing(stair: Stair) -> No
             connections.update(other, "okta", {"display_name": "x"}, number=view.number),
             connections.set_secret(other, "okta", "client_secret", "x"),
             connections.enable(other, "okta"),
-            connections.disable(other, "okta"),
+            connections.disable(other, "okta", force=False),
             affected.count(other, "okta"),
-            connections.delete(other, "okta", view.title),
+            connections.delete(other, "okta", view.title, force=False),
         )
         for deed in deeds:
             with pytest.raises((NotFound, NotAllowed), match=r"^admin\.(not_yours|setup_link): "):
@@ -299,7 +301,7 @@ async def test_another_organization_sees_and_changes_nothing(stair: Stair) -> No
         assert "okta" not in {one.id for one in listed.connections}
     reader = desk(stair.house, actor(scopes=frozenset({"connections:read"})))
     with pytest.raises(NotAllowed, match=r"^admin\.scope: "):
-        await connections.disable(reader, "okta")
+        await connections.disable(reader, "okta", force=False)
     assert stair.house.roster.number == before
 
 
@@ -308,13 +310,13 @@ async def test_one_of_the_file_is_switched_off_and_on_and_else_its_own(stair: St
     for deed in (
         connections.update(at, "acme-oidc", {"display_name": "x"}, number=0),
         connections.set_secret(at, "acme-oidc", "client_secret", "x"),
-        connections.delete(at, "acme-oidc", "Acme (OpenID Connect)"),
+        connections.delete(at, "acme-oidc", "Acme (OpenID Connect)", force=False),
     ):
         with pytest.raises(ChangeConflicts, match=r"^admin\.managed: "):
             await deed
     view = await connections.find(at, "acme-oidc")
     assert (view.origin, view.settings["client_secret"], view.number) == ("file", "set", 0)
-    await connections.disable(at, "acme-oidc")
+    await connections.disable(at, "acme-oidc", force=False)
     assert (await connections.find(at, "acme-oidc")).state == "disabled"
     assert (await connections.enable(at, "acme-oidc")).state == "active"
     saml = await connections.find(at, "acme-saml")
@@ -352,7 +354,7 @@ async def test_a_deleted_ones_name_is_typed(stair: Stair) -> None:
     at = desk(stair.house)
     await made(at)
     for typed in ("", "okta", "beta's okta", "Beta's Okta "[:-2]):
-        assert list(await faults_of(connections.delete(at, "okta", typed))) == ["name"]
+        assert list(await faults_of(connections.delete(at, "okta", typed, force=False))) == ["name"]
     assert "okta" in stair.house.roster.kept
 
 
@@ -363,8 +365,8 @@ async def test_every_change_is_told_in_the_log_and_a_refused_one_is_not(stair: S
     await connections.update(at, "okta", {"display_name": "New"}, number=view.number)
     with pytest.raises(ChangeConflicts):
         await connections.enable(at, "okta")
-    await connections.disable(at, "okta")
-    await connections.delete(at, "okta", "New")
+    await connections.disable(at, "okta", force=False)
+    await connections.delete(at, "okta", "New", force=False)
     rows = await ask(
         f"sqlite:///{stair.database}",
         "SELECT action, organization_id, before, after FROM audit ORDER BY rowid",
@@ -375,3 +377,38 @@ async def test_every_change_is_told_in_the_log_and_a_refused_one_is_not(stair: S
     ]  # fmt: skip
     assert {organization for _, organization, *_ in told} == {"beta"}
     assert told[1][2:] == ('{"display_name": "Beta\'s Okta"}', '{"display_name": "New"}')
+
+
+RULES_OF_PEOPLE = [
+    {
+        "name": "whoever ada@beta.example names",
+        "attribute": {"name": "email", "in": ["zoe@beta.example", "Zoë Q. Public"]},
+        "when": "email == 'lee@beta.example' || email == 'Lee Person'",
+        "roles": ["owner"],
+    }
+]
+
+
+async def test_a_rule_leaves_nobodys_name_in_the_log(stair: Stair) -> None:
+    at = desk(stair.house)
+    view = await made(at, role_rules=RULES_OF_PEOPLE)
+    await connections.update(at, "okta", {"role_rules": None}, number=view.number)
+    await organizations.update(
+        desk(stair.house, OPERATOR),
+        "beta",
+        {"contact": "mailto:zoe@beta.example"},
+        number=stair.house.roster.kept_organizations["beta"].number,
+    )
+    page, _ = await stair.house.store.audit_page(AuditFilter(organization="beta"), None, 100)
+    told = json.dumps([[one.entry.before, one.entry.after] for one in page], ensure_ascii=False)
+    for name in ("zoe@", "ada@", "lee@", "Public", "Person"):
+        assert name not in told, name
+    rules = next(one for one in page if one.entry.action == "connection.update").entry.before["role_rules"]
+    assert rules == [
+        {
+            "name": "whoever …@beta.example names",
+            "attribute": {"name": "email", "in": "2 values"},
+            "when": "52 characters",
+            "roles": ["owner"],
+        }
+    ]

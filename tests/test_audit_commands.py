@@ -54,17 +54,18 @@ CHANGES: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("bootstrap", ("acme",), "organization.bootstrap"),
 )
 ELSEWHERE = {  # told by the tests of their rooms: they take more than a table can say
-    "metadata approve", "metadata reject", "person release", "domain verify", "local unlock",
-    "connection add", "connection remove", "connection link", "connection unlink",
+    "metadata fetch", "metadata approve", "metadata reject", "keys rotate", "person release",
+    "domain verify", "local unlock", "connection add", "connection remove", "connection link",
+    "connection unlink", "organization add", "organization remove",
 }  # fmt: skip
 READS = {
-    "serve", "demo", "init", "doctor", "explain", "metadata show", "metadata adopt", "metadata fetch",
-    "metadata changes", "config check", "keys status", "keys rotate", "enforce preflight", "enforce list",
+    "serve", "demo", "init", "doctor", "explain", "metadata show", "metadata adopt",
+    "metadata changes", "config check", "keys status", "enforce preflight", "enforce list",
     "person export", "person show", "connection list", "connection show", "connection links", "team list",
     "local list", "audit tail", "audit export", "token list", "break-glass status", "policy try",
-    "policy diff", "invitation list",
+    "policy diff", "invitation list", "organization list", "organization show",
 }  # fmt: skip
-"""What changes nothing in the database, or fetches what its owner published."""
+"""What changes nothing."""
 
 
 def commands(found: Any = typer.main.get_command(app), before: str = "") -> Iterator[str]:  # noqa: B008
@@ -147,3 +148,13 @@ async def test_what_changed_nothing_has_no_line(scene: Scene) -> None:
     await scene.types("domain", "show", "acme.example")
     await scene.types("domain", "show", "acme.example")
     assert len(await scene.lines()) == len(before) + 1
+
+
+async def test_a_step_of_the_exchange_of_keys_has_its_line(scene: Scene) -> None:
+    before = {one.id for one in await scene.lines()}
+    for _ in range(2):  # the second has nothing to do
+        done = await scene.types("keys", "rotate", "--step", "publish")
+        assert done.exit_code == 0, done.stderr
+    (line,) = [one.entry for one in await scene.lines() if one.id not in before]
+    assert (line.action, line.kind, line.name, line.organization) == ("keys.publish", "keys", "sp_key", "")
+    assert (set(line.before), set(line.after)) == ({"current"}, {"current", "next"})

@@ -291,6 +291,7 @@ CHECKS = (
     Check("saml.signature"),
     Check("policy.domain", "'evil.example' is not one of acme.example"),
     Check("policy.rule:staff", "no"),
+    Check("policy.link.address", "acme-saml is not trusted for this address: it finds nobody"),
 )
 
 
@@ -333,7 +334,16 @@ def test_explain_as_json(config: Path) -> None:
     asyncio.run(keep(config, sealed=True))
     told = read_json(run("explain", REFERENCE.lower(), "--config", config, "--json"))
     assert (told["code"], told["connection"], told["reference"]) == ("policy.domain", "acme-saml", REFERENCE)
-    assert [one["outcome"] for one in told["checks"]] == ["held", "broken", "no match"]
+    assert [one["outcome"] for one in told["checks"]] == ["held", "broken", "no match", "remark"]
+
+
+def test_nothing_is_broken_for_whoever_was_admitted(config: Path) -> None:
+    asyncio.run(keep(config, sealed=True, code="", detail=""))
+    result = run("explain", REFERENCE, "--config", config)
+    assert result.stdout.startswith("ACCEPTED\n")
+    assert "BROKEN" not in result.stdout
+    assert "  policy.link.address: " not in result.stdout
+    assert "remark    policy.link.address" in result.stdout
 
 
 def test_explain_says_why_there_are_no_checks(config: Path) -> None:

@@ -281,7 +281,9 @@ async def test_the_overview_counts_and_the_settings_hide(stair: Stair) -> None:
         assert text in told, text
     shown = await page(ada, "/admin/settings")
     assert f"{BASE}/oidc/jwks.json" in shown
-    for hidden in ("database_url", "encryption_keys", "sqlite", "secrets.key"):
+    assert "from the settings file" in shown
+    assert "by default" in shown
+    for hidden in ("database_url", "encryption_keys", "sqlite", "secrets.key", "FEDERATION__"):
         assert hidden not in shown, hidden
 
 
@@ -289,6 +291,7 @@ async def test_an_operator_sees_all_of_it_but_no_secret(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FEDERATION__ORGANIZATIONS", ORGANIZATIONS)
+    monkeypatch.setenv("FEDERATION__SESSION__IDLE", "2h")
     more = (
         "system_roles: {acme-saml: [{role: operator, groups: [platform-admins]}]}\n"
         "smtp: {host: localhost, starttls: false, user: mailer, password: hush-hush, from: a@b.example}\n"
@@ -297,6 +300,7 @@ async def test_an_operator_sees_all_of_it_but_no_secret(
         ada = await signed_in(stair, "ada")
         told = await page(ada, "/admin/settings")
         assert "smtp.password" in told
+        assert "from the environment <code>FEDERATION__SESSION__IDLE</code>" in told
         assert "hush-hush" not in told
         assert "Other" in await page(ada, "/admin/organizations")
         assert "No one" not in await page(ada, "/admin/people?organization=other")

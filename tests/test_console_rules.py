@@ -1,5 +1,6 @@
 """The role rule editor: edited without JavaScript, tried, compared, and saved only as it was compared."""
 
+import asyncio
 import html
 import json
 import re
@@ -15,8 +16,10 @@ from databases import ask
 from stair import SAML_IDP, Stair, standing
 from test_store import RECORD
 
+from federation.administration import rules
 from federation.console import rule_form
 from federation.console.rule_form import Draft, Row
+from federation.errors import TooManyRequests
 from federation.store.kept_values import KeptConnection
 
 FILE = "/admin/connections/acme-saml/rules"
@@ -335,3 +338,34 @@ async def test_a_form_is_bounded(stair: Stair) -> None:
     answer = await press(ada, FILE, form | some, "preview")
     assert answer.status_code == 422
     assert "expected at most" in answer.text
+
+
+# In line
+
+
+async def test_no_organization_has_more_than_one_place_in_line() -> None:
+    line, goes, done = rules.Line(), asyncio.Event(), []
+
+    async def compare(organization: str | None) -> None:
+        async with line.turn(organization):
+            await goes.wait()
+            done.append(organization)
+
+    async def refused(organization: str | None) -> bool:
+        with pytest.raises(TooManyRequests) as told:
+            await compare(organization)
+        return told.value.code == "rate.limited"
+
+    first = [asyncio.create_task(compare(one)) for one in ("acme", "globex", None)]
+    await asyncio.sleep(0)
+    assert [await refused(one) for one in ("acme", "globex", None)] == [True] * 3
+    last = [asyncio.create_task(compare(f"o{number}")) for number in range(rules.IN_LINE - len(first))]
+    await asyncio.sleep(0)
+    assert await refused("one too many")
+    last[0].cancel()  # who goes away leaves their place
+    await asyncio.sleep(0)
+    last.append(asyncio.create_task(compare("in time")))
+    goes.set()
+    await asyncio.gather(*first, *last, return_exceptions=True)
+    assert done == ["acme", "globex", None, *(f"o{number}" for number in range(1, 5)), "in time"]
+    await compare("acme")

@@ -270,6 +270,6 @@ def test_whose_domain_it_is(domain: str, organization: str | None, said: str) ->
     }
     if said.startswith("domain."):
         with pytest.raises(ConfigurationError, match=f"^{said}: "):
-            domain_proof.owner_of(domain, known, organization)
+            domain_proof.owner_of(domain, domain_proof.to_prove(known), organization)
     else:
-        assert domain_proof.owner_of(domain, known, organization) == said
+        assert domain_proof.owner_of(domain, domain_proof.to_prove(known), organization) == said

@@ -6,7 +6,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from databases import ask, open_session
+from databases import ANYBODY, ask, open_session
 from decisions import decided
 from test_store import ADMITTED, BINDER, MINUTE, NEW, NOW, TOKEN, WAITING, ZOE, another, refusal
 
@@ -177,7 +177,7 @@ async def test_a_connection_switched_off_lets_nobody_in(store: Store) -> None:
     other = decided(replace(ADA, connection="okta"))
     await open_session(store, other, another(1), NOW)
     await store.remember_pending(WAITING)
-    told = await store.switch_off("adfs", NOW)
+    told = await store.switch_off("adfs", NOW, ANYBODY)
     assert (told.changed, told.sessions) == (True, 1)
     assert await store.find_session(TOKEN, NOW) is None
     assert await store.find_session(NUMBER[1], NOW) is not None
@@ -186,7 +186,7 @@ async def test_a_connection_switched_off_lets_nobody_in(store: Store) -> None:
     assert await refusal(store.remember_pending(replace(WAITING, handle="h"))) == "policy.connection_disabled"
     await store.take_pending("adfs", WAITING.handle, BINDER, NOW)  # was under way
     assert await refusal(open_session(store, ADMITTED, another(2), NOW)) == "policy.connection_disabled"
-    assert (await store.switch_off("adfs", NOW)).changed is False
+    assert (await store.switch_off("adfs", NOW, ANYBODY)).changed is False
     assert (await store.switch_on("adfs"), await store.switch_on("adfs")) == (True, False)
     await open_session(store, ADMITTED, another(2), NOW)
     assert await store.find_session(TOKEN, NOW) is None  # what ended stays ended
@@ -210,7 +210,7 @@ async def test_no_sign_in_slips_through_beside_it(store: Store, store_url: str, 
         if ending == "deactivate":
             await deactivate(elsewhere, session.user.id)
         else:
-            await elsewhere.switch_off("adfs", NOW)
+            await elsewhere.switch_off("adfs", NOW, ANYBODY)
 
     tries = [open_session((store, elsewhere)[one % 2], ADMITTED, another(one), NOW) for one in range(1, 30)]
     told = await asyncio.gather(end(), *tries, return_exceptions=True)

@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 import yaml
-from databases import ENGINES, fresh_url, open_session
+from databases import ANYBODY, ENGINES, fresh_url, open_session
 from decisions import decided
 from loopback import NO_TLS
 from processes import free_port, running
@@ -92,7 +92,7 @@ async def _remove(store: Store, session: Session, now: datetime) -> None:
 
 
 async def _switch_off(store: Store, session: Session, now: datetime) -> None:
-    await store.switch_off(session.connection, now)
+    await store.switch_off(session.connection, now, ANYBODY)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from federation.identity import Identity, Subject
 from federation.operator import enforcement as operator
 from federation.policy import enforcement
 from federation.policy.decide import bind
+from federation.store import enforcement as stored
 from federation.store.store import Store
 from federation.store.values import Enforcement, LockedOut, Preflight
 
@@ -187,6 +188,31 @@ async def test_the_preflight_tells_who_and_when_they_came_last(store: Store, sto
     assert seen.last_sign_ins == {"adfs": NOW}
 
 
+async def test_more_than_are_counted_are_told_as_more_and_accepted_as_such(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stored, "LOCKED_OUT_COUNTED", 2)
+    monkeypatch.setattr(stored, "LOCKED_OUT_SHOWN", 1)
+    monkeypatch.setattr(stored, "_BATCH", 1)  # each by a step of their own
+    await signs_in(store, at("zoe", "adfs", "zoe@acme.example"), 1)
+    for number in range(2, 6):
+        await signs_in(store, at(f"n{number}", "okta", f"n{number}@acme.example"), number)
+    seen = await store.preflight("acme", "", ("adfs",), NOW)
+    assert (seen.number, len(seen.locked_out), seen.last_sign_ins) == (3, 1, {"adfs": NOW})
+    assert [(await store.enforce(wanted(), locked_out=told))[1] for told in (4, 2, 3)] == [False, False, True]
+
+
+async def test_of_many_who_are_let_in_nobody_is_overlooked(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stored, "_BATCH", 2)
+    for number in range(1, 6):
+        await signs_in(store, at(f"n{number}", "adfs", f"n{number}@acme.example"), number)
+    ada = await signs_in(store, at("ada", "okta", "ada@acme.example"), 6)
+    seen = await store.preflight("acme", "", ("adfs",), NOW)
+    assert (seen.number, [one.user_id for one in seen.locked_out], seen.untried) == (1, [ada], ())
+
+
 async def test_who_is_refused_leaves_the_account_as_it_was(store: Store, store_url: str) -> None:
     await signs_in(store, at("zoe", "adfs", "zoe@acme.example"), 1)
     await store.enforce(wanted(), locked_out=0)
@@ -209,9 +235,9 @@ TYPED = "federation enforce on --organization acme"
     ],
 )
 def test_the_preflight_ends_in_what_to_type(differs: dict[str, Any], command: str) -> None:
-    seen = Preflight(locked_out=(), last_sign_ins={}, untried=())
+    seen = Preflight(number=0, locked_out=(), last_sign_ins={}, untried=())
     told = operator.Told(wanted=wanted(**differs), seen=seen, done=None)
     assert told.said.splitlines()[-1] == f"to switch it on: {command}"
     one = LockedOut(user_id="u", email="", connection="", signed_in_at=None, sessions=0)
-    told = replace(told, seen=replace(seen, locked_out=(one,)), done=False)
+    told = replace(told, seen=replace(seen, number=1, locked_out=(one,)), done=False)
     assert told.said.splitlines()[-1] == f"not on: {command} --locked-out 1"

@@ -104,6 +104,14 @@ def test_a_persons_key_seals_for_that_person_alone() -> None:
         sealing.open(sealed, AAD)  # the ring's own keys do not open it
 
 
+def test_a_fresh_key_seals_what_opens_under_it_and_another_still_has_to_be_opened() -> None:
+    keyed = ring(OLD).keyed("person:ada")
+    for wrapped in (keyed.fresh(), ring(OLD).new_key("person:ada")):
+        assert ring(OLD).open_under(wrapped, "person:ada", keyed.seal(wrapped, PLAIN, AAD), AAD) == PLAIN
+    with pytest.raises(ConfigurationError, match=r"^keys\.envelope: "):
+        keyed.seal(ring(OLD).new_key("person:bob"), PLAIN, AAD)
+
+
 def test_a_persons_key_outlives_the_ring_that_made_it() -> None:
     wrapped = ring(OLD).new_key("person:ada")
     sealed = ring(OLD).seal_under(wrapped, "person:ada", PLAIN, AAD)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
@@ -20,7 +21,8 @@ from test_tokens_leaving import sign_out
 from federation import app, settings
 from federation.demo.github import GitHub
 from federation.demo.github_answers import Knobs
-from federation.identity import KeptTokens
+from federation.errors import AssertionRefused
+from federation.identity import KeptTokens, Subject
 from federation.web.embed import provider_tokens
 from federation.web.house import House
 
@@ -149,6 +151,45 @@ async def test_an_outage_ends_nothing(world: Opened) -> None:
     assert await provider_tokens(asking(here.stair.house, browser), life=ASKED) == told
     assert (await browser.get("/verify")).status_code == 200
     assert await codes(here.stair) == []
+
+
+MOVED = ["token_endpoint", "userinfo_endpoint"]
+
+
+@pytest.mark.parametrize("endpoint", MOVED)
+async def test_nothing_kept_is_sent_to_a_moved_endpoint(world: Opened, tmp_path: Path, endpoint: str) -> None:
+    here, _, revocable = world
+    browser, _ = await signed_in(here, "plain")
+    asked: list[str] = []
+
+    async def listen(scope: Any, receive: Any, send: Any) -> None:
+        asked.append(scope["path"])
+        await Response()(scope, receive, send)
+
+    async with serving() as elsewhere:
+        elsewhere.app = listen
+        declared = here.stair.house.connections["plain"]
+        keys = {one: str(getattr(declared, one)) for one in MOVED}
+        moved = f"{elsewhere.url}{urlsplit(keys[endpoint]).path}"
+        url = keys["token_endpoint"].removesuffix(urlsplit(keys["token_endpoint"]).path)
+        told = plain(url, **KEEPING, revocation_endpoint=f"{url}/revoke")
+        further = {"plain": told | {endpoint: moved}}
+        config = settings.load(tmp_path / "federation.yaml", overrides={"connections": further})
+        async with app.open_house(config, now=here.stair.clock) as edited:
+            here.stair.clock.at += SOON
+            renewed = await provider_tokens(asking(edited, browser), life=ASKED)
+            connector = edited.signin.connectors["plain"]
+            assert connector.rereading
+            if endpoint == "token_endpoint":
+                assert renewed is None
+            else:
+                assert renewed
+                subject = Subject(issuer="x", value="y")
+                with pytest.raises(AssertionRefused, match=r"^oauth2\.tokens_moved: "):
+                    await connector.rereading.reread(renewed, subject=subject, now=here.stair.clock())
+    assert asked == []
+    assert revocable.asked == []
+    assert await codes(here.stair) == (["oauth2.tokens_moved"] if endpoint == "token_endpoint" else [])
 
 
 async def test_signing_out_revokes_where_there_is_a_way(world: Opened) -> None:

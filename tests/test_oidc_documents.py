@@ -35,6 +35,7 @@ UNREADABLE = {
     "NUL": b'{"a":"\\u0000"}',
     "NUL in a name": b'{"\\u0000":1}',
     "half a pair": b'{"a":"\\ud800"}',
+    "half a pair, in capitals": b'{"a":"\\uDFFF"}',
     "half a pair in a name": b'{"x":{"\\udfff":1}}',
     "a level too many": nested(DEPTH),
     "far too deep": b'{"a":' + b"[" * 100_000,

@@ -301,7 +301,8 @@ async def test_a_renewal_may_bring_an_access_token_alone(world: World) -> None:
         token_members={"id_token": GONE, "refresh_token": GONE, "expires_in": GONE, "scope": GONE}
     )
     new = (await connector.renew(tokens, person=assertion.subject.person, now=NOW)).kept
-    assert new == KeptTokens(access=new.access, refresh=tokens.refresh, id=tokens.id, scopes=tokens.scopes)
+    stays = {"refresh": tokens.refresh, "id": tokens.id, "receivers": tokens.receivers}
+    assert new == KeptTokens(access=new.access, scopes=tokens.scopes, **stays)  # type: ignore[arg-type]
     assert new.access != tokens.access
 
 

@@ -1,9 +1,12 @@
 """Who may come in through a connection, and which connection a typed address leads to."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from publicsuffixlist import PSLFILE, PublicSuffixList
 
+from federation import suffixes
 from federation.connection import OidcConnection
 from federation.errors import PolicyRefused
 from federation.identity import Authentication, Groups, Identity, Presence, Subject
@@ -172,3 +175,15 @@ def test_a_typed_address_leads_to_its_owners(typed: str, leads_to: tuple[str, ..
         connection(id="everybody", **ANYONE),
     ]
     assert domains.route(typed, known) == leads_to
+
+
+@pytest.mark.parametrize("end", ["uk", "jp", "ck", "cn", "xn--p1ai", "рф", "com", "google", "nowhere"])
+def test_a_part_of_the_list_says_what_the_whole_does(end: str) -> None:
+    whole = PublicSuffixList()
+    lines = Path(PSLFILE).read_text("utf-8").splitlines()
+    rules = {line.strip().lstrip("*!.") for line in lines if line.strip() and not line.startswith("//")}
+    rules |= {rule.encode("idna").decode() for rule in rules}
+    asked = {rule for rule in rules if rule.rpartition(".")[2] == end} | {end}
+    asked |= {f"acme.{one}" for one in asked}
+    said = {one for one, why in suffixes.concerns(asked).items() if "public suffix" in why}
+    assert said == {one for one in asked if whole.publicsuffix(one) == one}

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from databases import ask
+from databases import ANYBODY, ask
 from stair import BASE, NOW, Stair, standing, write_settings
 from test_administration_connections import BETA, GOOD, OPERATOR, desk, made, tried
 
@@ -87,7 +87,7 @@ async def test_another_worker_hears_of_every_change_within_a_second(stair: Stair
         await connections.enable(at, "okta")
         await within_a_second(lambda: other.connections["okta"].enabled)
         assert other.issuers["https://beta.okta.example"] == ("okta",)
-        await connections.delete(at, "okta", "New")
+        await connections.delete(at, "okta", "New", force=False)
         await within_a_second(lambda: "okta" not in other.connections)
         assert "https://beta.okta.example" not in other.issuers
         await organizations.delete(desk(stair.house, OPERATOR), "beta", "Beta")
@@ -207,9 +207,9 @@ async def test_its_sessions_end_with_it_on_every_worker(stair: Stair, tmp_path: 
         at = desk(stair.house)
         assert (await affected.count(at, "theirs")).only_way == 1
         ended = (
-            await connections.disable(at, "theirs")
+            await connections.disable(at, "theirs", force=True)
             if deed == "disable"
-            else await connections.delete(at, "theirs", "Beta")
+            else await connections.delete(at, "theirs", "Beta", force=True)
         )
         assert ended == 1
         assert await stair.house.session(token) is None
@@ -225,7 +225,7 @@ async def test_a_sign_in_under_way_is_refused_when_it_goes(stair: Stair) -> None
     browser = stair.browser()
     asked = await stair.begin(browser, "theirs")
     # As another node does it: this worker still knows the connection.
-    await stair.house.store.drop_connection("theirs", NOW)
+    await stair.house.store.drop_connection("theirs", NOW, ANYBODY)
     answer = await signed_in_by(stair, browser, asked)
     assert await stair.code(answer) == "policy.connection_disabled"
     assert stair.count("session") == 0

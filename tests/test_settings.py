@@ -15,6 +15,7 @@ from federation import presets, settings
 from federation.connection import OidcConnection, SamlConnection, name_fault, show
 from federation.errors import ConfigurationError
 from federation.settings import Settings
+from federation.sources import Source
 
 SECRET = "hunter2-hunter2-hunter2"
 GOOD: dict[str, Any] = {
@@ -542,6 +543,31 @@ def test_precedence_is_command_line_environment_secret_files_file(directory: Pat
     environment["FEDERATION__CONNECTIONS__OKTA__CLIENT_ID"] = "from-environment"
     assert client_id() == "from-environment"
     assert client_id(connections={"okta": {"client_id": "from-command-line"}}) == "from-command-line"
+
+
+def test_where_a_value_came_from_is_known(directory: Path) -> None:
+    secrets = directory / "secrets"
+    secrets.mkdir()
+    (secrets / "federation__session__idle").write_text("2h")
+    (secrets / "federation__smtp__host").write_text("mail.example")
+    environment = ENVIRONMENT | {
+        "FEDERATION_SECRETS_DIR": str(secrets),
+        "FEDERATION__SESSION__ABSOLUTE": "12h",
+        "FEDERATION__SMTP": '{"host": "mx.example", "from": "a@b.example"}',
+    }
+    overrides = {"records": {"keep": "3d"}}
+    read = settings.load(write(directory, GOOD), environment=environment, overrides=overrides)
+    for key, origin, name in (
+        ("base_url", "file", ""),
+        ("session.idle", "secret file", "federation__session__idle"),
+        ("session.absolute", "environment variable", "FEDERATION__SESSION__ABSOLUTE"),
+        ("session.break_glass", "default", ""),
+        ("session", "environment variable", "FEDERATION__SESSION__ABSOLUTE"),
+        ("smtp.host", "environment variable", "FEDERATION__SMTP"),  # laid over the secret file's, whole
+        ("records.keep", "command line", ""),
+        ("dns_servers", "default", ""),
+    ):
+        assert read.source_of(key) == Source(origin=origin, name=name), key  # type: ignore[arg-type]
 
 
 def test_a_kubernetes_secret_is_read_through_its_links(directory: Path) -> None:

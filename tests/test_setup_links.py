@@ -23,6 +23,7 @@ from federation.administration.actor import OF_SETUP
 from federation.administration.setup_links import DAYS, LONGEST
 from federation.console.routes import console_routes
 from federation.errors import ChangeConflicts, FieldsRefused, NotAllowed, NotFound
+from federation.store.audit_pages import AuditFilter
 
 GOOD = {"protocol": "saml", "preset": "okta", "display_name": "Acme Okta"}
 STEPS = ("provider", "answer", "people", "mapping", "test", "enable")
@@ -187,7 +188,7 @@ async def test_whatever_became_of_it_the_answer_is_one(stair: Stair) -> None:
     stair.clock.at += timedelta(days=DAYS)
     answers.add((await stair.browser(accept="text/html").post(ended, headers=SAME)).text)
     stair.clock.at -= timedelta(days=DAYS)
-    await connections.delete(at, "acme-okta", "Acme Okta")
+    await connections.delete(at, "acme-okta", "Acme Okta", force=False)
     answers.add((await stair.browser(accept="text/html").post(deleted, headers=SAME)).text)
     answers.add((await stair.browser(accept="text/html").get("/setup")).text)
     assert len(answers) == 1
@@ -204,7 +205,7 @@ async def test_who_is_at_it_is_out_at_once(stair: Stair, end: str) -> None:
     elif end == "ended":
         stair.clock.at += timedelta(days=DAYS)
     else:
-        await connections.delete(at, "acme-okta", "Acme Okta")
+        await connections.delete(at, "acme-okta", "Acme Okta", force=False)
     if end == "made again":
         stair.clock.at += timedelta(seconds=1)
         await connections.create(desk(stair.house, OPERATOR), "acme-okta", organization="acme", body=GOOD)
@@ -229,6 +230,9 @@ async def test_its_holder_sets_it_up_and_an_administrator_enables_it(stair: Stai
     assert answer.headers["location"] == "/setup/mapping"
     page = await read(browser, "/setup/people")
     assert "_federation-challenge.third.example" in page
+    lines, _ = await stair.house.store.audit_page(AuditFilter(organization="acme"), None, 50)
+    begun_by = [one.entry.actor_kind for one in lines if one.entry.action == "domain.begin_proof"]
+    assert begun_by == ["setup_link"]
     assert "provisioning" not in page
     form = {"attribute_email": "mail2", "group_0": "everybody", "role_0": "admin", "default_roles": "admin"}
     answer = await send(browser, "/setup/mapping", **form)
@@ -242,6 +246,21 @@ async def test_its_holder_sets_it_up_and_an_administrator_enables_it(stair: Stai
     assert "An administrator of the service enables it" in await read(browser, "/setup/enable")
     answer = await send(browser, "/setup/enable")
     assert (answer.status_code, stair.house.connections["acme-okta"].enabled) == (403, False)
+
+
+async def test_looking_at_a_step_writes_nothing(stair: Stair) -> None:
+    browser = await begun(stair, path_of(await made(stair)))
+    at = desk(stair.house, OPERATOR)
+    await connections.update(
+        at,
+        "acme-okta",
+        {"domains": ["third.example"]},
+        number=stair.house.roster.kept["acme-okta"].row.number,
+    )
+    page = await read(browser, "/setup/people")
+    assert "Save this step" in page
+    assert "_federation-challenge" not in page
+    assert stair.count("domain_proof") == 0
 
 
 async def test_one_that_may_enables_after_a_test_and_changes_nothing_then(stair: Stair) -> None:

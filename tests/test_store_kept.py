@@ -3,13 +3,21 @@
 import asyncio
 from dataclasses import replace
 
-from databases import ask, open_session
-from test_store import ADMITTED, NEW, NOW, SECOND, TOKEN
+import pytest
+from databases import ANYBODY, ask, open_session
+from decisions import decided
+from test_store import ADMITTED, NEW, NOW, SECOND, TOKEN, ZOE, another, refusal
 from test_store_administration import HASH
 from test_store_administration import TOKEN as API_TOKEN
 
+from federation import upkeep
+from federation.identity import Subject
+from federation.store import kept as kept_verbs
+from federation.store import sql
 from federation.store.kept_values import KeptConnection
+from federation.store.rows import Steps
 from federation.store.store import Store
+from federation.store.values import Remaining
 
 LATER = NOW + SECOND
 ONE = KeptConnection(
@@ -61,14 +69,16 @@ async def test_what_goes_takes_its_sessions_and_gifts_and_leaves_accounts(
     await store.enable_kept("adfs", NOW, previous=1, force=True)
     assert await open_session(store, ADMITTED, NEW, NOW)
     assert (await store.count_affected("adfs", "acme", NOW)).sessions == 1
-    ended = await store.disable_kept("adfs", LATER)
+    ended = await store.disable_kept("adfs", LATER, ANYBODY)
     assert ended is not None
     assert ended.sessions == 1
     assert await store.find_session(TOKEN, LATER) is None
     assert "adfs" in await store.switched_off()
-    assert await store.drop_connection("adfs", LATER)
-    assert await store.drop_connection("adfs", LATER) is None
-    assert await store.disable_kept("adfs", LATER) is None
+    assert await store.drop_connection("adfs", LATER, ANYBODY)
+    assert await store.drop_connection("adfs", LATER, ANYBODY) is None
+    assert await store.disable_kept("adfs", LATER, ANYBODY) is None
+    while await store.sweep_departed(100):
+        pass
     for table in ("role_grant", "membership", "team_membership"):
         assert not await ask(store_url, f"SELECT 1 FROM {table} WHERE source = 'connection:adfs'")  # noqa: S608
     assert await ask(store_url, "SELECT 1 FROM account")
@@ -79,24 +89,112 @@ async def test_what_goes_takes_its_sessions_and_gifts_and_leaves_accounts(
     assert "adfs" in await store.switched_off()  # until it is enabled
 
 
+async def test_what_it_gave_counts_no_more_at_once_and_goes_in_batches(store: Store, store_url: str) -> None:
+    await store.keep_connection(ONE, NOW, previous=None)
+    await store.enable_kept("adfs", NOW, previous=1, force=True)
+    session = await open_session(store, ADMITTED, NEW, NOW)
+
+    def standing() -> Steps[set[tuple[str, str]]]:
+        place = {"organization_id": "acme", "user_id": session.user.id, "connection": ""}
+        found = yield sql.FIND_STANDING, place
+        return {(str(kind), str(what)) for kind, what, *_ in found}
+
+    before = await store._transact(standing)  # type: ignore[attr-defined]
+    assert {("grant", "admin"), ("grant", "member"), ("membership", "connection:adfs")} <= before
+    assert await store.drop_connection("adfs", LATER, ANYBODY)
+    assert await store._transact(standing) == set()  # type: ignore[attr-defined]
+    assert len(await ask(store_url, "SELECT 1 FROM role_grant")) == 2  # what is left if it stops here
+    assert not await store.keep_connection(ONE, LATER, previous=None)  # nor does another have it meanwhile
+    assert [await store.sweep_departed(1) for _ in range(3)] == [2, 1, 0]
+    for table in ("role_grant", "membership", "departing"):
+        assert not await ask(store_url, f"SELECT 1 FROM {table}")  # noqa: S608
+    assert await store.keep_connection(ONE, LATER, previous=None)
+
+
+async def test_several_that_are_gone_are_swept_one_after_the_other(store: Store, store_url: str) -> None:
+    await store.keep_connection(ONE, NOW, previous=None)
+    await store.keep_connection(replace(ONE, id="empty"), NOW, previous=None)
+    await open_session(store, ADMITTED, NEW, NOW)
+    await store.drop_connection("empty", NOW, ANYBODY)
+    await store.drop_connection("adfs", LATER, ANYBODY)
+    assert await upkeep.purge(store, LATER) > 0
+    assert not await ask(store_url, "SELECT 1 FROM departing UNION ALL SELECT 1 FROM role_grant")
+
+
+async def test_whom_it_concerns_is_counted_to_a_bound(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, name in enumerate(("ada", "bo", "chi"), 1):
+        who = replace(ZOE, subject=replace(ZOE.subject, value=name), email=f"{name}@acme.example")
+        assert await open_session(store, replace(ADMITTED, identity=who), another(number), NOW)
+    found = await store.count_affected("adfs", "acme", NOW)
+    assert (found.accounts, found.only_way, found.sessions) == (3, 3, 3)
+    assert (await store.count_affected("okta", "acme", NOW)).accounts == 0
+    monkeypatch.setattr(kept_verbs, "AFFECTED_COUNTED", 1)
+    found = await store.count_affected("adfs", "acme", NOW)
+    assert (found.accounts, found.only_way, found.sessions) == (2, 2, 2)  # more than one
+
+
+OWNED = Remaining(
+    organization="acme", administrators=frozenset({"owner"}), administrator_teams=frozenset(),
+    ways=(), in_use=True, force=False,
+)  # fmt: skip
+GRANT = "INSERT INTO role_grant (organization_id, user_id, source, role, why, granted_at)"
+
+
+@pytest.mark.parametrize("source", ["connection:adfs", "manual"])
+async def test_somebody_who_administers_is_left_and_can_come_in(
+    store: Store, store_url: str, source: str
+) -> None:
+    """Of what the connection gave nobody would be left; by hand somebody would, whom nothing lets in."""
+    await store.keep_connection(ONE, NOW, previous=None)
+    await store.enable_kept("adfs", NOW, previous=1, force=True)
+    session = await open_session(store, ADMITTED, NEW, NOW)
+    await ask(store_url, f"{GRANT} VALUES ('acme', '{session.user.id}', '{source}', 'owner', 'x', 1)")
+    if source == "manual":
+        await ask(store_url, f"INSERT INTO membership VALUES ('acme', '{session.user.id}', 'manual', 1)")  # noqa: S608
+    for verb in (store.drop_connection, store.disable_kept, store.switch_off):
+        assert await refusal(verb("adfs", LATER, OWNED)) == "policy.last_administrator"
+    assert await store.find_session(TOKEN, LATER) is not None
+    assert (await store.declared_since(0)).connections[0].enabled
+    okta = replace(OWNED, ways=("okta",))
+    assert await refusal(store.disable_kept("adfs", LATER, okta)) == "policy.last_administrator"
+    other = decided(replace(ADMITTED.identity, subject=Subject(issuer="i", value="v"), connection="okta"))
+    second = await open_session(store, other, another(1), NOW)
+    await ask(store_url, f"{GRANT} VALUES ('acme', '{second.user.id}', 'manual', 'owner', 'x', 1)")
+    await store.switch_off("okta", NOW, ANYBODY)
+    assert await refusal(store.drop_connection("adfs", LATER, okta)) == "policy.last_administrator"
+    await store.switch_on("okta")
+    assert await store.disable_kept("adfs", LATER, okta)
+    assert await store.drop_connection("adfs", LATER, okta)
+
+
+async def test_what_is_forced_asks_for_nobody(store: Store, store_url: str) -> None:
+    await store.keep_connection(ONE, NOW, previous=None)
+    session = await open_session(store, ADMITTED, NEW, NOW)
+    await ask(store_url, f"{GRANT} VALUES ('acme', '{session.user.id}', 'connection:adfs', 'owner', 'x', 1)")
+    assert await store.drop_connection("adfs", LATER, replace(OWNED, force=True))
+
+
 async def test_an_organization_goes_when_it_has_nothing(store: Store) -> None:
     await store.keep_organization("acme", "{}", NOW, previous=None)
     assert not await store.keep_organization("acme", "{}", NOW, previous=None)
     await store.keep_connection(ONE, NOW, previous=None)
     assert await store.organization_holds("acme") == ("connection",)
     assert not await store.drop_organization("acme", NOW)
-    await store.drop_connection("adfs", NOW)
+    await store.drop_connection("adfs", NOW, ANYBODY)
     assert await store.drop_organization("acme", NOW)
     assert not await store.drop_organization("acme", NOW)
     assert await store.keep_organization("acme", "{}", NOW, previous=None)
 
 
-async def test_an_id_stays_with_those_who_have_sessions_or_people_by_it(store: Store, store_url: str) -> None:
+async def test_an_id_stays_with_those_who_have_sessions_or_people_by_it(
+    store: Store, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert await open_session(store, ADMITTED, NEW, NOW)
-    another = replace(ONE, organization="beta")
-    assert not await store.keep_connection(another, NOW, previous=None)
+    others = replace(ONE, organization="beta")
+    assert not await store.keep_connection(others, NOW, previous=None)
     await ask(store_url, "DELETE FROM session")
-    assert not await store.keep_connection(another, NOW, previous=None)  # their accounts name it
+    monkeypatch.setattr(kept_verbs, "_BATCH", 1)
+    assert not await store.keep_connection(others, NOW, previous=None)  # their accounts name it
     assert await store.keep_connection(ONE, NOW, previous=None)
 
 

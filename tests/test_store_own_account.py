@@ -11,7 +11,7 @@ from test_store import ADMITTED, MINUTE, NOW, RECORD, ZOE, another, refusal
 from federation.connection import Organization
 from federation.identity import Identity, Session, Subject
 from federation.store.store import Store
-from federation.store.values import Record
+from federation.store.values import Record, SealedTokens
 
 ALONE = {ZOE.organization: Organization(name="Acme", administrators=("admin",))}
 NOBODY = {ZOE.organization: Organization(name="Acme")}
@@ -34,7 +34,7 @@ async def joined(store: Store, session: Session, who: Identity = OTHER) -> None:
 
 
 async def let_go(store: Store, session: Session, who: Identity, *usable: str, owned: bool = False) -> bool:
-    return await store.unlink_account(
+    done = await store.unlink_account(
         who.organization,
         session.user.id,
         who.subject.person,
@@ -42,6 +42,7 @@ async def let_go(store: Store, session: Session, who: Identity, *usable: str, ow
         administrators=ALONE if owned else NOBODY,
         now=NOW + MINUTE,
     )
+    return done is not None
 
 
 async def ways(store: Store, session: Session) -> list[str]:
@@ -74,6 +75,20 @@ async def test_a_way_is_let_go_with_what_it_gave(store: Store) -> None:
     assert not await let_go(store, first, OTHER, ZOE.connection, "op")
     again = await open_session(store, decided(OTHER, ("editor", "editors")), another(3), NOW + MINUTE)
     assert again.user.id != first.user.id
+
+
+async def test_what_its_session_kept_is_told_and_gone(store: Store, store_url: str) -> None:
+    first = await open_session(store, ADMITTED, another(1), NOW)
+    await joined(store, first)
+    new = replace(another(2), tokens=SealedTokens(sealed="v1.sealed", renew_at=None))
+    second = await open_session(store, decided(OTHER), new, NOW + MINUTE)
+    told = await store.unlink_account(
+        ZOE.organization, first.user.id, OTHER.subject.person, usable=(ZOE.connection,),
+        administrators=NOBODY, now=NOW + MINUTE,
+    )  # fmt: skip
+    assert told is not None
+    assert [(one.session_id, one.tokens.sealed) for one in told.tokens] == [(second.id, "v1.sealed")]
+    assert await ask(store_url, "SELECT * FROM kept_token") == []
 
 
 async def test_one_way_that_works_stays(store: Store) -> None:

@@ -197,14 +197,16 @@ async def test_a_session_ends_by_its_own_name(store: Store) -> None:
     await sign_in(store, 3, there(index="s-1", alone=ALONE, connection="okta", organization="other"))
     await sign_in(store, 4, there(name=ALONE, index="s-1"))  # a person's name is none of a session
     assert await living(store, 1, 2, 3, 4) == [1, 2, 3, 4]
-    assert await store.end_session_alone("adfs", ALONE, NOW) == 1
+    assert await store.end_session_alone("adfs", ALONE, NOW, organization="acme") == 1
     assert await living(store, 1, 2, 3, 4) == [2, 3, 4]
-    assert await store.end_session_alone("adfs", ALONE, NOW) == 0
-    assert await store.end_session_alone("adfs", "", NOW) == 0
+    assert await store.end_session_alone("adfs", ALONE, NOW, organization="acme") == 0
+    assert await store.end_session_alone("adfs", "", NOW, organization="acme") == 0
+    assert await store.end_session_alone("okta", ALONE, NOW, organization="acme") == 0
+    assert await living(store, 3) == [3]
 
 
 async def test_a_frame_is_not_remembered_as_a_message_is(store: Store) -> None:
-    await store.end_session_alone("adfs", ALONE, NOW)
+    await store.end_session_alone("adfs", ALONE, NOW, organization="acme")
     assert await sign_in(store, 1, there(index="s-1", alone=ALONE))
     assert await store.end_provider_sessions(("adfs",), (ALONE,), (), **message()) == 1
     assert await living(store, 1) == []
@@ -275,7 +277,7 @@ async def test_a_session_of_an_older_release_is_kept_and_goes_by_the_person(
     newer = await open_store(store_url)
     try:
         assert await newer.ready() is None
-        assert await newer.end_session_alone("adfs", ALONE, NOW) == 0
+        assert await newer.end_session_alone("adfs", ALONE, NOW, organization="acme") == 0
         assert await living(newer, 1) == [1]
         assert await newer.end_provider_sessions(("adfs",), (NAME,), ("s-1",), **message()) == 1
     finally:

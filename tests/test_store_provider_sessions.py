@@ -55,7 +55,14 @@ async def log_out(
 def message(**differs: Any) -> dict[str, Any]:
     """A message of the provider's, of which there is no other."""
     claim = ("https://idp.example", f"logout _{next(COUNTER)}")
-    return {"claim": claim, "issued_at": ISSUED, "until": UNTIL, "now": NOW, **differs}
+    return {
+        "organization": "acme",
+        "claim": claim,
+        "issued_at": ISSUED,
+        "until": UNTIL,
+        "now": NOW,
+        **differs,
+    }
 
 
 async def living(store: Store, *numbers: int, now: datetime = NOW) -> list[int]:
@@ -70,7 +77,7 @@ async def test_the_sealed_words_come_back_with_a_live_session_alone(store: Store
     await sign_in(store, 1, there())
     await open_session(store, ADMITTED, another(2), NOW)
     token = another(1).token_hash
-    assert await store.provider_session(token, NOW) == ("adfs", f"{SEALED}1")
+    assert await store.provider_session(token, NOW) == ("acme", "adfs", f"{SEALED}1")
     assert await store.provider_session(another(2).token_hash, NOW) is None  # the provider has none
     assert await store.provider_session(b"unknown", NOW) is None
     assert await store.provider_session(token, NOW + IDLE) is None
@@ -121,12 +128,15 @@ async def test_a_logout_ends_exactly_what_it_names(
     await sign_in(store, 1, there(index="_s1"))
     await sign_in(store, 2, there(index="_s2"))
     await sign_in(store, 3, there(index=""))
-    await sign_in(store, 4, there(index="_s1", connection="okta", organization="other"))
+    await sign_in(store, 4, there(index="_s1", connection="okta"))
     await sign_in(store, 5, there(name=NAME.replace("zoe", "bob"), index="_s1"))
+    for number, index in enumerate(("_s1", ""), 6):  # of whoever had the id before: another connection
+        await sign_in(store, number, there(index=index, organization="other"))
     assert await living(store, 1, 2, 3, 4, 5) == [1, 2, 3, 4, 5]
     assert await log_out(store, *indexes, connection=connection, name=name) == 5 - len(lives)
     assert await living(store, 1, 2, 3, 4, 5) == lives  # at once, where it was remembered too
     assert await log_out(store, *indexes, connection=connection, name=name) == 0
+    assert await living(store, 6, 7) == [6, 7]
 
 
 async def test_only_the_living_are_counted_and_ended(store: Store, store_url: str) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from databases import ANYBODY
 from test_store import MINUTE, NOW
 
 from federation.store.audit import AuditEntry
@@ -96,7 +97,7 @@ async def test_a_revoked_link_opens_nothing_and_is_revoked_once(linked: Store) -
 
 
 async def test_it_dies_with_its_connection_and_does_not_come_back_with_another(linked: Store) -> None:
-    assert await linked.drop_connection("okta", NOW + MINUTE)
+    assert await linked.drop_connection("okta", NOW + MINUTE, ANYBODY)
     assert await linked.find_setup_link(HASH, NOW + MINUTE) is None
     assert not await linked.use_setup_link(LINK.id, NOW + MINUTE)
     assert not await linked.keep_setup_link(b"o" * 32, another(id=new_id(NOW)))
@@ -106,7 +107,7 @@ async def test_it_dies_with_its_connection_and_does_not_come_back_with_another(l
 
 async def test_one_that_came_between_is_not_the_new_connections(linked: Store) -> None:
     """Kept by a node whose clock was behind, after the connection had gone and come again."""
-    await linked.drop_connection("okta", NOW + MINUTE)
+    await linked.drop_connection("okta", NOW + MINUTE, ANYBODY)
     await linked.keep_connection(CONNECTION, NOW + 2 * MINUTE, previous=None)
     late = another(id=new_id(NOW + MINUTE), created_at=NOW + MINUTE)
     assert await linked.keep_setup_link(b"l" * 32, late)

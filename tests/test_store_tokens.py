@@ -50,6 +50,7 @@ async def test_they_come_back_as_they_were_kept(store: Store) -> None:
     assert await store.tokens_of(NEW.token_hash, NOW) == KeptTokensOf(
         session_id=session.id,
         token_hash=NEW.token_hash,
+        organization="acme",
         connection="adfs",
         person=ZOE.subject.person,
         tokens=KEPT,
@@ -62,7 +63,7 @@ async def test_they_come_back_as_they_were_kept(store: Store) -> None:
 async def test_what_cannot_be_renewed_is_never_due(store: Store) -> None:
     kept = await sign_in(store, kept=SealedTokens(sealed="v1.access", renew_at=None))
     assert kept.tokens.renew_at is None
-    assert await store.due_tokens("adfs", NOW + IDLE - SECOND, 10) == ()
+    assert await store.due_tokens("adfs", "acme", NOW + IDLE - SECOND, 10) == ()
 
 
 async def test_a_session_without_tokens_keeps_none(store: Store, store_url: str) -> None:
@@ -111,8 +112,14 @@ async def _end_by_id(store: Store, kept: KeptTokensOf) -> None:
 
 async def _provider_logs_out(store: Store, _: KeptTokensOf) -> None:
     claim = ("https://idp.example", "logout _1")
-    told = {"claim": claim, "issued_at": LATER, "until": LATER + MINUTE, "now": LATER}
-    assert await store.end_provider_sessions(("adfs",), (NAME,), (), **told) == 1  # type: ignore[arg-type]
+    told: Any = {
+        "organization": "acme",
+        "claim": claim,
+        "issued_at": LATER,
+        "until": LATER + MINUTE,
+        "now": LATER,
+    }
+    assert await store.end_provider_sessions(("adfs",), (NAME,), (), **told) == 1
 
 
 async def _detach(store: Store, kept: KeptTokensOf) -> None:
@@ -150,7 +157,7 @@ async def test_they_are_gone_with_the_session(
     kept = await sign_in(store, provider_session=ProviderSession(name=NAME))
     await end(store, kept)
     assert await store.tokens_of(kept.token_hash, now) is None
-    assert await store.due_tokens("adfs", max(now, DUE), 10) == ()
+    assert await store.due_tokens("adfs", "acme", max(now, DUE), 10) == ()
     assert not await store.take_tokens(kept, "another", now + MINUTE, now)
     assert not await store.keep_renewed_tokens(kept.session_id, "us", RENEWED, now)
     await store.purge(now)
@@ -269,13 +276,13 @@ async def test_the_longest_due_of_one_connection_come_first(store: Store) -> Non
     await sign_in(store, 5, SealedTokens(sealed="v1.5", renew_at=NOW), connection="okta")
     taken = await of(store, 3)
     assert await store.take_tokens(taken, "us", DUE + MINUTE, NOW)
-    assert await store.due_tokens("adfs", DUE - 5 * MINUTE, 10) == ()
+    assert await store.due_tokens("adfs", "acme", DUE - 5 * MINUTE, 10) == ()
 
     async def due(now: datetime, batch: int = 10) -> list[str]:
-        return [one.tokens.sealed for one in await store.due_tokens("adfs", now, batch)]
+        return [one.tokens.sealed for one in await store.due_tokens("adfs", "acme", now, batch)]
 
     assert await due(DUE - 4 * MINUTE) == ["v1.4"]
     assert await due(DUE) == ["v1.4", "v1.2", "v1.1"]
     assert await due(DUE, 2) == ["v1.4", "v1.2"]
     assert await due(DUE + MINUTE) == ["v1.4", "v1.3", "v1.2", "v1.1"]
-    assert await store.due_tokens("nobody", DUE, 10) == ()
+    assert await store.due_tokens("nobody", "acme", DUE, 10) == ()

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from databases import ask, open_session
+from databases import ANYBODY, ask, open_session
 from decisions import admitting, decided
 from test_store import ADMITTED, NEW, NOW, ZOE, refusal
 
@@ -145,7 +145,7 @@ async def test_what_went_through_is_noted_of_the_state_that_was_tried(
 
 
 async def test_a_connection_that_is_switched_off_sends_nobody_away_but_on_trial(store: Store) -> None:
-    await store.switch_off("adfs", NOW)
+    await store.switch_off("adfs", NOW, ANYBODY)
     pending = Pending(
         handle="h",
         connection="adfs",
@@ -220,7 +220,7 @@ async def test_a_team_that_would_be_made_is_joined_and_not_made(store: Store, st
 
 
 async def test_that_it_is_switched_off_is_left_out(store: Store) -> None:
-    await store.switch_off("adfs", NOW)
+    await store.switch_off("adfs", NOW, ANYBODY)
     assert (await store.probe(ADMITTED, NOW)).refusal is None
     assert await refusal(open_session(store, ADMITTED, replace(NEW, handle=""), NOW)) == (
         "policy.connection_disabled"

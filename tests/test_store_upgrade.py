@@ -92,8 +92,10 @@ async def _fill(store: Store) -> None:
     await store.remember_pending(WAITING)
     sealing = Sealing(ring_key="ring", fresh=lambda: "wrapped", seal=lambda _, __: RECORD.sealed)
     await store.open_session(THERE, NEW_THERE, NOW, claim=CLAIM, sealing=sealing)
-    told = {"issued_at": NOW - timedelta(hours=1), "until": NOW + MINUTE, "now": NOW}
-    await store.end_provider_sessions(("adfs",), ("another",), (), claim=("i", "logout"), **told)
+    told: dict[str, Any] = {"issued_at": NOW - timedelta(hours=1), "until": NOW + MINUTE, "now": NOW}
+    await store.end_provider_sessions(
+        ("adfs",), ("another",), (), organization="acme", claim=("i", "logout"), **told
+    )
     await keep_record(store, replace(RECORD, reference="BBBBBBBBBB", person="", sealed="", code="a.code"))
     await store.lease("purge", "a", NOW + MINUTE, NOW)
 
@@ -139,7 +141,7 @@ async def test_what_an_earlier_release_kept_stays(store: Store, store_url: str, 
         granted = await ask(store_url, "SELECT source, role, why FROM role_grant ORDER BY role")
         assert granted == [("connection:adfs", "admin", "admins"), ("connection:adfs", "member", "default")]
         assert await ask(store_url, "SELECT email_key FROM account") == [("zoe@acme.example",)]
-        assert await again.provider_session(TOKEN, NOW) == ("adfs", "v1.words")
+        assert await again.provider_session(TOKEN, NOW) == ("acme", "adfs", "v1.words")
         tokens = await again.tokens_of(TOKEN, NOW)
         assert (tokens and tokens.tokens) == (KEPT if "kept_token" in RELEASES[release] else None)
         assert await again.find_record(RECORD.reference) == RECORD
@@ -149,8 +151,10 @@ async def test_what_an_earlier_release_kept_stays(store: Store, store_url: str, 
         assert not await again.lease("purge", "b", NOW + MINUTE, NOW)
         await open_session(again, THERE, another(3, tokens=KEPT), NOW)
         assert await again.tokens_of(another(3).token_hash, NOW)
-        told = {"issued_at": NOW, "until": NOW + MINUTE, "now": NOW}
-        ended = await again.end_provider_sessions(("adfs",), ("a-name",), (), claim=("i", "2"), **told)
+        told: dict[str, Any] = {"issued_at": NOW, "until": NOW + MINUTE, "now": NOW}
+        ended = await again.end_provider_sessions(
+            ("adfs",), ("a-name",), (), organization="acme", claim=("i", "2"), **told
+        )
         assert ended == 2
         assert await again.find_session(TOKEN, NOW) is None
     finally:

@@ -157,6 +157,7 @@ FULL = KeptTokens(access="a-1", refresh="r-1", id="i.d.1", access_until=NOW + LI
 ROW = KeptTokensOf(
     session_id="s",
     token_hash=b"t" * 32,
+    organization="acme",
     connection="acme",
     person="p" * 64,
     tokens=seal(FULL),

@@ -3,13 +3,16 @@
 import asyncio
 import logging
 import re
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 import stair
+from databases import ask
 from test_tokens_journey import ASKED, KEEPING, asking
 
 from federation import tokens
@@ -75,6 +78,28 @@ async def test_signing_out_revokes_what_was_kept(
     assert said(caplog) == [("tokens revoked", "acme-oidc", 2)]
     whole = " ".join(f"{line.getMessage()} {line.__dict__}" for line in caplog.records)
     assert not any(secret in whole for secret in (told.access, told.refresh, told.id))
+
+
+async def test_a_way_in_that_is_let_go_gives_back_what_it_kept(keeping: stair.Stair) -> None:
+    browser, told = await signed_in(keeping)
+    url = f"sqlite:///{keeping.database}"
+    ((mine,),) = await ask(url, "SELECT person FROM account")
+    columns = [name for (name,) in await ask(url, "SELECT name FROM pragma_table_info('account')")]
+    (row,) = await ask(url, "SELECT * FROM account")
+    other = dict(zip(columns, row, strict=True)) | {"person": "a" * 64, "connection": "acme-saml"}
+    marks = ", ".join("?" * len(other))
+    with closing(sqlite3.connect(keeping.database)) as db:
+        db.execute(f"INSERT INTO account ({', '.join(other)}) VALUES ({marks})", tuple(other.values()))  # noqa: S608
+        db.commit()
+    page = await browser.get("/account", headers={"accept": "text/html"})
+    csrf = re.search(r'name="csrf" value="([^"]+)"', page.text)
+    assert csrf, page.text
+    here = {"sec-fetch-site": "same-origin"}
+    answer = await browser.post(f"/account/ways/{mine}", data={"csrf": csrf[1]}, headers=here)
+    assert answer.status_code == 303, answer.text
+    await keeping.house.tokens.close()
+    assert lives(keeping.provider, told) == (False, False)
+    assert keeping.count("kept_token") == 0
 
 
 OFF: list[dict[str, Any]] = [

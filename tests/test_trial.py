@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
 import pytest
+from databases import ANYBODY
 from stair import BASE, Stair, listening, saml_answer, standing
 from test_administration_connections import actor, desk
 
@@ -350,7 +351,7 @@ def form_of_nobody(stair: Stair, connection: str) -> dict[str, str]:
 
 async def test_one_that_an_operator_switched_off_is_tried_too(stair: Stair) -> None:
     browser = await administrator(stair)
-    await stair.house.store.switch_off("other-saml", stair.clock())
+    await stair.house.store.switch_off("other-saml", stair.clock(), ANYBODY)
     asked = await started(browser, "other-saml")
     form = saml_answer(asked, "bob", "other-saml", now=stair.clock())
     report = await report_of(stair, await browser.post("/saml/other-saml/acs", data=form))

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from databases import ANYBODY
 from stair import Stair, listening, standing
 from test_administration_connections import BETA, OPERATOR, desk, made
 from test_own_account import asked_of, by_oidc, change
@@ -119,6 +120,6 @@ async def test_an_address_leads_nowhere_that_is_switched_off(stair: Stair) -> No
     browser, asked = stair.browser(), {"email": "ada@acme.example"}
     told = (await browser.get("/login", params=asked)).json()
     assert [one["id"] for one in told["connections"]] == ["acme-saml", "acme-oidc"]
-    await stair.house.store.switch_off("acme-oidc", stair.clock())
+    await stair.house.store.switch_off("acme-oidc", stair.clock(), ANYBODY)
     told = (await browser.get("/login", params=asked)).json()
     assert [one["id"] for one in told["connections"]] == ["acme-saml"]

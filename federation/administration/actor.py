@@ -26,8 +26,10 @@ Scope = Literal[
     "decisions:reveal",  # values that records show redacted else
     "audit:read",
     "tokens:write",
+    "administrators:write",  # beside another: for what gives, takes or could give administration
 ]
 SCOPES: Final[frozenset[Scope]] = frozenset(get_args(Scope))
+ADMINISTRATORS: Final[Scope] = "administrators:write"
 OF_SETUP: Final[frozenset[Scope]] = frozenset({"connections:read", "connections:write"})
 
 
@@ -68,6 +70,23 @@ class Actor:
             raise NotAllowed("admin.scope", f"this takes the scope {scope}")
         if not self.sees(organization) or (self.connection is not None and connection != self.connection):
             raise NotFound("admin.not_yours", "it belongs to another organization or connection")
+
+    @property
+    def may_administrators(self) -> bool:
+        """Whether who administers is theirs to say."""
+        return ADMINISTRATORS in self.scopes
+
+    def demand_administrators(self) -> None:
+        """Refuse what gives, takes or could give administration; ``administrators`` says what does.
+
+        Raises:
+            NotAllowed: ``admin.administrators``.
+        """
+        if not self.may_administrators:
+            raise NotAllowed(
+                "admin.administrators",
+                f"it gives or takes administration, or could: this takes the scope {ADMINISTRATORS} besides",
+            )
 
     def sees(self, organization: str | None) -> bool:
         """Tell whether what is an organization's (None: the installation's) is theirs to see."""

@@ -3,16 +3,18 @@
 from dataclasses import dataclass
 
 from federation.administration import connections
+from federation.administration.connection_views import ConnectionView
 from federation.administration.desk import Desk
+from federation.store.kept_values import AFFECTED_COUNTED
 
 
 @dataclass(frozen=True, kw_only=True)
 class Affected:
     """Whom it concerns that a connection goes."""
 
-    accounts: int  # people who came by it
-    only_way: int  # of them: who have no other account in the organization
-    sessions: int  # live ones through it
+    accounts: int | None  # people who came by it; None: more than are counted
+    only_way: int | None  # of them: who have no other account in the organization
+    sessions: int | None  # live ones of theirs through it
     domains: tuple[str, ...]
     enforced: tuple[str, ...]  # domains whose people must come this way; "" of the whole organization
 
@@ -23,16 +25,24 @@ async def count(desk: Desk, connection: str) -> Affected:
     Raises:
         NotFound: ``admin.not_yours``.
     """
-    one = await connections.find(desk, connection)
-    counted = await desk.store.count_affected(connection, one.organization, desk.now)
+    return await count_of(desk, await connections.find(desk, connection))
+
+
+async def count_of(desk: Desk, one: ConnectionView) -> Affected:
+    """As ``count``, of one that was found for this actor."""
+    counted = await desk.store.count_affected(one.id, one.organization, desk.now)
     return Affected(
-        accounts=counted.accounts,
-        only_way=counted.only_way,
-        sessions=counted.sessions,
+        accounts=_told(counted.accounts),
+        only_way=_told(counted.only_way),
+        sessions=_told(counted.sessions),
         domains=tuple(domain.name for domain in one.domains),
         enforced=tuple(
             rule.domain
             for rule in await desk.store.enforcements()
-            if rule.organization == one.organization and connection in rule.connections
+            if rule.organization == one.organization and one.id in rule.connections
         ),
     )
+
+
+def _told(counted: int) -> int | None:
+    return counted if counted <= AFFECTED_COUNTED else None

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from federation import kept
+from federation import kept, registry
 from federation.administration.desk import Desk
+from federation.administration.listing import Entry, Place, Register
 from federation.connection import AnyConnection
 from federation.errors import ConfigurationError
-from federation.registry import Entry
-from federation.roster import Kept
+from federation.roster import Kept, Roster
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,12 +23,13 @@ class Subject:
     preset: str
     title: str
     enabled: bool
-    entry: Entry | None
+    domains: tuple[str, ...]  # as it names them
+    entry: registry.Entry | None
     kept: Kept | None  # None: the file's
 
     @cached_property
     def body(self) -> Mapping[str, Any]:
-        """The keys of the store's; read where they are asked for, for a list looks at a thousand."""
+        """The keys of the store's; read where they are asked for, for a list tells none of them."""
         return _body(self.kept) if self.kept is not None else {}
 
     @property
@@ -44,17 +45,33 @@ class Subject:
     @property
     def searched(self) -> str:
         """What is searched, without case."""
-        named = self.connection.domains if self.connection else self.body.get("domains", ())
-        domains = map(str, named) if isinstance(named, list | tuple) else ()
-        return "\n".join((self.title, self.id, self.organization, *domains)).casefold()
+        return "\n".join((self.title, self.id, self.organization, *self.domains)).casefold()
 
 
-def every(desk: Desk) -> list[Subject]:
-    """Return all that the desk's actor may see: the file's first."""
-    roster = desk.roster
-    found = [_of_file(roster.entries[name]) for name in roster.of_file]
-    found += [_of_store(one) for name, one in roster.kept.items() if name not in roster.of_file]
-    return [one for one in found if _sees(desk, one)]
+def page(desk: Desk, wanted: str, after: Place | None, limit: int) -> list[Subject]:
+    """Return the first behind a place that hold a text, of all that the desk's actor may see.
+
+    Args:
+        desk: Who asks.
+        wanted: Part of what is searched, without case; "" for all.
+        after: Of the last one of the page before.
+        limit: At most so many.
+    """
+    if desk.actor.connection is None:
+        return desk.roster.prepared(_arrange).of(desk.actor.organization).page(wanted, after, limit)
+    only = one(desk, desk.actor.connection)
+    if only is None or wanted not in only.searched or (after is not None and only.place <= after):
+        return []
+    return [only]
+
+
+def _arrange(roster: Roster) -> Register[Subject]:
+    every = [_of_file(roster.entries[name]) for name in roster.of_file]
+    every += [_of_store(one) for name, one in roster.kept.items() if name not in roster.of_file]
+    return Register(
+        Entry(organization=one.organization, place=one.place, searched=one.searched, item=one)
+        for one in every
+    )
 
 
 def one(desk: Desk, connection: str) -> Subject | None:
@@ -74,7 +91,7 @@ def _sees(desk: Desk, one: Subject) -> bool:
     return actor.sees(one.organization) and actor.connection in (None, one.id)
 
 
-def _of_file(entry: Entry) -> Subject:
+def _of_file(entry: registry.Entry) -> Subject:
     connection = entry.connection
     return Subject(
         id=connection.id,
@@ -83,6 +100,7 @@ def _of_file(entry: Entry) -> Subject:
         preset=connection.preset,
         title=connection.title,
         enabled=connection.enabled,
+        domains=tuple(connection.domains),
         entry=entry,
         kept=None,
     )
@@ -90,20 +108,14 @@ def _of_file(entry: Entry) -> Subject:
 
 def _of_store(one: Kept) -> Subject:
     row = one.row
-    if one.entry is not None:
-        preset, title = one.entry.connection.preset, one.entry.connection.title
-    else:
-        body = _body(one)
-        name = body.get("display_name")
-        preset = str(body.get("preset", "generic"))
-        title = name if isinstance(name, str) and name else row.id
     return Subject(
         id=row.id,
         organization=row.organization,
         protocol=row.protocol,
-        preset=preset,
-        title=title,
+        preset=one.preset,
+        title=one.title,
         enabled=row.enabled,
+        domains=one.domains,
         entry=one.entry,
         kept=one,
     )

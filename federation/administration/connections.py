@@ -12,15 +12,26 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from federation import kept
-from federation.administration import connection_subject, connection_views, judging, paging, setup_limits
+from federation.administration import (
+    administrators,
+    connection_subject,
+    connection_views,
+    judging,
+    listing,
+    paging,
+    places,
+    setup_limits,
+)
 from federation.administration.connection_views import SET, ConnectionLine, ConnectionView
 from federation.administration.desk import Desk
 from federation.administration.judging import Judgement
-from federation.errors import ChangeConflicts, FieldsRefused, NotFound
+from federation.errors import ChangeConflicts, FieldsRefused, NotFound, PolicyRefused
 from federation.faults import Fault
 from federation.roster import Kept
 from federation.store.kept_values import KeptConnection
 
+_SWEPT: Final = 1000  # rows of each kind in one transaction, so that sign-ins pass between
+_SWEEPS: Final = 5  # while somebody waits for the answer
 _SHOWN: Final = 200  # characters of a value in the audit log
 _PERSONAL: Final = frozenset({"google_directory"})  # names an administrator of theirs
 # Where the client's secret is sent. Moved, it would be sent to whoever is named now, who may not read it.
@@ -49,14 +60,11 @@ async def list_connections(desk: Desk, *, search: str, after: str, limit: int) -
     """
     desk.demand("connections:read", organization=desk.actor.organization, connection=desk.actor.connection)
     await desk.roster.refresh(desk.now)
-    place = paging.read_cursor(after or None, str, str)
+    place = listing.read_place(after)
     wanted = search.strip().casefold()
     off = await desk.store.switched_off()
-    found = sorted(
-        (one for one in connection_subject.every(desk) if wanted in one.searched), key=lambda one: one.place
-    )
-    rest = found if place is None else [one for one in found if one.place > place]
-    page = paging.cut(rest[: limit + 1], limit, lambda one: one.place)
+    found = connection_subject.page(desk, wanted, place, limit + 1)
+    page = paging.cut(found, limit, lambda one: one.place)
     lines = tuple(connection_views.line(desk, one, off) for one in page.items)
     return Listed(connections=lines, next=page.next or "")
 
@@ -112,6 +120,7 @@ async def create(
     _refuse(
         (*judging.name_faults(desk, connection, organization), *judging.protocol_faults(body), *told.wrong)
     )
+    administrators.demand_for_new(desk, organization, body)
     row = _row(desk, connection, organization, str(body["protocol"]), body, sealed="")
     store = desk.audited(
         "connection.create", "connection", connection, organization=organization, after=_told(body)
@@ -181,12 +190,14 @@ async def enable(desk: Desk, connection: str) -> ConnectionView:
     """
     if await _of_file(desk, connection):
         organization = desk.roster.connections[connection].organization
+        await administrators.demand_for_entering(desk, organization, connection)
         store = desk.audited("connection.enable", "connection", connection, organization=organization)
         await store.switch_on(connection)
         return await find(desk, connection)
     one = await _own(desk, connection)
     setup_limits.demand_enable(desk.actor)
     row, body = one.row, kept.body_of(one.row)
+    await administrators.demand_for_entering(desk, row.organization, connection)
     secrets = kept.open_secrets(desk.vault, row)
     told = await _judged(desk, one, body, secrets)
     _refuse((*told.wrong, *told.missing))
@@ -203,10 +214,16 @@ async def enable(desk: Desk, connection: str) -> ConnectionView:
     return await find(desk, connection)
 
 
-async def disable(desk: Desk, connection: str) -> int:
+async def disable(desk: Desk, connection: str, *, force: bool) -> int:
     """Let nobody in by it; return how many sessions ended. One of the file is switched off too.
 
+    Args:
+        desk: By whom.
+        connection: Its id.
+        force: Though nobody who administers could come in any more.
+
     Raises:
+        LastAdministrator: ``admin.last_administrator``.
         NotFound: ``admin.not_yours``.
     """
     declared = await _of_file(desk, connection)
@@ -216,29 +233,42 @@ async def disable(desk: Desk, connection: str) -> int:
         else (await _own(desk, connection)).row.organization
     )
     setup_limits.demand_administrator(desk.actor)
+    await administrators.demand_for_leaving(desk, organization, connection)
     store = desk.audited(
         "connection.disable", "connection", connection, organization=organization, after={"enabled": False}
     )
-    if declared:
-        return (await store.switch_off(connection, desk.now)).sessions
-    ended = await store.disable_kept(connection, desk.now)
+    held = places.remaining(desk, organization, connection, force=force)
+    try:
+        if declared:
+            return (await store.switch_off(connection, desk.now, held)).sessions
+        ended = await store.disable_kept(connection, desk.now, held)
+    except PolicyRefused as refusal:
+        raise places.last_administrator() from refusal
     await desk.roster.refresh(desk.now)
     return ended.sessions if ended else 0
 
 
-async def delete(desk: Desk, connection: str, typed: str) -> int:
+async def delete(desk: Desk, connection: str, typed: str, *, force: bool) -> int:
     """Take a connection away, with what it gave; return how many sessions ended.
 
     Grants and memberships that it gave go. Accounts stay, so that whoever comes by another connection
     to the same provider is who they were, and `federation person` finds them.
 
+    Args:
+        desk: By whom.
+        connection: Its id.
+        typed: Its title, by whoever means it.
+        force: Though nobody who administers would be left, or could come in.
+
     Raises:
+        LastAdministrator: ``admin.last_administrator``.
         FieldsRefused: ``admin.invalid``: ``typed`` is not its title.
         ChangeConflicts: ``admin.enforced``: it is the only way in for somebody; ``admin.managed``.
         NotFound: ``admin.not_yours``.
     """
     one = await _own(desk, connection)
     setup_limits.demand_administrator(desk.actor)
+    await administrators.demand_for_leaving(desk, one.row.organization, connection)
     title = (await find(desk, connection)).title
     if typed.strip() != title:
         _refuse(((("name",), "expected the connection's name, as it is shown"),))
@@ -254,7 +284,14 @@ async def delete(desk: Desk, connection: str, typed: str) -> int:
         organization=one.row.organization,
         before=_told(kept.body_of(one.row)),
     )
-    ended = await store.drop_connection(connection, desk.now)
+    held = places.remaining(desk, one.row.organization, connection, force=force)
+    try:
+        ended = await store.drop_connection(connection, desk.now, held)
+    except PolicyRefused as refusal:
+        raise places.last_administrator() from refusal
+    for _ in range(_SWEEPS):  # what is left counts no more, and goes by upkeep
+        if not await desk.store.sweep_departed(_SWEPT):
+            break
     await desk.roster.refresh(desk.now)
     return ended.sessions if ended else 0
 
@@ -304,6 +341,7 @@ async def _keep(
             *(told.missing if row.enabled else ()),
         )
     )
+    await administrators.demand_for_change(desk, one, before, body)
     sealed = kept.seal_secrets(desk.vault, row.id, secrets)
     changed = {key for key in before | body if before.get(key) != body.get(key)}
     were, are = _told(_only(before, changed)), _told(_only(body, changed))
@@ -364,7 +402,26 @@ def _only(body: Mapping[str, Any], keys: set[str]) -> dict[str, Any]:
 
 def _told(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return keys for the audit log: long values cut, nobody's name."""
-    return {key: SET if key in _PERSONAL else _cut(value) for key, value in body.items()}
+    rules = body.get("role_rules")
+    spared = {**body, "role_rules": [_rule(one) for one in rules]} if isinstance(rules, list) else body
+    return {key: SET if key in _PERSONAL else _cut(value) for key, value in spared.items()}
+
+
+def _rule(rule: Any) -> Any:
+    """Return a rule without the values that it compares: they may name people, whom nobody could erase."""
+    if not isinstance(rule, Mapping):
+        return SET
+    told = dict(rule)
+    if rule.get("when") is not None:
+        told["when"] = f"{len(str(rule['when']))} characters"
+    test = rule.get("attribute")
+    if isinstance(test, Mapping):
+        values = test.get("in")
+        told["attribute"] = {
+            "name": test.get("name"),
+            "in": f"{len(values) if isinstance(values, list) else 1} values",
+        }
+    return told
 
 
 def _cut(value: Any) -> Any:

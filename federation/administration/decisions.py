@@ -67,7 +67,7 @@ class Opened:
         told = {**as_line(self.record), "detail": self.detail}
         if self.kept is None:
             return told | {"note": self.note}
-        return told | redaction.show(self.kept, values=self.values)
+        return told | redaction.show(self.kept, values=self.values, refused=self.record.code)
 
 
 def as_line(record: Record) -> dict[str, Any]:

@@ -1,18 +1,21 @@
 """Domains: who names them, whether DNS proves them, and by which connections alone people may come in."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from federation import domain_proof
-from federation.administration import enforcement, places
+from federation.administration import enforcement, listing, places
 from federation.administration.desk import Desk
-from federation.administration.paging import Page, read_cursor, write_cursor
+from federation.administration.listing import Entry, Place, Register
+from federation.administration.paging import Page, write_cursor
 from federation.domain_proof import Challenge
 from federation.errors import ChangeConflicts, FieldsRefused, NotFound
 from federation.faults import Fault
 from federation.resolver import Resolver
+from federation.roster import Roster
 from federation.store.domain_proofs import STANDS
 from federation.store.values import BreakGlass, DomainProof, Enforcement, Preflight
 
@@ -44,8 +47,7 @@ async def list_domains(
         NotFound: ``admin.not_yours``.
     """
     whose = desk.narrow("organizations:read", organization)
-    place = read_cursor(cursor, str, str)
-    named = sorted(one for one in _named(desk) if whose in (None, one[1]) and (place is None or one > place))
+    named = desk.roster.prepared(_arrange).of(whose).page("", listing.read_place(cursor or ""), limit + 1)
     shown = named[:limit]
     views = await _views(desk, shown)
     return Page(items=views, next=write_cursor(shown[-1]) if len(named) > limit else None)
@@ -143,7 +145,7 @@ async def enforce(
         organization: Whose people.
         domain: Of which alone; "" all of them.
         connections: Ids.
-        locked_out: How many whoever asks knows to be locked out by it.
+        locked_out: How many whoever asks knows to be locked out by it, as ``Preflight.number``.
 
     Raises:
         ChangeConflicts: ``admin.preflight``: by now it is another number, or a connection has seen no
@@ -169,7 +171,7 @@ async def enforce(
     if not done:
         raise ChangeConflicts(
             "admin.preflight",
-            f"would be locked out: {len(seen.locked_out)} people; untried connections: {len(seen.untried)}",
+            f"would be locked out: {seen.number} people; untried connections: {len(seen.untried)}",
         )
     return seen
 
@@ -200,35 +202,37 @@ async def break_glass(desk: Desk, organization: str) -> BreakGlass | None:
     return await desk.store.break_glass(organization)
 
 
-def _named(desk: Desk) -> Mapping[tuple[str, str], tuple[str, ...]]:
+def _named(roster: Roster) -> Mapping[Place, tuple[str, ...]]:
     """Return the connections that name each domain (name, organization)."""
-    found: dict[tuple[str, str], tuple[str, ...]] = {}
-    for one in desk.roster.connections.values():
+    found: defaultdict[Place, list[str]] = defaultdict(list)
+    for one in roster.connections.values():
         for entry in one.domains:
-            place = entry.removeprefix("*."), one.organization
-            found[place] = (*found.get(place, ()), one.id)
-    return found
+            found[entry.removeprefix("*."), one.organization].append(one.id)
+    return {place: tuple(every) for place, every in found.items()}
 
 
-def _known(desk: Desk, organization: str, domain: str) -> tuple[str, str]:
+def _arrange(roster: Roster) -> Register[Place]:
+    named = roster.prepared(_named)
+    return Register(Entry(organization=place[1], place=place, searched="", item=place) for place in named)
+
+
+def _known(desk: Desk, organization: str, domain: str) -> Place:
     place = domain.lower().removeprefix("*."), organization
-    if place not in _named(desk):
+    if place not in desk.roster.prepared(_named):
         raise NotFound("admin.unknown", "no connection of the organization names this domain")
     return place
 
 
-async def _views(desk: Desk, shown: list[tuple[str, str]]) -> tuple[DomainView, ...]:
+async def _views(desk: Desk, shown: list[Place]) -> tuple[DomainView, ...]:
     if not shown:
         return ()
     found = await desk.store.domain_proofs_of([(whose, name) for name, whose in shown])
     proofs = {(one.domain, one.organization): one for one in found}
-    named = _named(desk)
+    named = desk.roster.prepared(_named)
     return tuple(_view(desk, place, named[place], proofs.get(place)) for place in shown)
 
 
-def _view(
-    desk: Desk, place: tuple[str, str], connections: tuple[str, ...], proof: DomainProof | None
-) -> DomainView:
+def _view(desk: Desk, place: Place, connections: tuple[str, ...], proof: DomainProof | None) -> DomainView:
     name, organization = place
     tenant = desk.roster.organizations.get(organization)
     seen_at = proof.seen_at if proof else None
@@ -255,7 +259,7 @@ def _hold(desk: Desk, organization: str, domain: str, connections: tuple[str, ..
     Raises:
         FieldsRefused: ``admin.invalid``.
     """
-    theirs = desk.roster.connections
+    theirs = {one.id: one for one in desk.roster.connections_of(organization)}
     faults: list[Fault] = []
     if not 1 <= len(connections) <= WAYS or len(set(connections)) != len(connections):
         faults.append((("connections",), f"expected 1 to {WAYS} connections of the organization, each once"))

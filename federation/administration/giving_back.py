@@ -15,13 +15,16 @@ DEADLINE: Final = timedelta(seconds=5)  # for all of them: access has ended here
 
 
 async def give_back(
-    kept: Iterable[KeptTokensOf], way: Callable[[str], Revocation | None], vault: Vault, now: datetime
+    kept: Iterable[KeptTokensOf],
+    way: Callable[[KeptTokensOf], Revocation | None],
+    vault: Vault,
+    now: datetime,
 ) -> int:
     """Revoke tokens at their providers; what cannot be is dropped, and expires there by itself.
 
     Args:
         kept: Taken out of the store.
-        way: How a connection's are revoked; None where they are not.
+        way: How these are revoked; None where they are not, or are no more their connection's.
         vault: That sealed them.
         now: UTC.
 
@@ -33,7 +36,7 @@ async def give_back(
         async with asyncio.timeout(DEADLINE.total_seconds()):
             for one in kept:
                 try:
-                    if (revocation := way(one.connection)) is not None:
+                    if (revocation := way(one)) is not None:
                         opened = tokens_at_rest.unseal(one, vault=vault)
                         done += await revocation.revoke(opened.tokens, now=now)
                 except FederationError:

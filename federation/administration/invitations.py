@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from federation import mail
-from federation.administration import people, places
+from federation.administration import administrators, people, places
 from federation.administration.desk import Desk
 from federation.administration.paging import Page, read_cursor, write_cursor
 from federation.connection import Organization
@@ -63,6 +63,8 @@ async def invite(
         created_at=desk.now,
         expires_at=desk.now + timedelta(days=days),
     )
+    administrators.demand_for_roles(desk, organization, invitation.roles)
+    await administrators.demand_for_teams(desk, organization, invitation.teams)
     token = secrets.token_urlsafe(32)
     store = desk.audited(
         "invitation.create",

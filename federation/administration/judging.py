@@ -1,8 +1,10 @@
 """Is what somebody wants kept of a connection in order: by itself, beside all others, and theirs to want."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -57,10 +59,18 @@ async def judge(
     found += _too_much(desk, name, organization, body)
     entry: registry.Entry | None = None
     try:
-        connection = kept.read(name, body, secrets, organization=organization, config=desk.settings)
-        entry = registry.compile_one(
-            connection, desk.settings.base_url, development=desk.settings.development, own=None, now=desk.now
+        work = partial(
+            kept.compile_body,
+            name,
+            body,
+            secrets,
+            organization=organization,
+            enabled=False,
+            config=desk.settings,
+            own=None,
+            now=desk.now,
         )
+        entry = await asyncio.to_thread(work) if kept.is_large(body) else work()
     except ValidationError as error:
         found += faults.read_errors(error, settings.known_keys())
     except ConfigurationError as fault:

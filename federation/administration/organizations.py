@@ -1,6 +1,7 @@
 """Organizations: those of the settings file, which are shown, and those of the store."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,11 +10,13 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from federation import faults, kept
-from federation.administration import paging
+from federation.administration import administrators, listing, paging
 from federation.administration.desk import Desk
+from federation.administration.listing import Entry, Place, Register
 from federation.connection import Organization, name_fault, show
 from federation.errors import ChangeConflicts, FieldsRefused, NotAllowed, NotFound
 from federation.faults import Fault
+from federation.roster import Roster
 from federation.store.kept_values import KeptOrganization
 
 
@@ -44,17 +47,16 @@ async def list_organizations(desk: Desk, *, search: str, after: str, limit: int)
     """Return organizations by name; arguments as ``connections.list_connections``."""
     desk.demand("organizations:read", organization=desk.actor.organization)
     await desk.roster.refresh(desk.now)
-    place = paging.read_cursor(after or None, str, str)
-    wanted = search.strip().casefold()
-    found = sorted(
-        (one.name.casefold(), name)
-        for name, one in desk.roster.organizations.items()
-        if desk.actor.sees(name) and wanted in f"{one.name}\n{name}".casefold()
-    )
-    rest = found if place is None else [one for one in found if one > place]
-    page = paging.cut(rest[: limit + 1], limit, lambda one: one)
+    every = desk.roster.prepared(_arrange).of(desk.actor.organization)
+    found = every.page(search.strip().casefold(), listing.read_place(after), limit + 1)
+    page = paging.cut(found, limit, lambda one: one)
     shown = tuple(_view(desk, name) for _, name in page.items)
     return OrganizationsListed(organizations=shown, next=page.next or "")
+
+
+def first(desk: Desk, limit: int) -> list[Place]:
+    """Return name and id of the first that this actor sees, by name."""
+    return desk.roster.prepared(_arrange).of(desk.actor.organization).page("", None, limit)
 
 
 async def find(desk: Desk, organization: str) -> OrganizationView:
@@ -88,6 +90,7 @@ async def create(desk: Desk, organization: str, *, body: Mapping[str, Any]) -> O
     if organization in desk.roster.organizations:
         found.append(_TAKEN)
     _refuse((*found, *_faults(body)))
+    administrators.demand_for_organization(desk, {}, body)
     store = desk.audited(
         "organization.create", "organization", organization, organization=organization, after=body
     )
@@ -104,6 +107,7 @@ async def update(
     before = kept.body_of(row)
     body = {key: value for key, value in {**before, **changes}.items() if value is not None}
     _refuse(tuple(_faults(body)))
+    administrators.demand_for_organization(desk, before, body)
     changed = {key for key in before | body if before.get(key) != body.get(key)}
     store = desk.audited(
         "organization.update",
@@ -159,21 +163,34 @@ async def _own(desk: Desk, organization: str) -> KeptOrganization:
     return desk.roster.kept_organizations[organization]
 
 
+def _arrange(roster: Roster) -> Register[Place]:
+    """Return places by name; what a list tells beside is read of those that it shows."""
+    return Register(
+        Entry(organization=name, place=place, searched=f"{one.name}\n{name}".casefold(), item=place)
+        for name, one in roster.organizations.items()
+        for place in [(one.name.casefold(), name)]
+    )
+
+
+def _count(roster: Roster) -> Counter[str]:
+    """Return how many connections each has, served or not."""
+    served = Counter(one.organization for one in roster.connections.values())
+    waiting = Counter(
+        one.row.organization for name, one in roster.kept.items() if name not in roster.connections
+    )
+    return served + waiting
+
+
 def _view(desk: Desk, name: str) -> OrganizationView:
     one: Organization = desk.roster.organizations[name]
     row = None if name in desk.roster.organizations_of_file else desk.roster.kept_organizations.get(name)
-    connections = sum(each.organization == name for each in desk.roster.connections.values())
-    connections += sum(
-        each.row.organization == name and id_ not in desk.roster.connections
-        for id_, each in desk.roster.kept.items()
-    )
     return OrganizationView(
         id=name,
         name=one.name,
         origin="store" if row else "file",
         default_roles=one.default_roles,
         administrators=one.administrators,
-        connections=connections,
+        connections=desk.roster.prepared(_count)[name],
         number=row.number if row else 0,
         created_at=row.created_at if row else None,
         settings=kept.body_of(row) if row else show(one),

@@ -5,8 +5,10 @@ worker has read anyway.
 """
 
 import heapq
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import operator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
@@ -14,8 +16,9 @@ from federation import registry
 from federation.administration.desk import Desk
 from federation.connection import AnyConnection, SamlConnection
 from federation.connectors.saml import SamlConnector
+from federation.roster import Roster
 from federation.saml import certificates
-from federation.saml.certificates import VerificationKey
+from federation.saml.metadata import IdentityProvider
 from federation.store.directory_values import Causes, MetadataAge
 from federation.store.values import Metadata, MetadataChange
 from federation.trust import watch
@@ -70,12 +73,14 @@ async def look(desk: Desk, organization: str | None) -> Overview:
     """
     whose = desk.narrow("decisions:read", organization)
     desk.demand("connections:read", organization=whose)
-    theirs = {name: one for name, one in desk.roster.connections.items() if whose in (None, one.organization)}
-    known = await desk.store.metadata_ages(theirs, AGES)
-    ages = tuple(one for one in known if by_url(theirs[one.connection]))
+    theirs: Mapping[str, AnyConnection] = desk.roster.connections
+    if whose is not None:
+        theirs = {one.id: one for one in desk.roster.connections_of(whose)}
+    fetched = desk.roster.prepared(_fetched).get(whose, ())
+    ages = await desk.store.metadata_ages(fetched, AGES) if fetched else ()
     held = [one.connection for one in ages if one.held][:SHOWN]
     found = [await desk.store.find_metadata(name) for name in held]
-    ends = tuple(ending(desk, theirs, SHOWN, None))
+    ends = tuple(_ending(desk, theirs, whose))
     return Overview(
         causes=await desk.store.count_causes(whose, desk.now),
         matters=tuple(sorted(_matters(desk, whose, theirs, ages, ends), key=lambda one: one.level != "bad")),
@@ -101,23 +106,69 @@ def by_url(connection: AnyConnection) -> bool:
     return source.url is not None
 
 
-def ending(
-    desk: Desk, theirs: Mapping[str, AnyConnection], limit: int, after: tuple[datetime, str] | None
-) -> Iterator[CertificateEnd]:
+def _fetched(roster: Roster) -> Mapping[str | None, Sequence[str]]:
+    """Return the connections whose metadata is fetched, of each organization and (None) of all."""
+    found: defaultdict[str | None, list[str]] = defaultdict(list)
+    for one in roster.connections.values():
+        if by_url(one):
+            found[None].append(one.id)
+            found[one.organization].append(one.id)
+    return dict(found)
+
+
+@dataclass(frozen=True, order=True)
+class _End:
+    """When a key ends, of whose provider."""
+
+    not_after: datetime
+    fingerprint: str
+    connection: str  # "": our own
+
+
+class _Ends:
+    """When certificates end, put in order where a provider's document is another than it was."""
+
+    def __init__(self, roster: Roster) -> None:
+        """Take the SAML connections in force."""
+        self._entries = roster.entries
+        self._connectors = [one for one in roster.connectors.values() if isinstance(one, SamlConnector)]
+        self._seen: list[IdentityProvider | None] | None = None
+        self._first: dict[str | None, list[_End]] = {}
+        self._own = [
+            _End(key.not_after, key.fingerprint, "")
+            for key in map(certificates.read_key, roster.own.published)
+        ]
+
+    def first(self, whose: str | None, *, ours: bool) -> Sequence[_End]:
+        """Return the first of an organization (None: of all), our own among them or not."""
+        seen = [one.at_hand for one in self._connectors]
+        if self._seen is None or any(map(operator.is_not, seen, self._seen)):
+            self._seen = seen
+            self._first = self._sorted(seen)
+        return heapq.nsmallest(SHOWN, [*self._first.get(whose, ()), *(self._own if ours else ())])
+
+    def _sorted(self, seen: Iterable[IdentityProvider | None]) -> dict[str | None, list[_End]]:
+        found: defaultdict[str | None, list[_End]] = defaultdict(list)
+        for connector, at_hand in zip(self._connectors, seen, strict=True):
+            name, idp = connector.connection.id, at_hand
+            if idp is None and isinstance(entry := self._entries.get(name), registry.Saml):
+                idp = entry.idp
+            for key in idp.keys if idp is not None else ():
+                end = _End(key.not_after, key.fingerprint, name)
+                found[None].append(end)
+                found[connector.connection.organization].append(end)
+        return {whose: heapq.nsmallest(SHOWN, every) for whose, every in found.items()}
+
+
+def _ending(desk: Desk, theirs: Mapping[str, AnyConnection], whose: str | None) -> Iterator[CertificateEnd]:
     """Yield the certificates that end first, our own among them where this actor sees everything."""
-    found = [
-        (key.not_after, key.fingerprint, name)
-        for name, keys in _keys(desk, theirs)
-        for key in keys
-        if after is None or (key.not_after, key.fingerprint) > after
-    ]
-    for not_after, fingerprint, name in heapq.nsmallest(limit, found):
+    for one in desk.roster.prepared(_Ends).first(whose, ours=desk.actor.organization is None):
         yield CertificateEnd(
-            connection=name,
-            title=theirs[name].title if name else "",
-            fingerprint=fingerprint,
-            not_after=not_after,
-            state=_state(not_after, desk.now),
+            connection=one.connection,
+            title=theirs[one.connection].title if one.connection else "",
+            fingerprint=one.fingerprint,
+            not_after=one.not_after,
+            state=_state(one.not_after, desk.now),
         )
 
 
@@ -125,22 +176,6 @@ def _state(not_after: datetime, now: datetime) -> Literal["ok", "soon", "over"]:
     if not_after <= now:
         return "over"
     return "soon" if not_after - now < watch.SOON else "ok"
-
-
-def _keys(
-    desk: Desk, theirs: Mapping[str, AnyConnection]
-) -> Iterator[tuple[str, tuple[VerificationKey, ...]]]:
-    """Yield the keys of each SAML provider, as this worker has them, and our own."""
-    if desk.actor.organization is None:
-        yield "", tuple(map(certificates.read_key, desk.roster.own.published))
-    entries = desk.roster.entries
-    for name, connector in desk.roster.connectors.items():
-        if name in theirs and isinstance(connector, SamlConnector):
-            idp = connector.at_hand
-            if idp is None and isinstance(entry := entries.get(name), registry.Saml):
-                idp = entry.idp
-            if idp is not None:
-                yield name, idp.keys
 
 
 def _matters(
@@ -172,12 +207,36 @@ def _is_overdue(age: MetadataAge, now: datetime) -> bool:
     return age.checked_at is None or now - age.checked_at > OVERDUE
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Unready:
+    """Connections of the store that nobody comes in by, the first of a kind."""
+
+    faulty: list[str] = field(default_factory=list)
+    untried: list[str] = field(default_factory=list)
+
+
+def _unready(roster: Roster) -> Mapping[str | None, _Unready]:
+    """Return them, of each organization and (None) of all."""
+    found: defaultdict[str | None, _Unready] = defaultdict(_Unready)
+    for name, one in roster.kept.items():
+        for whose in (None, one.row.organization):
+            if name in roster.faults and one.row.enabled:
+                kind = found[whose].faulty
+            elif one.row.tested_at is None:
+                kind = found[whose].untried
+            else:
+                continue
+            if len(kind) < OF_A_KIND:
+                kind.append(name)
+    return dict(found)
+
+
 def _of_connections(desk: Desk, whose: str | None) -> Iterator[Matter]:
-    roster = desk.roster
-    kept = [(name, one.row) for name, one in roster.kept.items() if whose in (None, one.row.organization)]
-    faulty = [name for name, row in kept if name in roster.faults and row.enabled]
-    untried = [name for name, row in kept if row.tested_at is None and name not in faulty]
-    for kind, level, names in (("faulty", "bad", faulty), ("untried", "warn", untried)):
-        for name in names[:OF_A_KIND]:
-            path = f"/admin/connections/{name}"
-            yield Matter(kind=kind, level="bad" if level == "bad" else "warn", path=path, told={"name": name})
+    found = desk.roster.prepared(_unready).get(whose, _Unready())
+    kinds: tuple[tuple[str, Level, list[str]], ...] = (
+        ("faulty", "bad", found.faulty),
+        ("untried", "warn", found.untried),
+    )
+    for kind, level, names in kinds:
+        for name in names:
+            yield Matter(kind=kind, level=level, path=f"/admin/connections/{name}", told={"name": name})

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from federation.administration import people_data, places
+from federation.administration import administrators, people_data, places
 from federation.administration.desk import Desk
 from federation.administration.giving_back import give_back
 from federation.administration.paging import Page, read_cursor, write_cursor
@@ -17,7 +17,7 @@ from federation.errors import FieldsRefused, NotFound, PolicyRefused
 from federation.identity import Grant, Session
 from federation.policy import settlement, teams
 from federation.store.directory_values import PeopleFilter, PersonListed, RecordLine
-from federation.store.values import AccountOf, Changed, Ended, Erased
+from federation.store.values import AccountOf, Changed, Ended, Erased, KeptTokensOf
 
 SIGN_INS: Final = 20  # records of somebody that their page lists
 LONGEST_ROLE: Final = 200  # characters
@@ -117,6 +117,7 @@ async def deactivate(desk: Desk, organization: str, user: str) -> Ended:
         NotFound: ``admin.not_yours``, ``admin.unknown``.
     """
     await places.person(desk, "people:write", organization, user)
+    await administrators.demand_for_person(desk, organization, user)
     store = desk.audited(
         "person.deactivate", "user", user, organization=organization, after={"source": MANUAL}
     )
@@ -140,6 +141,7 @@ async def reactivate(desk: Desk, organization: str, user: str) -> tuple[str, ...
         NotFound: ``admin.not_yours``, ``admin.unknown``.
     """
     await places.person(desk, "people:write", organization, user)
+    await administrators.demand_for_person(desk, organization, user)
     store = desk.audited(
         "person.reactivate", "user", user, organization=organization, before={"source": MANUAL}
     )
@@ -158,6 +160,7 @@ async def remove(desk: Desk, organization: str, user: str) -> Ended:
         NotFound: ``admin.not_yours``, ``admin.unknown``.
     """
     await places.person(desk, "people:write", organization, user)
+    await administrators.demand_for_person(desk, organization, user)
     store = desk.audited("person.remove", "user", user, organization=organization)
     ended = await store.remove_membership(
         user, organization, source="", administrators=desk.roster.organizations, force=False, now=desk.now
@@ -177,6 +180,7 @@ async def set_grant(desk: Desk, organization: str, user: str, role: str, *, give
     """
     tenant = await places.person(desk, "people:write", organization, user)
     name = role_name(role)
+    administrators.demand_for_roles(desk, organization, (name,))
     told = {"role": name, "source": MANUAL}
     store = desk.audited(
         "person.grant" if give else "person.revoke",
@@ -236,6 +240,7 @@ async def erase(desk: Desk, organization: str, user: str, typed: str) -> Erased:
     """
     desk.demand("people:write", organization=organization)
     person = await find(desk, organization, user)
+    await administrators.demand_for_person(desk, organization, user)
     if typed.strip().lower() not in {one.lower() for one in person.names}:
         faults = ((("typed",), "expected the person's address, as this page shows it"),)
         raise FieldsRefused("admin.invalid", "what was typed names somebody else", faults=faults)
@@ -249,8 +254,9 @@ async def erase(desk: Desk, organization: str, user: str, typed: str) -> Erased:
 
 
 async def _give_back(desk: Desk, ended: Ended) -> None:
-    def way(name: str) -> Revocation | None:
-        connector = desk.roster.connectors.get(name)
-        return connector.revocation if connector else None
+    def way(one: KeptTokensOf) -> Revocation | None:
+        connector = desk.roster.connectors.get(one.connection)
+        theirs = connector is not None and connector.connection.organization == one.organization
+        return connector.revocation if connector and theirs else None
 
     await give_back(ended.tokens, way, desk.vault, desk.now)

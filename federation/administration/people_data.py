@@ -28,7 +28,7 @@ async def _opened(store: Store, vault: Vault, record: Record) -> dict[str, Any]:
         "size": record.size,
         "sha256": record.digest,
     }
-    told |= redaction.show(kept, values=True) if kept else {"note": note}
+    told |= redaction.show(kept, values=True, refused=record.code) if kept else {"note": note}
     said = await message.opened(store, vault, record)
     if said is None:
         return told

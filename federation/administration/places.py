@@ -5,7 +5,7 @@ from federation.administration.desk import Desk
 from federation.connection import Organization
 from federation.errors import LastAdministrator, NotFound
 from federation.policy import settlement, teams
-from federation.store.values import Ended, Terms
+from federation.store.values import Ended, Remaining, Terms
 
 
 def organization(desk: Desk, scope: Scope, whose: str) -> Organization:
@@ -36,7 +36,7 @@ async def person(desk: Desk, scope: Scope, whose: str, user: str) -> Organizatio
 
 def connections(desk: Desk, whose: str) -> tuple[str, ...]:
     """Return the ids of an organization's connections."""
-    return tuple(one.id for one in desk.roster.connections.values() if one.organization == whose)
+    return tuple(one.id for one in desk.roster.connections_of(whose))
 
 
 def terms(tenant: Organization, ways: tuple[str, ...], *, force: bool) -> Terms:
@@ -55,6 +55,22 @@ def terms(tenant: Organization, ways: tuple[str, ...], *, force: bool) -> Terms:
         administrator_teams=tenant.administrators_teams,
         force=force,
         tell=lambda standing: settlement.carried(standing, declared),
+    )
+
+
+def remaining(desk: Desk, whose: str, connection: str, *, force: bool) -> Remaining:
+    """Return who must be left where a connection of an organization goes; arguments as ``terms``."""
+    tenant = desk.roster.organizations.get(whose)
+    open_ones = {
+        one.id for one in desk.roster.connections.values() if one.organization == whose and one.enabled
+    }
+    return Remaining(
+        organization=whose,
+        administrators=tenant.administrators_roles if tenant else frozenset(),
+        administrator_teams=tenant.administrators_teams if tenant else frozenset(),
+        ways=tuple(sorted(open_ones - {connection})),
+        in_use=connection in open_ones,
+        force=force,
     )
 
 

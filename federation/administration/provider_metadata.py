@@ -1,5 +1,6 @@
 """An identity provider's later metadata, which waits for somebody's word: taken, or put aside for good."""
 
+from federation.administration import administrators
 from federation.administration.desk import Desk
 from federation.connection import SamlConnection
 from federation.errors import ChangeConflicts, NotFound
@@ -22,6 +23,7 @@ async def approve(desk: Desk, connection: str, digest: str) -> None:
         NotFound: ``admin.not_yours``, ``admin.unknown``.
     """
     declared, row = await _waiting(desk, connection, digest)
+    await administrators.demand_for_entering(desk, declared.organization, connection)
     await Reader(declared, development=desk.settings.development).read(row.held_document.encode(), desk.now)
     store = desk.audited(
         "metadata.approve",

@@ -1,11 +1,13 @@
 """Role rules: what a connection gives, tried on recent sign-ins and compared before anything is saved.
 
 Whoever compares keeps a worker busy, so it is bounded: in people, in rules that are new, in conditions
-that are new, and one at a time in each worker. ``federation policy try`` takes any number.
+that are new, and one at a time in each worker, each organization waiting for its turn with one at most.
+``federation policy try`` takes any number.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -29,7 +31,37 @@ TRIED: Final = 2000  # people of one comparison: some seconds of a worker
 TRIED_RULES: Final = 200  # beside as many as there are
 TRIED_CONDITIONS: Final = 10  # in CEL, of which one may take a second
 RECENT: Final = 20  # sign-ins that rules may be tried on
-_BUSY: Final = asyncio.Semaphore(1)  # of this worker: a comparison takes its time
+IN_LINE: Final = 8  # organizations whose comparison is under way in this worker, or waits
+
+
+class Line:
+    """Who compares in this worker: one at a time, in the order of asking, of each organization one."""
+
+    def __init__(self) -> None:
+        self._turn = asyncio.Lock()  # first come, first served
+        self._standing: set[str | None] = set()
+
+    @asynccontextmanager
+    async def turn(self, organization: str | None) -> AsyncIterator[None]:
+        """Wait for a turn.
+
+        Args:
+            organization: Of whoever asks; None: an operator.
+
+        Raises:
+            TooManyRequests: ``rate.limited``: theirs is under way, or too many wait.
+        """
+        if organization in self._standing or len(self._standing) >= IN_LINE:
+            raise TooManyRequests("rate.limited", "another what-if is under way", retry_after=5)
+        self._standing.add(organization)
+        try:
+            async with self._turn:
+                yield
+        finally:
+            self._standing.discard(organization)
+
+
+_LINE: Final = Line()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,9 +154,7 @@ async def compare(
             raise ConfigurationError("policy.no_connection", "a connection is not one of your organization")
         _bounded(one, keys)
         after = after.with_connection(policies.edit(one, keys))
-    if _BUSY.locked():
-        raise TooManyRequests("rate.limited", "another what-if is under way", retry_after=5)
-    async with _BUSY:
+    async with _LINE.turn(desk.actor.organization):
         report, since = Report(), desk.now - timedelta(days=days)
         async for so_far in what_if.report(
             desk.store, desk.vault, before, after, connection=None, since=since, now=desk.now, limit=TRIED
@@ -153,7 +183,7 @@ async def recent(desk: Desk, view: RulesView) -> tuple[Recent, ...]:
         kept, _ = recorded.unseal(desk.vault, one.record, one.keys)
         if kept is None or kept.who is None:
             continue
-        shown = redaction.show(kept, values=False)["identity"]
+        shown = redaction.show(kept, values=False, refused="")["identity"]
         count = shown["groups"]["count"]
         reference, at = one.record.reference, one.record.at
         told.append(Recent(reference=reference, at=at, email=shown["email"], groups=count))

@@ -5,7 +5,7 @@ somebody decides that it may be.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib import metadata
 from typing import Literal
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from federation.administration.desk import Desk
 from federation.settings import Settings
+from federation.sources import Source
 
 Kind = Literal["text", "url", "set"]  # set: a secret, of which only that it is set is told
 
@@ -24,6 +25,7 @@ class Shown:
     key: str  # as docs/settings.md has it; "" where it is no key of the file
     value: str
     kind: Kind = "text"
+    source: Source | None = None  # None of what is no key, or follows from others
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,11 +37,11 @@ class Part:
 
 
 def version() -> str:
-    """Return the release that runs."""
+    """Return the release that runs; "" where it runs from a checkout that nobody installed."""
     try:
         return metadata.version("federation")
-    except metadata.PackageNotFoundError:  # from a checkout that nobody installed
-        return "unknown"
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def show(desk: Desk) -> tuple[Part, ...]:
@@ -62,7 +64,21 @@ def show(desk: Desk) -> tuple[Part, ...]:
             Part(name="mail", lines=tuple(_mail(config))),
             Part(name="system_roles", lines=tuple(_system_roles(config))),
         ]
-    return tuple(one for one in parts if one.lines)
+    return tuple(_sourced(desk, one) for one in parts if one.lines)
+
+
+def _sourced(desk: Desk, part: Part) -> Part:
+    """Add where each value came from; which variable or file it was, concerns an operator alone."""
+    if part.name == "published":
+        return part
+
+    def sourced(line: Shown) -> Shown:
+        if not line.key:
+            return line
+        found = desk.settings.source_of(line.key)
+        return replace(line, source=found if desk.actor.is_operator else replace(found, name=""))
+
+    return replace(part, lines=tuple(map(sourced, part.lines)))
 
 
 def _service(config: Settings) -> Iterator[Shown]:

@@ -11,7 +11,7 @@ from federation.errors import NotFound
 
 
 async def challenges(desk: Desk, view: ConnectionView) -> Mapping[str, Challenge]:
-    """Return the record that proves each domain that needs one, by the domain's name; it stays the same.
+    """Return the record that proves each domain that needs one, of those that ``begin`` made.
 
     Args:
         desk: Who asks.
@@ -22,11 +22,25 @@ async def challenges(desk: Desk, view: ConnectionView) -> Mapping[str, Challenge
         NotFound: ``admin.not_yours``.
     """
     desk.demand("connections:write", organization=view.organization, connection=view.id)
-    return {
-        one.name: await domain_proof.challenge(desk.store, view.organization, _base(one.name), desk.now)
-        for one in view.domains
-        if one.needed
-    }
+    names = {one.name: _base(one.name) for one in view.domains if one.needed}
+    places = {(view.organization, base) for base in names.values()}
+    found = await desk.store.domain_proofs_of(places) if places else ()
+    made = {one.domain: Challenge(proof=one) for one in found}
+    return {name: made[base] for name, base in names.items() if base in made}
+
+
+async def begin(desk: Desk, connection: str) -> None:
+    """Make the record of each domain that needs one and has none; the others stay as they are.
+
+    Raises:
+        NotAllowed: ``admin.scope``.
+        NotFound: ``admin.not_yours``.
+    """
+    view = await connections.find(desk, connection)
+    made = await challenges(desk, view)
+    for name in (one.name for one in view.domains if one.needed and one.name not in made):
+        store = desk.audited("domain.begin_proof", "domain", _base(name), organization=view.organization)
+        await domain_proof.challenge(store, view.organization, _base(name), desk.now)
 
 
 async def look(desk: Desk, connection: str, domain: str) -> bool:

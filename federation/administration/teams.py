@@ -4,10 +4,11 @@ Anybody may be put by hand into either. Every change of access is in force withi
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from federation.administration import people, places
+from federation.administration import administrators, people, places
 from federation.administration.desk import Desk
 from federation.administration.paging import Page, read_cursor, write_cursor
 from federation.connection import Organization
@@ -47,16 +48,34 @@ async def list_teams(desk: Desk, organization: str, *, cursor: str | None, limit
         NotAllowed: ``admin.scope``.
         NotFound: ``admin.not_yours``, ``admin.unknown``.
     """
-    tenant = places.organization(desk, "teams:read", organization)
-    place = read_cursor(cursor, str)
-    kept, further = await desk.store.list_teams(organization, str(place[0]) if place else "", limit)
-    shown = [] if place else [_declared(tenant, key) for key in tenant.teams]
-    shown += [_kept(one) for one in kept if one.key not in tenant.teams]
+    shown, further = await _listed(desk, organization, cursor, limit)
     counted = await desk.store.count_members(organization, [one.key for one in shown])
     return Page(
         items=tuple(_with_members(one, counted[one.key]) for one in shown),
         next=write_cursor((further,)) if further else None,
     )
+
+
+async def names(desk: Desk, organization: str, *, limit: int) -> Mapping[str, str]:
+    """Return names by key, of the first page of ``list_teams``; nobody is counted for it.
+
+    Raises:
+        NotAllowed: ``admin.scope``.
+        NotFound: ``admin.not_yours``, ``admin.unknown``.
+    """
+    shown, _ = await _listed(desk, organization, None, limit)
+    return {one.key: one.name for one in shown}
+
+
+async def _listed(
+    desk: Desk, organization: str, cursor: str | None, limit: int
+) -> tuple[Sequence[TeamView], str]:
+    tenant = places.organization(desk, "teams:read", organization)
+    place = read_cursor(cursor, str)
+    kept, further = await desk.store.list_teams(organization, str(place[0]) if place else "", limit)
+    shown = [] if place else [_declared(tenant, key) for key in tenant.teams]
+    shown += [_kept(one) for one in kept if one.key not in tenant.teams]
+    return shown, further
 
 
 def _declared(tenant: Organization, key: str) -> TeamView:
@@ -182,6 +201,7 @@ async def remove(desk: Desk, organization: str, key: str) -> int:
     """
     before = await _of_the_store(desk, organization, key)
     tenant = places.organization(desk, "teams:write", organization)
+    await administrators.demand_for_teams(desk, organization, (key,))
     told = {"name": before.name, "roles": before.roles, "groups": [one.group for one in before.groups]}
     store = desk.audited("team.delete", "team", key, organization=organization, before=told)
     terms = places.terms(tenant, places.connections(desk, organization), force=False)
@@ -224,6 +244,7 @@ async def set_group(
         faults.append((("connection",), "expected a connection of the organization"))
     if faults:
         raise FieldsRefused("admin.invalid", "no such group can be linked", faults=faults)
+    await administrators.demand_for_teams(desk, organization, (key,))
     told = {"group": fold(group.strip()), "connection": connection}
     store = desk.audited(
         "team.link" if linked else "team.unlink",
@@ -260,6 +281,7 @@ async def set_role(desk: Desk, organization: str, key: str, role: str, *, give: 
     await _of_the_store(desk, organization, key)
     tenant = places.organization(desk, "teams:write", organization)
     told = {"role": people.role_name(role)}
+    administrators.demand_for_roles(desk, organization, (told["role"],))
     store = desk.audited(
         "team.grant" if give else "team.revoke",
         "team",
@@ -286,6 +308,7 @@ async def set_member(desk: Desk, organization: str, key: str, user: str, *, memb
         NotFound: ``admin.not_yours``, ``admin.unknown``.
     """
     tenant = await places.person(desk, "teams:write", organization, user)
+    await administrators.demand_for_teams(desk, organization, (key,))
     store = desk.audited(
         "team.add_member" if member else "team.remove_member",
         "team",

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from federation.commands.endings import ConnectionId, connections
+from federation.commands.endings import ConnectionId, Force, connections
 from federation.commands.terminal import (
     ConfigOption,
     JsonOption,
@@ -79,6 +79,7 @@ def remove(
     connection: ConnectionId,
     name: Annotated[str, typer.Option(help="Its name, as `show` tells it: that this one is meant.")],
     config: ConfigOption = None,
+    force: Force = False,
     as_json: JsonOption = False,
 ) -> None:
     """Delete a connection of the database; its sessions end, and the roles and teams that it gave go."""
@@ -86,7 +87,9 @@ def remove(
         from federation import clock
         from federation.operator import connections
 
-        ended = asyncio.run(connections.remove(loaded(config), connection, name, now=clock.now()))
+        ended = asyncio.run(
+            connections.remove(loaded(config), connection, name, force=force, now=clock.now())
+        )
     if as_json:
         show({"connection": connection, "sessions_ended": ended})
     else:

@@ -127,25 +127,27 @@ def list_connections(config: ConfigOption = None, as_json: JsonOption = False) -
 
 @connections.command(
     "disable",
-    epilog="Examples:  federation connection disable okta   ·   federation connection disable okta --json",
+    epilog="Examples:  federation connection disable okta   ·   federation connection disable okta --force",
 )
-def disable(connection: ConnectionId, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+def disable(
+    connection: ConnectionId, config: ConfigOption = None, force: Force = False, as_json: JsonOption = False
+) -> None:
     """Switch a connection off, on all nodes: its sessions end within a second, and nobody comes in by it."""
-    _switch(connection, config, on=False, as_json=as_json)
+    _switch(connection, config, on=False, force=force, as_json=as_json)
 
 
 @connections.command("enable", epilog="Example:  federation connection enable okta")
 def enable(connection: ConnectionId, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Switch a connection on again; sessions that ended stay ended."""
-    _switch(connection, config, on=True, as_json=as_json)
+    _switch(connection, config, on=True, force=False, as_json=as_json)
 
 
-def _switch(connection: str, config: ConfigOption, *, on: bool, as_json: bool) -> None:
+def _switch(connection: str, config: ConfigOption, *, on: bool, force: bool, as_json: bool) -> None:
     with plain_errors():
         from federation import clock
         from federation.operator import endings
 
-        ended = asyncio.run(endings.switch(loaded(config), connection, on=on, now=clock.now()))
+        ended = asyncio.run(endings.switch(loaded(config), connection, on=on, force=force, now=clock.now()))
     if as_json:
         show({"connection": connection, "changed": ended.changed, "sessions_ended": ended.sessions})
     else:

@@ -68,7 +68,7 @@ def preflight(
         wanted = _wanted(organization, domain, connection, None)
         told = asyncio.run(enforcement.preflight(loaded(config), wanted))
     _tell(told, as_json=as_json)
-    raise typer.Exit(FOUND if told.seen.locked_out or told.seen.untried else 0)
+    raise typer.Exit(FOUND if told.seen.number or told.seen.untried else 0)
 
 
 @commands.command(

@@ -1,5 +1,6 @@
 """`federation keys`: which of our key pairs are there, and the exchange of them."""
 
+import asyncio
 from typing import Annotated
 
 import typer
@@ -48,11 +49,14 @@ def keys_rotate(
         from federation import clock
         from federation.operator import keys, rollover
 
-        read, done = loaded(config), []
-        for sentence in rollover.rotate(read, rollover.read_step(step), now=clock.now(), early=yes):
+        read, done = loaded(config), list[str]()
+
+        def say(sentence: str) -> None:
             done.append(sentence)
             if not as_json:
                 print(harmless(sentence))
+
+        asyncio.run(keys.rotate(read, rollover.read_step(step), now=clock.now(), early=yes, say=say))
         stands = keys.status(read)
     if as_json:
         show({"done": done, **stands.as_json()})

@@ -48,13 +48,15 @@ def try_policy(
         from federation import clock
         from federation.operator import what_if
 
-        read = loaded(config)
-        after = what_if.edited(read, rules, connection)
-        report = asyncio.run(
-            what_if.try_policy(
-                read, after, connection=connection, days=days, now=clock.now(), progress=_progress
+        async def tried() -> "Report":
+            read, now = loaded(config), clock.now()
+            before = await what_if.in_force(read, now=now)
+            after = what_if.edited(read, before, rules, connection)
+            return await what_if.try_policy(
+                read, before, after, connection=connection, days=days, now=now, progress=_progress
             )
-        )
+
+        report = asyncio.run(tried())
     if as_json:
         show(report.as_json())
     else:

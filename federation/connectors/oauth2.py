@@ -7,6 +7,7 @@ person, addresses and groups, is asked for at once, each listing to its end.
 import asyncio
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -26,7 +27,7 @@ from federation.connectors.contract import (
 from federation.errors import AssertionRefused, FederationError, ProviderTimedOut, ProviderUnavailable
 from federation.fetch import Answer, Declared, Fetch
 from federation.identity import KeptTokens, Subject, VerifiedAssertion
-from federation.oidc import client_authentication, oauth2, oauth2_api, oauth2_person
+from federation.oidc import client_authentication, oauth2, oauth2_api, oauth2_person, token_endpoint
 from federation.oidc.client_authentication import Proof
 from federation.oidc.oauth2 import Tokens
 from federation.oidc.oauth2_api import Entries, Heard, Listing
@@ -89,6 +90,7 @@ class OAuth2Connector:
         )
         answer = await self._post(request)
         tokens = oauth2.read_tokens(answer.status, answer.content_type, answer.body, client=client)
+        tokens = replace(tokens, receivers=token_endpoint.origins(*self._receivers()))
         answer = await self._ask(self._entry.api.userinfo_endpoint, tokens)
         profile = oauth2_api.read_profile(answer.status, answer.content_type, answer.body)
         return oauth2_person.accept(
@@ -107,13 +109,18 @@ class OAuth2Connector:
 
     async def renew(self, tokens: KeptTokens, *, person: str, now: datetime) -> Renewed:  # noqa: ARG002
         """Ask for new tokens with the refresh token (RFC 6749 §6); whose they are, only the API could say."""
+        if not token_endpoint.may_reach(tokens, self._entry.client.token_endpoint):
+            raise token_endpoint.moved("oauth2.tokens_moved")
         answer = await self._post(oauth2.refresh_request(self._entry.client, refresh_token=tokens.refresh))
         new = oauth2.read_refreshed(answer.status, answer.content_type, answer.body, scopes=tokens.scopes)
         kept = oauth2_person.keep_renewed(new, tokens, terms=self._entry.terms, now=now)
         scopes = tokens.scopes if new.scopes is None else tuple(sorted(new.scopes))
         until = None if new.expires_in is None else now + new.expires_in
         return Renewed(
-            kept=kept, fresh=KeptTokens(access=new.access_token, access_until=until, scopes=scopes)
+            kept=kept,
+            fresh=KeptTokens(
+                access=new.access_token, access_until=until, scopes=scopes, receivers=tokens.receivers
+            ),
         )
 
     async def reread(
@@ -122,6 +129,8 @@ class OAuth2Connector:
         """Ask the API again whose token it is, and what else it knows of them."""
         if tokens is None or not tokens.access:
             raise ProviderUnavailable("oauth2.reread_no_token", "no access token is at hand to ask with")
+        if not token_endpoint.may_reach(tokens, *self._apis()):
+            raise token_endpoint.moved("oauth2.tokens_moved")
         again = Tokens(
             access_token=tokens.access,
             refresh_token="",
@@ -150,7 +159,7 @@ class OAuth2Connector:
     async def revoke(self, tokens: KeptTokens, *, now: datetime) -> int:  # noqa: ARG002
         """Revoke what was kept (RFC 7009), where the connection names an endpoint for it."""
         client, url = self._entry.client, self._entry.connection.revocation_endpoint
-        if url is None:
+        if url is None or not token_endpoint.may_reach(tokens, url):
             return 0
 
         def prove() -> Proof:
@@ -161,6 +170,13 @@ class OAuth2Connector:
             )
 
         return await revoking.revoke(url, tokens, prove=prove, fetch=self._fetch)
+
+    def _apis(self) -> tuple[str, ...]:
+        return self._entry.api.userinfo_endpoint, *self._entry.api.listings.values()
+
+    def _receivers(self) -> tuple[str, ...]:
+        revocation = self._entry.connection.revocation_endpoint or ""
+        return self._entry.client.token_endpoint, revocation, *self._apis()
 
     async def refresh(self, now: datetime) -> None:
         """Return: nothing is published."""

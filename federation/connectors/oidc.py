@@ -33,7 +33,7 @@ from federation.connectors.oidc_reread import open_rereading
 from federation.errors import AssertionRefused, ProviderUnavailable
 from federation.fetch import Answer, Declared, Fetch
 from federation.identity import KeptTokens, VerifiedAssertion
-from federation.oidc import client_authentication, pushed, relying_party, signature, userinfo
+from federation.oidc import client_authentication, pushed, relying_party, signature, token_endpoint, userinfo
 from federation.oidc.client import Demands
 from federation.oidc.client_authentication import Proof
 from federation.oidc.key_set import Jwks
@@ -214,7 +214,8 @@ class OidcConnector:
                 proof=self._proof(provider, now, provider.token_endpoint),
             )
         )
-        return relying_party.read_tokens(answer.status, answer.content_type, answer.body)
+        tokens = relying_party.read_tokens(answer.status, answer.content_type, answer.body)
+        return replace(tokens, receivers=token_endpoint.origins(*_receivers(provider)))
 
     async def _verify(self, tokens: Tokens, expected: Expected) -> SignedClaims:
         def verify(jwks: Jwks) -> SignedClaims:
@@ -252,6 +253,8 @@ class OidcConnector:
     async def renew(self, tokens: KeptTokens, *, person: str, now: datetime) -> Renewed:
         """Ask for new tokens with the refresh token (OIDC Core §12, RFC 6749 §6)."""
         provider = await self._provider.get(now)
+        if not token_endpoint.may_reach(tokens, provider.token_endpoint):
+            raise token_endpoint.moved("oidc.tokens_moved")
         # Asking may spend the refresh token: what the answer is verified with has to be there first.
         await self._keys[_kind(self._client.id_token_signed_response_alg)].get(now)
         answer = await self._post(
@@ -283,7 +286,7 @@ class OidcConnector:
         """Revoke what was kept (RFC 7009), where the provider has an endpoint for it."""
         provider = await self._provider.get(now)
         url = provider.revocation_endpoint
-        if not url:
+        if not url or not token_endpoint.may_reach(tokens, url):
             return 0
         prove = partial(self._proof, provider, now, url)
         return await revoking.revoke(url, tokens, prove=prove, fetch=self._fetch)
@@ -322,6 +325,10 @@ class OidcConnector:
         await self._provider.refresh(now)
         for keys in self._keys.values():
             await keys.refresh(now)
+
+
+def _receivers(provider: ProviderMetadata) -> tuple[str, ...]:
+    return provider.token_endpoint, provider.revocation_endpoint, provider.userinfo_endpoint
 
 
 def _kind(alg: str) -> str:

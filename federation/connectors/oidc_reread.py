@@ -17,7 +17,7 @@ from federation.connectors.groups import GroupsSource
 from federation.connectors.kept import Told
 from federation.errors import ProviderUnavailable
 from federation.identity import KeptTokens, Subject, VerifiedAssertion
-from federation.oidc import relying_party, userinfo
+from federation.oidc import relying_party, token_endpoint, userinfo
 from federation.oidc.key_set import Jwks
 from federation.oidc.provider import ProviderMetadata
 from federation.oidc.relying_party import SignedClaims, Tokens
@@ -61,6 +61,8 @@ class OidcRereading:
         if tokens is None or not (tokens.id or tokens.access):
             raise _no_id_token()
         provider, client = await self._connector.provider(now), self._entry.client
+        if tokens.access and not token_endpoint.may_reach(tokens, provider.userinfo_endpoint):
+            raise token_endpoint.moved("oidc.tokens_moved")
         if not tokens.id:
             if not userinfo.stands_alone(client, provider):
                 raise _no_id_token()

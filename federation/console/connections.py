@@ -106,7 +106,7 @@ async def disable(request: Request) -> Response:
     await access.read_change(request, visitor)
     access.demand_fresh(request, visitor)
     connection = request.path_params["id"]
-    await connections.disable(access.desk(request, visitor.actor), connection)
+    await connections.disable(access.desk(request, visitor.actor), connection, force=False)
     return shell.back(path_of(connection))
 
 
@@ -127,7 +127,7 @@ async def delete(request: Request) -> Response:
     access.demand_fresh(request, visitor)
     desk = access.desk(request, visitor.actor)
     try:
-        await connections.delete(desk, request.path_params["id"], form.get("name", ""))
+        await connections.delete(desk, request.path_params["id"], form.get("name", ""), force=False)
     except FieldsRefused as refused:
         fault = next((why for _, why in refused.faults), "")
         return await _ask(request, "console_connection_delete.html", status=refused.status, fault=fault)
@@ -146,7 +146,7 @@ async def _ask(request: Request, template: str, *, status: int = 200, fault: str
         status=status,
         one=view,
         base=path_of(view.id),
-        affected=await affected.count(desk, view.id),
+        affected=await affected.count_of(desk, view),
         fault=fault,
     )
 

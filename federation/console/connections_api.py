@@ -110,9 +110,9 @@ class Ended(Model):
 class AffectedShown(Model):
     """Whom it concerns that a connection goes."""
 
-    accounts: int = Field(description="People who came by it")
-    only_way: int = Field(description="Of them: who have no other account in the organization")
-    sessions: int
+    accounts: int | None = Field(description="People who came by it; null: more than 1000")
+    only_way: int | None = Field(description="Of them: who have no other account; null: more than 1000")
+    sessions: int | None = Field(description="Theirs, by it; null: more than 1000")
     domains: tuple[str, ...]
     enforced: tuple[str, ...] = Field(description="Domains whose people must come by it; empty: everybody")
 
@@ -175,7 +175,7 @@ async def enable_connection(desk: Desk, asked: Asked) -> ConnectionShown:
 
 async def disable_connection(desk: Desk, asked: Asked) -> Ended:
     """Its sessions end within a second, on every node."""
-    return Ended(sessions=await connections.disable(desk, asked.path["id"]))
+    return Ended(sessions=await connections.disable(desk, asked.path["id"], force=False))
 
 
 async def get_affected_by_connection(desk: Desk, asked: Asked) -> AffectedShown:
@@ -186,7 +186,7 @@ async def get_affected_by_connection(desk: Desk, asked: Asked) -> AffectedShown:
 async def delete_connection(desk: Desk, asked: Asked) -> Ended:
     """With the roles and teams that it gave; accounts stay."""
     body: Typed = asked.body
-    return Ended(sessions=await connections.delete(desk, asked.path["id"], body.name))
+    return Ended(sessions=await connections.delete(desk, asked.path["id"], body.name, force=False))
 
 
 _ONE: Final = "/connections/{id}"

@@ -88,7 +88,7 @@ async def reveal(request: Request) -> Response:
 
 def _page(request: Request, visitor: Visitor, found: Opened) -> Response:
     kept, record = found.kept, found.record
-    told = _NOTHING | (redaction.show(kept, values=found.values) if kept else {})
+    told = _NOTHING | (redaction.show(kept, values=found.values, refused=record.code) if kept else {})
     return shell.page(
         request,
         visitor,

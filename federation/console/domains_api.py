@@ -85,12 +85,9 @@ class LockedOutShown(Model):
 class PreflightShown(Model):
     """What an enforcement would mean now."""
 
-    locked_out: int
+    locked_out: int = Field(description="Above 1000 they are not counted: 1001")
     people: tuple[LockedOutShown, ...] = Field(description="The first 100")
     untried: tuple[str, ...] = Field(description="Connections that saw no sign-in for a week")
-
-
-_PEOPLE_SHOWN: Final = 100
 
 
 def _shown(one: DomainView) -> DomainShown:
@@ -112,9 +109,9 @@ def _preflight(seen: Preflight) -> PreflightShown:
         LockedOutShown(
             user=one.user_id, email=one.email, connection=one.connection, signed_in_at=one.signed_in_at
         )
-        for one in seen.locked_out[:_PEOPLE_SHOWN]
+        for one in seen.locked_out
     )
-    return PreflightShown(locked_out=len(seen.locked_out), people=people, untried=seen.untried)
+    return PreflightShown(locked_out=seen.number, people=people, untried=seen.untried)
 
 
 async def list_domains(desk: Desk, asked: Asked) -> Paged[DomainShown]:

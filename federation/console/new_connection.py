@@ -9,15 +9,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from federation import presets
-from federation.administration import connections
+from federation.administration import connections, organizations
 from federation.administration.desk import Desk
 from federation.console import access, shell, wizard_forms
 from federation.console.access import Visitor
 from federation.console.seat import HERE
-from federation.errors import FieldsRefused
-from federation.web import fields
+from federation.errors import FieldsRefused, NotFound
+from federation.web import fields, texts
 
 PATH: Final = f"{HERE}/new"
+CHOICES: Final = 100  # organizations: of more the id is typed
 _LONGEST: Final = 63  # characters of an id
 
 
@@ -62,6 +63,9 @@ async def create(request: Request) -> Response:
     except FieldsRefused as refused:
         told = wizard_forms.placed(refused.faults)
         return _page(request, visitor, form, status=refused.status, faults=told)
+    except NotFound:
+        unknown = {"organization": texts.say("wizard.organization_unknown")}
+        return _page(request, visitor, form, status=FieldsRefused.status, faults=unknown)
     return shell.back(f"{HERE}/{made.id}/setup/provider")
 
 
@@ -100,11 +104,10 @@ def _page(
 
 
 def _organizations(desk: Desk) -> list[tuple[str, str]]:
-    """Return id and name of those that whoever asks may choose from."""
-    known = desk.roster.organizations.items()
-    return sorted(
-        ((name, one.name) for name, one in known if desk.actor.sees(name)), key=lambda one: one[1].casefold()
-    )
+    """Return id and name of those that whoever asks may choose from; none where they are too many to list."""
+    places = organizations.first(desk, CHOICES + 1)
+    known = desk.roster.organizations
+    return [(name, known[name].name) for _, name in places] if len(places) <= CHOICES else []
 
 
 def propose(desk: Desk, preset: str, protocol: str, organization: str) -> str:

@@ -9,10 +9,10 @@ from starlette.responses import Response
 from federation.administration import domains, organizations, places
 from federation.administration.paging import PAGE
 from federation.console import access, shell, whose
+from federation.store.values import LOCKED_OUT_COUNTED
 from federation.web import fields
 
 HERE: Final = "/admin/organizations"
-SHOWN: Final = 100  # people who would be locked out, by name; of all of them the number
 
 
 async def listed(request: Request) -> Response:
@@ -45,7 +45,7 @@ async def one(request: Request) -> Response:
     asked = tuple(name.removeprefix("way-") for name in told if name.startswith("way-"))
     domain = told.get("domain", "").strip().lower()
     seen = await domains.preflight(desk, organization, domain, asked) if asked else None
-    ways = [one for one in desk.roster.connections.values() if one.organization == organization]
+    ways = desk.roster.connections_of(organization)
     named = await domains.list_domains(desk, organization, cursor=None, limit=PAGE)
     return shell.page(
         request,
@@ -63,7 +63,7 @@ async def one(request: Request) -> Response:
         asked=asked,
         domain=domain,
         seen=seen,
-        shown=seen.locked_out[:SHOWN] if seen else (),
+        locked_out=seen.number if seen and seen.number <= LOCKED_OUT_COUNTED else None,
         base=whose.path("organizations", organization),
     )
 

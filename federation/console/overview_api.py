@@ -10,6 +10,7 @@ from federation.administration import overview, provider_metadata, settings_show
 from federation.administration.desk import Desk
 from federation.console.operations import Asked, Operation
 from federation.rules import Model
+from federation.sources import Origin
 
 
 class OverviewAsked(Model):
@@ -57,6 +58,8 @@ class SettingShown(Model):
     part: str
     key: str
     value: str | None = Field(description="Null: set, and never shown")
+    source: Origin | None = Field(description="Where it came from; null of what is no key")
+    source_name: str = Field(description="Of that variable or secret file, to an operator; else empty")
 
 
 class SettingsShown(Model):
@@ -98,7 +101,13 @@ async def reject_metadata(desk: Desk, asked: Asked) -> None:
 async def get_settings(desk: Desk, _: Asked) -> SettingsShown:
     """They are changed in the settings file."""
     shown = (
-        SettingShown(part=part.name, key=one.key, value=None if one.kind == "set" else one.value)
+        SettingShown(
+            part=part.name,
+            key=one.key,
+            value=None if one.kind == "set" else one.value,
+            source=one.source.origin if one.source else None,
+            source_name=one.source.name if one.source else "",
+        )
         for part in settings_shown.show(desk)
         for one in part.lines
     )

@@ -55,8 +55,7 @@ async def listed(request: Request) -> Response:
 
 
 def _connections(desk: Desk, organization: str) -> list[tuple[str, str]]:
-    found = [one for one in desk.roster.connections.values() if one.organization == organization]
-    return [(one.id, one.title) for one in found[:100]]
+    return [(one.id, one.title) for one in desk.roster.connections_of(organization)[:100]]
 
 
 async def one(request: Request) -> Response:
@@ -75,7 +74,7 @@ async def _page(
 ) -> Response:
     desk = access.desk(request, visitor.actor)
     person = await people.find(desk, organization, request.path_params["user"])
-    others = await teams.list_teams(desk, organization, cursor=None, limit=PAGE)
+    others = await teams.names(desk, organization, limit=PAGE)
     by_hand = {one.role for one in person.grants if one.source == "manual"}
     return shell.page(
         request,
@@ -89,7 +88,7 @@ async def _page(
         teams=_by_key((one.key, whose.why(one.source, one.why)) for one in person.teams),
         by_hand=by_hand,
         put_by_hand={one.key for one in person.teams if one.source == "manual"},
-        others=others.items,
+        others=others,
         source=whose.source,
         out_by_hand="manual" in person.deactivated_by,
         faults=faults or {},

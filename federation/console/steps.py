@@ -18,7 +18,7 @@ class Step:
     """A rule that was asked."""
 
     code: str
-    outcome: str  # "held", "broken", "no match", "open"
+    outcome: str  # "held", "broken", "remark", "no match", "open"
     said: str  # why it is broken
     expected: str  # "" where only its sentence is kept
     received: str
@@ -49,7 +49,7 @@ def rules(found: Opened) -> tuple[Rule, ...]:
 def of_rules(checks: Iterable[Check], *, values: bool) -> tuple[Rule, ...]:
     """Return checks of role rules as a page shows them."""
     return tuple(
-        Rule(name=one.code.removeprefix(_RULE), outcome=_outcome(one), said=_said(one, values=values))
+        Rule(name=one.code.removeprefix(_RULE), outcome=_outcome(one, ""), said=_said(one, values=values))
         for one in checks
     )
 
@@ -65,9 +65,7 @@ def _is_role(check: Check) -> bool:
 
 
 def _step(check: Check, found: Opened, pair: tuple[str, str]) -> Step:
-    outcome = _outcome(check)
-    if outcome == "broken" and not found.record.code:
-        outcome = "no match"  # of whoever was admitted nothing is broken: an address that found nobody
+    outcome = _outcome(check, found.record.code)
     manual = entry(check.code) if outcome == "broken" else None
     return Step(
         code=check.code,
@@ -79,8 +77,8 @@ def _step(check: Check, found: Opened, pair: tuple[str, str]) -> Step:
     )
 
 
-def _outcome(check: Check) -> str:
-    return redaction.outcome(check).lower()
+def _outcome(check: Check, refused: str) -> str:
+    return redaction.outcome(check, refused).lower()
 
 
 def _said(check: Check, *, values: bool) -> str:

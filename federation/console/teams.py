@@ -61,6 +61,7 @@ async def _list(
         here=HERE,
         status=status,
         teams=page.items,
+        source=whose.source,
         whose=organization,
         choices=whose.choices(request, visitor),
         faults=faults or {},
@@ -87,7 +88,7 @@ async def _page(
     cursor = fields.read_query(request).get("cursor")
     team = await teams.find(desk, organization, key)
     page = await teams.list_members(desk, organization, key, cursor=cursor, limit=PAGE)
-    ways = [one for one in desk.roster.connections.values() if one.organization == organization]
+    ways = desk.roster.connections_of(organization)
     return shell.page(
         request,
         visitor,

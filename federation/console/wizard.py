@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import ValidationError
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from federation import faults, settings
 from federation.administration import connections, setup_domains, trying
@@ -108,12 +108,15 @@ async def people(seat: Seat, **told: Any) -> Response:
 
 
 async def save_people(seat: Seat) -> Response:
-    """POST …/setup/people."""
+    """POST …/setup/people: keep them, and make the records that they lack."""
     form, view = await seat.read_change(), await seat.view()
     changes: dict[str, Any] = {"domains": wizard_forms.domains(form) or None}
     if not seat.by_link and form.get("provisioning") in _PROVISIONING:
         changes["provisioning"] = form["provisioning"]
-    return await _keep(seat, view, changes, form, lambda told: people(seat, status=422, **told), "people")
+    answer = await _keep(seat, view, changes, form, lambda told: people(seat, status=422, **told), "people")
+    if isinstance(answer, RedirectResponse):  # it was kept
+        await setup_domains.begin(seat.desk, seat.connection)
+    return answer
 
 
 async def look(seat: Seat) -> Response:

@@ -7,6 +7,7 @@ name is refused, and so are NaN, lone surrogates and NUL. Pure.
 
 import json
 import math
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 DEPTH = 20  # levels; what providers send needs fewer than six
@@ -55,13 +56,13 @@ def read_objects(document: bytes) -> list[dict[str, Any]]:
 def _read(document: bytes) -> Any:
     if document.count(b",") > _COMMAS:
         raise ValueError("too many values")
+    simple = _is_simple(document)
+    decoder = _SIMPLE if simple else _decoder(_Counting())
     try:
-        parsed = json.loads(
-            document.decode("utf-8"), object_pairs_hook=_Once(), parse_constant=_constant, parse_float=_finite
-        )
+        parsed = decoder.decode(document.decode("utf-8"))
     except (RecursionError, UnicodeDecodeError, json.JSONDecodeError):
         raise ValueError("not JSON") from None
-    if not _is_simple(document):
+    if not simple:
         _sound(parsed, DEPTH, VALUES)
     return parsed
 
@@ -72,11 +73,24 @@ def _is_simple(document: bytes) -> bool:
     NUL and half a pair come by an escape alone, levels by brackets, values by commas and brackets.
     """
     brackets = document.count(b"{") + document.count(b"[")
-    return brackets < DEPTH and b"\\u" not in document and brackets + document.count(b",") <= VALUES
+    if brackets >= DEPTH or 2 * brackets + document.count(b",") > VALUES:
+        return False
+    return not any(escape in document for escape in _UNSOUND)
 
 
-class _Once:
-    """Makes one document's objects: no name twice in one, and not too many of them."""
+_UNSOUND = (b"\\u0000", b"\\ud", b"\\uD")  # U+D800 to U+DFFF, and some letters of Korean
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object: no name twice in it."""
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError("a name is repeated")
+    return made
+
+
+class _Counting:
+    """Makes one document's objects, and not too many of them."""
 
     def __init__(self) -> None:
         self._left = VALUES
@@ -85,9 +99,7 @@ class _Once:
         self._left -= 1 + len(pairs)
         if self._left < 0:
             raise ValueError("too many values")
-        if len({name for name, _ in pairs}) != len(pairs):
-            raise ValueError("a name is repeated")
-        return dict(pairs)
+        return _once(pairs)
 
 
 def _constant(_: str) -> NoReturn:
@@ -124,3 +136,10 @@ def _text(value: str) -> None:
         raise ValueError("a NUL character")
     if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
         raise ValueError("a lone surrogate")
+
+
+def _decoder(make: Callable[[list[tuple[str, Any]]], Any]) -> json.JSONDecoder:
+    return json.JSONDecoder(object_pairs_hook=make, parse_constant=_constant, parse_float=_finite)
+
+
+_SIMPLE = _decoder(_once)  # nothing is counted; made once

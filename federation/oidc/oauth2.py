@@ -97,6 +97,7 @@ class Tokens:
     refresh_token: str = field(repr=False)  # "" where none was given
     expires_in: timedelta | None  # of the access token; None where it was not said
     scopes: frozenset[str] | None  # None: not said, as for a GitHub App, which has permissions instead
+    receivers: tuple[str, ...] = ()  # as ``KeptTokens.receivers``
 
 
 def start(client: Client, *, state: str, code_verifier: str) -> str:

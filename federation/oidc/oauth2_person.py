@@ -230,7 +230,11 @@ def _kept(tokens: Tokens, terms: Terms, now: datetime) -> KeptTokens | None:
         return None
     until = now + tokens.expires_in if access and tokens.expires_in is not None else None
     return KeptTokens(
-        access=access, refresh=refresh, access_until=until, scopes=tuple(sorted(tokens.scopes or ()))
+        access=access,
+        refresh=refresh,
+        access_until=until,
+        scopes=tuple(sorted(tokens.scopes or ())),
+        receivers=tokens.receivers,
     )
 
 
@@ -246,7 +250,8 @@ def keep_renewed(tokens: Tokens, before: KeptTokens, *, terms: Terms, now: datet
     Raises:
         ValueError: The connection keeps nothing any more.
     """
-    kept = _kept(replace(tokens, refresh_token=tokens.refresh_token or before.refresh), terms, now)
+    full = replace(tokens, refresh_token=tokens.refresh_token or before.refresh, receivers=before.receivers)
+    kept = _kept(full, terms, now)
     if kept is None:
         raise ValueError("tokens are renewed where some are kept")
     return kept

@@ -133,8 +133,10 @@ def _verify(
         claims=read_claims(signed.payload),
         access_token=tokens.access_token,
     )
-    checks = (Check("oidc.signature"), *(Check(code, rule(said, expected)) for code, rule in rules.items()))
-    if any(check.said for check in checks):
+    broken = {code: why for code, rule in rules.items() if (why := rule(said, expected)) is not None}
+    asked = [Check(code, broken[code]) if code in broken else _HELD[code] for code in rules]
+    checks = (_HELD["oidc.signature"], *asked)
+    if broken:
         raise _refusal(checks, said, expected)
     return SignedClaims(
         id=token_id(tokens.id_token),
@@ -146,6 +148,9 @@ def _verify(
         checks=checks,
         seal=_SEAL,
     )
+
+
+_HELD = {code: Check(code) for code in ("oidc.signature", *RULES)}
 
 
 def _subject(said: Statement, by: str, want: Expected) -> Subject:
@@ -162,7 +167,7 @@ def _join(parts: Sequence[str]) -> str:
 
 
 def _refusal(checks: tuple[Check, ...], said: Statement, want: Expected) -> AssertionRefused:
-    broken = [check.code for check in checks if check.said]
+    broken = [check.code for check in checks if check.said is not None]
     refusal = AssertionRefused(broken[0], f"the ID Token breaks {', '.join(broken)}", checks)
     if subject(said, want) is None and subject_claims(said, want) is None:
         by = said.claims["iss"] if issuer(said, want) is None else want.issuer

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from federation.errors import AssertionRefused, ProviderUnavailable
 from federation.identity import KeptTokens
@@ -48,6 +49,7 @@ class Tokens:
     refresh_token: str = field(default="", repr=False)  # likewise
     expires_in: timedelta | None = None  # of the access token; None where it was not said
     scopes: tuple[str, ...] = ()  # (): as asked (RFC 6749 §5.1)
+    receivers: tuple[str, ...] = ()  # as ``KeptTokens.receivers``
 
 
 def token_request(
@@ -103,9 +105,7 @@ def read_tokens(status: int, content_type: str, body: bytes) -> Tokens:
     Source: Core §3.1.3.3, §3.1.3.4; RFC 6749 §5.1, §5.2.
     """
     found = _ENDPOINT.read(status, content_type, body)
-    _error(
-        status, found, AssertionRefused("oidc.code_refused", "the provider refused the code: invalid_grant")
-    )
+    _error(status, found, "oidc.code_refused", "the provider refused the code: invalid_grant")
     tokens = _tokens(found)
     if not tokens.id_token:
         raise ProviderUnavailable("oidc.token_no_id_token", "the token endpoint gave no ID Token")
@@ -122,11 +122,7 @@ def read_refreshed(status: int, content_type: str, body: bytes) -> Tokens:
     Source: Core §12.2; RFC 6749 §5.1, §5.2, §6.
     """
     found = _ENDPOINT.read(status, content_type, body)
-    _error(
-        status,
-        found,
-        AssertionRefused("oidc.refresh_refused", "the provider refused the refresh token: invalid_grant"),
-    )
+    _error(status, found, "oidc.refresh_refused", "the provider refused the refresh token: invalid_grant")
     tokens = _tokens(found)
     if not tokens.access_token:
         raise ProviderUnavailable("oidc.token_no_access_token", "the token endpoint gave no access token")
@@ -170,6 +166,32 @@ def read_life(seconds: Any) -> timedelta | None:
     return timedelta(seconds=int(seconds))
 
 
+def origins(*urls: str) -> tuple[str, ...]:
+    """Return the origins of endpoints, each once; "" is none. Source: RFC 6454 §4."""
+    return tuple(sorted({_origin(url) for url in urls if url}))
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    return f"{parts.scheme}://{parts.hostname}:{port}"
+
+
+def may_reach(tokens: KeptTokens, *urls: str) -> bool:
+    """Tell whether kept tokens may be sent to these: to where the sign-in that brought them had them go.
+
+    Whoever edits a connection names an endpoint of theirs, and would be handed other people's tokens.
+    """
+    return set(origins(*urls)) <= set(tokens.receivers)
+
+
+def moved(code: str) -> AssertionRefused:
+    """Return why kept tokens are not sent where they would go now; the code is of the protocol."""
+    return AssertionRefused(
+        code, "the endpoint is at another host than when the tokens were given: they are not sent there"
+    )
+
+
 def keep_tokens(
     tokens: Tokens, *, keeping: Collection[str], scopes: tuple[str, ...], now: datetime
 ) -> KeptTokens | None:
@@ -192,6 +214,7 @@ def keep_tokens(
         id=identity,
         access_until=now + tokens.expires_in if access and tokens.expires_in is not None else None,
         scopes=tokens.scopes or scopes,
+        receivers=tokens.receivers,
     )
 
 
@@ -202,6 +225,7 @@ def fresh_tokens(tokens: Tokens, before: KeptTokens, *, now: datetime) -> KeptTo
         id=tokens.id_token,
         access_until=now + tokens.expires_in if tokens.expires_in is not None else None,
         scopes=tokens.scopes or before.scopes,
+        receivers=before.receivers,
     )
 
 
@@ -223,6 +247,7 @@ def keep_renewed(
         tokens,
         refresh_token=tokens.refresh_token or before.refresh,
         id_token=tokens.id_token or before.id,
+        receivers=before.receivers,
     )
     kept = keep_tokens(full, keeping=keeping, scopes=before.scopes, now=now)
     if kept is None:
@@ -230,11 +255,11 @@ def keep_renewed(
     return kept
 
 
-def _error(status: int, found: Mapping[str, Any], invalid_grant: AssertionRefused) -> None:
+def _error(status: int, found: Mapping[str, Any], invalid_grant: str, said: str) -> None:
     """An error is one whatever the status; and a status other than 200 brings no tokens."""
     error = found.get("error")
     if error == "invalid_grant":
-        raise invalid_grant
+        raise AssertionRefused(invalid_grant, said)
     if error in ("invalid_client", "unauthorized_client"):
         raise ProviderUnavailable(
             "oidc.token_client_refused", f"the provider refused our client id or secret: {error}"

@@ -59,17 +59,18 @@ async def find(config: Settings, name: str, *, now: datetime) -> ConnectionView:
         return await connections.find(desk, name)
 
 
-async def remove(config: Settings, name: str, typed: str, *, now: datetime) -> int:
+async def remove(config: Settings, name: str, typed: str, *, force: bool, now: datetime) -> int:
     """Delete one of the database; return how many sessions ended. Raises as ``connections.delete``."""
     async with at_desk(config, now=now) as desk:
-        return await connections.delete(desk, name, typed)
+        return await connections.delete(desk, name, typed, force=force)
 
 
-async def switch(config: Settings, name: str, *, on: bool, now: datetime) -> Ended | None:
+async def switch(config: Settings, name: str, *, on: bool, force: bool, now: datetime) -> Ended | None:
     """Switch one of the database on or off; None where there is none.
 
     Raises:
         FieldsRefused: ``admin.invalid``: keys are missing.
+        LastAdministrator: ``admin.last_administrator``; ``force`` does it all the same.
         ConfigurationError: ``keys.*``, ``store.*``.
     """
     async with at_desk(config, now=now) as desk:
@@ -79,7 +80,8 @@ async def switch(config: Settings, name: str, *, on: bool, now: datetime) -> End
             return None
         if on:
             await connections.enable(desk, name)
-        return Ended(changed=before is not on, sessions=0 if on else await connections.disable(desk, name))
+        ended = 0 if on else await connections.disable(desk, name, force=force)
+        return Ended(changed=before is not on, sessions=ended)
 
 
 def _secret(key: str, file: Path) -> str:

@@ -9,29 +9,40 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 from federation import keys
 from federation.errors import ConfigurationError, FederationError, ProviderUnavailable
-from federation.fetch import Declared, Fetch, open_door
-from federation.operator import doctor_connections, doctor_declared, doctor_domains, emergency
+from federation.fetch import Declared, Fetch, OfStore, open_door
+from federation.operator import doctor_connections, doctor_declared, doctor_domains, emergency, with_kept
 from federation.operator.finding import Finding, expiry, failed, note, ok, warning
+from federation.operator.with_kept import Unserved
 from federation.saml import xml
 from federation.settings import Settings
 from federation.store.store import open_store
 from federation.web import cookies
 
+_AT_ONCE: Final = 32  # connections whose providers are asked
+
 
 async def examine(config: Settings, *, now: datetime) -> list[Finding]:
-    """Ask everything; providers all at once.
+    """Ask everything; many providers at once.
 
     Args:
         config: Loaded, so the file itself is in order.
         now: UTC, aware.
     """
     fetch, reached = _door(config)
+    in_file = len(config.connections)
+    config, unserved = await _with_kept(config, now)
+    beside = len(config.connections) - in_file + len(unserved)
     findings = [
-        ok("settings", f"{config.file}: {len(config.connections)} connections"),
+        ok(
+            "settings",
+            f"{config.file}: {in_file} connections" + (f"; in the database: {beside}" if beside else ""),
+        ),
+        *map(_unserved, unserved),
         *_origin(config),
         *_proxies(config),
         *reached,
@@ -50,10 +61,17 @@ async def examine(config: Settings, *, now: datetime) -> list[Finding]:
     ]
     if fetch is None:
         return [*findings, *await doctor_connections.kept(config, now)]
+    turns, of_store = asyncio.Semaphore(_AT_ONCE), OfStore(fetch)
+
+    async def ask(name: str) -> list[Finding]:
+        async with turns:
+            door = of_store if config.connections[name].of_store else fetch
+            return await doctor_connections.ask(config, name, door, now)
+
     try:
         asked = [
             _service(config, fetch),
-            *(doctor_connections.ask(config, name, fetch, now) for name in config.connections),
+            *(ask(name) for name, one in config.connections.items() if one.enabled or not one.of_store),
             doctor_connections.kept(config, now),
         ]
         for answers in await asyncio.gather(*asked):
@@ -61,6 +79,31 @@ async def examine(config: Settings, *, now: datetime) -> list[Finding]:
     finally:
         await fetch.close()
     return findings
+
+
+async def _with_kept(config: Settings, now: datetime) -> tuple[Settings, tuple[Unserved, ...]]:
+    """Return the settings with what the database declares; alone where that cannot be had.
+
+    What keeps it from being had, keys or the database, has a finding of its own.
+    """
+    url = config.database_url.get_secret_value()
+    if url.startswith("sqlite:") and not await asyncio.to_thread(Path(url.removeprefix("sqlite:///")).exists):
+        return config, ()
+    try:
+        keys.load_key_set(config.sp_key, config.sp_certificate)  # which a start would make: nothing is, here
+        keys.open_vault([one.file for one in config.encryption_keys])
+        every = await with_kept.read(config, now=now)
+    except FederationError:
+        return config, ()
+    return every.config, every.unserved
+
+
+def _unserved(one: Unserved) -> Finding:
+    topic = doctor_connections.topic_of(one.connection)
+    said = f"of the database, for {one.organization}: not served"
+    if not one.enabled:
+        return note(topic, f"{said}, and not enabled: it is being set up")
+    return warning(topic, f"{said}: {one.why}", "its administrator mends it, at Connections")
 
 
 def _door(config: Settings) -> tuple[Fetch | None, list[Finding]]:

@@ -10,6 +10,7 @@ from federation.connection import AnyConnection, OidcConnection
 from federation.errors import FederationError
 from federation.operator import enforcement
 from federation.operator.finding import Finding, failed, note, ok, warning
+from federation.policy import domains
 from federation.settings import Settings
 from federation.store.domain_proofs import STANDS
 from federation.store.store import Store, open_store
@@ -78,12 +79,15 @@ async def kept(config: Settings, now: datetime) -> list[Finding]:
 
 
 async def _proofs(config: Settings, store: Store, now: datetime) -> list[Finding]:
-    asks = {name for name, one in config.organizations.items() if one.domain_proof == "dns"}
+    asked = {
+        name: one
+        for name, one in config.connections.items()
+        if domains.needs_proof(one, config.organizations[one.organization])
+    }
     proofs = {(one.organization, one.domain): one for one in await store.domain_proofs()}
     return [
         _proof(organization, domain, proofs.get((organization, domain)), now)
-        for organization, domain in sorted(domain_proof.to_prove(config.connections))
-        if organization in asks
+        for organization, domain in sorted(domain_proof.to_prove(asked))
     ]
 
 

@@ -8,10 +8,13 @@ from typing import Any
 
 from federation import domain_proof
 from federation.domain_proof import Challenge
+from federation.operator import with_kept
+from federation.operator.at_desk import at_desk
 from federation.operator.audited import audited
+from federation.operator.with_kept import Everything
 from federation.resolver import Resolver
 from federation.settings import Settings
-from federation.store.store import Store, open_store
+from federation.store.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,10 +56,10 @@ async def show(config: Settings, domain: str, organization: str | None, *, now: 
         now: UTC, aware.
 
     Raises:
-        ConfigurationError: ``domain.unknown``, ``domain.several``; ``store.*``.
+        ConfigurationError: ``domain.unknown``, ``domain.several``; ``keys.*``, ``store.*``.
     """
-    async with _challenge(config, domain, organization, now) as (_, challenge):
-        return _told(config, challenge, None)
+    async with _challenge(config, domain, organization, now) as (_, asked, challenge):
+        return Told(challenge=challenge, asked=asked, found=None)
 
 
 async def verify(config: Settings, domain: str, organization: str | None, *, now: datetime) -> Told:
@@ -65,7 +68,7 @@ async def verify(config: Settings, domain: str, organization: str | None, *, now
     Raises:
         ProviderUnavailable: ``domain.dns``, ``domain.dns_setup``.
     """
-    async with _challenge(config, domain, organization, now) as (store, challenge):
+    async with _challenge(config, domain, organization, now) as (store, asked, challenge):
         found = await domain_proof.is_published(Resolver(config.dns_servers), challenge)
         proof = challenge.proof
         told = audited(
@@ -77,24 +80,26 @@ async def verify(config: Settings, domain: str, organization: str | None, *, now
             after={"seen": found},
         )
         await told.note_domain_proof(proof, now, seen=found)
-    return _told(config, challenge, found)
+        return Told(challenge=challenge, asked=asked, found=found)
 
 
 @asynccontextmanager
 async def _challenge(
     config: Settings, domain: str, organization: str | None, now: datetime
-) -> AsyncIterator[tuple[Store, Challenge]]:
+) -> AsyncIterator[tuple[Store, bool, Challenge]]:
+    """Yield the store, whether a record is asked for, and the record."""
     name = domain.lower().removeprefix("*.").removesuffix(".")
-    owner = domain_proof.owner_of(name, config.connections, organization)
-    store = await open_store(config.database_url.get_secret_value())
-    try:
+    async with at_desk(config, now=now) as desk:
+        every, store = with_kept.beside(config, desk.roster), desk.store
+        owner = domain_proof.owner_of(name, every.domains, organization)
         begun = any((one.organization, one.domain) == (owner, name) for one in await store.domain_proofs())
         told = audited(store, "domain.begin_proof", name, organization=owner, now=now)
-        yield store, await domain_proof.challenge(store if begun else told, owner, name, now)
-    finally:
-        await store.close()
+        challenge = await domain_proof.challenge(store if begun else told, owner, name, now)
+        yield store, _is_asked(config, every, owner, name), challenge
 
 
-def _told(config: Settings, challenge: Challenge, found: bool | None) -> Told:  # noqa: FBT001  an answer
-    asked = config.organizations[challenge.proof.organization].domain_proof == "dns"
-    return Told(challenge=challenge, asked=asked, found=found)
+def _is_asked(config: Settings, every: Everything, owner: str, name: str) -> bool:
+    """Tell whether the operator's word is not enough: theirs is what the settings file names."""
+    by_file = (owner, name) in domain_proof.to_prove(config.connections)
+    organization = every.config.organizations.get(owner)
+    return not by_file or organization is None or organization.domain_proof == "dns"

@@ -21,7 +21,7 @@ from federation.operator import connections
 from federation.operator.audited import audited
 from federation.settings import Settings
 from federation.store.store import Store, open_store
-from federation.store.values import Ended, FoundUser, KeptTokensOf
+from federation.store.values import Ended, FoundUser, KeptTokensOf, Remaining
 
 Act = Literal["deactivate", "reactivate", "remove"]
 _DONE: Mapping[Act, tuple[str, str]] = {
@@ -129,7 +129,7 @@ async def change(
             f"nothing was done: nobody else is an administrator of {', '.join(ended.last_administrator_of)}; "
             "make somebody one first, or say --force",
         )
-    revoked = await _revoke(config, ended.tokens) if ended.tokens else 0
+    revoked = await revoke(config, ended.tokens) if ended.tokens else 0
     return Done(act=act, user=user, organization=organization, ended=ended, revoked=revoked)
 
 
@@ -149,19 +149,20 @@ async def _one(store: Store, who: str, organization: str) -> FoundUser:
     return next(iter(users.values()))
 
 
-async def _revoke(config: Settings, kept: Iterable[KeptTokensOf]) -> int:
-    """Give tokens back; what cannot be is dropped, and expires at its provider by itself."""
+async def revoke(config: Settings, kept: Iterable[KeptTokensOf]) -> int:
+    """Give tokens back, and return how many; what cannot be is dropped, and expires at its provider."""
     held, vault = app.open_keys(config, now=clock.now)
     own = registry.own_keys(held)
     fetch = open_door(config)
     try:
-        return await give_back(kept, lambda name: _revocation(config, name, own, fetch), vault, clock.now())
+        return await give_back(kept, lambda one: _revocation(config, one, own, fetch), vault, clock.now())
     finally:
         await fetch.close()
 
 
-def _revocation(config: Settings, name: str, own: registry.Own, fetch: Fetch) -> Revocation | None:
-    if (connection := config.connections.get(name)) is None:
+def _revocation(config: Settings, kept: KeptTokensOf, own: registry.Own, fetch: Fetch) -> Revocation | None:
+    connection = config.connections.get(kept.connection)
+    if connection is None or connection.organization != kept.organization:
         return None
     entry = registry.compile_one(
         connection, config.base_url, development=config.development, own=own, now=clock.now()
@@ -235,14 +236,24 @@ async def switches(config: Settings, *, now: datetime) -> tuple[Switch, ...]:
     )
 
 
-async def switch(config: Settings, name: str, *, on: bool, now: datetime) -> Ended:
+async def switch(config: Settings, name: str, *, on: bool, force: bool, now: datetime) -> Ended:
     """Switch a connection off or on, on all nodes.
 
+    Args:
+        config: The settings.
+        name: Its id.
+        on: Which of both.
+        force: Off, though nobody who administers could come in any more.
+        now: UTC, aware.
+
     Raises:
+        LastAdministrator, PolicyRefused: ``admin.last_administrator``, ``policy.last_administrator``.
         ConfigurationError: ``registry.no_connection``; ``store.*``.
     """
-    if name not in config.connections and (done := await connections.switch(config, name, on=on, now=now)):
-        return done
+    if name not in config.connections:
+        done = await connections.switch(config, name, on=on, force=force, now=now)
+        if done is not None:
+            return done
     store = await open_store(config.database_url.get_secret_value())
     try:
         if name not in config.connections and name not in {
@@ -258,6 +269,26 @@ async def switch(config: Settings, name: str, *, on: bool, now: datetime) -> End
             organization=declared.organization if declared else "",
             now=now,
         )
-        return Ended(changed=await told.switch_on(name)) if on else await told.switch_off(name, now)
+        if on:
+            return Ended(changed=await told.switch_on(name))
+        return await told.switch_off(name, now, await _remaining(config, store, name, force=force))
     finally:
         await store.close()
+
+
+async def _remaining(config: Settings, store: Store, name: str, *, force: bool) -> Remaining:
+    """Return who must be left. Of one that nobody declares any more nothing is asked: nobody comes by it."""
+    declared = config.connections.get(name)
+    whose = declared.organization if declared else ""
+    tenant = config.organizations.get(whose)
+    kept = (await store.declared_since(0)).connections
+    ways = {one.id for one in config.connections.values() if one.organization == whose and one.enabled}
+    ways |= {one.id for one in kept if one.organization == whose and one.enabled and not one.deleted}
+    return Remaining(
+        organization=whose,
+        administrators=tenant.administrators_roles if tenant else frozenset(),
+        administrator_teams=tenant.administrators_teams if tenant else frozenset(),
+        ways=tuple(sorted(ways - {name})),
+        in_use=name in ways,
+        force=force,
+    )

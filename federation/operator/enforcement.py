@@ -11,7 +11,7 @@ from federation.errors import ConfigurationError
 from federation.operator.audited import audited
 from federation.settings import Settings
 from federation.store.store import Store, open_store
-from federation.store.values import Enforcement, LockedOut, Preflight
+from federation.store.values import LOCKED_OUT_COUNTED, Enforcement, LockedOut, Preflight
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,12 +27,14 @@ class Told:
         return "\n".join([*self._people(), *self._sign_ins(), self._end()])
 
     def _people(self) -> list[str]:
-        out = self.seen.locked_out
+        shown, number = self.seen.locked_out, self.seen.number
         whose = self.wanted.domain or self.wanted.organization
-        lines = [
-            f"{len(out)} people of {whose} would be locked out" if out else f"nobody of {whose} is locked out"
-        ]
-        return lines + [f"  {_line(one)}" for one in out]
+        many = f"more than {LOCKED_OUT_COUNTED}" if number > LOCKED_OUT_COUNTED else str(number)
+        said = (
+            f"{many} people of {whose} would be locked out" if number else f"nobody of {whose} is locked out"
+        )
+        further = [f"  … these are the first {len(shown)}"] if number > len(shown) else []
+        return [said, *(f"  {_line(one)}" for one in shown), *further]
 
     def _sign_ins(self) -> list[str]:
         last, first = self.seen.last_sign_ins, "; sign in through it first"
@@ -46,7 +48,7 @@ class Told:
             return f"on: {place(self.wanted)} signs in through {', '.join(self.wanted.connections)} alone"
         if self.seen.untried:
             return f"not on: no sign-in through {', '.join(self.seen.untried)} in the last seven days"
-        number = len(self.seen.locked_out)
+        number = self.seen.number
         return f"{'not on' if self.done is False else 'to switch it on'}: {self._command(number)}"
 
     def _command(self, locked_out: int) -> str:
@@ -63,6 +65,7 @@ class Told:
             "on": bool(self.done),
             "untried": list(self.seen.untried),
             "last_sign_ins": {name: at.isoformat() for name, at in self.seen.last_sign_ins.items()},
+            "number": self.seen.number,
             "locked_out": [
                 {
                     "user": one.user_id,

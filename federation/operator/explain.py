@@ -59,7 +59,7 @@ class Story:
             **self.facts,
         }
         kept = self.kept or Kept(checks=self.checks)
-        told |= redaction.show(kept, values=self.values)
+        told |= redaction.show(kept, values=self.values, refused=self.code)
         return told | ({"message": self.message} if self.message else {})
 
 
@@ -153,7 +153,7 @@ async def by_message(config: Settings, text: str, connection: str | None, *, now
             )
     finally:
         await fetch.close()
-    broken = next((one for one in checks if redaction.outcome(one) == "BROKEN"), None)
+    broken = next((one for one in checks if redaction.outcome(one, one.code) == "BROKEN"), None)
     return Story(
         code=broken.code if broken else "",
         detail=broken.said or ""

@@ -1,6 +1,6 @@
-"""What `federation keys` tells: which of our pairs are there, and what comes next."""
+"""What `federation keys` does: tells which of our pairs are there and what comes next; does that step."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -9,8 +9,11 @@ from typing import Any, Literal
 from federation import keys
 from federation.connection import SamlConnection
 from federation.keys import KeyPair, PairFiles
+from federation.operator import rollover
+from federation.operator.audited import audited
 from federation.operator.rollover import Places, Step, places_of, ripe_at, since
 from federation.settings import Settings
+from federation.store.store import open_store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,3 +118,41 @@ def _advice(places: Places, config: Settings) -> Iterator[str]:
             yield f"when none encrypts to the old one any more{later}: federation keys rotate --step retire"
         case Step.PUBLISH:
             yield "in order; to exchange the key: federation keys rotate --step publish"
+
+
+async def rotate(
+    config: Settings, step: Step | None, *, now: datetime, early: bool, say: Callable[[str], None]
+) -> None:
+    """Do one step of the exchange, and tell it in the audit log; arguments and errors as ``rollover.rotate``.
+
+    Args:
+        config: Whose keys.
+        step: Which; None for the one that is due.
+        now: UTC, aware.
+        early: Do it though identity providers may not know the new key yet.
+        say: Told a sentence after each change that was made.
+
+    Raises:
+        ConfigurationError: ``keys.*``; ``store.*``, before anything is changed.
+    """
+    before = _fingerprints(config)
+    doing = step or places_of(config).due
+    store = await open_store(config.database_url.get_secret_value())
+    try:
+        try:
+            for sentence in rollover.rotate(config, step, now=now, early=early):
+                say(sentence)
+        finally:  # cut off, what it did stands
+            after = _fingerprints(config)
+            if after != before:
+                told = audited(
+                    store, f"keys.{doing}", "sp_key", organization="", now=now, before=before, after=after
+                )
+                await told.note_done()
+    finally:
+        await store.close()
+
+
+def _fingerprints(config: Settings) -> dict[str, str]:
+    """Return the certificates that are there by stage, as SHA-256: no key says more of itself in a log."""
+    return {one.stage: sha256(one.pair.certificate_der).hexdigest() for one in status(config).slots}

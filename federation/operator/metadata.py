@@ -69,6 +69,17 @@ async def fetch(config: Settings, connection: str, *, now: datetime) -> Fetched:
             source = Published(declared, url, door, store, development=config.development)
             outcome = await source.fetch_now(now)
             row = await store.find_metadata(connection)
+            if outcome.state != "same":
+                news = {"state": outcome.state, "changes": [str(one) for one in outcome.changes]}
+                told = audited(
+                    store,
+                    "metadata.fetch",
+                    connection,
+                    organization=declared.organization,
+                    now=now,
+                    after=news,
+                )
+                await told.note_done()
     except ProviderUnavailable as fault:
         said = f"{url} gives nothing to use: {fault.detail}; what was known before stays in force"
         raise ProviderUnavailable(fault.code, said) from None

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from federation.errors import ConfigurationError
+from federation.operator import endings
 from federation.operator.audited import audited
 from federation.settings import Settings
 from federation.store.store import Store, open_store
@@ -25,6 +26,7 @@ class Release:
     record: Record
     human: Human
     account: Released
+    revoked: int  # tokens
 
     @property
     def said(self) -> str:
@@ -35,7 +37,8 @@ class Release:
         if self.human == "same":
             return f"{place} keeps the account; the stable id that the next sign-in brings is kept with it"
         return (
-            f"{place} is parted from this sign-in; sessions ended: {self.account.sessions}\n"
+            f"{place} is parted from this sign-in; sessions ended: {self.account.sessions}, "
+            f"tokens revoked: {self.revoked}\n"
             "the next sign-in makes a new user; roles and history stay with the old one"
         )
 
@@ -49,6 +52,7 @@ class Release:
             "user": self.account.user_id,
             "email": self.account.email,
             "sessions_ended": self.account.sessions,
+            "tokens_revoked": self.revoked,
         }
 
 
@@ -87,7 +91,8 @@ async def release(config: Settings, reference: str, human: Human, *, now: dateti
             f"nothing was released: since {reference} the account was released or made anew; "
             "if a sign-in is still refused, take its reference",
         )
-    return Release(record=record, human=human, account=account)
+    revoked = await endings.revoke(config, account.tokens) if account.tokens else 0
+    return Release(record=record, human=human, account=account, revoked=revoked)
 
 
 async def _refused(store: Store, reference: str) -> Record:

@@ -5,8 +5,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from federation import in_force, keys, policies, what_if
+from federation import in_force as policy_in_force
+from federation import keys, policies, what_if
 from federation.errors import ConfigurationError
+from federation.operator import with_kept
 from federation.policies import Terms
 from federation.settings import Settings, load
 from federation.sources import read_yaml
@@ -16,18 +18,28 @@ from federation.what_if import Report
 _WHOLE = frozenset({"base_url", "connections"})  # either makes it a settings file
 
 
+async def in_force(config: Settings, *, now: datetime) -> Terms:
+    """Return what a settings file decides by, and what the database declares beside it.
+
+    Raises:
+        ConfigurationError: ``keys.*``, ``registry.*``, ``store.*``.
+    """
+    return terms_of((await with_kept.read(config, now=now)).config)
+
+
 def terms_of(config: Settings) -> Terms:
-    """Return what a settings file decides by."""
+    """Return what settings decide by."""
     return Terms(
         connections=config.connections, organizations=config.organizations, system_roles=config.system_roles
     )
 
 
-def edited(config: Settings, file: Path, connection: str | None) -> Terms:
+def edited(config: Settings, terms: Terms, file: Path, connection: str | None) -> Terms:
     """Read edited rules.
 
     Args:
         config: The settings in force.
+        terms: As ``in_force`` told.
         file: A whole settings file, or connections with keys of their policy, or, with a
             connection named, its keys alone.
         connection: Whose keys they are; None where the file says so.
@@ -37,11 +49,10 @@ def edited(config: Settings, file: Path, connection: str | None) -> Terms:
     """
     told = read_yaml(file)
     if told.keys() & _WHOLE:
-        return terms_of(load(config.file, document=told))
-    known = config.connections
+        return _instead(config, terms, load(config.file, document=told))
+    known = terms.connections
     if connection is not None and told.keys() <= policies.KEYS:
         told = {connection: told}
-    terms = terms_of(config)
     for name, one in told.items():
         if name not in known:
             raise ConfigurationError(
@@ -55,8 +66,21 @@ def edited(config: Settings, file: Path, connection: str | None) -> Terms:
     return terms
 
 
+def _instead(config: Settings, terms: Terms, edited: Settings) -> Terms:
+    """Return the terms with another settings file in place of this one: the database's stay beside it."""
+    of_store = {name: one for name, one in terms.connections.items() if name not in config.connections}
+    theirs = {name: one for name, one in terms.organizations.items() if name not in config.organizations}
+    told = terms_of(edited)
+    return Terms(
+        connections={**of_store, **told.connections},
+        organizations={**theirs, **told.organizations},
+        system_roles=told.system_roles,
+    )
+
+
 async def try_policy(
     config: Settings,
+    before: Terms,
     after: Terms,
     *,
     connection: str | None,
@@ -68,6 +92,7 @@ async def try_policy(
 
     Args:
         config: The settings in force.
+        before: As ``in_force`` told.
         after: As ``edited`` read it.
         connection: None: every one whose policy differs.
         days: How far back.
@@ -77,13 +102,11 @@ async def try_policy(
     Raises:
         ConfigurationError: ``policy.no_connection``; ``keys.*``, ``store.*``.
     """
-    if connection is not None and connection not in config.connections:
+    if connection is not None and connection not in before.connections:
         raise ConfigurationError(
-            "policy.no_connection", f"no connection {connection!r}: {', '.join(config.connections)}"
+            "policy.no_connection", f"no connection {connection!r}: {', '.join(before.connections)}"
         )
-    return await _report(
-        config, terms_of(config), after, connection, now - timedelta(days=days), now, progress
-    )
+    return await _report(config, before, after, connection, now - timedelta(days=days), now, progress)
 
 
 async def _report(
@@ -120,13 +143,13 @@ async def diff(
     Raises:
         ConfigurationError: ``policy.edited``, ``keys.*``, ``store.*``.
     """
-    after = terms_of(config)
+    after = await in_force(config, now=now)
     store = await open_store(config.database_url.get_secret_value())
     try:
         kept = await store.policies()
     finally:
         await store.close()
-    stood, fresh = in_force.before(after, kept)
+    stood, fresh = policy_in_force.before(after, kept)
     changed = what_if.edited_connections(stood, after)
     told = await _report(config, stood, after, None, now - timedelta(days=days), now, progress)
     since = {one.connection: one.since.isoformat(timespec="seconds") for one in kept}

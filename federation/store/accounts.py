@@ -14,8 +14,8 @@ from datetime import datetime
 from federation.decision import Candidates, Decision, Holder, Invited, Link, Profile, Provisioned
 from federation.errors import Check, PolicyRefused
 from federation.identity import Identity
-from federation.store import provisioning_meeting, rows, sql, standing
-from federation.store.rows import Ask, Raced, Row, Steps, micros, new_id, storable
+from federation.store import endings_sql, provisioning_meeting, rows, sql, standing, tokens
+from federation.store.rows import Ask, Raced, Row, Steps, Together, micros, new_id, storable
 from federation.store.standing import Known
 from federation.store.values import Released
 
@@ -36,8 +36,9 @@ def enter(
     *,
     has_teams: bool,
     invitation: bytes,
+    beside: Together,
     now: datetime,
-) -> Steps[tuple[Link, Known]]:
+) -> Steps[tuple[Link, Known, Sequence[Sequence[Row]]]]:
     """Return whose account this Subject has in this organization.
 
     That of somebody who becomes a user now is not there yet: ``made`` makes it.
@@ -48,7 +49,11 @@ def enter(
         told: What ``known`` was answered.
         has_teams: See ``standing.stands``.
         invitation: SHA-256 of the token of the invitation link that the browser holds, b"" for none.
+        beside: What else may be asked in one round trip with whatever is asked here.
         now: UTC.
+
+    Returns:
+        Who they are, their account, and what ``beside`` was answered: () where it was not asked.
 
     Raises:
         PolicyRefused: ``identity.subject_recycled``; what policy says of a new person;
@@ -56,7 +61,7 @@ def enter(
     """
     held, found = told
     if found:
-        return (yield from _by_subject(decision, found[0], now))
+        return *(yield from _by_subject(decision, found[0], now)), ()
     if not held:  # the account was detached just now
         yield sql.LOCK_NAME, {"gate": standing.gate_of_address(decision.identity)}
     # Whoever else comes with this address waits here, or has been waited for: then the Subject itself
@@ -64,9 +69,10 @@ def enter(
     awaited = provisioning_meeting.sought(decision)
     sought = _sought(decision, account, invitation)
     around = standing.around(decision, has_teams=has_teams)
-    found, *told = yield (sql.UPDATE_ACCOUNT, account), *awaited, *sought, *around
+    found, *told = yield (sql.UPDATE_ACCOUNT, account), *awaited, *sought, *around, *beside
+    answered = [told.pop() for _ in beside][::-1]
     if found:
-        return (yield from _by_subject(decision, found[0], now))
+        return *(yield from _by_subject(decision, found[0], now)), answered
     theirs = provisioning_meeting.met(decision, told.pop(0)) if awaited else None
     candidates = _candidates(told.pop(0)) if sought else Candidates()
     link = decision.link(replace(candidates, resource=theirs.user_id) if theirs else candidates)
@@ -79,8 +85,8 @@ def enter(
             raise PolicyRefused(*_NOT_INVITED, (*decision.checks, Check(*_NOT_INVITED)))
     if link.user_id:
         whose = yield from _join(decision, account, link)
-        return link, replace(whose, described=theirs.described if theirs else None)
-    return link, Known(
+        return link, replace(whose, described=theirs.described if theirs else None), answered
+    known = Known(
         user_id=user_id,
         how=link.how,
         signed_in_before=False,
@@ -88,6 +94,7 @@ def enter(
         invited=link.invitation,
         around=tuple(told),
     )
+    return link, known, answered
 
 
 def candidates(decision: Decision, invitation: bytes, now: datetime) -> Steps[Candidates]:
@@ -271,8 +278,10 @@ def detach(
         return None
     user_id, email = found[0]
     theirs = {"organization_id": organization, "user_id": user_id, "now": micros(now)}
+    kept = tuple(map(tokens.kept, (yield endings_sql.FIND_TOKENS_OF_USER, theirs)))
+    yield endings_sql.DROP_TOKENS_OF_USER, theirs
     ended = tuple(token_hash for (token_hash,) in (yield sql.END_SESSIONS_OF, theirs))
-    return Released(user_id=user_id, email=email, sessions=len(ended)), ended
+    return Released(user_id=user_id, email=email, sessions=len(ended), tokens=kept), ended
 
 
 def _whose(organization: str, person: str, refused_at: datetime, now: datetime) -> dict[str, object]:

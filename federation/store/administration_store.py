@@ -1,10 +1,12 @@
-"""The promises about what administers: tokens of the API, and the audit log read again."""
+"""The promises about what administers: tokens of the API, who is one, and the audit log read again."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Protocol
 
 from federation.store.api_tokens import ApiToken
 from federation.store.audit_pages import AuditFilter, AuditRow
+from federation.store.endings import Administered
 
 
 class AdministrationStore(Protocol):
@@ -42,3 +44,26 @@ class AdministrationStore(Protocol):
         self, organization: str | None, after: str, until: datetime, limit: int
     ) -> tuple[AuditRow, ...]:
         """Return lines in the order of their ids, after one ("": from the first), of before a moment."""
+
+    async def is_administrator(self, organization: str, user_id: str, named: Administered) -> bool:
+        """Tell whether a user has what administers there, by a grant or a team, kept out or not."""
+
+    async def administering_teams(
+        self, organization: str, keys: Collection[str], named: Administered
+    ) -> frozenset[str]:
+        """Return those of these teams of the store that give one of the administrators' roles."""
+
+    async def administrators_come_by(
+        self, organization: str, connection: str, others: Collection[str] | None, named: Administered
+    ) -> bool:
+        """Tell whether whoever answers for a connection speaks for somebody who administers.
+
+        By an account, as somebody expected there, or by a group that leads into a team.
+
+        Args:
+            organization: The connection's.
+            connection: Its id.
+            others: Ids of the organization's other connections, where those count too who came by one
+                that is gone, whose provider this one could name; None: they do not.
+            named: What administers there.
+        """

@@ -1,11 +1,13 @@
 """What both engines say alike of ``administration_store.AdministrationStore``."""
 
+from collections.abc import Collection
 from datetime import datetime
 
-from federation.store import api_tokens, audit_pages
+from federation.store import administrators, api_tokens, audit_pages
 from federation.store.api_tokens import ApiToken
 from federation.store.audit_pages import AuditFilter, AuditRow
 from federation.store.drive import Drive
+from federation.store.endings import Administered
 
 
 class AdministrationTwin(Drive):
@@ -40,3 +42,16 @@ class AdministrationTwin(Drive):
         self, organization: str | None, after: str, until: datetime, limit: int
     ) -> tuple[AuditRow, ...]:
         return await self._read(lambda: audit_pages.on(organization, after, until, limit))
+
+    async def is_administrator(self, organization: str, user_id: str, named: Administered) -> bool:
+        return await self._read(lambda: administrators.is_one(organization, user_id, named))
+
+    async def administering_teams(
+        self, organization: str, keys: Collection[str], named: Administered
+    ) -> frozenset[str]:
+        return await self._read(lambda: administrators.teams(organization, keys, named))
+
+    async def administrators_come_by(
+        self, organization: str, connection: str, others: Collection[str] | None, named: Administered
+    ) -> bool:
+        return await self._read(lambda: administrators.come_by(organization, connection, others, named))

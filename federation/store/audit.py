@@ -1,17 +1,22 @@
 """The audit log: a row for each change, written in the transaction of the change.
 
 Appended and never altered, but that erasing a person empties ``personal`` and ``address`` of the rows
-that are about them.
+that are about them. ``before`` and ``after`` hold nothing that would have to be erased: whatever a deed says,
+addresses are cut down to their domains here.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Final
 
 from federation.store import audit_sql
 from federation.store.provisioning_rows import Kept
 from federation.store.rows import Ask, micros, new_id, storable
+
+_LOCAL_PART: Final = re.compile(r"""[^\s"'<>()\[\]{},;:|=]+@(?=[^\s@])""")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,13 +61,26 @@ def append(entry: AuditEntry) -> Ask:
         "action": entry.action,
         "kind": entry.kind,
         "object": storable(entry.name),
-        "before": json.dumps(dict(entry.before)),
-        "after": json.dumps(dict(entry.after)),
+        "before": json.dumps(without_addresses(entry.before)),
+        "after": json.dumps(without_addresses(entry.after)),
         "about": entry.about,
         "personal": json.dumps(dict(entry.personal)) if entry.personal else "",
         "address": entry.address,
         "reference": entry.reference,
     }
+
+
+def without_addresses(value: object) -> object:
+    """Return plain data in which of each e-mail address the domain alone is left."""
+    match value:
+        case str():
+            return _LOCAL_PART.sub("…@", value)
+        case Mapping():
+            return {without_addresses(str(key)): without_addresses(one) for key, one in value.items()}
+        case list() | tuple():
+            return [without_addresses(one) for one in value]
+        case _:
+            return value
 
 
 def is_change(result: object) -> bool:

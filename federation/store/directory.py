@@ -61,8 +61,14 @@ def people(asked: PeopleFilter, after: PeopleCursor | None, limit: int) -> Steps
         at = after[1:] if after and after[0] == lead else ("", "")
         looked = yield _LEADS[lead], _values(asked) | _after(asked, lead, at) | {"batch": batch}
         meant = yield from _meant(asked, narrowing, [row[2] for row in looked])
-        about = yield from _about(asked.organization, list(dict.fromkeys(meant)))
+        waiting = dict.fromkeys(meant)  # in the order of what was looked at
+        about: dict[str, _Known] = {}
         for place, (key, then, user_id) in enumerate(looked):
+            if user_id in waiting:  # no more is read of people than the page has room for
+                more = list(waiting)[: limit - len(found)]
+                about |= yield from _about(asked.organization, more)
+                for one in more:
+                    del waiting[one]
             known = about.get(user_id)
             if known is not None and _stands(asked, lead, (key, then), known):
                 found[user_id] = known.person
@@ -243,11 +249,10 @@ def _teams(organization: str, found: Sequence[Row]) -> Steps[tuple[TeamListed, .
 
 def counted(organization: str, keys: Sequence[str]) -> Steps[Mapping[str, int]]:
     """How many are in each team, up to one more than are counted."""
-    told = {}
-    for key in keys:
-        asked = {"organization_id": organization, "team": storable(key), "batch": MEMBERS_COUNTED + 1}
-        ((told[key],),) = yield directory_sql.COUNT_MEMBERS, asked
-    return told
+    named = json.dumps([storable(key) for key in keys])
+    asked = {"organization_id": organization, "keys": named, "batch": MEMBERS_COUNTED + 1}
+    found: dict[str, int] = {row[0]: row[1] for row in (yield directory_sql.COUNT_MEMBERS, asked)}
+    return {key: found[storable(key)] for key in keys}
 
 
 def open_invitations(

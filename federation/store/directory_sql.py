@@ -80,8 +80,10 @@ WHERE organization_id = :organization_id AND team_key IN (SELECT value FROM json
 """
 
 COUNT_MEMBERS = """
-SELECT count(*) FROM (SELECT DISTINCT user_id FROM team_membership
-  WHERE organization_id = :organization_id AND team_key = :team LIMIT :batch) AS counted
+WITH asked(key) AS (SELECT value FROM json_each(:keys))
+SELECT asked.key, (SELECT count(*) FROM (SELECT DISTINCT user_id FROM team_membership
+  WHERE organization_id = :organization_id AND team_key = asked.key LIMIT :batch) AS counted)
+FROM asked
 """
 
 LIST_INVITATIONS = """
@@ -168,4 +170,4 @@ ORDER BY changed_at DESC, id DESC LIMIT :batch
 """
 
 ARRAYS = (AMONG_CONNECTION, AMONG_ROLE, AMONG_TEAM, AMONG_DEACTIVATED, ABOUT_PEOPLE, WHY_IN_TEAM, ABOUT_TEAMS,
-                METADATA_AGES, FIND_PROOFS_OF, LIST_CHANGES)  # fmt: skip
+                COUNT_MEMBERS, METADATA_AGES, FIND_PROOFS_OF, LIST_CHANGES)  # fmt: skip

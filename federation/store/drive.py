@@ -16,6 +16,10 @@ class Drive(ABC):
         """Drive steps that change nothing."""
 
     @abstractmethod
+    async def _read_in_turns(self, verb: Verb[Result]) -> Result:
+        """As ``_read``, of many steps: between two of them everybody else has their turn."""
+
+    @abstractmethod
     async def _decide(self, verb: Verb[Result]) -> Result:
         """Drive steps of which one statement decides."""
 
@@ -28,12 +32,8 @@ class Drive(ABC):
         """
 
     @abstractmethod
-    async def _transact(self, verb: Verb[Result]) -> Result:
-        """Drive all steps in one transaction, or none."""
-
-    @abstractmethod
-    async def _toil(self, verb: Verb[Result]) -> Result:
-        """As ``_transact``, of so many rows that it may take longer than the loop may stand still."""
+    async def _transact(self, verb: Verb[Result], *, long: bool = False) -> Result:
+        """Drive all steps in one transaction, or none; ``long``: the loop is not to stand still for them."""
 
     def _ended(self, token_hash: bytes) -> None:  # noqa: B027  a twin that remembers nothing has nothing to forget
         """Forget what is remembered of a session."""

@@ -10,9 +10,10 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
+from federation.errors import PolicyRefused
 from federation.store import endings_sql, rows, sql, standing, tokens
 from federation.store.rows import Ask, Row, Steps, micros
-from federation.store.values import Ended, FoundUser, KeptTokensOf
+from federation.store.values import Ended, FoundUser, KeptTokensOf, Remaining
 
 _EVERYWHERE = ""
 Hashes = tuple[bytes, ...]
@@ -123,12 +124,55 @@ def take_back(
     yield from tell(place, source)
 
 
-def switch_off(connection: str, now: datetime) -> Steps[tuple[Ended, Hashes]]:
+def switch_off(connection: str, now: datetime, held: Remaining) -> Steps[tuple[Ended, Hashes]]:
     """Let nobody in by this connection, on any node; its tokens are dropped, not one by one revoked."""
     yield sql.LOCK_NAME, {"gate": standing.gate("connection", connection)}
+    before = yield from administered(held, connection)
+    done = yield from close(connection, now)
+    yield from somebody_left(held, before)
+    return done
+
+
+def close(connection: str, now: datetime) -> Steps[tuple[Ended, Hashes]]:
+    """Switch off a connection whose gate is held, whoever is left."""
     changed = bool((yield endings_sql.SWITCH_OFF, {"connection": connection, "now": micros(now)}))
     ended = yield from end_through(connection, now)
     return Ended(changed=changed, sessions=len(ended)), ended
+
+
+def administered(held: Remaining, connection: str) -> Steps[tuple[int, int]]:
+    """Count who administers, and who of them can come in, before a connection goes; nobody else goes now."""
+    if held.force or not held.administrators:
+        return 0, 0
+    yield sql.LOCK_NAME, {"gate": standing.gate("administrators", held.organization)}
+    return (yield from _administrators(held, (*held.ways, connection) if held.in_use else held.ways))
+
+
+def somebody_left(held: Remaining, before: tuple[int, int]) -> Steps[None]:
+    """Hold what is left after the change against what was.
+
+    Raises:
+        PolicyRefused: ``policy.last_administrator``; nothing is changed then.
+    """
+    if not any(before):
+        return
+    after = yield from _administrators(held, held.ways)
+    if any(was and not is_left for was, is_left in zip(before, after, strict=True)):
+        raise PolicyRefused(
+            "policy.last_administrator",
+            f"no administrator of {held.organization} could come in any more; nothing was changed",
+        )
+
+
+def _administrators(held: Remaining, ways: Collection[str]) -> Steps[tuple[int, int]]:
+    asked = {
+        "organization_id": held.organization,
+        "roles": json.dumps(sorted(held.administrators)),
+        "teams": json.dumps(sorted(held.administrator_teams)),
+        "ways": json.dumps(sorted(ways)),
+    }
+    ((every, entering),) = yield endings_sql.COUNT_ADMINISTRATORS, asked
+    return int(every), int(entering)
 
 
 def switch_on(connection: str) -> Steps[bool]:

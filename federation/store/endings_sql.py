@@ -53,6 +53,30 @@ ON CONFLICT (connection) DO NOTHING
 RETURNING connection
 """
 
+# Of those who administer: how many there are, and how many have an account by which they come in.
+COUNT_ADMINISTRATORS = """
+SELECT count(*), coalesce(sum(CASE WHEN EXISTS (SELECT 1 FROM account
+    WHERE account.user_id = held.user_id AND account.organization_id = :organization_id
+      AND account.person NOT LIKE '%/%' AND account.connection IN (SELECT value FROM json_each(:ways))
+      AND account.connection NOT IN (SELECT connection FROM connection_state)) THEN 1 ELSE 0 END), 0)
+FROM (
+  SELECT user_id FROM role_grant
+  WHERE organization_id = :organization_id AND role IN (SELECT value FROM json_each(:roles))
+    AND source NOT IN (SELECT source FROM departing)
+  UNION
+  SELECT user_id FROM team_membership WHERE organization_id = :organization_id
+    AND source NOT IN (SELECT source FROM departing)
+    AND (team_key IN (SELECT value FROM json_each(:teams)) OR team_key IN (
+      SELECT team_key FROM team_role
+      WHERE organization_id = :organization_id AND role IN (SELECT value FROM json_each(:roles))))
+) AS held
+WHERE EXISTS (SELECT 1 FROM membership WHERE membership.organization_id = :organization_id
+    AND membership.user_id = held.user_id
+    AND membership.source NOT IN (SELECT source FROM departing))
+  AND NOT EXISTS (SELECT 1 FROM deactivation WHERE deactivation.user_id = held.user_id
+    AND deactivation.organization_id IN (:organization_id, ''))
+"""
+
 SWITCH_ON = """
 DELETE FROM connection_state WHERE connection = :connection RETURNING connection
 """
@@ -83,15 +107,18 @@ SELECT connection, count(*) FROM session
 WHERE ended_at IS NULL AND idle_at > :now AND expires_at > :now GROUP BY connection
 """
 
-_TOKENS = """
-SELECT session.id, session.token_hash, kept_token.connection, kept_token.person, kept_token.sealed,
-  kept_token.renew_at, kept_token.version, kept_token.taken_by, kept_token.taken_until
+# Of kept tokens with their session, as ``tokens.kept`` reads them.
+KEPT_TOKENS = """
+SELECT session.id, session.token_hash, kept_token.organization_id, kept_token.connection,
+  kept_token.person, kept_token.sealed, kept_token.renew_at, kept_token.version, kept_token.taken_by,
+  kept_token.taken_until
 FROM kept_token JOIN session ON session.id = kept_token.session_id
+"""
+
+FIND_TOKENS_OF_USER = f"""{KEPT_TOKENS}
 WHERE session.organization_id = :organization_id AND session.user_id = :user_id
   AND session.ended_at IS NULL AND session.idle_at > :now AND session.expires_at > :now
 """
-
-FIND_TOKENS_OF_USER = _TOKENS
 
 DROP_TOKENS_OF_USER = """
 DELETE FROM kept_token WHERE session_id IN

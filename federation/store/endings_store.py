@@ -9,7 +9,7 @@ from typing import Protocol
 
 from federation.decision import Decision
 from federation.store.endings import Administrators
-from federation.store.values import DueReread, Ended, FoundUser, Record, Rereadable, Sealing
+from federation.store.values import DueReread, Ended, FoundUser, Record, Remaining, Rereadable, Sealing
 
 
 class EndingsStore(Protocol):
@@ -61,10 +61,18 @@ class EndingsStore(Protocol):
         speaks for every one.
         """
 
-    async def switch_off(self, connection: str, now: datetime) -> Ended:
+    async def switch_off(self, connection: str, now: datetime, held: Remaining) -> Ended:
         """Let nobody in by this connection, on all nodes, and end its sessions within a second.
 
         What they kept of the provider's tokens is dropped.
+
+        Args:
+            connection: Its id.
+            now: UTC.
+            held: Who must be left.
+
+        Raises:
+            PolicyRefused: ``policy.last_administrator``; nothing is changed then.
         """
 
     async def switch_on(self, connection: str) -> bool:
@@ -82,8 +90,13 @@ class EndingsStore(Protocol):
     async def find_users(self, who: str, organization: str) -> tuple[FoundUser, ...]:
         """Return the users of an address, else of an id, in an organization, "" in every one."""
 
-    async def due_rereads(self, connection: str, now: datetime, batch: int) -> tuple[DueReread, ...]:
-        """Return about whom this connection's provider is to be asked again, the longest due first."""
+    async def due_rereads(
+        self, connection: str, organization: str, now: datetime, batch: int
+    ) -> tuple[DueReread, ...]:
+        """Return about whom of this organization the connection's provider is to be asked again.
+
+        The longest due first.
+        """
 
     async def take_reread(self, found: DueReread, until: datetime, now: datetime) -> Rereadable | None:
         """Take the right to ask about somebody: one caller on any node.

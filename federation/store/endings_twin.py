@@ -6,7 +6,7 @@ from datetime import datetime
 from federation.decision import Decision
 from federation.store import endings, rereads, resettling
 from federation.store.drive import Drive
-from federation.store.values import DueReread, Ended, FoundUser, Record, Rereadable, Sealing
+from federation.store.values import DueReread, Ended, FoundUser, Record, Remaining, Rereadable, Sealing
 
 
 class EndingsTwin(Drive):
@@ -51,8 +51,8 @@ class EndingsTwin(Drive):
             )
         )
 
-    async def switch_off(self, connection: str, now: datetime) -> Ended:
-        return self._told(await self._transact(lambda: endings.switch_off(connection, now)))
+    async def switch_off(self, connection: str, now: datetime, held: Remaining) -> Ended:
+        return self._told(await self._transact(lambda: endings.switch_off(connection, now, held)))
 
     async def switch_on(self, connection: str) -> bool:
         return await self._decide(lambda: endings.switch_on(connection))
@@ -69,8 +69,10 @@ class EndingsTwin(Drive):
     async def find_users(self, who: str, organization: str) -> tuple[FoundUser, ...]:
         return await self._read(lambda: endings.find_users(who, organization))
 
-    async def due_rereads(self, connection: str, now: datetime, batch: int) -> tuple[DueReread, ...]:
-        return await self._read(lambda: rereads.due(connection, now, batch))
+    async def due_rereads(
+        self, connection: str, organization: str, now: datetime, batch: int
+    ) -> tuple[DueReread, ...]:
+        return await self._read(lambda: rereads.due(connection, organization, now, batch))
 
     async def take_reread(self, found: DueReread, until: datetime, now: datetime) -> Rereadable | None:
         return await self._transact(lambda: rereads.take(found, until, now))

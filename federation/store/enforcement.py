@@ -5,16 +5,24 @@ operator accepted is that of this moment, or nothing changes.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from federation.store import entry_sql as sql
 from federation.store import sql as shared
 from federation.store import standing
 from federation.store.rows import Row, Steps, micros, moment, storable
-from federation.store.values import Enforcement, LockedOut, Preflight
+from federation.store.values import (
+    LOCKED_OUT_COUNTED,
+    LOCKED_OUT_SHOWN,
+    Enforcement,
+    LockedOut,
+    Preflight,
+)
 
 TRIED = timedelta(days=7)  # a sign-in through each enforced connection is at most this old
+_BATCH = 1000  # people who are looked at in one step
+_LOOKS = (sql.LOOK_AT_ACCOUNTS, sql.LOOK_AT_GRANTS, sql.LOOK_AT_SESSIONS)
 
 
 def every() -> Steps[tuple[Enforcement, ...]]:
@@ -36,29 +44,53 @@ def enforced(row: Row) -> Enforcement:
 def preflight(
     organization: str, domain: str, connections: tuple[str, ...], now: datetime
 ) -> Steps[Preflight]:
-    """Two reads."""
-    asked = {
-        "organization_id": organization,
-        "connections": json.dumps(connections),
-        "at": _at(domain),
-        "now": micros(now),
-    }
-    found = yield sql.FIND_LOCKED_OUT, asked
-    told = yield sql.LAST_SIGN_INS, {name: asked[name] for name in ("organization_id", "connections")}
-    since = micros(now - TRIED)
-    tried = {str(connection) for connection, at in told if at > since}
+    """Read everybody batch by batch, until as many are locked out as are counted."""
+    latest = yield from _latest(organization, connections)
+    place = {"organization_id": organization, "now": micros(now)}
+    asked = {**place, "connections": json.dumps(connections), "at": _at(domain)}
+    out: set[str] = set()
+    for statement in _LOOKS:
+        yield from _look(statement, asked, out)
+    first = sorted(out)[:LOCKED_OUT_SHOWN]
+    found = (yield sql.DESCRIBE_LOCKED_OUT, {**place, "users": json.dumps(first)}) if first else ()
+    since = now - TRIED
     return Preflight(
+        number=min(len(out), LOCKED_OUT_COUNTED + 1),
         locked_out=_locked_out(found),
-        last_sign_ins={str(connection): moment(at) for connection, at in told},
-        untried=tuple(one for one in connections if one not in tried),
+        last_sign_ins=latest,
+        untried=tuple(one for one in connections if one not in latest or latest[one] <= since),
     )
+
+
+def _look(statement: str, asked: Mapping[str, object], out: set[str]) -> Steps[None]:
+    """Add whom one way of knowing people finds locked out; no more than are counted, and a batch."""
+    after = ""
+    while len(out) <= LOCKED_OUT_COUNTED:
+        found = yield statement, {**asked, "after": after, "batch": _BATCH}
+        out.update(user_id for _, user_id, is_out in found if is_out)
+        if len(found) < _BATCH:
+            break
+        after = found[-1][0]
+
+
+def _latest(organization: str, connections: tuple[str, ...]) -> Steps[dict[str, datetime]]:
+    """Return the latest sign-in through each of these connections that anybody has come through."""
+    latest: dict[str, int] = {}
+    after, looked = "", _BATCH
+    while looked == _BATCH:
+        asked = {"organization_id": organization, "after": after, "batch": _BATCH}
+        found = yield sql.LAST_SIGN_INS, asked
+        looked = 0
+        for after, looked, connection, at in found:  # noqa: B007  of every row the same
+            latest[connection] = max(at, latest.get(connection, 0))
+    return {name: moment(latest[name]) for name in connections if name in latest}
 
 
 def enforce(wanted: Enforcement, *, locked_out: int) -> Steps[tuple[Preflight, bool]]:
     """Behind the organization's lock: look once more, and write if nobody else is locked out."""
     yield shared.LOCK_NAME, {"gate": standing.gate("enforcement", wanted.organization)}
     seen = yield from preflight(wanted.organization, wanted.domain, wanted.connections, wanted.at)
-    if seen.untried or len(seen.locked_out) != locked_out:
+    if seen.untried or seen.number != locked_out:
         return seen, False
     yield (
         sql.ENFORCE,

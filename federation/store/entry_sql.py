@@ -45,37 +45,54 @@ DELETE FROM enforcement WHERE organization_id = :organization_id AND domain = :d
 RETURNING domain
 """
 
-# Who is known in an organization and has no account at one of these connections. Of each every
-# account is told, and once more whether they have a session; ``:at`` is ``%`` for the whole organization.
-FIND_LOCKED_OUT = """
-WITH known AS (
-  SELECT user_id FROM account WHERE organization_id = :organization_id AND person NOT LIKE '%/%'
-  UNION SELECT user_id FROM role_grant WHERE organization_id = :organization_id
-  UNION SELECT user_id FROM session WHERE organization_id = :organization_id
-    AND ended_at IS NULL AND idle_at > :now AND expires_at > :now
-    AND connection <> 'break-glass'
-), locked_out AS (
-  SELECT user_id FROM known WHERE NOT EXISTS (SELECT 1 FROM account
-    WHERE account.organization_id = :organization_id AND account.user_id = known.user_id
-      AND account.person NOT LIKE '%/%'
-      AND account.connection IN (SELECT value FROM json_each(:connections)))
+# Who is known in an organization, by each way in which somebody is, batch by batch: their place in the
+# index, and whether they have an account at none of these connections. ``:at`` is ``%`` for all of them.
+_LOOK = """
+SELECT known.place, known.user_id, CASE WHEN NOT EXISTS (SELECT 1 FROM account
+  WHERE account.organization_id = :organization_id AND account.user_id = known.user_id
+    AND account.person NOT LIKE '%/%'
+    AND account.connection IN (SELECT value FROM json_each(:connections)))
   AND (:at = '%' OR EXISTS (SELECT 1 FROM account WHERE account.organization_id = :organization_id
-    AND account.user_id = known.user_id AND account.email_key LIKE :at))
-)
-SELECT locked_out.user_id, coalesce(account.email, ''), coalesce(account.connection, ''),
-  coalesce(account.signed_in_at, 0),
-  (SELECT count(*) FROM session WHERE session.organization_id = :organization_id
-    AND session.user_id = locked_out.user_id
-    AND session.ended_at IS NULL AND session.idle_at > :now AND session.expires_at > :now)
-FROM locked_out LEFT JOIN account ON account.organization_id = :organization_id
-  AND account.user_id = locked_out.user_id AND account.person NOT LIKE '%/%'
-ORDER BY locked_out.user_id, account.signed_in_at DESC
+    AND account.user_id = known.user_id AND account.email_key LIKE :at)) THEN 1 ELSE 0 END
+FROM ({0} LIMIT :batch) AS known ORDER BY known.place
 """
 
-# A refused sign-in leaves no trace in an account: these were admitted.
+LOOK_AT_ACCOUNTS = _LOOK.format("""
+  SELECT person AS place, user_id FROM account
+  WHERE organization_id = :organization_id AND person > :after AND person NOT LIKE '%/%' ORDER BY person
+""")
+
+LOOK_AT_GRANTS = _LOOK.format("""
+  SELECT DISTINCT user_id AS place, user_id FROM role_grant
+  WHERE organization_id = :organization_id AND user_id > :after ORDER BY user_id
+""")
+
+LOOK_AT_SESSIONS = _LOOK.format("""
+  SELECT DISTINCT user_id AS place, user_id FROM session
+  WHERE organization_id = :organization_id AND user_id > :after
+    AND ended_at IS NULL AND idle_at > :now AND expires_at > :now AND connection <> 'break-glass'
+  ORDER BY user_id
+""")
+
+# Of each every account is told, and once more how many sessions they have.
+DESCRIBE_LOCKED_OUT = """
+SELECT locked_out.id, coalesce(account.email, ''), coalesce(account.connection, ''),
+  coalesce(account.signed_in_at, 0),
+  (SELECT count(*) FROM session WHERE session.organization_id = :organization_id
+    AND session.user_id = locked_out.id
+    AND session.ended_at IS NULL AND session.idle_at > :now AND session.expires_at > :now)
+FROM "user" AS locked_out LEFT JOIN account ON account.organization_id = :organization_id
+  AND account.user_id = locked_out.id AND account.person NOT LIKE '%/%'
+WHERE locked_out.id IN (SELECT value FROM json_each(:users))
+ORDER BY locked_out.id, account.signed_in_at DESC
+"""
+
+# A refused sign-in leaves no trace in an account: these were admitted. Batch by batch: where the next
+# begins, and of each connection the latest.
 LAST_SIGN_INS = """
-SELECT connection, max(signed_in_at) FROM account
-WHERE organization_id = :organization_id AND person NOT LIKE '%/%'
-  AND connection IN (SELECT value FROM json_each(:connections))
-GROUP BY connection
+WITH looked AS (SELECT person, connection, signed_in_at FROM account
+  WHERE organization_id = :organization_id AND person > :after AND person NOT LIKE '%/%'
+  ORDER BY person LIMIT :batch)
+SELECT (SELECT max(person) FROM looked), (SELECT count(*) FROM looked), connection, max(signed_in_at)
+FROM looked GROUP BY connection
 """

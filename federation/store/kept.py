@@ -12,9 +12,11 @@ from datetime import datetime
 from federation.decision import of_connection
 from federation.store import endings, endings_sql, kept_sql, rows, sql, standing
 from federation.store.endings import Hashes
-from federation.store.kept_values import Count, Declared, KeptConnection, KeptOrganization
+from federation.store.kept_values import AFFECTED_COUNTED, Count, Declared, KeptConnection, KeptOrganization
 from federation.store.rows import Row, Steps, micros, moment
-from federation.store.values import Ended
+from federation.store.values import Ended, Remaining
+
+_BATCH = 2000  # accounts that are looked at in one step
 
 
 def number() -> Steps[int]:
@@ -70,7 +72,7 @@ def drop_organization(organization: str, now: datetime) -> Steps[bool]:
 def keep_connection(kept: KeptConnection, now: datetime, *, previous: int | None) -> Steps[bool]:
     """One INSERT, or one UPDATE of what is still as it was read.
 
-    A new one reads every session and account once: its id is to be nobody else's.
+    A new one's id is to be nobody else's: of accounts ``is_account_elsewhere`` tells, before.
     """
     told = {
         "id": kept.id,
@@ -87,6 +89,20 @@ def keep_connection(kept: KeptConnection, now: datetime, *, previous: int | None
     return bool((yield kept_sql.EDIT_CONNECTION, told | {"previous": previous}))
 
 
+def is_account_elsewhere(connection: str, organization: str) -> Steps[bool]:
+    """Tell whether another organization has an account by a connection of this id, read batch by batch."""
+    asked: dict[str, object] = {"id": connection, "organization_id": organization, "at": "", "then": ""}
+    looked = _BATCH
+    while looked == _BATCH:
+        found = yield kept_sql.ACCOUNTS_ELSEWHERE, {**asked, "batch": _BATCH}
+        if any(row[3] for row in found):
+            return True
+        looked = sum(row[2] for row in found)
+        if found:
+            asked |= {"at": found[-1][0], "then": found[-1][1]}
+    return False
+
+
 def enable(connection: str, now: datetime, *, previous: int, force: bool) -> Steps[bool]:
     """One UPDATE decides, of what is still as it was read."""
     told = {"id": connection, "number": (yield from _bump()), "now": micros(now)}
@@ -97,44 +113,69 @@ def enable(connection: str, now: datetime, *, previous: int, force: bool) -> Ste
     return True
 
 
-def disable(connection: str, now: datetime) -> Steps[tuple[Ended, Hashes] | None]:
+def disable(connection: str, now: datetime, held: Remaining) -> Steps[tuple[Ended, Hashes] | None]:
     """Switched off for workers that have not heard of it, too."""
     told = {"id": connection, "number": (yield from _bump()), "now": micros(now)}
     yield sql.LOCK_NAME, {"gate": standing.gate("connection", connection)}
     if not (yield kept_sql.DISABLE_CONNECTION, told):
         return None
-    return (yield from endings.switch_off(connection, now))
+    return (yield from endings.switch_off(connection, now, held))
 
 
-def drop_connection(connection: str, now: datetime) -> Steps[tuple[Ended, Hashes] | None]:
+def drop_connection(connection: str, now: datetime, held: Remaining) -> Steps[tuple[Ended, Hashes] | None]:
     """What it gave goes; it stays switched off, for workers that know it still."""
     told = {"id": connection, "number": (yield from _bump()), "now": micros(now)}
     yield sql.LOCK_NAME, {"gate": standing.gate("connection", connection)}
     found = yield kept_sql.DROP_CONNECTION, told
     if not found:
         return None
-    told_of_it, ended = yield from endings.switch_off(connection, now)
+    before = yield from endings.administered(held, connection)
+    told_of_it, ended = yield from endings.close(connection, now)
     ((organization,),) = found
-    yield from _take_back(str(organization), of_connection(connection), now)
+    yield from _depart(str(organization), of_connection(connection), now)
+    yield from endings.somebody_left(held, before)
     for statement in (kept_sql.DROP_METADATA, kept_sql.DROP_POLICY, kept_sql.DROP_TRIALS):
         yield statement, {"id": connection}
     yield kept_sql.REVOKE_LINKS, {"id": connection, "now": micros(now)}
     return replace(told_of_it, changed=True), ended
 
 
-def _take_back(organization: str, source: str, now: datetime) -> Steps[None]:
-    """Whoever is signed in by another way has, from now on, what others gave."""
-    place = {"organization_id": organization, "source": source}
-    told = yield kept_sql.LIVE_TAKERS, {**place, "now": micros(now)}
-    for statement in (kept_sql.DROP_GRANTS, kept_sql.DROP_TEAM_PLACES, kept_sql.DROP_MEMBERSHIPS):
-        yield statement, place
+def _depart(organization: str, source: str, now: datetime) -> Steps[None]:
+    """Whoever is signed in by another way has, from now on, what others gave; the rows go in batches."""
+    place = {"organization_id": organization, "source": source, "now": micros(now)}
+    told = yield kept_sql.LIVE_TAKERS, place
+    yield kept_sql.DEPART, place
     for (user_id,) in told:
-        yield from endings.tell({**place, "user_id": user_id, "now": micros(now)}, source)
+        yield from endings.tell({**place, "user_id": user_id}, source)
+
+
+def sweep(batch: int) -> Steps[int]:
+    """Delete rows of one source that is gone; with the last of them it is forgotten.
+
+    A crash between two leaves what the next one finds. Two at once delete the same rows, once.
+    """
+    while found := (yield kept_sql.FIND_DEPARTING, {}):
+        source, organization = map(str, found[0])
+        yield sql.LOCK_NAME, {"gate": standing.gate("departing", source)}
+        asked = {"organization_id": organization, "source": source, "batch": batch}
+        gone = 0
+        for statement in (kept_sql.DROP_GRANTS, kept_sql.DROP_TEAM_PLACES, kept_sql.DROP_MEMBERSHIPS):
+            gone += len((yield statement, asked))
+        if gone:
+            return gone
+        yield kept_sql.DEPARTED, asked
+    return 0
 
 
 def count(connection: str, organization: str, now: datetime) -> Steps[Count]:
-    """Reads every account of the organization: asked before a connection goes, and at no other time."""
-    asked = {"id": connection, "organization_id": organization, "now": micros(now)}
+    """Three reads by an index, each of no more rows than are counted."""
+    asked = {
+        "id": connection,
+        "organization_id": organization,
+        "source": of_connection(connection),
+        "now": micros(now),
+        "batch": AFFECTED_COUNTED + 1,
+    }
     found = {str(what): int(how_many) for what, how_many in (yield kept_sql.COUNT_AFFECTED, asked)}
     return Count(**found)
 

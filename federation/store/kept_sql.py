@@ -73,18 +73,26 @@ ON CONFLICT (id) DO UPDATE SET protocol = excluded.protocol, body = excluded.bod
   updated_at = excluded.updated_at, tested_at = NULL, deleted_at = NULL
 WHERE kept_connection.deleted_at IS NOT NULL
   AND kept_connection.organization_id = excluded.organization_id
+  AND NOT EXISTS (SELECT 1 FROM departing WHERE source = 'connection:' || excluded.id)
 RETURNING number
 """
 
 # What another organization still has of a connection of this id, which the settings file declared once:
-# whoever answers for the id is asked to end those sessions, and given their tokens.
+# whoever answers for the id is asked to end those sessions, and given their tokens. Accounts apart, batch
+# by batch: nobody makes one of a connection that is nowhere in force.
 HELD_ELSEWHERE = """
 SELECT 1 WHERE EXISTS
   (SELECT 1 FROM session AS once WHERE once.connection = :id AND once.organization_id <> :organization_id)
   OR EXISTS (SELECT 1 FROM kept_token WHERE connection = :id AND organization_id <> :organization_id)
   OR EXISTS (SELECT 1 FROM reread WHERE connection = :id AND organization_id <> :organization_id)
-  OR EXISTS
-  (SELECT 1 FROM account AS once WHERE once.connection = :id AND once.organization_id <> :organization_id)
+"""
+
+ACCOUNTS_ELSEWHERE = """
+SELECT looked.organization_id, max(looked.person), count(*),
+  max(CASE WHEN looked.connection = :id AND looked.organization_id <> :organization_id THEN 1 ELSE 0 END)
+FROM (SELECT organization_id, person, connection FROM account
+  WHERE (organization_id, person) > (:at, :then) ORDER BY organization_id, person LIMIT :batch) AS looked
+GROUP BY looked.organization_id ORDER BY looked.organization_id
 """
 
 EDIT_CONNECTION = """
@@ -124,17 +132,37 @@ WHERE organization_id = :organization_id AND ended_at IS NULL AND idle_at > :now
       AND team_membership.user_id = session.user_id AND team_membership.source = :source))
 """
 
+# From here on what it gave counts for nothing: ``sql.FIND_STANDING``. Its rows go in batches.
+DEPART = """
+INSERT INTO departing (source, organization_id, since) VALUES (:source, :organization_id, :now)
+ON CONFLICT (source) DO NOTHING
+"""
+
+FIND_DEPARTING = "SELECT source, organization_id FROM departing ORDER BY source LIMIT 1"
+
+# The primary keys lead with the organization; ``rowid`` and ``ctid`` are an engine's own.
 DROP_GRANTS = """
-DELETE FROM role_grant WHERE organization_id = :organization_id AND source = :source
+DELETE FROM role_grant WHERE (organization_id, user_id, source, role, why) IN
+  (SELECT organization_id, user_id, source, role, why FROM role_grant
+    WHERE organization_id = :organization_id AND source = :source LIMIT :batch)
+RETURNING 1
 """
 
 DROP_TEAM_PLACES = """
-DELETE FROM team_membership WHERE organization_id = :organization_id AND source = :source
+DELETE FROM team_membership WHERE (organization_id, user_id, team_key, source) IN
+  (SELECT organization_id, user_id, team_key, source FROM team_membership
+    WHERE organization_id = :organization_id AND source = :source LIMIT :batch)
+RETURNING 1
 """
 
 DROP_MEMBERSHIPS = """
-DELETE FROM membership WHERE organization_id = :organization_id AND source = :source
+DELETE FROM membership WHERE (organization_id, user_id, source) IN
+  (SELECT organization_id, user_id, source FROM membership
+    WHERE organization_id = :organization_id AND source = :source LIMIT :batch)
+RETURNING 1
 """
+
+DEPARTED = "DELETE FROM departing WHERE source = :source"
 
 # What is about the connection alone: whoever makes another by its id starts afresh.
 DROP_METADATA = "DELETE FROM provider_metadata WHERE connection = :id"
@@ -144,17 +172,19 @@ REVOKE_LINKS = """
 UPDATE setup_link SET revoked_at = :now WHERE connection = :id AND revoked_at IS NULL
 """
 
-COUNT_AFFECTED = """
-SELECT 'accounts', count(*) FROM account
-WHERE organization_id = :organization_id AND connection = :id AND person NOT LIKE '%/%'
+# Of people whom it made members, no more than are counted: by their index, whatever others there are.
+_CAME = """SELECT user_id FROM membership
+  WHERE organization_id = :organization_id AND source = :source LIMIT :batch"""
+
+COUNT_AFFECTED = f"""
+SELECT 'accounts', count(*) FROM ({_CAME}) AS came
 UNION ALL
-SELECT 'only_way', count(DISTINCT user_id) FROM account
-WHERE organization_id = :organization_id AND connection = :id AND person NOT LIKE '%/%'
-  AND NOT EXISTS (SELECT 1 FROM account AS other WHERE other.user_id = account.user_id
-    AND other.organization_id = account.organization_id AND other.connection <> account.connection
-    AND other.person NOT LIKE '%/%')
+SELECT 'only_way', count(*) FROM ({_CAME}) AS came
+WHERE NOT EXISTS (SELECT 1 FROM account WHERE account.user_id = came.user_id
+    AND account.organization_id = :organization_id AND account.connection <> :id
+    AND account.person NOT LIKE '%/%')
 UNION ALL
-SELECT 'sessions', count(*) FROM session
-WHERE organization_id = :organization_id AND connection = :id
-  AND ended_at IS NULL AND idle_at > :now AND expires_at > :now
-"""
+SELECT 'sessions', count(*) FROM (SELECT 1 FROM session
+  WHERE organization_id = :organization_id AND connection = :id AND user_id IN ({_CAME})
+    AND ended_at IS NULL AND idle_at > :now AND expires_at > :now LIMIT :batch) AS live
+"""  # noqa: S608  our own words

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Protocol
 
 from federation.store.kept_values import Count, Declared, KeptConnection
-from federation.store.values import Ended
+from federation.store.values import Ended, Remaining
 
 
 class KeptStore(Protocol):
@@ -54,13 +54,26 @@ class KeptStore(Protocol):
     async def enable_kept(self, connection: str, now: datetime, *, previous: int, force: bool) -> bool:
         """Let people in by it; False where it is another by now, or (but by ``force``) untried."""
 
-    async def disable_kept(self, connection: str, now: datetime) -> Ended | None:
-        """Let nobody in by it; its sessions end within a second on every node. None where there is none."""
+    async def disable_kept(self, connection: str, now: datetime, held: Remaining) -> Ended | None:
+        """Let nobody in by it; its sessions end within a second on every node. None where there is none.
 
-    async def drop_connection(self, connection: str, now: datetime) -> Ended | None:
+        Raises:
+            PolicyRefused: ``policy.last_administrator``; nothing is changed then.
+        """
+
+    async def drop_connection(self, connection: str, now: datetime, held: Remaining) -> Ended | None:
         """Take a connection away with what it gave; its sessions end as with ``disable_kept``.
 
-        Accounts stay, and are whose they were. Its id stays its organization's. None where there is none.
+        What it gave counts no more from then on; the rows go by ``sweep_departed``. Accounts stay, and
+        are whose they were. Its id stays its organization's. None where there is none.
+        Raises as ``disable_kept``.
+        """
+
+    async def sweep_departed(self, batch: int) -> int:
+        """Delete up to ``batch`` grants, and as many memberships, that a connection gave which is gone.
+
+        Nothing of them has counted since ``drop_connection``; until they are deleted its id cannot be taken
+        again. Return how many rows went; 0: there are none.
         """
 
     async def count_affected(self, connection: str, organization: str, now: datetime) -> Count:

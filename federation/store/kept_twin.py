@@ -6,7 +6,7 @@ from federation.store import kept
 from federation.store.drive import Drive
 from federation.store.endings import Hashes
 from federation.store.kept_values import Count, Declared, KeptConnection
-from federation.store.values import Ended
+from federation.store.values import Ended, Remaining
 
 
 class KeptTwin(Drive):
@@ -37,16 +37,22 @@ class KeptTwin(Drive):
     async def keep_connection(
         self, connection: KeptConnection, now: datetime, *, previous: int | None
     ) -> bool:
+        told = connection.id, connection.organization
+        if previous is None and await self._read_in_turns(lambda: kept.is_account_elsewhere(*told)):
+            return False
         return await self._transact(lambda: kept.keep_connection(connection, now, previous=previous))
 
     async def enable_kept(self, connection: str, now: datetime, *, previous: int, force: bool) -> bool:
         return await self._transact(lambda: kept.enable(connection, now, previous=previous, force=force))
 
-    async def disable_kept(self, connection: str, now: datetime) -> Ended | None:
-        return self._off(await self._transact(lambda: kept.disable(connection, now)))
+    async def disable_kept(self, connection: str, now: datetime, held: Remaining) -> Ended | None:
+        return self._off(await self._transact(lambda: kept.disable(connection, now, held)))
 
-    async def drop_connection(self, connection: str, now: datetime) -> Ended | None:
-        return self._off(await self._transact(lambda: kept.drop_connection(connection, now)))
+    async def drop_connection(self, connection: str, now: datetime, held: Remaining) -> Ended | None:
+        return self._off(await self._transact(lambda: kept.drop_connection(connection, now, held)))
+
+    async def sweep_departed(self, batch: int) -> int:
+        return await self._transact(lambda: kept.sweep(batch))
 
     async def count_affected(self, connection: str, organization: str, now: datetime) -> Count:
         return await self._read(lambda: kept.count(connection, organization, now))

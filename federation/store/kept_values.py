@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +43,13 @@ class Declared:
     connections: tuple[KeptConnection, ...]
 
 
+AFFECTED_COUNTED: Final = 1000
+
+
 @dataclass(frozen=True, kw_only=True)
 class Count:
-    """Whom a connection concerns."""
+    """Whom a connection concerns; one above ``AFFECTED_COUNTED``: more than that."""
 
-    accounts: int
+    accounts: int  # people whom it made members
     only_way: int  # users who have no account by another connection
     sessions: int  # live

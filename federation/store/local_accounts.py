@@ -97,9 +97,9 @@ def set_password(
     found = yield statement, whose | {"password_hash": password_hash, "now": micros(now)}
     if not found:
         return None
-    account_id, email_key = found[0]
+    account_id, organization, email_key = found[0]
     yield local_sql.FORGET_ATTEMPTS, {"address_hash": _address_hash(connection, email_key)}
-    return (yield from _end_sessions(connection, account_id, now))
+    return (yield from _end_sessions(connection, account_id, organization, now))
 
 
 def remove(connection: str, address: str, now: datetime) -> Steps[tuple[bytes, ...] | None]:
@@ -111,7 +111,7 @@ def remove(connection: str, address: str, now: datetime) -> Steps[tuple[bytes, .
     account_id, organization = found[0]
     yield local_sql.DROP_EXPECTED, whose | {"organization_id": organization}
     yield local_sql.FORGET_ATTEMPTS, {"address_hash": _address_hash(connection, address)}
-    return (yield from _end_sessions(connection, account_id, now))
+    return (yield from _end_sessions(connection, account_id, organization, now))
 
 
 def unlock(connection: str, address: str) -> Steps[bool]:
@@ -130,13 +130,16 @@ def every(connection: str, now: datetime) -> Steps[tuple[LocalAccount, ...]]:
     return tuple(told)
 
 
-def _end_sessions(connection: str, account_id: str, now: datetime) -> Steps[tuple[bytes, ...]]:
+def _end_sessions(
+    connection: str, account_id: str, organization: str, now: datetime
+) -> Steps[tuple[bytes, ...]]:
     """As a provider's logout does: a sign-in under way with the old password is refused when it arrives."""
     return (
         yield from provider_sessions.end(
             (connection,),
             (account_id,),
             (),
+            organization=organization,
             claim=(f"local:{connection}", f"{account_id}:{micros(now)}"),
             issued_at=now,
             until=now + WITHIN,

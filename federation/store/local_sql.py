@@ -46,14 +46,14 @@ CHOOSE_BY_LINK = """
 UPDATE local_account SET password_hash = :password_hash, password_at = :now, link_hash = NULL,
   link_until = NULL
 WHERE link_hash = :link_hash AND connection = :connection AND link_until > :now
-RETURNING id, email_key
+RETURNING id, organization_id, email_key
 """
 
 CHOOSE_BY_ADDRESS = """
 UPDATE local_account SET password_hash = :password_hash, password_at = :now, link_hash = NULL,
   link_until = NULL
 WHERE connection = :connection AND email_key = :email_key
-RETURNING id, email_key
+RETURNING id, organization_id, email_key
 """
 
 # The same password, kept at today's cost; not over one that was set meanwhile.

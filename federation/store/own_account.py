@@ -9,10 +9,10 @@ from collections.abc import Collection
 from datetime import datetime
 
 from federation.errors import AccountRefused
-from federation.store import endings, endings_sql, own_account_sql, rows, sql
+from federation.store import endings, endings_sql, own_account_sql, rows, sql, tokens
 from federation.store.endings import Administrators, Hashes
 from federation.store.rows import Row, Steps, micros, new_id
-from federation.store.values import InTeam, LiveSession, Way
+from federation.store.values import Ended, InTeam, LiveSession, Way
 
 
 def ways(organization: str, user_id: str) -> Steps[tuple[Way, ...]]:
@@ -62,8 +62,8 @@ def unlink(
     usable: Collection[str],
     administrators: Administrators,
     now: datetime,
-) -> Steps[Hashes | None]:
-    """Part a Subject from its user; return the token hashes of the sessions that came by it.
+) -> Steps[tuple[Ended, Hashes] | None]:
+    """Part a Subject from its user; return what ended, and the token hashes of sessions that came by it.
 
     Raises:
         AccountRefused: ``account.last_way``, ``account.last_administrator``.
@@ -81,8 +81,10 @@ def unlink(
     if all(one.connection != gone.connection for one in left):
         yield from _take_back(place, f"connection:{gone.connection}", administrators)
     asked = {**place, "connection": gone.connection}
+    kept = tuple(map(tokens.kept, (yield own_account_sql.FIND_TOKENS_BY, asked)))
     yield own_account_sql.DROP_TOKENS_BY, asked
-    return tuple(token_hash for (token_hash,) in (yield own_account_sql.END_SESSIONS_BY, asked))
+    ended = tuple(token_hash for (token_hash,) in (yield own_account_sql.END_SESSIONS_BY, asked))
+    return Ended(changed=True, sessions=len(ended), tokens=kept), ended
 
 
 def _take_back(place: dict[str, object], source: str, administrators: Administrators) -> Steps[None]:

@@ -1,5 +1,7 @@
 """Statements about one's own account, once for both engines; see ``sql``."""
 
+from federation.store import endings_sql
+
 FIND_WAYS = """
 SELECT person, connection, email, created_at, signed_in_at FROM account
 WHERE organization_id = :organization_id AND user_id = :user_id AND person NOT LIKE '%/%'
@@ -46,6 +48,10 @@ END_SESSIONS_BY = f"""
 UPDATE session SET ended_at = :now, idle_at = :now
 WHERE {_BY} AND ended_at IS NULL AND idle_at > :now AND expires_at > :now
 RETURNING token_hash
+"""  # noqa: S608  of parts that stand here
+
+FIND_TOKENS_BY = f"""{endings_sql.KEPT_TOKENS}
+WHERE kept_token.session_id IN (SELECT id FROM session WHERE {_BY})
 """  # noqa: S608  of parts that stand here
 
 DROP_TOKENS_BY = f"""

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from federation.store.endings import Administrators
-from federation.store.values import InTeam, LiveSession, Way
+from federation.store.values import Ended, InTeam, LiveSession, Way
 
 
 class OwnAccountStore(Protocol):
@@ -35,7 +35,7 @@ class OwnAccountStore(Protocol):
         usable: Collection[str],
         administrators: Administrators,
         now: datetime,
-    ) -> bool:
+    ) -> Ended | None:
         """Part a Subject from its user: its sessions end, and what its connection alone gave is taken back.
 
         Args:
@@ -47,7 +47,8 @@ class OwnAccountStore(Protocol):
             now: UTC.
 
         Returns:
-            False, and nothing is done: the user has no such account.
+            What ended, and the provider's tokens that went with it, kept nowhere else: to be revoked. None,
+            and nothing is done: the user has no such account.
 
         Raises:
             AccountRefused: ``account.last_way``, ``account.last_administrator``.

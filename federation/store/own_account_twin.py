@@ -6,7 +6,7 @@ from datetime import datetime
 from federation.store import own_account
 from federation.store.drive import Drive
 from federation.store.endings import Administrators
-from federation.store.values import InTeam, LiveSession, Way
+from federation.store.values import Ended, InTeam, LiveSession, Way
 
 
 class OwnAccountTwin(Drive):
@@ -39,14 +39,15 @@ class OwnAccountTwin(Drive):
         usable: Collection[str],
         administrators: Administrators,
         now: datetime,
-    ) -> bool:
-        ended = await self._transact(
+    ) -> Ended | None:
+        done = await self._transact(
             lambda: own_account.unlink(
                 organization, user_id, person, usable=usable, administrators=administrators, now=now
             )
         )
-        if ended is None:
-            return False
+        if done is None:
+            return None
+        told, ended = done
         for token_hash in ended:
             self._ended(token_hash)
-        return True
+        return told

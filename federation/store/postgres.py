@@ -19,6 +19,7 @@ import asyncpg
 from federation.errors import ConfigurationError, StoreUnavailable
 from federation.identity import Session
 from federation.store import (
+    administrators_sql,
     directory_sql,
     endings_sql,
     entry_sql,
@@ -101,13 +102,17 @@ _ARRAYS = {
         sql.OTHER_ADMINISTRATORS,
         people_sql.FIND_TEAMS_NAMED,
         *records_sql.ARRAYS,
+        *administrators_sql.ARRAYS,
+        endings_sql.COUNT_ADMINISTRATORS,
         *directory_sql.ARRAYS,
         *erasure_sql.ARRAYS,
         *provisioning_groups_sql.ARRAYS,
         *provisioning_settling_sql.ARRAYS,
         *provisioning_users_sql.ARRAYS,
-        entry_sql.FIND_LOCKED_OUT,
-        entry_sql.LAST_SIGN_INS,
+        entry_sql.LOOK_AT_ACCOUNTS,
+        entry_sql.LOOK_AT_GRANTS,
+        entry_sql.LOOK_AT_SESSIONS,
+        entry_sql.DESCRIBE_LOCKED_OUT,
         entry_sql.PROOFS_OF,
     )
 }
@@ -255,17 +260,17 @@ class PostgresStore(Twin):
     async def _read(self, verb: Verb[Result]) -> Result:
         return await self._decide(verb)
 
+    async def _read_in_turns(self, verb: Verb[Result]) -> Result:
+        return await self._decide(verb)
+
     async def _decide(self, verb: Verb[Result]) -> Result:
         return await self._attempt(verb, transaction=False)
 
     async def _note(self, verb: Verb[Result]) -> Result:
         return await self._decide(verb)  # of what is noted alone the statement says so: see _NOTES
 
-    async def _transact(self, verb: Verb[Result]) -> Result:
+    async def _transact(self, verb: Verb[Result], *, long: bool = False) -> Result:  # noqa: ARG002  it stands by itself
         return await self._attempt(verb, transaction=True)
-
-    async def _toil(self, verb: Verb[Result]) -> Result:
-        return await self._transact(verb)
 
     async def _attempt(self, verb: Verb[Result], *, transaction: bool) -> Result:
         try:

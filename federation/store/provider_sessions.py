@@ -73,17 +73,21 @@ def not_logged_out(decision: Decision, asked_at: datetime | None, logouts: Seque
             raise SignInExpired("signin.logged_out", said, (*decision.checks, check))
 
 
-def find(token_hash: bytes, now: datetime) -> Steps[tuple[str, str] | None]:
-    """Connection and sealed words of a live session; two reads by key, in one statement."""
+def find(token_hash: bytes, now: datetime) -> Steps[tuple[str, str, str] | None]:
+    """Organization, connection and sealed words of a live session; two reads by key, in one statement."""
     found = yield sql.FIND_PROVIDER_SESSION, {"token_hash": token_hash, "now": micros(now)}
-    return (str(found[0][0]), str(found[0][1])) if found else None
+    if not found:
+        return None
+    organization, connection, sealed = found[0]
+    return str(organization), str(connection), str(sealed)
 
 
-def end(
+def end(  # noqa: PLR0913  all that a message says
     connections: tuple[str, ...],
     names: tuple[str, ...],
     indexes: tuple[str, ...],
     *,
+    organization: str,
     claim: tuple[str, str],
     issued_at: datetime,
     until: datetime,
@@ -112,23 +116,26 @@ def end(
         index_hashes = sorted({rows.digest(one, name, index) for index in indexes})
         for logout_hash in index_hashes or [name_hash]:
             yield sql.REMEMBER_LOGOUT, {**times, "logout_hash": logout_hash}
-        whose = {"name_hash": name_hash, "now": micros(now)}
+        whose = {"name_hash": name_hash, "organization_id": organization, "now": micros(now)}
         if not index_hashes:
             ended += (token_hash for (token_hash,) in (yield sql.END_PROVIDER_SESSIONS, whose))
-            ended += yield from _end_alone(name_hash, now)
+            ended += yield from _end_alone(name_hash, organization, now)
         for index_hash in index_hashes:
             found = yield sql.END_PROVIDER_SESSION, {**whose, "index_hash": index_hash}
             ended += (token_hash for (token_hash,) in found)
     return tuple(ended)
 
 
-def end_alone(connection: str, name: str, now: datetime) -> Steps[tuple[bytes, ...]]:
+def end_alone(connection: str, name: str, now: datetime, *, organization: str) -> Steps[tuple[bytes, ...]]:
     """One statement decides; return the live ones' token hashes."""
-    return (yield from _end_alone(rows.digest(connection, name), now))
+    return (yield from _end_alone(rows.digest(connection, name), organization, now))
 
 
-def _end_alone(alone_hash: bytes, now: datetime) -> Steps[tuple[bytes, ...]]:
-    found = yield sql.END_SESSION_ALONE, {"alone_hash": alone_hash, "now": micros(now)}
+def _end_alone(alone_hash: bytes, organization: str, now: datetime) -> Steps[tuple[bytes, ...]]:
+    found = yield (
+        sql.END_SESSION_ALONE,
+        {"alone_hash": alone_hash, "organization_id": organization, "now": micros(now)},
+    )
     return tuple(token_hash for (token_hash,) in found)
 
 

@@ -138,7 +138,7 @@ class ProvisioningTwin(Drive):
         return await self._transact(lambda: provisioning_credentials.revoke(connection, identifier, now))
 
     async def _kept(self, verb: Verb[Kept[Resource]], *, is_long: bool = False) -> Resource:
-        done = await (self._toil(verb) if is_long else self._transact(verb))
+        done = await self._transact(verb, long=is_long)
         for token_hash in done.ended:
             self._ended(token_hash)
         return done.resource

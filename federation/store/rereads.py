@@ -19,11 +19,16 @@ def scheduled(session: Session, person: str, due_at: datetime) -> Ask:
     return rereads_sql.SCHEDULE_REREAD, place | {"due_at": micros(due_at)}
 
 
-def due(connection: str, now: datetime, batch: int) -> Steps[tuple[DueReread, ...]]:
+def due(connection: str, organization: str, now: datetime, batch: int) -> Steps[tuple[DueReread, ...]]:
     """One read by index, the longest due first."""
     found = yield (
         rereads_sql.FIND_DUE_REREADS,
-        {"connection": connection, "now": micros(now), "batch": batch},
+        {
+            "connection": connection,
+            "organization_id": organization,
+            "now": micros(now),
+            "batch": batch,
+        },
     )
     return tuple(
         DueReread(organization=one[0], person=one[1], connection=one[2], due_at=rows.moment(one[3]))
@@ -68,7 +73,7 @@ def _rereadable(found: DueReread, row: Row) -> Rereadable | None:
         groups=tuple(said["groups"]),
         acr=acr,
         amr=tuple(amr),
-        tokens=tokens.kept(kept) if kept[2] is not None else None,
+        tokens=tokens.kept(kept) if kept[3] is not None else None,
     )
 
 

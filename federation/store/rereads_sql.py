@@ -8,7 +8,8 @@ ON CONFLICT (organization_id, person, connection) DO UPDATE SET due_at = exclude
 
 FIND_DUE_REREADS = """
 SELECT organization_id, person, connection, due_at FROM reread
-WHERE connection = :connection AND due_at <= :now ORDER BY due_at LIMIT :batch
+WHERE connection = :connection AND organization_id = :organization_id AND due_at <= :now
+ORDER BY due_at LIMIT :batch
 """
 
 # One caller on any node asks; whoever does not come back leaves it to be asked again.
@@ -33,8 +34,8 @@ WHERE organization_id = :organization_id AND person = :person AND connection = :
 # 0004 does not know its account, and is every one's of the user.
 FIND_REREADABLE = """
 SELECT account.user_id, account.subject_key, account.email, account.email_proven, session.data,
-  session.id, session.token_hash, kept_token.connection, kept_token.person, kept_token.sealed,
-  kept_token.renew_at, kept_token.version, kept_token.taken_by, kept_token.taken_until
+  session.id, session.token_hash, kept_token.organization_id, kept_token.connection, kept_token.person,
+  kept_token.sealed, kept_token.renew_at, kept_token.version, kept_token.taken_by, kept_token.taken_until
 FROM account JOIN session ON session.organization_id = account.organization_id
   AND session.user_id = account.user_id AND session.connection = :connection
   AND (session.person = account.person OR session.person IS NULL)

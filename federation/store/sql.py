@@ -161,20 +161,24 @@ WHERE organization_id = :organization_id AND user_id = :user_id
 RETURNING token_hash
 """
 
+# What a connection gave that is gone counts for nothing, though not all of it is deleted yet: see ``kept``.
+_STAYS = "source NOT IN (SELECT source FROM departing)"
+
 # All that hangs together of one person in one organization: see ``decision.Standing``.
-FIND_STANDING = """
+FIND_STANDING = f"""
 SELECT 'grant', role, source, why FROM role_grant
-WHERE organization_id = :organization_id AND user_id = :user_id
+WHERE organization_id = :organization_id AND user_id = :user_id AND {_STAYS}
 UNION ALL
 SELECT 'member', team_key, source, why FROM team_membership
-WHERE organization_id = :organization_id AND user_id = :user_id
+WHERE organization_id = :organization_id AND user_id = :user_id AND {_STAYS}
 UNION ALL
 SELECT 'kept', team.key, '', '' FROM team_membership JOIN team
   ON team.organization_id = team_membership.organization_id AND team.key = team_membership.team_key
 WHERE team_membership.organization_id = :organization_id AND team_membership.user_id = :user_id
+  AND team_membership.{_STAYS}
 UNION ALL
 SELECT 'membership', source, '', '' FROM membership
-WHERE organization_id = :organization_id AND user_id = :user_id
+WHERE organization_id = :organization_id AND user_id = :user_id AND {_STAYS}
 UNION ALL
 SELECT 'deactivated', source, organization_id, '' FROM deactivation
 WHERE user_id = :user_id AND organization_id IN (:organization_id, '')
@@ -185,7 +189,7 @@ SELECT 'enforced', domain, connections, CASE WHEN domain <> '' AND EXISTS (SELEC
   WHERE account.organization_id = :organization_id AND account.user_id = :user_id
     AND account.email_key LIKE '%@' || replace(enforcement.domain, '*', '%')) THEN 'here' ELSE '' END
 FROM enforcement WHERE organization_id = :organization_id
-"""
+"""  # noqa: S608  our own words
 
 # Has the organization teams of the store?
 HAS_TEAMS = """
@@ -232,22 +236,22 @@ WHERE organization_id = :organization_id AND email_key = :email_key AND person N
 
 # Is anybody left? What is written of somebody who is no member any more counts for nobody.
 # Asked after ``LOCK_NAME`` of the organization, by all who would take such a role away.
-OTHER_ADMINISTRATORS = """
+OTHER_ADMINISTRATORS = f"""
 SELECT count(*) FROM (
   SELECT user_id FROM role_grant
-  WHERE organization_id = :organization_id AND role IN (SELECT value FROM json_each(:roles))
+  WHERE organization_id = :organization_id AND role IN (SELECT value FROM json_each(:roles)) AND {_STAYS}
   UNION
-  SELECT user_id FROM team_membership WHERE organization_id = :organization_id
+  SELECT user_id FROM team_membership WHERE organization_id = :organization_id AND {_STAYS}
     AND (team_key IN (SELECT value FROM json_each(:teams)) OR team_key IN (
       SELECT team_key FROM team_role
       WHERE organization_id = :organization_id AND role IN (SELECT value FROM json_each(:roles))))
 ) AS held
 WHERE user_id <> :user_id
   AND EXISTS (SELECT 1 FROM membership WHERE membership.organization_id = :organization_id
-    AND membership.user_id = held.user_id)
+    AND membership.user_id = held.user_id AND membership.{_STAYS})
   AND NOT EXISTS (SELECT 1 FROM deactivation WHERE deactivation.user_id = held.user_id
     AND deactivation.organization_id IN (:organization_id, ''))
-"""
+"""  # noqa: S608  our own words
 
 DROP_GRANT = """
 DELETE FROM role_grant WHERE organization_id = :organization_id AND user_id = :user_id
@@ -363,7 +367,7 @@ VALUES (:session_id, :connection, :organization_id, :name_hash, :index_hash, :al
 """
 
 FIND_PROVIDER_SESSION = """
-SELECT provider_session.connection, provider_session.sealed
+SELECT provider_session.organization_id, provider_session.connection, provider_session.sealed
 FROM session JOIN provider_session ON provider_session.session_id = session.id
 WHERE session.token_hash = :token_hash
   AND session.ended_at IS NULL AND session.idle_at > :now AND session.expires_at > :now
@@ -408,7 +412,8 @@ ON CONFLICT (logout_hash) DO UPDATE SET
 _END_PROVIDER_SESSIONS = """
 UPDATE session SET ended_at = :now, idle_at = :now
 WHERE ended_at IS NULL AND idle_at > :now AND expires_at > :now AND id IN
-  (SELECT session_id FROM provider_session WHERE name_hash = :name_hash{0})
+  (SELECT session_id FROM provider_session
+    WHERE name_hash = :name_hash{0} AND organization_id = :organization_id)
 RETURNING token_hash
 """
 

@@ -145,17 +145,32 @@ class SqliteStore(Twin):
         except sqlite3.Error as error:
             raise outage(error) from error
 
+    async def _read_in_turns(self, verb: Verb[Result]) -> Result:
+        steps = verb()
+        try:
+            asked = next(steps)
+            while True:
+                found: Sequence[Any]
+                if isinstance(asked[0], str):
+                    found = _ask(self._reader, *asked)
+                else:
+                    found = [_ask(self._reader, *one) for one in asked]
+                await asyncio.sleep(0)
+                asked = steps.send(found)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+        except sqlite3.Error as error:
+            raise outage(error) from error
+
     async def _decide(self, verb: Verb[Result]) -> Result:
         return await self._writer.submit(lambda db: _drive(db, verb()))
 
     async def _note(self, verb: Verb[Result]) -> Result:
         return await self._writer.submit(lambda db: _drive(db, verb()), light=True)
 
-    async def _transact(self, verb: Verb[Result]) -> Result:
-        return await self._decide(verb)  # every job is a savepoint of its own
-
-    async def _toil(self, verb: Verb[Result]) -> Result:
-        return await self._writer.submit(lambda db: _drive(db, verb()), long=True)
+    async def _transact(self, verb: Verb[Result], *, long: bool = False) -> Result:
+        return await self._writer.submit(lambda db: _drive(db, verb()), long=long)  # each is a savepoint
 
     async def find_session(self, token_hash: bytes, now: datetime) -> Session | None:
         # Straight to the driver: asked for every request to every application behind a proxy, and

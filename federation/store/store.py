@@ -251,15 +251,19 @@ class Store(
     async def end_session_by_id(self, user_id: str, session_id: str, now: datetime) -> bool:
         """End one session of this person; False if it is not theirs or has ended."""
 
-    async def provider_session(self, token_hash: bytes, now: datetime) -> tuple[str, str] | None:
-        """Return connection and sealed words of this token's live session, if its provider can end it."""
+    async def provider_session(self, token_hash: bytes, now: datetime) -> tuple[str, str, str] | None:
+        """Return organization, connection and sealed words of this token's live session.
 
-    async def end_provider_sessions(
+        None where its provider cannot end it.
+        """
+
+    async def end_provider_sessions(  # noqa: PLR0913  all that a message says
         self,
         connections: tuple[str, ...],
         names: tuple[str, ...],
         indexes: tuple[str, ...],
         *,
+        organization: str,
         claim: tuple[str, str],
         issued_at: datetime,
         until: datetime,
@@ -276,6 +280,7 @@ class Store(
                 that is meant, at least one, at most ``values.PROVIDER_NAMES``.
             indexes: Likewise; at most ``values.PROVIDER_INDEXES``. None at all means every
                 session of these names.
+            organization: Whose connections they are; what another has by one of this id stays.
             claim: Issuer and id of the message, as ``claim_assertion`` remembers them.
             issued_at: When the provider said so; a later authentication is not meant.
             until: Until when its assertions of before may arrive; the caller bounds it.
@@ -291,8 +296,13 @@ class Store(
     async def tokens_of(self, token_hash: bytes, now: datetime) -> KeptTokensOf | None:
         """Return what this token's live session keeps of its provider's tokens, if anything."""
 
-    async def due_tokens(self, connection: str, now: datetime, batch: int) -> tuple[KeptTokensOf, ...]:
-        """Return tokens of live sessions that should be renewed, the longest due first; nobody's turn yet."""
+    async def due_tokens(
+        self, connection: str, organization: str, now: datetime, batch: int
+    ) -> tuple[KeptTokensOf, ...]:
+        """Return tokens of live sessions that should be renewed, the longest due first; nobody's turn yet.
+
+        Of one organization: what another has by a connection of this id is not its provider's.
+        """
 
     async def take_tokens(self, found: KeptTokensOf, holder: str, until: datetime, now: datetime) -> bool:
         """Take the right to renew these: one caller on any node, until a deadline.
@@ -337,7 +347,7 @@ class Store(
             False where it has ended, or another has taken or renewed them since.
         """
 
-    async def end_session_alone(self, connection: str, name: str, now: datetime) -> int:
+    async def end_session_alone(self, connection: str, name: str, now: datetime, *, organization: str) -> int:
         """End the session that its provider names without the person; return how many were alive.
 
         Nothing is claimed or remembered: whoever says this may be anybody who knows the name.
@@ -346,6 +356,7 @@ class Store(
             connection: As for ``end_provider_sessions``.
             name: As ``identity.ProviderSession.alone``.
             now: UTC.
+            organization: As for ``end_provider_sessions``.
         """
 
     async def find_metadata(self, connection: str) -> Metadata | None:
@@ -500,7 +511,7 @@ class Store(
 
         Args:
             wanted: What to enforce, in place of what is.
-            locked_out: How many people the operator knows to be locked out by it.
+            locked_out: How many people the operator knows to be locked out by it, as ``Preflight.number``.
 
         Returns:
             What it means now; False beside it where nothing was changed, because another number of

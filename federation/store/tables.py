@@ -6,6 +6,7 @@ matters to an index. Read by migrations, administration and tests; what runs in 
 written out in ``sql.py`` and held to this file by the tests.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from sqlalchemy import (
@@ -37,10 +38,15 @@ _NAMES = {
 _OCTETS = Text().with_variant(Text(collation="C"), "postgresql")
 
 
+# On SQLite the primary key itself holds the row: a sign-in writes one page less for each such table. For
+# small rows alone: large ones, keyed by a hash, would lie each on a page of its own (``pending_sign_in``).
+_WITHIN_KEY: Mapping[str, object] = {"sqlite_with_rowid": False}
+
+
 class Row(SQLModel, registry=registry(metadata=MetaData(naming_convention=_NAMES))):
     """Base of our rows: its own metadata, so that an embedding application's tables stay apart."""
 
-    __table_args__: ClassVar[tuple[SchemaItem, ...]] = ()
+    __table_args__: ClassVar[tuple[SchemaItem | Mapping[str, object], ...]] = ()
 
 
 class PendingSignIn(Row, table=True):
@@ -64,6 +70,7 @@ class ClaimedAssertion(Row, table=True):
     """Replay memory: one row for each assertion accepted, until it could not be accepted again."""
 
     __tablename__ = "claimed_assertion"
+    __table_args__ = (_WITHIN_KEY,)
 
     claim_hash: bytes = Field(primary_key=True, sa_type=LargeBinary)  # of issuer and id
     kept_until: int = Field(sa_type=BigInteger, index=True)
@@ -77,6 +84,7 @@ class PersonKey(Row, table=True):
     """
 
     __tablename__ = "person_key"
+    __table_args__ = (_WITHIN_KEY,)
 
     person: str = Field(primary_key=True, sa_type=Text)  # Subject.person
     ring_key: str = Field(primary_key=True, sa_type=Text)  # id of the key that wrapped it
@@ -88,6 +96,7 @@ class User(Row, table=True):
     """A person. Everything known about them is said by an account, within its organization."""
 
     __tablename__ = "user"
+    __table_args__ = (_WITHIN_KEY,)
 
     id: str = Field(primary_key=True, sa_type=Text)  # UUIDv7
     created_at: int = Field(sa_type=BigInteger)
@@ -100,6 +109,7 @@ class Membership(Row, table=True):
     __table_args__ = (
         Index(None, "organization_id", "source", "user_id"),
         ForeignKeyConstraint(["user_id"], ["user.id"]),
+        _WITHIN_KEY,
     )
 
     organization_id: str = Field(primary_key=True, sa_type=Text)
@@ -167,6 +177,7 @@ class RoleGrant(Row, table=True):
     __table_args__ = (
         Index(None, "organization_id", "role", "user_id"),
         ForeignKeyConstraint(["user_id"], ["user.id"]),
+        _WITHIN_KEY,
     )
 
     organization_id: str = Field(primary_key=True, sa_type=Text)
@@ -228,6 +239,7 @@ class TeamMembership(Row, table=True):
     __table_args__ = (
         Index(None, "organization_id", "team_key", "user_id"),
         ForeignKeyConstraint(["user_id"], ["user.id"]),
+        _WITHIN_KEY,
     )
 
     organization_id: str = Field(primary_key=True, sa_type=Text)
@@ -626,6 +638,16 @@ class KeptConnection(Row, table=True):
     updated_at: int = Field(sa_type=BigInteger)
     tested_at: int | None = Field(default=None, sa_type=BigInteger)  # a trial of what it says went through
     deleted_at: int | None = Field(default=None, sa_type=BigInteger)  # it stays: nobody else gets the id
+
+
+class Departing(Row, table=True):
+    """A source that is gone, whose grants and memberships count no more, until all of them are deleted."""
+
+    __tablename__ = "departing"
+
+    source: str = Field(primary_key=True, sa_type=Text)  # as in ``decision``
+    organization_id: str = Field(sa_type=Text)
+    since: int = Field(sa_type=BigInteger)
 
 
 class SetupLink(Row, table=True):

@@ -37,9 +37,14 @@ def find(token_hash: bytes, now: datetime) -> Steps[KeptTokensOf | None]:
     return kept(found[0]) if found else None
 
 
-def due(connection: str, now: datetime, batch: int) -> Steps[tuple[KeptTokensOf, ...]]:
+def due(connection: str, organization: str, now: datetime, batch: int) -> Steps[tuple[KeptTokensOf, ...]]:
     """One read by index, the longest due first."""
-    asked = {"connection": connection, "now": micros(now), "batch": batch}
+    asked = {
+        "connection": connection,
+        "organization_id": organization,
+        "now": micros(now),
+        "batch": batch,
+    }
     return tuple(map(kept, (yield tokens_sql.FIND_DUE_TOKENS, asked)))
 
 
@@ -83,10 +88,12 @@ def end_refused(session_id: str, holder: str, now: datetime) -> Steps[bytes | No
 
 def kept(row: Row) -> KeptTokensOf:
     """Read a row of ``tokens_sql.FIND_TOKENS``."""
-    session_id, token_hash, connection, person, sealed, renew_at, version, taken_by, taken_until = row
+    session_id, token_hash, organization, connection, person, sealed, renew_at, *taken = row
+    version, taken_by, taken_until = taken
     return KeptTokensOf(
         session_id=session_id,
         token_hash=token_hash,
+        organization=organization,
         connection=connection,
         person=person,
         tokens=SealedTokens(sealed=sealed, renew_at=None if renew_at is None else rows.moment(renew_at)),

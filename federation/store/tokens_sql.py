@@ -10,8 +10,9 @@ VALUES (:session_id, :organization_id, :connection, :person, :sealed, :renew_at,
 """
 
 _TOKENS = """
-SELECT session.id, session.token_hash, kept_token.connection, kept_token.person, kept_token.sealed,
-  kept_token.renew_at, kept_token.version, kept_token.taken_by, kept_token.taken_until
+SELECT session.id, session.token_hash, kept_token.organization_id, kept_token.connection,
+  kept_token.person, kept_token.sealed, kept_token.renew_at, kept_token.version, kept_token.taken_by,
+  kept_token.taken_until
 """
 
 FIND_TOKENS = f"""{_TOKENS}
@@ -21,7 +22,8 @@ WHERE session.token_hash = :token_hash AND {_LIVE}
 
 FIND_DUE_TOKENS = f"""{_TOKENS}
 FROM kept_token JOIN session ON session.id = kept_token.session_id
-WHERE kept_token.connection = :connection AND kept_token.renew_at <= :now
+WHERE kept_token.connection = :connection AND kept_token.organization_id = :organization_id
+  AND kept_token.renew_at <= :now
   AND kept_token.taken_until <= :now AND {_LIVE}
 ORDER BY kept_token.renew_at LIMIT :batch
 """

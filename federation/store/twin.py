@@ -203,15 +203,16 @@ class Twin(
         self._ended(token_hash)
         return True
 
-    async def provider_session(self, token_hash: bytes, now: datetime) -> tuple[str, str] | None:
+    async def provider_session(self, token_hash: bytes, now: datetime) -> tuple[str, str, str] | None:
         return await self._read(lambda: provider_sessions.find(token_hash, now))
 
-    async def end_provider_sessions(
+    async def end_provider_sessions(  # noqa: PLR0913  all that a message says
         self,
         connections: tuple[str, ...],
         names: tuple[str, ...],
         indexes: tuple[str, ...],
         *,
+        organization: str,
         claim: tuple[str, str],
         issued_at: datetime,
         until: datetime,
@@ -219,7 +220,14 @@ class Twin(
     ) -> int:
         ended = await self._transact(
             lambda: provider_sessions.end(
-                connections, names, indexes, claim=claim, issued_at=issued_at, until=until, now=now
+                connections,
+                names,
+                indexes,
+                organization=organization,
+                claim=claim,
+                issued_at=issued_at,
+                until=until,
+                now=now,
             )
         )
         for token_hash in ended:
@@ -229,8 +237,10 @@ class Twin(
     async def tokens_of(self, token_hash: bytes, now: datetime) -> KeptTokensOf | None:
         return await self._read(lambda: tokens.find(token_hash, now))
 
-    async def due_tokens(self, connection: str, now: datetime, batch: int) -> tuple[KeptTokensOf, ...]:
-        return await self._read(lambda: tokens.due(connection, now, batch))
+    async def due_tokens(
+        self, connection: str, organization: str, now: datetime, batch: int
+    ) -> tuple[KeptTokensOf, ...]:
+        return await self._read(lambda: tokens.due(connection, organization, now, batch))
 
     async def take_tokens(self, found: KeptTokensOf, holder: str, until: datetime, now: datetime) -> bool:
         return await self._decide(lambda: tokens.take(found, holder, until, now))
@@ -252,8 +262,10 @@ class Twin(
         self._ended(token_hash)
         return True
 
-    async def end_session_alone(self, connection: str, name: str, now: datetime) -> int:
-        ended = await self._decide(lambda: provider_sessions.end_alone(connection, name, now))
+    async def end_session_alone(self, connection: str, name: str, now: datetime, *, organization: str) -> int:
+        ended = await self._decide(
+            lambda: provider_sessions.end_alone(connection, name, now, organization=organization)
+        )
         for token_hash in ended:
             self._ended(token_hash)
         return len(ended)
@@ -361,10 +373,12 @@ class Twin(
     async def preflight(
         self, organization: str, domain: str, connections: tuple[str, ...], now: datetime
     ) -> Preflight:
-        return await self._read(lambda: enforcement.preflight(organization, domain, connections, now))
+        return await self._read_in_turns(
+            lambda: enforcement.preflight(organization, domain, connections, now)
+        )
 
     async def enforce(self, wanted: Enforcement, *, locked_out: int) -> tuple[Preflight, bool]:
-        return await self._transact(lambda: enforcement.enforce(wanted, locked_out=locked_out))
+        return await self._transact(lambda: enforcement.enforce(wanted, locked_out=locked_out), long=True)
 
     async def lift_enforcement(self, organization: str, domain: str) -> bool:
         return await self._decide(lambda: enforcement.lift(organization, domain))
@@ -402,26 +416,23 @@ class Audited(Twin):
     async def _read(self, verb: Verb[Result]) -> Result:
         return await self._store._read(verb)  # noqa: SLF001  a twin of the same kind
 
+    async def _read_in_turns(self, verb: Verb[Result]) -> Result:
+        return await self._store._read_in_turns(verb)  # noqa: SLF001  likewise
+
     async def _note(self, verb: Verb[Result]) -> Result:
         return await self._transact(verb)
 
     async def _decide(self, verb: Verb[Result]) -> Result:
         return await self._transact(verb)
 
-    async def _transact(self, verb: Verb[Result]) -> Result:
-        return await self._store._transact(self._telling(verb))  # noqa: SLF001  likewise
-
-    async def _toil(self, verb: Verb[Result]) -> Result:
-        return await self._store._toil(self._telling(verb))  # noqa: SLF001  likewise
-
-    def _telling(self, verb: Verb[Result]) -> Verb[Result]:
+    async def _transact(self, verb: Verb[Result], *, long: bool = False) -> Result:
         def told() -> Steps[Result]:
             result = yield from verb()
             if audit.is_change(result):
                 yield audit.append(audit.named(self._entry, result))
             return result
 
-        return told
+        return await self._store._transact(told, long=long)  # noqa: SLF001  likewise
 
     def _ended(self, token_hash: bytes) -> None:
         self._store._ended(token_hash)  # noqa: SLF001  likewise

@@ -179,6 +179,7 @@ class KeptTokensOf:
 
     session_id: str
     token_hash: bytes = field(repr=False)  # of the session's cookie
+    organization: str
     connection: str
     person: str  # Subject.person
     tokens: SealedTokens
@@ -302,6 +303,10 @@ class Enforcement:
     by: str  # who switched it on
 
 
+LOCKED_OUT_COUNTED = 1000
+LOCKED_OUT_SHOWN = 100  # by name
+
+
 @dataclass(frozen=True, kw_only=True)
 class LockedOut:
     """Somebody who has no account at an enforced connection; signs in by the one told here."""
@@ -317,7 +322,8 @@ class LockedOut:
 class Preflight:
     """What an enforcement would mean now."""
 
-    locked_out: tuple[LockedOut, ...]
+    number: int  # of people who would be locked out; one above ``LOCKED_OUT_COUNTED``: more than that
+    locked_out: tuple[LockedOut, ...]  # the first ``LOCKED_OUT_SHOWN``
     last_sign_ins: Mapping[str, datetime]  # of each connection that anybody has come through
     untried: tuple[str, ...]  # connections without a sign-in in the last seven days
 
@@ -374,6 +380,7 @@ class Released:
     user_id: str
     email: str  # as their provider sent it last
     sessions: int = 0  # live ones that ended
+    tokens: tuple[KeptTokensOf, ...] = field(default=(), repr=False)  # went with them: to be revoked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -493,6 +500,18 @@ class Terms:
     administrator_teams: frozenset[str]  # declared teams that give one of them
     force: bool  # nobody need be left
     tell: Tell
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remaining:
+    """Who must be left where a connection is switched off or goes: an administrator who can come in."""
+
+    organization: str
+    administrators: frozenset[str]  # roles; none: nobody need be left
+    administrator_teams: frozenset[str]  # declared teams that give one of them
+    ways: tuple[str, ...]  # the organization's other connections by which people come in
+    in_use: bool  # whether they come in by this one
+    force: bool  # nobody need be left
 
 
 @dataclass(frozen=True, kw_only=True)

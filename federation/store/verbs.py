@@ -129,8 +129,12 @@ def _proof(record: Record, claim: Claim | None, sealing: Sealing | None) -> rows
 
 def _proven(
     record: Record, claim: Claim | None, sealing: Sealing | None, told: Iterator[Sequence[rows.Row]]
-) -> Steps[str]:
-    """Hold the answers to ``_proof``: the row that comes back tells the one winner. Return the key.
+) -> tuple[str, rows.Together]:
+    """Hold the answers to ``_proof``: the row that comes back tells the one winner.
+
+    Returns:
+        The person's key, and nothing more to ask; or "", and the statement that offers a fresh one.
+        See ``_key``.
 
     Raises:
         AssertionRefused: ``signin.replayed``.
@@ -138,10 +142,27 @@ def _proven(
     if claim is not None and not next(told):
         raise AssertionRefused("signin.replayed", "this assertion has been accepted before")
     if sealing is None:
-        return ""
+        return "", ()
     for (wrapped,) in next(told):
-        return str(wrapped)
-    return (yield from _keep_person_key(record.person, sealing.ring_key, sealing.fresh(), record.at))
+        return str(wrapped), ()
+    key = {"person": record.person, "ring_key": sealing.ring_key}
+    return "", ((sql.KEEP_PERSON_KEY, {**key, "wrapped": sealing.fresh(), "now": micros(record.at)}),)
+
+
+def _key(wrapped: str, offer: rows.Together, told: Sequence[Sequence[rows.Row]]) -> Steps[str]:
+    """Return the person's key; of an offer what stands, young from now on.
+
+    That is ours, an old one, or another's that was first.
+
+    Args:
+        wrapped: From ``_proven``, as ``offer`` is.
+        offer: (): there is a key.
+        told: What the offer was answered: () where it is to be asked yet.
+    """
+    if not offer:
+        return wrapped
+    (((stands,),),) = told or (yield offer)
+    return str(stands)
 
 
 def _sealed(record: Record, sealing: Sealing | None, wrapped: str, settled: Settled | None) -> Record:
@@ -149,13 +170,6 @@ def _sealed(record: Record, sealing: Sealing | None, wrapped: str, settled: Sett
         return record
     message = sealing.seal_message(wrapped) if sealing.seal_message else ""
     return replace(record, sealed=sealing.seal(wrapped, settled), message=message)
-
-
-def _keep_person_key(person: str, ring_key: str, fresh: str, now: datetime) -> Steps[str]:
-    """Offer ``fresh``; return what stands, young from now on: an old one, or another's that was first."""
-    key = {"person": person, "ring_key": ring_key, "wrapped": fresh, "now": micros(now)}
-    ((wrapped,),) = yield sql.KEEP_PERSON_KEY, key
-    return str(wrapped)
 
 
 def person_keys(person: str) -> Steps[tuple[str, ...]]:
@@ -191,10 +205,17 @@ def open_session(
     )
     *_, kept_teams, held, found = told
     has_teams = bool(kept_teams)
-    wrapped = yield from _proven(new.record, claim, sealing, iter(told[len(beside) :]))
-    link, known = yield from accounts.enter(
-        decision, account, (held, found), has_teams=has_teams, invitation=new.invitation, now=now
+    wrapped, offer = _proven(new.record, claim, sealing, iter(told[len(beside) :]))
+    link, known, kept_key = yield from accounts.enter(
+        decision,
+        account,
+        (held, found),
+        has_teams=has_teams,
+        invitation=new.invitation,
+        beside=offer,
+        now=now,
     )
+    wrapped = yield from _key(wrapped, offer, kept_key)
     came: Bootstrap = ""
     if new.bootstrap:
         came = yield from bootstrap.use(decision, new.bootstrap, now)
@@ -328,7 +349,8 @@ def keep_record(record: Record, *, claim: Claim | None, sealing: Sealing | None)
         AssertionRefused: ``signin.replayed``.
     """
     if proof := _proof(record, claim, sealing):
-        wrapped = yield from _proven(record, claim, sealing, iter((yield proof)))
+        wrapped, offer = _proven(record, claim, sealing, iter((yield proof)))
+        wrapped = yield from _key(wrapped, offer, ())
         record = _sealed(record, sealing, wrapped, None)
     place = yield from _place(record)
     yield sql.KEEP_RECORD, rows.record_values(record, place)

@@ -9,15 +9,11 @@ from federation.trial.report import Outcome, Rule, Step
 
 _RULE: Final = "policy.rule:"
 _UNDETERMINED: Final = "policy.rule.undetermined"
-# What the policy only remarks, unless it is what refuses: it lets people in all the same.
-_REMARKS: Final = frozenset({
-    "policy.link.address", "policy.role_sync", "policy.team_taken", "policy.team_bound", "policy.email_taken",
-    "policy.last_administrator", "policy.proof_needed",
-})  # fmt: skip
 _KEYS: Final = ("saml.response_key:", "saml.assertion_key:")  # told among the keys
 _OUTCOMES: Final[Mapping[str, Outcome]] = {
     "held": "held",
     "BROKEN": "broken",
+    "remark": "remark",
     "no match": "no match",
     "open": "open",
 }
@@ -33,9 +29,7 @@ def steps(checks: tuple[Check, ...], pairs: Mapping[str, tuple[str, str]], code:
 
 
 def _step(check: Check, pair: tuple[str, str], code: str) -> Step:
-    outcome = _OUTCOMES[redaction.outcome(check)]
-    if outcome == "broken" and check.code in _REMARKS and check.code != code:
-        outcome = "remark"
+    outcome = _OUTCOMES[redaction.outcome(check, code)]
     manual = mends.entry(check.code) if outcome == "broken" else None
     return Step(
         code=check.code,
@@ -53,7 +47,7 @@ def rules(checks: tuple[Check, ...]) -> tuple[Rule, ...]:
     return tuple(
         Rule(
             name=one.code.removeprefix(_RULE),
-            outcome=_OUTCOMES[redaction.outcome(one)],
+            outcome=_OUTCOMES[redaction.outcome(one, "")],
             said=one.said or "",
         )
         for one in dict.fromkeys(checks)

@@ -81,6 +81,12 @@ def document_of(connection: SamlConnection) -> bytes | None:
         ) from None
 
 
+def is_slow(connection: SamlConnection) -> bool:
+    """Tell whether ``at_hand`` reads a file, or a document over 32 KiB."""
+    source = connection.metadata
+    return source is not None and (source.file is not None or len(source.xml or "") > _THREAD_ABOVE)
+
+
 def from_fields(connection: SamlConnection, *, development: bool) -> IdentityProvider:
     """Read the trust material that was typed in, field by field.
 

@@ -69,7 +69,7 @@ async def bootstrap(request: Request) -> Response:
     organization = await house.store.find_bootstrap(hash_token(token), house.clock())
     if organization is None:
         raise SignInExpired("bootstrap.unknown", "the link was used, replaced by a newer one, or is too old")
-    ways = [one for one in house.connections.values() if one.organization == organization]
+    ways = house.roster.connections_of(organization)
     response = start.choices(
         request, [(one, start.begin_path(one.id, "/account")) for one in ways], "/account"
     )

@@ -33,7 +33,9 @@ log = logging.getLogger("federation.web")
 # Nothing is wrong with whoever is led on: nothing is recorded, and nothing counted.
 _LED_ON = {"admin.signed_out": prove.sign_in, "admin.prove_again": prove.ask}
 # Whoever is signed in is not sent to sign in again.
-_SIGNED_IN = frozenset({"admin.forbidden", "admin.scope", "account.last_way", "account.no_way"})
+_SIGNED_IN = frozenset(
+    {"admin.forbidden", "admin.scope", "admin.administrators", "account.last_way", "account.no_way"}
+)
 _LONGEST_PLACE = 200  # whoever asks may have made it up
 _STATUS = {"signin.no_connection": 404, "csrf.refused": 403, "admin.signed_out": 401, "admin.token": 401}
 # Faults of a policy that an administrator sent, not of ours; their sentences hold no value.
@@ -151,6 +153,7 @@ def _page(
     request: Request, house: House, status: int, words: Mapping[str, str], refusal: FederationError | None
 ) -> Response:
     ways = start.ways_in(house, refusal.ways, refusal.return_to) if isinstance(refusal, SsoRequired) else ()
+    faults = refusal.faults if isinstance(refusal, FieldsRefused) else ()
     return pages.page(
         house,
         "refused.html",
@@ -158,6 +161,7 @@ def _page(
         script=bool(words["reference"]),
         referrer="no-referrer",
         ways=ways,
+        faults=[(".".join(map(str, place)), why) for place, why in faults],
         contact=whom_to_ask(request, house),
         account=refusal is not None and refusal.code in _SIGNED_IN,
         **words,

@@ -63,15 +63,18 @@ class House:
     async def session(self, token: str) -> Session | None:
         """Return the live session of a cookie's token: all that this room asks about one, it asks here.
 
-        One that a connection opened which this worker's settings do not know, or switch off, counts
-        as ended here. The row stays: another node's settings may be newer, and its people signed in.
+        One that a connection opened which this worker's settings do not know, give to another
+        organization, or switch off, counts as ended here. The row stays: another node's settings may
+        be newer, and its people signed in.
         """
         session = await self.store.find_session(hash_token(token), self.clock())
-        return session if session is not None and self._serves(session.connection) else None
+        return session if session is not None and self._serves(session) else None
 
-    def _serves(self, name: str) -> bool:
-        one = self.connections.get(name)
-        return one.enabled if one is not None else name == BREAK_GLASS
+    def _serves(self, session: Session) -> bool:
+        one = self.connections.get(session.connection)
+        if one is None:
+            return session.connection == BREAK_GLASS
+        return one.enabled and one.organization == session.organization
 
     @cached_property
     def secure(self) -> bool:

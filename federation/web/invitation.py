@@ -20,7 +20,7 @@ async def opened(request: Request) -> Response:
     house.rates.sign_in.hit(("invitation", *rate_key(request, "")), house.clock())
     token = request.path_params["token"]
     invitation = await house.store.find_invitation(hash_token(token), house.clock())
-    ways = [one for one in house.connections.values() if one.organization == invitation.organization]
+    ways = house.roster.connections_of(invitation.organization)
     host = house.terms.organizations.get(invitation.organization)
     response = start.choices(
         request,

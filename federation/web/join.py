@@ -42,8 +42,8 @@ def _proof_page(
 ) -> Response:
     others = [
         {"display_name": one.title, "href": start.begin_path(one.id, PATH)}
-        for one in house.connections.values()
-        if tried is not None and one.organization == tried.organization and one.id != tried.id and one.visible
+        for one in (house.roster.connections_of(tried.organization) if tried is not None else ())
+        if one is not tried and one.visible
     ]
     may_go_on = refusal is None or bool(refusal.join_token)
     return pages.page(

@@ -1,4 +1,4 @@
-"""Templates compiled at start, the assets they name, and the policy each page is sent with.
+"""Templates, the assets they name, and the policy each page is sent with.
 
 A page says what it needs and gets no more: style always, a script only where one runs. No
 inline style or script anywhere, and Trusted Types without a single policy.
@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -90,7 +90,18 @@ def _environment() -> Environment:
 
 
 _ENVIRONMENT = _environment()
-_TEMPLATES = {name: _ENVIRONMENT.get_template(name) for name in _ENVIRONMENT.list_templates()}
+
+
+@cache
+def _template(name: str) -> Template:
+    return _ENVIRONMENT.get_template(name)
+
+
+# What people meet when they sign in is compiled at start. The administration's pages, which would take
+# a third of a process's whole start, are compiled each when it is first asked for.
+for _name in _ENVIRONMENT.list_templates():
+    if not _name.startswith(("console", "wizard")):
+        _template(_name)
 
 
 def page(
@@ -120,7 +131,7 @@ def page(
     Raises:
         ValueError: ``form_action`` or ``framed_by`` is no URL whose origin a policy can name.
     """
-    body = _TEMPLATES[template].render(brand=_brand(house.brand), script=script, **context)
+    body = _template(template).render(brand=_brand(house.brand), script=script, **context)
     policy = _PAGE_WITH_SCRIPT if script else _PAGE
     if form_action:
         policy = policy.replace("form-action 'self'", f"form-action {origin(form_action)} https: 'self'")

@@ -129,6 +129,11 @@ def client_address(
         return ""
     if _is_within(address, trusted_proxies):
         address = _right_most_untrusted(address, ",".join(forwarded_for), trusted_proxies)
+    return _key(address)
+
+
+@lru_cache(maxsize=4096)  # as ``_read``: writing costs as much
+def _key(address: Address) -> str:
     if isinstance(address, IPv6Address):
         return str(IPv6Network((int(address), 64), strict=False))
     return str(address)

@@ -42,15 +42,15 @@ def others(house: House, session: Session, ways: Sequence[Way]) -> Sequence[Mapp
     mine = {one.connection for one in ways}
     found = [
         {"id": one.id, "display_name": one.title}
-        for one in house.connections.values()
-        if one.organization == session.organization and one.enabled and one.visible and one.id not in mine
+        for one in house.roster.connections_of(session.organization)
+        if one.enabled and one.visible and one.id not in mine
     ]
     return found[: start.BUTTONS]
 
 
 def _usable(house: House, session: Session) -> frozenset[str]:
-    every = house.connections.values()
-    return frozenset(one.id for one in every if one.organization == session.organization and one.enabled)
+    every = house.roster.connections_of(session.organization)
+    return frozenset(one.id for one in every if one.enabled)
 
 
 def _title(house: House, connection: str) -> str:
@@ -128,6 +128,8 @@ async def unlink(request: Request) -> Response:
         administrators=house.roster.organizations,
         now=house.clock(),
     )
-    if not done:
+    if done is None:
         raise HTTPException(404)
+    for kept in done.tokens:
+        house.tokens.revoke(kept)  # behind this answer: whether it could be, the log tells
     return RedirectResponse("/account", 303)

@@ -20,6 +20,7 @@ def upgrade() -> None:
         sa.Column("claim_hash", sa.LargeBinary(), nullable=False),
         sa.Column("kept_until", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("claim_hash", name=op.f("pk_claimed_assertion")),
+        sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_claimed_assertion_kept_until"), "claimed_assertion", ["kept_until"])
     op.create_table(
@@ -87,6 +88,7 @@ def upgrade() -> None:
         sa.Column("wrapped", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("person", "ring_key", name=op.f("pk_person_key")),
+        sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_person_key_created_at"), "person_key", ["created_at"])
     op.create_table(
@@ -127,6 +129,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_user")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "account",
@@ -160,6 +163,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint(
             "organization_id", "user_id", "connection", "role", "source", name=op.f("pk_role_grant")
         ),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "session",

@@ -73,6 +73,7 @@ def people() -> None:
         number("created_at"),
         user_of("membership"),
         key("membership", "organization_id", "user_id", "source"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "deactivation",
@@ -215,6 +216,7 @@ def teams() -> None:
         number("joined_at"),
         user_of("team_membership"),
         key("team_membership", "organization_id", "user_id", "team_key", "source"),
+        sqlite_with_rowid=False,
     )
     op.create_index(
         op.f("ix_team_membership_organization_id_team_key"),

@@ -124,6 +124,9 @@ def declared() -> None:
     index("kept_connection", "number")
     index("kept_organization", "number")
     op.create_table(
+        "departing", text("source"), text("organization_id"), number("since"), key("departing", "source")
+    )
+    op.create_table(
         "trial",
         text("id"),
         text("organization_id"),
@@ -231,7 +234,7 @@ def downgrade() -> None:
     op.drop_column("account", "name_key")
     op.drop_column("join_request", "user_id")
     for table in (
-        "audit", "api_token", "setup_link", "kept_message", "trial", "kept_connection", "kept_organization",
-        "configuration",
+        "audit", "api_token", "setup_link", "kept_message", "trial", "departing", "kept_connection",
+        "kept_organization", "configuration",
     ):  # fmt: skip
         op.drop_table(table)
