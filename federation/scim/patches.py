@@ -115,7 +115,7 @@ def _whole(
         yield {"op": op, "path": urn} if urn else {"op": op}  # the library refuses one of everything
         return
     if urn and (value is None or value == ""):
-        yield {"op": "replace", "path": urn, "value": None}
+        yield {"op": "remove", "path": urn}
         return
     if not isinstance(value, Mapping):
         raise InvalidValueException(detail="The value of an operation without a path takes an object")

@@ -12,7 +12,7 @@ from scim2_models import Attribute, Extension, Mutability, Resource, Schema
 from federation.provisioned import Kind
 from federation.scim import models, tolerance
 
-Type = Literal["text", "flag", "complex", "other"]
+Type = Literal["text", "flag", "binary", "complex", "other"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +45,15 @@ _ID: Final = Shape("id", "text", ours=True)
 _META: Final = Shape("meta", "complex", ours=True)
 _EXTERNAL_ID: Final = Shape("externalId", "text", length=tolerance.INDEXED)
 _INDEXED: Final = frozenset({"userName", "displayName"})
+_TYPES: Final[Mapping[str, Type]] = {
+    "string": "text", "reference": "text", "boolean": "flag", "binary": "binary", "complex": "complex",
+}  # fmt: skip
 
 
 def _shape(attribute: Attribute, indexed: frozenset[str] = frozenset()) -> Shape:
     name = attribute.name or ""
     told = str(attribute.type.value if attribute.type else "string")
-    types: Mapping[str, Type] = {"string": "text", "reference": "text", "binary": "text", "boolean": "flag"}
-    kind: Type = "complex" if told == "complex" else types.get(told, "other")
+    kind = _TYPES.get(told, "other")
     inner = frozenset({"value"}) if name == "emails" else frozenset[str]()
     return Shape(
         name,
@@ -123,5 +125,6 @@ def find(kind: Kind, name: str) -> Found | None:
     shape = known.get(head.lower())
     if shape is None:
         return None
-    sub = shape.subs.get(tail.lower()) if dot else None
+    sub = shape.subs.get(tail.lower()) if dot and not shape.ours else None
+    dot = "" if shape.ours else dot  # nothing of what is ours is anybody's to write
     return Found(urn, shape, sub) if sub is not None or not dot else None
