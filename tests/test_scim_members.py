@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scim2_models import Context, PatchOp
+from scim2_models import Context, PatchOp, PayloadTooLargeException
 
 from federation.provisioned import Members
 from federation.scim import dialect, members, models, provider
@@ -62,6 +62,14 @@ CHANGES: list[tuple[str, list[Any], GroupChange | None]] = [
 @pytest.mark.parametrize(("operations", "wanted"), [c[1:] for c in CHANGES], ids=[c[0] for c in CHANGES])
 def test_a_change_names_whom_it_changes(operations: list[Any], wanted: GroupChange | None) -> None:
     assert change(*operations) == wanted
+
+
+def test_many_operations_on_the_whole_of_a_group_are_too_many() -> None:
+    one = {"op": "remove", "path": 'members[type eq "User"]'}
+    assert change(*[one] * 20) is None
+    with pytest.raises(PayloadTooLargeException):
+        change(*[one] * 21)
+    assert change(*[{"op": "add", "path": "members", "value": named("1")}] * 1000) is not None
 
 
 ids = st.lists(st.sampled_from(["1", "2", "3", "4"]), max_size=3).map(lambda told: named(*told))

@@ -79,7 +79,7 @@ def bulk(raw: object) -> Read:
     operations = told.get("operations")
     if not isinstance(operations, list):
         raise InvalidValueException(detail="Operations takes a list")
-    _few(operations)
+    _few(operations, tolerance.OPERATIONS)
     payload: dict[str, Any] = {"Operations": [_in_bulk(_object(one), unknown) for one in operations]}
     if sum(patches.members_named(one.get("data")) for one in payload["Operations"]) > tolerance.BULK_MEMBERS:
         raise PayloadTooLargeException(
@@ -163,9 +163,9 @@ def _object(raw: object) -> dict[str, Any]:
     return dict(raw)
 
 
-def _few(operations: list[Any]) -> None:
-    if len(operations) > tolerance.OPERATIONS:
-        raise PayloadTooLargeException(detail=f"The number of operations exceeds {tolerance.OPERATIONS}")
+def _few(operations: list[Any], most: int) -> None:
+    if len(operations) > most:
+        raise PayloadTooLargeException(detail=f"The number of operations exceeds {most}")
 
 
 def _resource(
@@ -233,7 +233,7 @@ def _patch(told: Mapping[str, Any], kind: Kind, unknown: Unknown) -> dict[str, A
     operations = values.keyed(told, ("operations",)).get("operations")
     if not isinstance(operations, list) or not operations:
         raise InvalidValueException(detail="Operations takes one or more operations")
-    _few(operations)
+    _few(operations, tolerance.USER_OPERATIONS if kind == "User" else tolerance.OPERATIONS)
     mended = [done for one in operations for done in patches.operation(_object(one), kind, unknown)]
     # Of operations that were all of something unknown nothing is left: it is no fault to say nothing.
     return {"Operations": mended or [patches.NOTHING]}

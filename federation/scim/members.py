@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from scim2_models import InvalidFilterException, PatchOp, ScimFilter
+from scim2_models import InvalidFilterException, PatchOp, PayloadTooLargeException, ScimFilter
 from scim2_models.path import CompareOperator, Comparison, FilterNode, LogicalExpr, LogicalOperator
 
 from federation.provisioned import Members
-from federation.scim import models, shapes, values
+from federation.scim import models, shapes, tolerance, values
 
 _TEXTS: Final = frozenset({"displayName", "externalId"})
 
@@ -62,12 +62,18 @@ def change(payload: Mapping[str, Any]) -> GroupChange | None:
 
     Args:
         payload: From ``dialect.patch``.
+
+    Raises:
+        PayloadTooLargeException: So many operations on the whole of it would hold all others up.
     """
     outcome = _Outcome()
     try:
         for operation in payload["Operations"]:
             _apply(outcome, operation["op"], operation.get("path") or "", operation.get("value"))
     except _Whole:
+        if len(payload["Operations"]) > tolerance.WHOLE_OPERATIONS:
+            most = f"{tolerance.WHOLE_OPERATIONS} operations such as these"
+            raise PayloadTooLargeException(detail=f"A PATCH takes {most}") from None
         return None
     return outcome.result()
 
