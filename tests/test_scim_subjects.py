@@ -1,6 +1,8 @@
 """Whose account a provisioned person's is: the same Subject as a sign-in's, or none."""
 
 import dataclasses
+import subprocess
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -195,3 +197,12 @@ def test_the_formats_are_those_of_saml() -> None:
     assert dict(subjects._FORMATS) == {
         key: value for key, value in saml_subject.FORMATS.items() if key != "transient"
     }
+
+
+def test_a_worker_whose_connections_provision_nobody_loads_no_library() -> None:
+    told = (
+        "import sys, federation.scim.subjects, federation.scim.identity;"
+        "print([name for name in sys.modules if name.startswith('scim2')])"
+    )
+    found = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"

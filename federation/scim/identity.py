@@ -1,4 +1,7 @@
-"""A provisioned person in our words: the Identity of which policy decides, as it does of a sign-in. Pure."""
+"""A provisioned person in our words: the Identity of which policy decides, as it does of a sign-in.
+
+Every worker has it, so it knows nothing of the library, which takes a second to load. Pure.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal
@@ -7,7 +10,6 @@ from federation.attributes import GROUPS
 from federation.errors import Check, PolicyRefused
 from federation.identity import Authentication, Groups, Identity, Presence, Subject
 from federation.provisioned import ScimUser
-from federation.scim import models
 
 # Of these nothing is said: rules ask for no picture, and no certificate. ``groups`` are told as such.
 _UNSAID: Final = frozenset({"photos", "x509Certificates", "groups", "schemas", "meta"})
@@ -73,10 +75,10 @@ def _flattened(user: ScimUser) -> Iterator[tuple[str, tuple[str, ...]]]:
     if user.display_name:
         yield "displayName", (user.display_name,)
     for name, value in user.body.items():
-        if name == models.ENTERPRISE_URN:
+        if ":" in name:  # the URN of an extension
             for key, values in _attributes(_mapping(value)):
                 yield key, values
-                yield f"{models.ENTERPRISE_URN}:{key}", values
+                yield f"{name}:{key}", values
     yield from _attributes({name: value for name, value in user.body.items() if ":" not in name})
 
 

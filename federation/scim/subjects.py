@@ -2,7 +2,8 @@
 
 A directory tells its own id (externalId) and a userName. Whether a provider signs people in under
 one of them hangs on the vendor (``presets``) or on what the connection says (``scim.external_id``).
-Where neither tells, only a value that no two systems give to different people counts. Pure.
+Where neither tells, only a value that no two systems give to different people counts. Every sign-in
+asks, so this knows nothing of the library, which takes a second to load. Pure.
 """
 
 import json
