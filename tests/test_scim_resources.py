@@ -140,6 +140,13 @@ def test_a_user_without_end_is_refused() -> None:
     assert caught.value.status == 413
 
 
+def test_a_blank_name_is_none() -> None:
+    with pytest.raises(SCIMException, match="userName is required"):
+        resources.user(models.USER.model_validate({"userName": " "}), current=None)
+    with pytest.raises(SCIMException, match="displayName is required"):
+        resources.group(models.GROUP.model_validate({"displayName": "\t"}), current=None)
+
+
 def test_no_repr_tells_whose_it_is() -> None:
     assert "ob" not in repr(kept())
 
@@ -231,8 +238,10 @@ def test_what_is_published_is_what_is_read_and_what_entra_takes() -> None:
     }
     assert not {"members.$ref", "groups.$ref", "manager.$ref", "emails.display"} & names
     assert {"members.value", "members.type", "emails.primary", "manager.value"} <= names
-    top = {attribute.name for schema in SERVICE.schemas for attribute in schema.attributes or ()}
+    top = {attribute.name: attribute for schema in SERVICE.schemas for attribute in schema.attributes or ()}
     assert "password" not in top
+    assert top["active"].required  # nobody need send it, and nobody can take it away
+    assert "active" not in models.USER.model_validate({"userName": "x"}).model_dump()
 
 
 def test_what_the_service_can_do_is_said() -> None:

@@ -39,7 +39,7 @@ def user(resource: UserModel, *, current: ScimUser | None) -> ScimUser:
         InvalidValueException: There is no userName.
         PayloadTooLargeException: It is more than ``tolerance.USER_SIZE`` characters.
     """
-    if not resource.user_name:
+    if not resource.user_name or not resource.user_name.strip():
         raise InvalidValueException(detail="userName is required")
     body = resource.model_dump(exclude=_USER_COLUMNS)
     body.pop("schemas", None)
@@ -106,7 +106,7 @@ def group(resource: models.Group, *, current: ScimGroup | None) -> ScimGroup:
     Raises:
         InvalidValueException: There is no displayName.
     """
-    if not resource.display_name:
+    if not resource.display_name or not resource.display_name.strip():
         raise InvalidValueException(detail="displayName is required")
     body = resource.model_dump(exclude=_GROUP_COLUMNS)
     body.pop("schemas", None)
