@@ -388,6 +388,11 @@ def test_names_are_heard_in_any_case_and_unknown_ones_are_told_once() -> None:
     assert read.unknown == {"shoeSize", "name.shoe", f"{ENTERPRISE}:shoe"}
 
 
+def test_an_entry_that_was_sent_without_its_value_is_none() -> None:
+    sent = [{"type": "work", "value": ""}, {"type": "home"}, {}, None]
+    assert created("User", but(phoneNumbers=sent))[0]["phoneNumbers"] == [{"type": "home"}]
+
+
 def test_an_address_in_a_domain_that_no_registry_knows_is_one() -> None:
     assert created("User", but(emails=[{"value": "bob@corp.local"}]))[0]["emails"] == [
         {"value": "bob@corp.local"}

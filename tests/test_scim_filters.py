@@ -230,6 +230,16 @@ EXACT: list[tuple[Kind, str, Condition]] = [
     ),
     ("Group", 'members[value eq "Y"]', Compare(column="members", operator="eq", value="Y")),
     ("Group", 'userName eq "x"', filters.NOTHING),
+    (  # "" is kept for what is absent, which is less than nothing
+        "User",
+        'displayName lt "X"',
+        Every(
+            (
+                Compare(column="displayName", operator="pr"),
+                Compare(column="displayName", operator="lt", value="x"),
+            )
+        ),
+    ),
 ]  # fmt: skip
 
 
@@ -245,7 +255,16 @@ def test_entra_asks_for_the_work_address_and_one_column_narrows_it() -> None:
     )
 
 
-@pytest.mark.parametrize("told", ['name.givenName eq "a" or userName eq "b"', 'not (emails.type eq "work")'])
+@pytest.mark.parametrize(
+    "told",
+    [
+        'name.givenName eq "a" or userName eq "b"',
+        'not (emails.type eq "work")',
+        'emails[value ne "b@x.y"]',
+        'emails[not (value eq "b@x.y")]',
+        'externalId gt "x"',
+    ],
+)
 def test_what_columns_do_not_tell_rules_nobody_out(told: str) -> None:
     assert filters.narrow(ScimFilter(told), "User") == filters.Narrowed(filters.ALL, exact=False)
 
