@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from databases import ask, open_session
+from databases import ANYBODY, ask, open_session
 from provisioning import NOBODY, scim_group, scim_user
 from test_store import MINUTE, NOW, SECOND, another, refusal
 from test_store_teams import decided, says, someone, terms
@@ -14,6 +14,8 @@ from federation.decision import MANUAL, Decision
 from federation.identity import Groups, Identity, Presence, Session, Subject
 from federation.provisioned import Awaited, Finding, ScimUser
 from federation.store.audit import AuditEntry
+from federation.store.directory_values import PeopleFilter
+from federation.store.kept_values import KeptConnection
 from federation.store.store import Store, open_store
 
 
@@ -336,3 +338,72 @@ async def test_a_change_is_told_in_the_audit_log_if_it_is_one(store: Store, stor
     assert sorted(told) == sorted([(user.id, user.user_id), (group.id, "")])
     await store.audited(replace(entry, name=user.id)).remove_scim_user("okta", user.id, NOW, expected=None)
     assert len(await ask(store_url, "SELECT object FROM audit")) == 3
+
+
+# What goes with a connection, and what a link that goes takes
+
+
+async def test_a_connection_that_goes_takes_what_its_directory_gave(store: Store, store_url: str) -> None:
+    kept = KeptConnection(
+        id="okta",
+        organization="acme",
+        protocol="oidc",
+        body="{}",
+        sealed="",
+        enabled=True,
+        number=0,
+        created_at=NOW,
+        updated_at=NOW,
+        tested_at=None,
+        deleted=False,
+    )
+    assert await store.keep_connection(kept, NOW, previous=None)
+    ada = await provisioned(store, "ada", "owners")
+    await enter(store, 1, comes("ada"))
+    await provisioned(store, "bob")
+    await store.add_scim_group("okta", "acme", scim_group("g", ada.id), NOW)
+    await store.add_scim_user("okta", "acme", scim_user("eve", active=False), NOBODY, NOW)
+    other = await store.add_scim_user("other", "acme", scim_user("ada"), NOBODY, NOW)
+    assert await store.drop_connection("okta", NOW + SECOND, ANYBODY)
+    assert not await is_live(store, 1)
+    for table in ("membership", "team_membership", "deactivation"):
+        assert await sources(store_url, table) == []
+    for table in ("scim_user", "scim_email"):
+        assert await ask(store_url, f"SELECT connection FROM {table}") == [("other",)]  # noqa: S608
+    assert await ask(store_url, "SELECT count(*) FROM scim_member") == [(0,)]
+    users = {one for (one,) in await ask(store_url, 'SELECT id FROM "user"')}
+    assert users == {ada.user_id, other.user_id}  # the one has an account
+
+
+async def test_a_group_that_leads_nowhere_any_more_leads_its_directorys_users_nowhere(
+    store: Store, store_url: str
+) -> None:
+    await store.add_team("acme", "tools", "Tools", NOW)
+    await store.link_group("acme", "tools", "staff", "okta")
+    await provisioned(store, "ada", "staff")
+    assert await sources(store_url, "team_membership") == ["scim:okta"]
+    assert await store.unlink_group("acme", "tools", "staff", "okta", terms(), NOW) == 1
+    assert await sources(store_url, "team_membership") == []
+
+
+async def test_who_is_provisioned_is_told_and_erased(store: Store, store_url: str) -> None:
+    user = await provisioned(store, "ada", "owners", body={"title": "Countess"})
+    group = await store.add_scim_group("okta", "acme", scim_group("Eng", user.id), NOW)
+    listed = await store.list_people(
+        PeopleFilter(organization="acme", search="", connection="", role="", team="", state="awaited"),
+        None,
+        9,
+    )
+    assert [(one.user_id, one.display_name, one.connections) for one in listed.people] == [
+        (user.user_id, "Ada", ("okta",))
+    ]
+    told = (await store.export_person(user.user_id, "acme")).tables
+    assert told["provisioned"][0]["body"]["title"] == "Countess"
+    assert [one["display_name"] for one in told["provisioned_groups"]] == ["Eng"]
+    assert [one.user_id for one in await store.find_persons("ada@acme.example", "acme")] == [user.user_id]
+    erased = await store.erase_person(user.user_id, "acme", administrators={}, force=False)
+    assert (erased.counts["provisioned"], erased.user) == (1, True)
+    assert await store.scim_user("okta", user.id) is None
+    left = await store.scim_group("okta", group.id, members=True)
+    assert left is not None
+    assert (left.size, left.members, left.version) == (0, (), 2)

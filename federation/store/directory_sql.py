@@ -45,7 +45,10 @@ SELECT 'account', user_id, email, display_name, given_name, family_name, connect
 FROM account WHERE organization_id = :organization_id AND person NOT LIKE '%/%'
   AND user_id IN (SELECT value FROM json_each(:users))
 UNION ALL
-SELECT 'awaited', user_id, email, '', '', '', connection, 0, '', '', '' FROM provisioned_user
+SELECT 'awaited', user_id, email, coalesce((SELECT display_name FROM scim_user
+    WHERE scim_user.user_id = provisioned_user.user_id
+      AND scim_user.connection = provisioned_user.connection), ''), '', '', connection, 0, '', '', ''
+FROM provisioned_user
 WHERE organization_id = :organization_id AND user_id IN (SELECT value FROM json_each(:users))
 UNION ALL
 SELECT 'member', user_id, '', '', '', '', '', 0, '', '', '' FROM membership

@@ -10,7 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from federation.store import audit_sql, endings, erasure_sql, messages_sql, record_pages, rows
+from federation.store import (
+    audit_sql,
+    endings,
+    erasure_sql,
+    messages_sql,
+    provisioning_clearing,
+    provisioning_clearing_sql,
+    record_pages,
+    rows,
+)
 from federation.store.rows import Steps, storable
 from federation.store.values import ERASED, Erased, PersonData, PersonFound, Record
 
@@ -29,6 +38,11 @@ _EXPORTS: Final = {
         "expires_at", "ended_at",
     )),
     "awaited": (erasure_sql.EXPORT_PROVISIONED, ("source", "connection", "email", "created_at")),
+    "provisioned": (provisioning_clearing_sql.EXPORT_RESOURCES, (
+        "id", "connection", "user_name", "external_id", "display_name", "email", "active", "body",
+        "created_at", "changed_at",
+    )),
+    "provisioned_groups": (provisioning_clearing_sql.EXPORT_GROUPS, ("connection", "id", "display_name")),
     "invitations": (erasure_sql.EXPORT_INVITATIONS, (
         "id", "email", "roles", "teams", "created_at", "expires_at", "used_at",
     )),
@@ -42,7 +56,7 @@ _EXPORTS: Final = {
         "person", "connection", "subject", "email", "created_at", "expires_at", "used_at",
     )),
 }  # fmt: skip
-_JSON: Final = frozenset({"data", "roles", "teams", "subject", "personal"})
+_JSON: Final = frozenset({"data", "body", "roles", "teams", "subject", "personal"})
 _UNDER_WAY: Final = {  # what goes, by its word in the answer
     "grants": erasure_sql.DROP_GRANTS,
     "teams": erasure_sql.DROP_TEAM_MEMBERSHIPS,
@@ -132,13 +146,14 @@ def erase(
     last = yield from endings.last_in(user_id, (organization,), administrators)
     if last and not force:
         return Erased(counts={}, user=False, last_administrator=True), ()
+    provisioned = yield from provisioning_clearing.person(user_id, organization)
     asked, spans = yield from _known(user_id, organization)
     counts = {"accounts": len((yield erasure_sql.DROP_ACCOUNTS, asked))}
     ended = tuple(token_hash for (token_hash,) in (yield erasure_sql.DROP_SESSIONS, asked))
     counts["sessions"] = len(ended)
     for name, statement in _UNDER_WAY.items():
         counts[name] = len((yield statement, asked))
-    counts |= {"records": 0, "keys": 0}
+    counts |= {"provisioned": provisioned, "records": 0, "keys": 0}
     for span in spans:
         told = {**asked, "person": span.person, "since": span.since, "until": span.until, "erased": ERASED}
         counts["records"] += len((yield erasure_sql.EMPTY_RECORDS, told))

@@ -89,8 +89,8 @@ DELETE FROM deactivation WHERE user_id = :user_id AND organization_id = ''
   AND NOT EXISTS (SELECT 1 FROM membership WHERE membership.user_id = deactivation.user_id)
 """
 
-DROP_USER_OF_NOBODY = """
-DELETE FROM "user" WHERE id = :user_id
+_OF_NOBODY = """
+DELETE FROM "user" WHERE {0}
   AND NOT EXISTS (SELECT 1 FROM account WHERE user_id = "user".id)
   AND NOT EXISTS (SELECT 1 FROM membership WHERE user_id = "user".id)
   AND NOT EXISTS (SELECT 1 FROM role_grant WHERE user_id = "user".id)
@@ -103,6 +103,10 @@ DELETE FROM "user" WHERE id = :user_id
 RETURNING id
 """
 
+DROP_USER_OF_NOBODY = _OF_NOBODY.format("id = :user_id")
+
+DROP_USERS_OF_NOBODY = _OF_NOBODY.format("id IN (SELECT value FROM json_each(:users))")
+
 # Whom an address or an id means, come or awaited.
 FIND_PERSONS = """
 SELECT user_id, email FROM account
@@ -111,6 +115,9 @@ WHERE organization_id = :organization_id
 UNION
 SELECT user_id, email FROM provisioned_user
 WHERE organization_id = :organization_id AND (email_key = :email_key OR user_id = :user_id)
+UNION
+SELECT user_id, email FROM scim_user
+WHERE organization_id = :organization_id AND user_id = :user_id
 """
 
 EXPORT_ACCOUNTS = """
@@ -162,4 +169,5 @@ WHERE organization_id = :organization_id AND person IN (SELECT value FROM json_e
 ORDER BY created_at, person
 """
 ARRAYS = (DROP_INVITATIONS, DROP_JOIN_REQUESTS, DROP_REREADS, DROP_LOCAL_ACCOUNTS, EXPORT_INVITATIONS,
-          EXPORT_JOIN_REQUESTS, EXPORT_LOCAL_ACCOUNTS)  # fmt: skip
+          EXPORT_JOIN_REQUESTS, EXPORT_LOCAL_ACCOUNTS,
+          DROP_USERS_OF_NOBODY)  # fmt: skip

@@ -9,13 +9,14 @@ or it waits and is refused, on workers that have not heard of it yet too.
 from dataclasses import replace
 from datetime import datetime
 
-from federation.decision import of_connection
-from federation.store import endings, endings_sql, kept_sql, rows, sql, standing
+from federation.decision import of_connection, of_scim
+from federation.store import endings, endings_sql, kept_sql, provisioning_clearing, rows, sql, standing
 from federation.store.endings import Hashes
 from federation.store.kept_values import AFFECTED_COUNTED, Count, Declared, KeptConnection, KeptOrganization
 from federation.store.rows import Row, Steps, micros, moment
 from federation.store.values import Ended, Remaining
 
+_ALL = 2**31 - 1  # rows
 _BATCH = 2000  # accounts that are looked at in one step
 
 
@@ -133,6 +134,7 @@ def drop_connection(connection: str, now: datetime, held: Remaining) -> Steps[tu
     told_of_it, ended = yield from endings.close(connection, now)
     ((organization,),) = found
     yield from _depart(str(organization), of_connection(connection), now)
+    yield from _empty(connection, str(organization), now)
     yield from endings.somebody_left(held, before)
     for statement in (kept_sql.DROP_METADATA, kept_sql.DROP_POLICY, kept_sql.DROP_TRIALS):
         yield statement, {"id": connection}
@@ -145,6 +147,18 @@ def _depart(organization: str, source: str, now: datetime) -> Steps[None]:
     place = {"organization_id": organization, "source": source, "now": micros(now)}
     told = yield kept_sql.LIVE_TAKERS, place
     yield kept_sql.DEPART, place
+    for (user_id,) in told:
+        yield from endings.tell({**place, "user_id": user_id}, source)
+
+
+def _empty(connection: str, organization: str, now: datetime) -> Steps[None]:
+    """What its directory kept and gave goes at once: users whom it made, with it."""
+    source = of_scim(connection)
+    place = {"organization_id": organization, "source": source, "now": micros(now), "batch": _ALL}
+    told = yield kept_sql.LIVE_TAKERS, place
+    for statement in (kept_sql.DROP_GRANTS, kept_sql.DROP_TEAM_PLACES, kept_sql.DROP_MEMBERSHIPS):
+        yield statement, place
+    yield from provisioning_clearing.connection(connection, organization)
     for (user_id,) in told:
         yield from endings.tell({**place, "user_id": user_id}, source)
 

@@ -26,6 +26,7 @@ from federation.store import provisioning_rows as kept
 from federation.store.rows import Row, Steps, storable
 
 _LAST: Final = "\U0010ffff"  # behind whatever a text goes on with
+_UNITED: Final = 50  # conditions; SQLite unites 500 at most
 _NEVER: Final = "1 = 0"
 _ALWAYS: Final = "1 = 1"
 _ORDERS: Final = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "eq": "=", "ne": "<>"}
@@ -134,11 +135,23 @@ def _condition(kind: str, condition: Condition, values: _Values) -> str:
         case Every(of=several):
             return _joined(kind, several, "AND", values) or _ALWAYS
         case Some(of=several):
-            return _joined(kind, several, "OR", values) or _NEVER
+            return _some(kind, several, values)
         case Not(of=one):
             return f"NOT ({_condition(kind, one, values)})"
         case Compare():
             return _compare(kind, condition, values)
+
+
+def _some(kind: str, several: tuple[Condition, ...], values: _Values) -> str:
+    """Return them as found each by its own index: SQLite would read all of the connection for an OR."""
+    if not 1 < len(several) <= _UNITED:
+        return _joined(kind, several, "OR", values) or _NEVER
+    table, _ = _TABLES[kind]
+    arms = (
+        f"SELECT id FROM {table} WHERE connection = :connection AND ({_condition(kind, one, values)})"  # noqa: S608  ours
+        for one in several
+    )
+    return f"id IN ({' UNION ALL '.join(arms)})"
 
 
 def _joined(kind: str, several: tuple[Condition, ...], word: str, values: _Values) -> str:

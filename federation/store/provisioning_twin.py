@@ -76,7 +76,10 @@ class ProvisioningTwin(Drive):
     async def remove_scim_user(
         self, connection: str, identifier: str, now: datetime, *, expected: int | None
     ) -> None:
-        await self._kept(lambda: provisioning_users.remove(connection, identifier, now, expected=expected))
+        # A user row that goes is looked for in all that may name one.
+        await self._kept(
+            lambda: provisioning_users.remove(connection, identifier, now, expected=expected), is_long=True
+        )
 
     async def add_scim_group(
         self, connection: str, organization: str, group: ScimGroup, now: datetime

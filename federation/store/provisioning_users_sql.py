@@ -124,6 +124,7 @@ WHERE connection = :connection AND id IN (SELECT value FROM json_each(:ids))
 
 FIND_MEMBERSHIP_SOURCES = """
 SELECT source FROM membership WHERE organization_id = :organization_id AND user_id = :user_id
+  AND source NOT IN (SELECT source FROM departing)
 """
 
 LOCKED = (LOCK_SCIM_USER, LOCK_USERS)

@@ -37,10 +37,11 @@ RETURNING team_key
 # Those whom this group put there, and leads there no more.
 LEAVE_UNLINKED = """
 DELETE FROM team_membership WHERE organization_id = :organization_id AND team_key = :key AND why = :why
-  AND source LIKE 'connection:%' AND NOT EXISTS (SELECT 1 FROM team_group
+  AND (source LIKE 'connection:%' OR source LIKE 'scim:%') AND NOT EXISTS (SELECT 1 FROM team_group
     WHERE team_group.organization_id = :organization_id AND team_group.team_key = :key
       AND team_group.group_key = :group_key
-      AND (team_group.connection = '' OR 'connection:' || team_group.connection = team_membership.source))
+      AND (team_group.connection = '' OR team_membership.source
+        IN ('connection:' || team_group.connection, 'scim:' || team_group.connection)))
 RETURNING user_id
 """
 
