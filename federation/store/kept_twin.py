@@ -49,7 +49,7 @@ class KeptTwin(Drive):
         return self._off(await self._transact(lambda: kept.disable(connection, now, held)))
 
     async def drop_connection(self, connection: str, now: datetime, held: Remaining) -> Ended | None:
-        return self._off(await self._toil(lambda: kept.drop_connection(connection, now, held)))
+        return self._off(await self._transact(lambda: kept.drop_connection(connection, now, held), long=True))
 
     async def sweep_departed(self, batch: int) -> int:
         return await self._transact(lambda: kept.sweep(batch))

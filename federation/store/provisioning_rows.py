@@ -63,11 +63,13 @@ def hold(user_id: str) -> Steps[None]:
     """Wait for every sign-in of this user, and let none begin.
 
     Raises:
-        Raced: The user is gone.
+        Raced: The user is gone, or has just come for the first time.
     """
     asked = {"user_id": user_id}
-    _, found = yield (endings_sql.LOCK_ACCOUNTS_OF, asked), (endings_sql.LOCK_USER, asked)
-    if not found:
+    locked, found = yield (provisioning_users_sql.LOCK_ACCOUNTS, asked), (endings_sql.LOCK_USER, asked)
+    # An account that was made while the user was waited for is not locked yet: another sign-in may
+    # hold it, and wait for the user.
+    if not found or len(locked) != len((yield provisioning_users_sql.FIND_ACCOUNTS, asked)):
         raise Raced
 
 
