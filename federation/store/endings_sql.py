@@ -107,18 +107,22 @@ SELECT connection, count(*) FROM session
 WHERE ended_at IS NULL AND idle_at > :now AND expires_at > :now GROUP BY connection
 """
 
-# Of kept tokens with their session, as ``tokens.kept`` reads them.
-KEPT_TOKENS = """
+
+def kept_tokens(where: str) -> str:
+    """Return the statement that finds some kept tokens with their session, as ``tokens.kept`` reads them."""
+    return f"""
 SELECT session.id, session.token_hash, kept_token.organization_id, kept_token.connection,
   kept_token.person, kept_token.sealed, kept_token.renew_at, kept_token.version, kept_token.taken_by,
   kept_token.taken_until
 FROM kept_token JOIN session ON session.id = kept_token.session_id
-"""
+WHERE {where}
+"""  # noqa: S608  our own words
 
-FIND_TOKENS_OF_USER = f"""{KEPT_TOKENS}
-WHERE session.organization_id = :organization_id AND session.user_id = :user_id
+
+FIND_TOKENS_OF_USER = kept_tokens("""
+  session.organization_id = :organization_id AND session.user_id = :user_id
   AND session.ended_at IS NULL AND session.idle_at > :now AND session.expires_at > :now
-"""
+""")
 
 DROP_TOKENS_OF_USER = """
 DELETE FROM kept_token WHERE session_id IN

@@ -50,9 +50,7 @@ WHERE {_BY} AND ended_at IS NULL AND idle_at > :now AND expires_at > :now
 RETURNING token_hash
 """  # noqa: S608  of parts that stand here
 
-FIND_TOKENS_BY = f"""{endings_sql.KEPT_TOKENS}
-WHERE kept_token.session_id IN (SELECT id FROM session WHERE {_BY})
-"""  # noqa: S608  of parts that stand here
+FIND_TOKENS_BY = endings_sql.kept_tokens(f"kept_token.session_id IN (SELECT id FROM session WHERE {_BY})")  # noqa: S608  of parts that stand here
 
 DROP_TOKENS_BY = f"""
 DELETE FROM kept_token WHERE session_id IN (SELECT id FROM session WHERE {_BY})
