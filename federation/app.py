@@ -50,7 +50,7 @@ from federation.store.store import Store, open_store
 from federation.tokens import TokenKeeper
 from federation.trial.sandbox import Sandbox
 from federation.vault import Vault
-from federation.web.aliases import further_paths
+from federation.web.aliases import further_bases, further_paths
 from federation.web.embed import Embedded
 from federation.web.house import House, ReadyCheck
 from federation.web.rates import Rates, parse_rate
@@ -264,6 +264,7 @@ def _house(  # noqa: PLR0913, PLR0917  all that it is made of
         fetch=fetch,
         published=published,
         aliases=roster.aliases,
+        scim_bases=further_bases(config.connections),
         issuers=roster.issuers,
         base_url=config.base_url,
         trusted_proxies=config.trusted_proxies,

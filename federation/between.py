@@ -20,9 +20,11 @@ from federation.scalars import require_https
 # Every path of the service's own URL table; an alias there would never be reached, or hide a page.
 _OURS = re.compile(
     r"/(login|session|account|join|prove|logout|verify|healthz|readyz|break-glass|admin|setup)"
-    r"|/(login|oidc|local|sessions|account|invitation|bootstrap|admin|setup|static)/.+"
+    r"|/(login|oidc|local|sessions|account|invitation|bootstrap|admin|setup|static|scim/v2)/.+"
     r"|/saml/metadata|/saml/[^/]+/(acs|metadata|slo)(/.*)?"
 )
+# With one of these behind it, whatever is above a path of ours is one of ours.
+_BELOW = ("", "/x", "/acs", "/metadata", "/x/acs", "/v2/x")
 
 _RELYING_URLS = frozenset({
     "issuer", "discovery_url", "server", "authorization_endpoint", "token_endpoint", "userinfo_endpoint",
@@ -50,6 +52,7 @@ def find_faults(
     yield from _plain_http(connections, development=development)
     saml = {name: one for name, one in connections.items() if isinstance(one, SamlConnection)}
     yield from _paths(connections)
+    yield from _bases(connections)
     yield from _acs_indexes(saml)
 
 
@@ -166,6 +169,34 @@ def _paths(connections: Mapping[str, AnyConnection]) -> Iterator[Fault]:
             told = getattr(one, key, ())
             for path in sorted({path for path in told if told.count(path) > 1}):
                 yield (name, key), f"{path} is twice here; an answer's path says whose it is"
+
+
+def _bases(connections: Mapping[str, AnyConnection]) -> Iterator[Fault]:
+    """What is below a directory's base URL is that connection's, and nobody else's."""
+    keys = ("acs_paths", "callback_paths", "initiate_paths", "post_logout_paths")
+    taken = [
+        (path, name, key)
+        for name, one in connections.items()
+        for key in keys
+        for path in getattr(one, key, ())
+    ]
+    bases: list[tuple[str, str]] = []
+    for name, one in connections.items():
+        for path in one.scim.paths if one.scim is not None else ():
+            place, base = (name, "scim", "paths"), path.removesuffix("/")
+            if any(_OURS.fullmatch(base + below) for below in _BELOW):
+                yield place, f"{path} is a path of this service, or above one; choose another one"
+            for other, owner in bases:
+                if _is_within(base, other) or _is_within(other, base):
+                    yield place, f"{path} and {other} of connections.{owner} are one within the other"
+            for other, owner, key in taken:
+                if _is_within(other, base):
+                    yield place, f"{other} of connections.{owner}.{key} is within {path}"
+            bases.append((base, name))
+
+
+def _is_within(path: str, base: str) -> bool:
+    return path == base or path.startswith(f"{base}/")
 
 
 def _shared(path: str, first: AnyConnection, one: AnyConnection) -> Iterator[Fault]:

@@ -13,7 +13,7 @@ from federation.mends import mender
 ROOT = Path(__file__).parent.parent
 CODE = re.compile(
     r"(saml|oidc|oauth2|signin|return_to|form|query|fetch|policy|identity|store|settings|keys|rate|csrf|start|registry|"
-    r"account|bootstrap|break_glass|local|explain|person|domain|enforce|admin|trial|demo)\.[a-z0-9_]+"
+    r"account|bootstrap|break_glass|local|explain|person|domain|enforce|admin|trial|demo|scim)\.[a-z0-9_]+"
     r"|policy\.rule\.undetermined"  # beside policy.rule:NAME, which is told in records alone
 )
 NOT_CODES = {"settings.yaml", "store.writer"}

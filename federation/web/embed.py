@@ -115,7 +115,7 @@ class Embedded:
             await house.__aexit__(None, None, None)
 
     def _is_ours(self, scope: Scope) -> bool:
-        if scope["path"] == PATH or scope["path"] in self._house().aliases:
+        if scope["path"] == PATH or self._house().stands_for(scope["path"]) is not None:
             return True
         return any(route.matches(scope)[0] is not Match.NONE for route in self._routes)
 

@@ -48,18 +48,23 @@ async def read_form(request: Request, *, deadline: float = DEADLINE, most: int =
     return parse(await read_body(request, deadline=deadline), limit=BODY_LIMIT, most=most)
 
 
-async def read_body(request: Request, *, deadline: float = DEADLINE) -> bytes:
+async def read_body(request: Request, *, deadline: float = DEADLINE, most: int = BODY_LIMIT) -> bytes:
     """Return a body, whatever it is, whole.
+
+    Args:
+        request: Its body is not read yet.
+        deadline: Seconds from here to the last octet.
+        most: Octets.
 
     Raises:
         RequestRefused: ``form.too_large`` (before the rest is read), ``form.too_slow``.
     """
     announced = request.headers.get("content-length", "0")
-    if not announced.isdecimal() or int(announced[:12]) > BODY_LIMIT:
-        raise RequestRefused("form.too_large", f"the body is larger than {BODY_LIMIT} octets")
+    if not announced.isdecimal() or int(announced[:12]) > most:
+        raise RequestRefused("form.too_large", f"the body is larger than {most} octets")
     try:
         async with asyncio.timeout(deadline):
-            return await _read(request)
+            return await _read(request, most)
     except TimeoutError:
         raise RequestRefused("form.too_slow", f"the body took longer than {deadline:g} seconds") from None
 
@@ -94,15 +99,15 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return read
 
 
-async def _read(request: Request) -> bytes:
+async def _read(request: Request, most: int = BODY_LIMIT) -> bytes:
     body, more = bytearray(), True
     while more:
         message = await request.receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         body += message.get("body", b"")
-        if len(body) > BODY_LIMIT:
-            raise RequestRefused("form.too_large", f"the body is larger than {BODY_LIMIT} octets")
+        if len(body) > most:
+            raise RequestRefused("form.too_large", f"the body is larger than {most} octets")
         more = message.get("more_body", False)
     return bytes(body)
 

@@ -26,6 +26,7 @@ from federation.signout import SignOut
 from federation.store.store import Store
 from federation.tokens import TokenKeeper
 from federation.vault import Vault
+from federation.web import aliases
 from federation.web.rates import Rates
 
 # Says what is wrong, or None. The answer is for the log; /readyz shows ok or failed alone.
@@ -56,6 +57,7 @@ class House:
     rates: Rates
     clock: Clock
     brand: Brand = OURS  # how its pages look
+    scim_bases: Mapping[str, str] = field(default_factory=dict)  # as ``aliases``, of all that is below each
     language: str = "en"  # what they speak
     contact: str | None = None  # whom people who cannot get in may ask; text, or mailto: and an address
     ready: Mapping[str, ReadyCheck] = field(default_factory=dict)
@@ -69,6 +71,10 @@ class House:
         """
         session = await self.store.find_session(hash_token(token), self.clock())
         return session if session is not None and self._serves(session) else None
+
+    def stands_for(self, path: str) -> str | None:
+        """Return the path of ours that a further one of a connection stands for."""
+        return aliases.stands_for(path, self.aliases, self.scim_bases)
 
     def _serves(self, session: Session) -> bool:
         one = self.connections.get(session.connection)

@@ -72,7 +72,7 @@ class Aliases:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and (path := scope["app"].state.house.aliases.get(scope["path"])):
+        if scope["type"] == "http" and (path := scope["app"].state.house.stands_for(scope["path"])):
             scope = {**scope, "path": path, "raw_path": path.encode(), ALIAS: scope["path"]}
         await self._app(scope, receive, send)
 

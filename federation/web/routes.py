@@ -31,6 +31,8 @@ from federation.web import (
     oidc_logout,
     pages,
     prove,
+    scim,
+    scim_token,
     start,
     ways_in,
 )
@@ -56,6 +58,14 @@ class Step(Route):
         self.methods = set(methods)
 
 
+class EveryMethod(Route):
+    """A route that answers every method itself, those that it has not too: in its callers' own language."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any]) -> None:
+        super().__init__(path, endpoint)
+        self.methods = None
+
+
 def sign_in_routes() -> list[BaseRoute]:
     """Return what an application gets by embedding; ``GET /verify`` stands before it (verify.py)."""
     return [  # tried in turn: those of every sign-in come first
@@ -73,6 +83,8 @@ def sign_in_routes() -> list[BaseRoute]:
         Route("/oidc/jwks.json", jwks),
         Route("/oidc/{connection}/backchannel-logout", oidc_logout.backchannel_logout, methods=["POST"]),
         Step("/oidc/{connection}/frontchannel-logout", oidc_logout.frontchannel_logout),
+        Route(f"{aliases.SCIM}/{{connection}}/token", scim_token.token, methods=["POST"]),
+        EveryMethod(f"{aliases.SCIM}/{{connection}}{{place:path}}", scim.scim),
         Step("/invitation/{token}", invitation.opened),
         Route("/join", join.show),
         Route("/join", join.decided, methods=["POST"]),
