@@ -15,6 +15,7 @@ from scim2_models import (
     Resource,
     ResourceType,
     ResponseParameters,
+    SearchRequest,
 )
 from scim2_server.conditions import Conditions
 from scim2_server.handler import AsyncScimHandler
@@ -24,7 +25,7 @@ from scim2_server.routing import Operation, Target
 
 from federation.provisioned import Members, Reference
 from federation.provisioning.service import Service, kind_of
-from federation.provisioning.storage import Storage, names, tells_members
+from federation.provisioning.storage import MANY, Storage, names, tells_members
 from federation.scim import members as groups
 from federation.scim import models, resources
 
@@ -105,11 +106,30 @@ class Handler(AsyncScimHandler):
 
     async def search(self, request: ScimRequest) -> ScimResponse:
         """Search by GET."""
-        return self._with_members(await super().search(request), self.storage.asked)
+        with self.service.provider:
+            target = self.service.route(request, Operation.search)
+            kinds = self.service.searched_types(target.endpoint)
+            return await self._found(request, kinds, *self.service.read_search_query(kinds, request.query))
 
     async def search_with_body(self, request: ScimRequest) -> ScimResponse:
         """Search by POST."""
-        return self._with_members(await super().search_with_body(request), self.storage.asked)
+        with self.service.provider:
+            target = self.service.route(request, Operation.search_with_body)
+            kinds = self.service.searched_types(target.endpoint)
+            asked = self.service.read_search_body(kinds, request.body, _type(request))
+            return await self._found(request, kinds, *asked)
+
+    async def _found(
+        self, request: ScimRequest, kinds: list[ResourceType], asked: SearchRequest[Any], position: Any
+    ) -> ScimResponse:
+        """Answer with a page; a large one is written down in a thread."""
+        page = await self.storage.search(kinds, asked, position=position)
+
+        def answer() -> ScimResponse:
+            told = self.service.search_response(request.base_url, kinds, page, asked)
+            return self._with_members(told, asked)
+
+        return await asyncio.to_thread(answer) if len(page.resources) > MANY else answer()
 
     async def delete_resource(
         self, resource_type: ResourceType, resource_id: str, conditions: Conditions
@@ -124,6 +144,15 @@ class Handler(AsyncScimHandler):
             return current
 
         await _repeated(attempt, conditions)
+
+    async def bulk(self, request: ScimRequest) -> ScimResponse:
+        """Carry out operations one after the other; a thousand are read in a thread."""
+        with self.service.provider:
+            self.service.route(request, Operation.bulk)
+            plan = await asyncio.to_thread(self.service.read_bulk, request.body, _type(request))
+            for step in plan:
+                plan.record(step, *await self.run_bulk_step(request, plan, step))
+            return await asyncio.to_thread(self.service.bulk_response, plan)
 
     async def apply_bulk_operation(
         self, resource_type: ResourceType, operation: BulkOperation[Resource[Any]]

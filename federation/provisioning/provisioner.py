@@ -185,13 +185,14 @@ class Provisioner:
     ) -> tuple[Decision | None, str]:
         """Return what policy gives them, or the code of why it gives nothing."""
         assert connection.scim is not None  # noqa: S101  it provisions
-        who = (await self._loaded()).describe(
-            user,
-            connection=connection.id,
-            organization=connection.organization,
-            by=connection.scim.group_name,
-        )
+        described = (await self._loaded()).describe
         try:
+            who = described(
+                user,
+                connection=connection.id,
+                organization=connection.organization,
+                by=connection.scim.group_name,
+            )
             return await self._signin.decide(who, connection, (), now), ""
         except PolicyRefused as refusal:
             return None, refusal.code
