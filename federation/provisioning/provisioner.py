@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 AT_ONCE: Final = 50  # whom a request concerns and who are decided of before it is answered
 _BATCH: Final = 200
+_SOME: Final = 5  # who are due as somebody signs in: they, and others by the way
 _CURSORS: Final = "scim cursors"
 _NEW: Final = "new"  # stands for the id of one that has none yet
 
@@ -127,6 +128,20 @@ class Provisioner:
             persons=tuple(persons),
             email_key=user.email.lower() if trusted else "",
         )
+
+    async def settle_after(self, connection: str) -> None:
+        """Decide of whoever has become due by a sign-in: the first of somebody whom a directory made.
+
+        Nothing that goes wrong here fails the sign-in: they stay due.
+        """
+        told = self._connections.get(connection)
+        if told is None or told.scim is None:
+            return
+        try:
+            for due in await self._store.due_provisioned(connection, _SOME):
+                await self._settle(due)
+        except FederationError as failure:
+            log.warning("not provisioned", extra={"connection": connection, "code": failure.code})
 
     async def settle_due(self, _: datetime) -> None:
         """Decide of whoever is left, of every connection: what a process that ended had not done."""
