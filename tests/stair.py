@@ -208,6 +208,7 @@ async def standing(
     *,
     acme_saml: Mapping[str, Any] | None = None,
     further: Mapping[str, Mapping[str, Any]] | None = None,
+    overrides: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[Stair]:
     """Open everything in an empty directory.
 
@@ -216,14 +217,16 @@ async def standing(
         more: Added to the settings file.
         acme_saml: Keys of that connection.
         further: Connections besides, by their ids.
+        overrides: Other settings.
     """
     idps, provider, clock = _providers()
     file = write_settings(directory, more)
     if not (directory / "federation.db").exists():  # some open the same house again
         lay_sqlite(directory / "federation.db")
     beside = {"acme-saml": acme_saml} if acme_saml else {}
-    overrides = {"connections": {name: dict(keys) for name, keys in (beside | dict(further or {})).items()}}
-    async with app.open_house(settings.load(file, overrides=overrides), now=clock) as house:
+    connections = {name: dict(keys) for name, keys in (beside | dict(further or {})).items()}
+    told = {**(overrides or {}), "connections": connections}
+    async with app.open_house(settings.load(file, overrides=told), now=clock) as house:
         inner = build(routes(), None)
         inner.state.house = house
         stair = Stair(house, Verify(inner), idps, provider, clock, directory / "federation.db")
