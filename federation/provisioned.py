@@ -17,7 +17,7 @@ class Reference:
     """A resource that another names: a member of a group, a group of a user (RFC 7643 §4.1.2, §4.2)."""
 
     id: str
-    kind: Kind
+    kind: Kind | Literal[""]  # "" of a member that the connection has not: it is nobody
     display: str = field(default="", repr=False)
     external_id: str = field(default="", repr=False)  # of a group of a user; "" of any other
 
@@ -203,10 +203,6 @@ class Taken(Exception):
 
 class Absent(Exception):
     """The connection has no such resource."""
-
-
-class NoMember(Exception):
-    """A member that the connection has not."""
 
 
 class Stale(Exception):

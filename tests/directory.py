@@ -32,6 +32,7 @@ OKTA_PAIR = "okta-scim:a password for the tests of Okta"
 ENTRA_TOKEN = "a-token-for-the-tests-of-entra"
 OTHER_TOKEN = "a-token-of-another-organization"
 CONNECTIONS = {"okta": "acme-saml", "entra": "acme-oidc", "other": "other-saml"}
+PATHS = {name: f"/scim/v2/{connection}" for name, connection in CONNECTIONS.items()}
 AUTHORIZATION = {
     "okta": f"Basic {base64.b64encode(OKTA_PAIR.encode()).decode()}",
     "entra": f"Bearer {ENTRA_TOKEN}",
@@ -179,7 +180,9 @@ def _directory(there: Stair, path: str, headers: Mapping[str, str]) -> Directory
 
 async def _names(url: str) -> list[str]:
     if url.startswith("sqlite"):
-        told = await ask(url, "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+        told = await ask(
+            url, "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        )
     else:
         told = await ask(url, "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
     return [str(name) for (name,) in told]
@@ -200,7 +203,9 @@ async def provisioned(
     """
     schemas: Schemas | None = request.getfixturevalue("schemas") if engine == "postgresql" else None
     with schemas.one() if schemas else nullcontext(f"sqlite:///{place}/federation.db") as url:
-        further = {CONNECTIONS[name]: {"scim": _settings(place, name)} for name in CONNECTIONS}
+        further: dict[str, dict[str, Any]] = {}
+        for name, connection in CONNECTIONS.items():
+            further[connection] = {"scim": _settings(place, name)}
         further["other-saml"] |= {"organization": "globex", "anyone": True, "domains": []}
         for name, connection in CONNECTIONS.items():
             further[connection] |= told.get(name, {})
@@ -213,7 +218,9 @@ async def provisioned(
         async with standing(place, more, further=further, overrides=overrides) as there:
             clients = {
                 name: _directory(
-                    there, f"/scim/v2/{CONNECTIONS[name]}", SENT[name] | {"authorization": AUTHORIZATION[name]}
+                    there,
+                    f"/scim/v2/{CONNECTIONS[name]}",
+                    SENT[name] | {"authorization": AUTHORIZATION[name]},
                 )
                 for name in CONNECTIONS
             }

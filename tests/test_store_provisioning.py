@@ -14,7 +14,6 @@ from federation.provisioned import (
     Compare,
     Every,
     Members,
-    NoMember,
     Not,
     Reference,
     ScimGroup,
@@ -184,22 +183,26 @@ async def test_a_group_comes_back_with_its_members_and_makes_them_due(store: Sto
     assert await due(store) == {ada.id, bob.id}
     known = await store.scim_user("okta", ada.id)
     assert known is not None
-    assert known.groups == (Reference(id=group.id, kind="Group", display="Eng"),)
+    assert known.groups == (Reference(id=group.id, kind="Group", display="Eng", external_id="g1"),)
 
 
-async def test_members_of_another_connection_are_no_members(store: Store, store_url: str) -> None:
+async def test_members_of_another_connection_are_named_and_nobody(store: Store, store_url: str) -> None:
     other = await store.add_scim_user("other", "acme", scim_user("zed"), NOBODY, NOW)
     ada = await add(store, "Ada")
-    with pytest.raises(NoMember):
-        await team(store, "Eng", ada.id, other.id)
-    assert await ask(store_url, "SELECT count(*) FROM scim_group") == [(0,)]
-    group = await team(store, "Eng", ada.id)
-    for change in (Members(add=(other.id,)), Members(add=("nobody\0",), every=True)):
-        with pytest.raises(NoMember):
-            await store.change_scim_group("okta", group, change, NOW, expected=None)
+    await quiet(store_url)
+    group = await team(store, "Eng", ada.id, other.id)
+    assert (await due(store), await store.due_provisioned("other", 100)) == ({ada.id}, ())
+    for change in (Members(add=("nobody",)), Members(add=("nobody", ada.id, other.id), every=True)):
+        group = await store.change_scim_group("okta", group, change, NOW, expected=None)
     left = await store.scim_group("okta", group.id, members=True)
     assert left is not None
-    assert (left.size, left.version) == (1, 1)
+    assert (left.size, left.version) == (3, 2)
+    assert {one.id: one.display for one in left.members or ()} == {
+        ada.id: "Ada", other.id: "", "nobody": "",
+    }  # fmt: skip
+    assert await store.scim_user("other", other.id) == other
+    gone = Members(remove=("nobody", other.id))
+    assert (await store.change_scim_group("okta", group, gone, NOW, expected=None)).size == 1
 
 
 CHANGES = [
@@ -407,7 +410,7 @@ async def test_groups_and_members_find_each_other(store: Store, three: dict[str,
     assert [group.members for group in page.found if isinstance(group, ScimGroup)] == [None, None]
     page = await store.search_scim("okta", users_where("userName", "eq", "ada"))
     assert [one.groups for one in page.found if isinstance(one, ScimUser)] == [
-        (Reference(id=eng.id, kind="Group", display="Eng"),)
+        (Reference(id=eng.id, kind="Group", display="Eng", external_id="G1"),)
     ]
 
 

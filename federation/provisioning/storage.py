@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any, Final, cast
 
 from scim2_models import (
-    InvalidValueException,
     NotFoundException,
     PreconditionFailedException,
     Resource,
@@ -27,7 +26,6 @@ from scim2_server.storage import AsyncScimStorage, SearchPage
 from federation.provisioned import (
     Absent,
     Members,
-    NoMember,
     Reference,
     ScimGroup,
     ScimUser,
@@ -113,7 +111,6 @@ class Storage(AsyncScimStorage):
 
         Raises:
             UniquenessException: Its userName is another's.
-            InvalidValueException: A member is nobody.
         """
         if kind_of(resource_type) == "User":
             return self._written(await self._keep_user(cast("resources.UserModel", resource)))
@@ -162,7 +159,7 @@ class Storage(AsyncScimStorage):
             sent: What takes its place, its members aside; None leaves what ``change`` does not name.
 
         Raises:
-            NotFoundException, PreconditionFailedException, InvalidValueException: Nothing is changed.
+            NotFoundException, PreconditionFailedException: Nothing is changed.
         """
         seen = self._seen[identifier]
         assert isinstance(seen, ScimGroup)  # noqa: S101  read as one
@@ -324,8 +321,6 @@ def _refusing() -> Iterator[None]:
         yield
     except Taken:
         raise UniquenessException(detail="another user of this connection has this userName") from None
-    except NoMember:
-        raise InvalidValueException(detail="a member is none of this connection's users and groups") from None
     except Absent:
         raise _not_found() from None
     except Stale:

@@ -166,8 +166,8 @@ class GroupMember(ComplexAttribute):
     )
     """The URI of the member."""
 
-    type: Annotated[str | None, Mutability.immutable] = Field(None, examples=["User", "Group"])
-    """Whether the member is a User or a Group."""
+    type: Annotated[str | None, Mutability.read_only] = Field(None, examples=["User", "Group"])
+    """Whether the member is a User or a Group: nobody needs to say so."""
 
     display: Annotated[str | None, Mutability.read_only] = None
     """The displayName of the member."""

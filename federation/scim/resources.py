@@ -143,12 +143,15 @@ def group_resource(kept: ScimGroup) -> models.Group:
 
 def members(of: Iterable[Reference]) -> list[dict[str, str]]:
     """Return members as they stand in an answer, without the library, which takes 20 µs for each."""
-    return [
-        {"value": one.id, "type": one.kind, "display": one.display}
-        if one.display
-        else {"value": one.id, "type": one.kind}
-        for one in of
-    ]
+    told = []
+    for one in of:
+        entry = {"value": one.id}
+        if one.kind:
+            entry["type"] = one.kind
+        if one.display:
+            entry["display"] = one.display
+        told.append(entry)
+    return told
 
 
 def meta(kind: Kind, version: int, created: datetime | None, changed: datetime | None) -> Meta:
@@ -179,7 +182,11 @@ def kind_of(resource: Resource[Any]) -> Kind:
 
 def _member(one: Reference) -> models.GroupMember:
     return models.GroupMember.model_construct(
-        {"value", "type", "display"}, value=one.id, ref=None, type=one.kind, display=one.display or None
+        {"value", "type", "display"},
+        value=one.id,
+        ref=None,
+        type=one.kind or None,
+        display=one.display or None,
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from federation.provisioned import Absent, Members, NoMember, Reference, ScimGroup
+from federation.provisioned import Absent, Members, Reference, ScimGroup
 from federation.store import provisioning_groups_sql, provisioning_users_sql
 from federation.store import provisioning_rows as kept
 from federation.store.provisioning_rows import Kept
@@ -42,11 +42,7 @@ def members_of(connection: str, groups: Sequence[str]) -> Steps[Mapping[str, tup
 
 
 def add(connection: str, organization: str, group: ScimGroup, now: datetime) -> Steps[Kept[ScimGroup]]:
-    """One INSERT, then its members.
-
-    Raises:
-        NoMember: Nothing is kept.
-    """
+    """One INSERT, then its members."""
     columns = {**_columns(connection, group), "id": new_id(now), "now": micros(now)}
     yield kept.gates(connection)
     yield provisioning_groups_sql.ADD_SCIM_GROUP, {**columns, "organization_id": organization}
@@ -68,7 +64,7 @@ def change(
     """One UPDATE, of a row that is locked; what is as it was stays of its version.
 
     Raises:
-        Absent, Stale, NoMember: Nothing is changed.
+        Absent, Stale: Nothing is changed.
     """
     columns = _columns(connection, group)
     yield kept.gates(connection)
@@ -129,11 +125,7 @@ def _changed(connection: str, group: str, members: Members) -> Steps[tuple[Seque
 
 
 def _join(connection: str, group: str, members: tuple[str, ...]) -> Steps[Sequence[Row]]:
-    """Return who came.
-
-    Raises:
-        NoMember: The connection has one of them not.
-    """
+    """Return who came; whom the connection has not is kept as named, and is nobody."""
     wanted = {storable(one) for one in members}
     if not wanted:
         return ()
@@ -141,8 +133,9 @@ def _join(connection: str, group: str, members: tuple[str, ...]) -> Steps[Sequen
     came = yield provisioning_groups_sql.JOIN_GROUP, asked
     if len(came) < len(wanted):
         there = {one for (one,) in (yield provisioning_groups_sql.AMONG_MEMBERS, asked)}
-        if wanted - there:
-            raise NoMember
+        if strangers := wanted - there - {one for one, _ in came}:
+            named = {**asked, "ids": json.dumps(sorted(strangers))}
+            came = [*came, *(yield provisioning_groups_sql.NAME_STRANGERS, named)]
     return came
 
 

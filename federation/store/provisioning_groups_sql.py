@@ -62,6 +62,15 @@ ON CONFLICT (connection, group_id, member_id) DO NOTHING
 RETURNING member_id, kind
 """
 
+# Ids that nothing of the connection has: nobody is found by such a row, now or later.
+NAME_STRANGERS = """
+WITH told (id) AS (SELECT value FROM json_each(:ids))
+INSERT INTO scim_member (connection, group_id, member_id, kind)
+SELECT :connection, :group_id, id, '' FROM told WHERE true
+ON CONFLICT (connection, group_id, member_id) DO NOTHING
+RETURNING member_id, kind
+"""
+
 AMONG_MEMBERS = """
 SELECT member_id FROM scim_member WHERE connection = :connection AND group_id = :group_id
   AND member_id IN (SELECT value FROM json_each(:ids))
@@ -85,4 +94,4 @@ WHERE connection = :connection AND group_id = :group_id AND kind = 'User'
 """
 
 LOCKED = (LOCK_SCIM_GROUP,)
-ARRAYS = (FIND_MEMBERS_OF_THESE, JOIN_GROUP, AMONG_MEMBERS, LEAVE_GROUP, LEAVE_BUT_THESE)
+ARRAYS = (FIND_MEMBERS_OF_THESE, JOIN_GROUP, NAME_STRANGERS, AMONG_MEMBERS, LEAVE_GROUP, LEAVE_BUT_THESE)

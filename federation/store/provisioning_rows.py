@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from federation import rules
 from federation.provisioned import Kind, Reference, ScimGroup, ScimUser, Stale
@@ -118,7 +118,7 @@ def user(row: Row, groups: Sequence[Row] = ()) -> ScimUser:
         refused=row[9],
         created_at=rows.moment(row[10]),
         changed_at=rows.moment(row[11]),
-        groups=tuple(reference(one[0], "Group", one[1]) for one in groups),
+        groups=tuple(reference(one[0], "Group", one[1], one[2]) for one in groups),
     )
 
 
@@ -136,6 +136,6 @@ def group(row: Row) -> ScimGroup:
     )
 
 
-def reference(identifier: str, kind: Kind, display: str) -> Reference:
+def reference(identifier: str, kind: Kind | Literal[""], display: str, external_id: str = "") -> Reference:
     """Return a reference of its columns."""
-    return Reference(id=identifier, kind=kind, display=display)
+    return Reference(id=identifier, kind=kind, display=display, external_id=external_id)

@@ -106,7 +106,7 @@ def _users(connection: str, found: Sequence[Row]) -> Steps[tuple[ScimUser, ...]]
     if found:
         asked = {"connection": connection, "ids": json.dumps([row[0] for row in found])}
         for one in (yield provisioning_users_sql.FIND_GROUPS_OF_THESE, asked):
-            groups[one[2]].append(one)
+            groups[one[3]].append(one)
     return tuple(kept.user(row, groups[row[0]]) for row in found)
 
 

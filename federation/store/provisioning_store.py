@@ -79,8 +79,8 @@ class ProvisioningStore(Protocol):
     ) -> ScimGroup:
         """Keep a new Group resource with its members.
 
-        Raises:
-            NoMember: Nothing is kept.
+        A member that the connection has not is kept as it was named; it is nobody, and stays so: ids are
+        ours, and none is given twice.
         """
 
     async def change_scim_group(
@@ -105,7 +105,7 @@ class ProvisioningStore(Protocol):
             expected: The version that it must have; None for any.
 
         Raises:
-            Absent, Stale, NoMember: Nothing is changed.
+            Absent, Stale: Nothing is changed.
         """
 
     async def remove_scim_group(

@@ -20,14 +20,15 @@ WHERE connection = :connection AND id = :id
 """  # noqa: S608  likewise
 
 FIND_GROUPS_OF = """
-SELECT scim_group.id, scim_group.display_name FROM scim_member JOIN scim_group
+SELECT scim_group.id, scim_group.display_name, scim_group.external_id FROM scim_member JOIN scim_group
   ON scim_group.connection = scim_member.connection AND scim_group.id = scim_member.group_id
 WHERE scim_member.connection = :connection AND scim_member.member_id = :id
 ORDER BY scim_group.id
 """
 
 FIND_GROUPS_OF_THESE = """
-SELECT scim_group.id, scim_group.display_name, scim_member.member_id FROM scim_member JOIN scim_group
+SELECT scim_group.id, scim_group.display_name, scim_group.external_id, scim_member.member_id
+FROM scim_member JOIN scim_group
   ON scim_group.connection = scim_member.connection AND scim_group.id = scim_member.group_id
 WHERE scim_member.connection = :connection
   AND scim_member.member_id IN (SELECT value FROM json_each(:ids))
