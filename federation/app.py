@@ -50,6 +50,7 @@ from federation.store.store import Store, open_store
 from federation.tokens import TokenKeeper
 from federation.trial.sandbox import Sandbox
 from federation.vault import Vault
+from federation.web import pages
 from federation.web.aliases import further_bases, further_paths
 from federation.web.embed import Embedded
 from federation.web.house import House, ReadyCheck
@@ -105,12 +106,21 @@ class Federation(Embedded):
         self, app: ASGIApp, config: str | Path = settings.DEFAULT_FILE, *, console: bool = False
     ) -> None:
         # Loaded as the application starts: a fault then stops the start, and is told as one.
-        super().__init__(app, open_house=lambda: open_house(settings.load(Path(config))), console=console)
+        super().__init__(
+            app, open_house=lambda: open_house(settings.load(Path(config)), console=console), console=console
+        )
 
 
 @contextlib.asynccontextmanager
-async def open_house(config: Settings, *, now: Clock = clock.now) -> AsyncIterator[House]:
+async def open_house(
+    config: Settings, *, now: Clock = clock.now, console: bool = True
+) -> AsyncIterator[House]:
     """Open everything one worker needs, and close it again.
+
+    Args:
+        config: What it is made of.
+        now: Tells the time.
+        console: Whether it serves the administration, whose pages are compiled meanwhile.
 
     Raises:
         ConfigurationError: Keys, connections or the database cannot be used.
@@ -178,10 +188,12 @@ async def open_house(config: Settings, *, now: Clock = clock.now) -> AsyncIterat
             house.provisioner.follow()
 
         roster.follow(follow)
-        tasks = (
+        tasks = [
             asyncio.create_task(upkeep.run(store, jobs, holder=_holder(), clock=now)),
             asyncio.create_task(roster.keep_up(now)),
-        )
+        ]
+        if console:
+            tasks.append(asyncio.create_task(pages.compile_later(), name="templates"))
         try:
             yield house
         finally:

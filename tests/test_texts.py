@@ -145,3 +145,10 @@ def test_a_language_says_everything_and_nothing_else(
 def test_nothing_is_said_in_a_language_that_there_is_none_of() -> None:
     with pytest.raises(KeyError):
         texts.speak("xx")
+
+
+def test_a_name_does_not_turn_round_the_sentence_that_it_is_said_in() -> None:
+    plain = texts.say("my_account.at_the_latest", when="now")
+    for turning in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069":
+        assert texts.say("my_account.at_the_latest", when=f"n{turning}ow") == plain
+    assert texts.say("my_account.at_the_latest", when="\u05d0\u200f") == plain.replace("now", "\u05d0\u200f")

@@ -1,5 +1,6 @@
 """Inside another application: our routes beside its own, request.user, roles, start and stop."""
 
+import asyncio
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,6 +96,21 @@ def test_our_pages_and_theirs(client: TestClient) -> None:
         answer = client.get(theirs)
         assert answer.status_code == 404
         assert "content-security-policy" not in answer.headers
+
+
+@pytest.mark.parametrize("console", [False, True])
+def test_pages_of_an_administration_that_is_not_served_are_not_compiled(
+    tmp_path: Path,
+    console: bool,  # noqa: FBT001
+) -> None:
+    async def tasks() -> set[str]:
+        return {task.get_name() for task in asyncio.all_tasks()}
+
+    write_settings(tmp_path)
+    embedding = Federation(Starlette(), tmp_path / "federation.yaml", console=console)
+    with TestClient(embedding, base_url=BASE) as client:
+        assert client.portal
+        assert ("templates" in client.portal.call(tasks)) is console
 
 
 def test_fastapi_depends_on_who_is_signed_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,14 +1,17 @@
 """Pages: what a template may hold, what its headers allow, plain words for devices."""
 
+import asyncio
 import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import stair
 from starlette.requests import Request
 from starlette.responses import Response
 
+from federation import app, settings
 from federation.branding import Brand
 from federation.web import pages, verify
 
@@ -27,6 +30,57 @@ def test_the_stylesheet_stays_small_and_the_script_avoids_html_sinks() -> None:
     assert len(pages.ASSETS["federation.css"][0]) < 16 * 1024
     script = pages.ASSETS["federation.mjs"][0].decode()
     assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval|Function\(", script)
+
+
+INLINE = {
+    "a",
+    "b",
+    "cite",
+    "code",
+    "em",
+    "i",
+    "mark",
+    "output",
+    "q",
+    "s",
+    "small",
+    "span",
+    "strong",
+    "time",
+    "u",
+}
+
+
+def test_a_name_turns_the_direction_of_writing_within_its_element_alone() -> None:
+    """Blocks are paragraphs of their own; what stands within a line is not, unless it is said."""
+    css = pages.ASSETS["federation.css"][0].decode()
+    (isolated,) = re.findall(r"^([a-z, ]+) \{ unicode-bidi: isolate; \}$", css, re.MULTILINE)
+    told = "".join(file.read_text() for file in TEMPLATES)
+    showing = set(re.findall(r"<([a-z]+)\b[^<>]*>[^<>]*\{\{(?! t\()", told))
+    assert INLINE & showing <= set(isolated.split(", "))
+    assert {"strong", "span", "a"} <= showing
+
+
+async def test_the_administrations_pages_are_compiled_soon_after_start() -> None:
+    pages._template.cache_clear()
+    await pages.compile_later(after=0, between=0)
+    kept = pages._template.cache_info().currsize
+    assert {file.name for file in TEMPLATES if file.name.startswith(("console", "wizard"))} == set(
+        pages._LATER
+    )
+    assert kept == len(pages._LATER) > 30
+
+
+async def test_who_compiles_them_ends_with_the_house(tmp_path: Path) -> None:
+    def compiling() -> bool:
+        return any(task.get_name() == "templates" for task in asyncio.all_tasks())
+
+    config = settings.load(stair.write_settings(tmp_path))
+    async with app.open_house(config):
+        assert compiling()
+    assert not compiling()
+    async with app.open_house(config, console=False):
+        assert not compiling()
 
 
 def test_nothing_is_allowed_that_is_not_needed() -> None:

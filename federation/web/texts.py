@@ -1,7 +1,8 @@
 """Every text that a page shows, in one file per language: ``texts/en.toml``.
 
 A template says ``t("people.title")``, a handler ``texts.say("people.title")``. Names in braces are
-filled in, and escaped with everything else when the page is rendered. Which language is spoken is
+filled in without signs that turn the direction of writing, which would turn round what stands after them
+too, and escaped with everything else when the page is rendered. Which language is spoken is
 said once a request, by ``middleware.Speaking``: the installation's.
 """
 
@@ -15,6 +16,8 @@ from typing import Any, Final
 from federation.errors import FederationError
 
 DIRECTORY: Final = Path(__file__).parent / "texts"
+# Embeddings, overrides and isolates, and what ends them (UAX #9 §2); Arabic and Hebrew need none of them.
+_TURNING: Final = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 FIRST: Final = "en"  # what every other language is held against
 
 
@@ -85,13 +88,17 @@ def language() -> str:
 
 
 def say(key: str, **values: object) -> str:
-    """Return a text with its names filled in.
+    """Return a text with its names filled in; what turns the direction of writing is left out of them.
 
     Raises:
         KeyError: The catalogue has no such key, or a name was not given.
     """
     text = _CATALOGUES[_LANGUAGE.get()][key]
-    return text.format_map(values) if values else text
+    if not values:
+        return text
+    return text.format_map(
+        {name: one.translate(_TURNING) if isinstance(one, str) else one for name, one in values.items()}
+    )
 
 
 def say_of(refusal: FederationError, part: str) -> str:
