@@ -1,7 +1,7 @@
 """What Alembic runs: over a given connection, or writing SQL for a named dialect.
 
 Called by ``federation.store.migration`` alone, which holds the lock and the transaction.
-A new revision: change ``tables.py``, write ``versions/NNNN_….py``, set ``migration.HEAD``;
+A new revision: change ``tables_*.py``, write ``versions/NNNN_….py``, set ``migration.HEAD``;
 ``tests/test_store.py`` holds the three together on both engines.
 """
 
