@@ -5,8 +5,9 @@ organization, ``other`` is another's.
 """
 
 import base64
+import sqlite3
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -138,19 +139,26 @@ class World:
 
     async def tables(self) -> dict[str, list[tuple[Any, ...]]]:
         """Return all that is kept, but what tells of requests that changed nothing."""
-        found = {}
-        for name in sorted(set(await _names(self.url)) - _STAY - {"lease", "decision_record"}):
-            rows = await ask(self.url, f'SELECT * FROM "{name}"')  # noqa: S608  a table's name
-            found[name] = sorted(rows, key=repr)
-        return found
+        names = sorted(set(await _names(self.url)) - _STAY - {"lease", "decision_record"})
+        statements = [f'SELECT * FROM "{name}"' for name in names]  # noqa: S608  names of tables
+        if self.url.startswith("sqlite"):
+            with closing(sqlite3.connect(self.url.removeprefix("sqlite:///"))) as db:
+                found = [db.execute(statement).fetchall() for statement in statements]
+        else:
+            connection = await asyncpg.connect(self.url)
+            try:
+                found = [list(map(tuple, await connection.fetch(one))) for one in statements]
+            finally:
+                await connection.close()
+        return {name: sorted(rows, key=repr) for name, rows in zip(names, found, strict=True)}
 
     async def clear(self) -> None:
         """Forget everybody, as before the first request."""
         names = [one for one in await _names(self.url) if one not in _STAY]
         statements = "; ".join(f'DELETE FROM "{one}"' for one in names)  # noqa: S608  names of tables
         if self.url.startswith("sqlite"):
-            for statement in statements.split("; "):
-                await ask(self.url, statement)
+            with closing(sqlite3.connect(self.url.removeprefix("sqlite:///"))) as db:
+                db.executescript(statements)
             return
         connection = await asyncpg.connect(
             self.url, server_settings={"session_replication_role": "replica"}

@@ -6,7 +6,7 @@ tenant URL that ends in ``?aadOptscim062020`` makes Entra keep closer to RFC 764
 """
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -79,7 +79,7 @@ class Flagged(Dialect):
 both = pytest.mark.parametrize("dialect", [Dialect(), Flagged()], ids=lambda one: one.name)
 
 
-def new_user(name: str = "ada", **told: Any) -> dict[str, Any]:
+def new_user(name: str = "ada", /, **told: Any) -> dict[str, Any]:
     """As Entra creates somebody."""
     return {
         "schemas": [USER, ENTERPRISE],
@@ -104,7 +104,7 @@ def new_group(name: str, **told: Any) -> dict[str, Any]:
     } | told
 
 
-async def made(entra: Directory, name: str = "ada", **told: Any) -> dict[str, Any]:
+async def made(entra: Directory, name: str = "ada", /, **told: Any) -> dict[str, Any]:
     answer = await entra.post("/Users", new_user(name, **told))
     assert answer.status_code == 201, answer.text
     return dict(answer.json())
@@ -197,7 +197,7 @@ async def test_user_delete(entra: Directory) -> None:
     assert (await entra.read("/Users", filter='userName eq "ada@acme.example"'))["totalResults"] == 0
 
 
-MANAGERS = {
+MANAGERS: dict[str, Callable[[str], Any]] = {
     "as text": lambda one: {"op": "Add", "path": f"{ENTERPRISE}:manager", "value": one},
     "as an object": lambda one: {"op": "replace", "path": f"{ENTERPRISE}:manager", "value": {"value": one}},
     "as a list": lambda one: {"op": "Replace", "path": f"{ENTERPRISE}:manager", "value": [{"value": one}]},

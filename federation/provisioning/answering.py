@@ -3,6 +3,7 @@
 The library builds its models as they are first asked for; that is done here, before anybody asks.
 """
 
+import hmac
 import json
 from typing import Any, Final
 
@@ -45,7 +46,7 @@ class Answering:
         Raises:
             StoreUnavailable: Nothing is changed.
         """
-        service, storage = self._service(), Storage(place, aside=True)
+        service, storage = self._service(place.connection), Storage(place, aside=True)
         request = ScimRequest(
             method=asked.method,
             base_url=asked.base_url,
@@ -62,11 +63,13 @@ class Answering:
             error = refusal.scim_type or ""
         return _answered(response, error, frozenset(service.unknown)), storage.concerned
 
-    def _service(self) -> Service:
-        return Service(self._provider, secret=self._secret)
+    def _service(self, connection: str) -> Service:
+        """Return what serves one request; a cursor of another connection opens nothing."""
+        secret = hmac.digest(self._secret, connection.encode(), "sha256")
+        return Service(self._provider, secret=secret)
 
     def _warm(self) -> None:
-        service = self._service()
+        service = self._service("")
         with service.provider:
             for name, resource, patch in _WARMING:
                 resource_type = service.get_resource_type(name)

@@ -30,7 +30,7 @@ from federation.scim import members as groups
 from federation.scim import models, resources
 
 SHOWN: Final = 1_000  # members of a group that a PATCH is answered with, where nobody asked for them
-_ATTEMPTS: Final = 5
+_ATTEMPTS: Final = 40  # of so many who change one group at once, one comes through each time
 _LARGE: Final = 500  # members with which the library is busy for long: 20 µs each
 
 
