@@ -4,13 +4,13 @@ The library builds its models as they are first asked for; that is done here, be
 """
 
 import hmac
-import json
-from typing import Any, Final
+from typing import Final
 
 from scim2_models import SCIMException
 from scim2_server.requests import ScimRequest
 from scim2_server.responses import ScimResponse
 
+from federation.provisioning import written
 from federation.provisioning.handler import Handler
 from federation.provisioning.request import Answered, Asked, Concerned, Place
 from federation.provisioning.service import Service
@@ -61,7 +61,7 @@ class Answering:
         except SCIMException as refusal:
             response = service.error_response(refusal)
             error = refusal.scim_type or ""
-        return _answered(response, error, frozenset(service.unknown)), storage.concerned
+        return await _answered(response, error, frozenset(service.unknown)), storage.concerned
 
     def _service(self, connection: str) -> Service:
         """Return what serves one request; a cursor of another connection opens nothing."""
@@ -81,15 +81,11 @@ class Answering:
             service.read_bulk(_BULK, None)
 
 
-def _answered(response: ScimResponse, error: str, unknown: frozenset[str]) -> Answered:
+async def _answered(response: ScimResponse, error: str, unknown: frozenset[str]) -> Answered:
     return Answered(
         status=int(response.status),
-        body=b"" if response.body is None else _encode(response.body),
+        body=b"" if response.body is None else await written.write(response.body),
         headers=response.headers,
         error=error,
         unknown=unknown,
     )
-
-
-def _encode(body: dict[str, Any]) -> bytes:
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()

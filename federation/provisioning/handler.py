@@ -6,7 +6,7 @@ client changes without naming a version is tried again where another change came
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 from scim2_models import (
     BulkOperation,
@@ -26,14 +26,16 @@ from scim2_server.routing import Operation, Target
 from federation.provisioned import Members, Reference
 from federation.provisioning.service import Service, kind_of
 from federation.provisioning.storage import MANY, Storage, names, tells_members
+from federation.provisioning.written import PART
 from federation.scim import members as groups
 from federation.scim import models, resources
 
 SHOWN: Final = 1_000  # members of a group that a PATCH is answered with, where nobody asked for them
 _ATTEMPTS: Final = 40  # of so many who change one group at once, one comes through each time
 _LARGE: Final = 500  # members with which the library is busy for long: 20 µs each
+_LONG: Final = 65_536  # octets of a body: more is read in a thread
 
-
+Result = TypeVar("Result")
 Attempt = Callable[[], Awaitable[Resource[Any]]]
 
 
@@ -49,9 +51,15 @@ class Handler(AsyncScimHandler):
         """Keep a new resource."""
         with self.service.provider:
             _, resource_type = self._route(request, Operation.create)
-            resource = self.service.read_creation(resource_type, request.body, _type(request))
+            resource = await _aside(
+                self.service.read_creation,
+                resource_type,
+                request.body,
+                _type(request),
+                size=len(request.body),
+            )
             created = await self.storage.keep(resource_type, resource, self.service.members)
-            return self._with_members(self.service.creation_response(request.base_url, created))
+            return await self._with_members(self.service.creation_response(request.base_url, created))
 
     async def query(self, request: ScimRequest) -> ScimResponse:
         """Read one."""
@@ -61,14 +69,20 @@ class Handler(AsyncScimHandler):
             found = await self.storage.get(resource_type, _id(target), response_parameters=asked)
             conditions = self.service.read_conditions(request)
             answer = self.service.query_response(request.base_url, found, asked, conditions)
-            return self._with_members(answer, asked)
+            return await self._with_members(answer, asked)
 
     async def replace(self, request: ScimRequest) -> ScimResponse:
         """Put what is sent in the place of what is kept; members that it says nothing of stay."""
         with self.service.provider:
             target, resource_type = self._route(request, Operation.replace)
             asked = self.service.read_response_parameters(resource_type, request.query)
-            sent = self.service.read_replacement(resource_type, request.body, _type(request))
+            sent = await _aside(
+                self.service.read_replacement,
+                resource_type,
+                request.body,
+                _type(request),
+                size=len(request.body),
+            )
             named, conditions = self.service.members, self.service.read_conditions(request)
 
             async def attempt() -> Resource[Any]:
@@ -77,7 +91,7 @@ class Handler(AsyncScimHandler):
 
             resource = await _repeated(attempt, conditions)
             resource = await self._with_asked(resource_type, resource, asked)
-            return self._with_members(
+            return await self._with_members(
                 self.service.replacement_response(request.base_url, resource, asked), asked
             )
 
@@ -86,9 +100,14 @@ class Handler(AsyncScimHandler):
         with self.service.provider:
             target, resource_type = self._route(request, Operation.patch)
             asked = self.service.read_response_parameters(resource_type, request.query)
-            read = self.service.mend_patch(resource_type, request.body, _type(request))
+            size = len(request.body)
+            read = await _aside(
+                self.service.mend_patch, resource_type, request.body, _type(request), size=size
+            )
             self.service.unknown |= read.unknown
-            change = groups.change(read.payload) if kind_of(resource_type) == "Group" else None
+            change = None
+            if kind_of(resource_type) == "Group":
+                change = await _aside(groups.change, read.payload, size=size)
             parsed = self.service.parse_patch(resource_type, read) if change is None else None
             conditions = self.service.read_conditions(request)
 
@@ -102,7 +121,8 @@ class Handler(AsyncScimHandler):
             if self.storage.size(resource) > SHOWN and not asked.attributes and not asked.excluded_attributes:
                 return self.service.patched(request.base_url, resource)
             resource = await self._with_asked(resource_type, resource, asked)
-            return self._with_members(self.service.patch_response(request.base_url, resource, asked), asked)
+            answer = self.service.patch_response(request.base_url, resource, asked)
+            return await self._with_members(answer, asked)
 
     async def search(self, request: ScimRequest) -> ScimResponse:
         """Search by GET."""
@@ -126,10 +146,10 @@ class Handler(AsyncScimHandler):
         page = await self.storage.search(kinds, asked, position=position)
 
         def answer() -> ScimResponse:
-            told = self.service.search_response(request.base_url, kinds, page, asked)
-            return self._with_members(told, asked)
+            return self.service.search_response(request.base_url, kinds, page, asked)
 
-        return await asyncio.to_thread(answer) if len(page.resources) > MANY else answer()
+        told = await asyncio.to_thread(answer) if len(page.resources) > MANY else answer()
+        return await self._with_members(told, asked)
 
     async def delete_resource(
         self, resource_type: ResourceType, resource_id: str, conditions: Conditions
@@ -224,7 +244,7 @@ class Handler(AsyncScimHandler):
             return resource
         return await self.storage.get(resource_type, resource.id or "", response_parameters=asked)
 
-    def _with_members(
+    async def _with_members(
         self, answer: ScimResponse, asked: ResponseParameters[Any] | None = None
     ) -> ScimResponse:
         """Write members into an answer, as far as they are asked for (RFC 7644 §3.9)."""
@@ -232,7 +252,7 @@ class Handler(AsyncScimHandler):
         if body is not None and self.storage.members and (asked is None or tells_members(asked)):
             for one in body.get("Resources", [body]):
                 if told := self.storage.members.get(one.get("id", "")):
-                    one["members"] = _shown(told, asked)
+                    one["members"] = await _shown(told, asked)
         return answer
 
     def _route(self, request: ScimRequest, operation: Operation) -> tuple[Target, ResourceType]:
@@ -254,19 +274,33 @@ def _named(sent: Resource[Any]) -> tuple[str, ...] | None:
     return tuple(one.value or "" for one in sent.members)
 
 
-def _shown(told: tuple[Reference, ...], asked: ResponseParameters[Any] | None) -> list[dict[str, str]]:
-    """Return members with what is asked of them: ``attributes=members.value``."""
-    listed = resources.members(told)
-    if asked is None:
-        return listed
-    kept = {name.partition(".")[2] for name in names(asked.attributes) if name.startswith("members")}
-    left_out = {name.partition(".")[2] for name in names(asked.excluded_attributes)}
-    if ("" in kept or not kept) and not left_out - {""}:
-        return listed
-    return [
-        {key: one for key, one in each.items() if (not kept or {"", key} & kept) and key not in left_out}
-        for each in listed
-    ]
+async def _shown(told: tuple[Reference, ...], asked: ResponseParameters[Any] | None) -> list[dict[str, str]]:
+    """Return members with what is asked of them (``attributes=members.value``), others let in between."""
+    kept: set[str] = set()
+    left_out: set[str] = set()
+    if asked is not None:
+        kept = {name.partition(".")[2] for name in names(asked.attributes) if name.startswith("members")}
+        left_out = {name.partition(".")[2] for name in names(asked.excluded_attributes)} - {""}
+    listed: list[dict[str, str]] = []
+    for first in range(0, len(told), PART):
+        some = resources.members(told[first : first + PART])
+        if (kept and "" not in kept) or left_out:
+            some = [
+                {
+                    key: one
+                    for key, one in each.items()
+                    if (not kept or {"", key} & kept) and key not in left_out
+                }
+                for each in some
+            ]
+        listed += some
+        await asyncio.sleep(0)
+    return listed
+
+
+async def _aside(read: Callable[..., Result], *arguments: object, size: int) -> Result:
+    """Read a body; one of many members in a thread, for it takes longer than others are to wait."""
+    return read(*arguments) if size <= _LONG else await asyncio.to_thread(read, *arguments)
 
 
 async def _repeated(attempt: Attempt, conditions: Conditions) -> Resource[Any]:

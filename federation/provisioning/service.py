@@ -4,6 +4,7 @@ One for each request: it keeps what the library has no place for.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ from scim2_models import (
 from scim2_server.bulk import BulkPlan
 from scim2_server.responses import ScimResponse
 from scim2_server.service import ScimService, scim_exception_of
+from scim2_server.storage import SearchPage
 
 from federation.provisioned import Kind
 from federation.scim import dialect, documents
@@ -85,6 +87,26 @@ class Service(ScimService):
     def read_search(self, resource_types: list[ResourceType], payload: Any) -> tuple[SearchRequest[Any], Any]:
         """Read a search, by GET or by POST."""
         return super().read_search(resource_types, dialect.search(payload))
+
+    def search_response(
+        self,
+        base_url: str,
+        resource_types: list[ResourceType],
+        page: SearchPage,
+        search_request: SearchRequest[Any],
+    ) -> ScimResponse:
+        """Answer a search; each resource is written down once (the library does it twice)."""
+        listed = [
+            self.publish(base_url, one).model_dump(
+                scim_ctx=Context.RESOURCE_QUERY_RESPONSE, response_parameters=search_request
+            )
+            for one in page.resources
+        ]
+        bare = replace(page, resources=[])
+        answer = super().search_response(base_url, resource_types, bare, search_request)
+        if listed and answer.body is not None:
+            answer.body |= {"itemsPerPage": len(listed), "Resources": listed}
+        return answer
 
     def decode_body(self, body: bytes, content_type: str | None) -> Any:
         """Read the body of a search."""

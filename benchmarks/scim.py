@@ -1,0 +1,364 @@
+"""SCIM with a large directory in the store: what each request costs, what it holds up, what it bears.
+
+    .venv/bin/python benchmarks/scim.py [--users 10000] [--members 20000] [--rounds 9] [--seconds 20]
+        [--rate 100] [--only requests] [--database postgresql]
+
+``requests``: in this process, over ASGI, from the request to the last octet of its answer, every thread
+counted and the processes of PostgreSQL beside; what follows a change by policy is part of it. The least
+of the rounds. ``held`` is the longest time for which a task that wakes up every millisecond had to wait,
+the least of the rounds again; the idle loop says what the machine adds. Beside some of them the library's
+own reference server, over its storage in memory with as many users, in turns within the same run.
+
+``load``: one ``federation serve`` process, and clients that send so many requests a second whether it
+answers or not, as Entra sends them: filters, PATCH, POST, a member added to a group and removed.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import logging
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+import asyncpg
+import crowd
+import directory
+import servers
+from directory import EVERYBODY, Directory
+
+from federation import app, clock, settings
+from federation.store import migration
+from federation.web.house import House
+from federation.web.routes import build, routes
+
+SECRET: Final = "benchmark-bearer-secret"
+BASE: Final = "/scim/v2/entra"
+CONNECTION = """\
+  entra: {{protocol: oidc, organization: acme, anyone: true, issuer: "http://127.0.0.1:1", client_id: us,
+    token_endpoint_auth_method: none, scim: {{bearer: {{file: "{secret}"}}}},
+    default_roles: [visitor], role_rules: [{{name: everybody, groups: [Everybody], roles: [member]}}]}}
+"""
+PATCH_OP: Final = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+USER: Final = "urn:ietf:params:scim:schemas:core:2.0:User"
+GROUP: Final = "urn:ietf:params:scim:schemas:core:2.0:Group"
+TICK: Final = 0.001  # seconds
+_OWN: Final = 500_000  # numbers of users that the load makes
+
+
+@dataclass
+class Answer:
+    """What a request got."""
+
+    status: int = 0
+    body: bytes = b""
+
+
+class Client:
+    """Asks an ASGI application straight."""
+
+    def __init__(self, application: Any, base: str, headers: Mapping[str, str]) -> None:
+        self._application, self._base = application, base
+        self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
+
+    async def ask(self, method: str, path: str, body: object = None) -> Answer:
+        """Send one request."""
+        answer = Answer()
+        sent = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+        split = urlsplit(self._base + path)
+        headers = [*self._headers, (b"content-length", str(len(sent)).encode())]
+        scope = {
+            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "http",
+            "method": method, "path": split.path, "raw_path": split.path.encode(),
+            "query_string": split.query.encode(), "root_path": "", "headers": headers,
+            "client": ("127.0.0.1", 1), "server": ("localhost", 8000),
+        }  # fmt: skip
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": sent, "more_body": False}
+
+        async def send(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                answer.status = message["status"]
+            else:
+                answer.body += message.get("body", b"")
+
+        await self._application(scope, receive, send)
+        return answer
+
+
+@dataclass
+class Rig:
+    """The service in this process."""
+
+    client: Client
+    house: House
+    database: int  # pid of the database, 0 within this process
+
+
+@contextlib.asynccontextmanager
+async def standing(home: Path, told: Directory, *, url: str = "", pid: int = 0) -> AsyncIterator[Rig]:
+    """Open a service whose store holds a directory.
+
+    Args:
+        home: Empty.
+        told: What it holds.
+        url: Of an empty PostgreSQL; "" for a SQLite file.
+        pid: Of that server.
+    """
+    logging.getLogger("federation").setLevel(logging.WARNING)
+    (home / "secret").write_text(SECRET)
+    file = home / "federation.yaml"
+    database = url or f"sqlite:///{home}/federation.db"
+    kept = servers.SETTINGS.format(port=8000, home=home, database=database)
+    file.write_text(kept + CONNECTION.format(secret=home / "secret"))
+    await lay(home, told, url)
+    async with app.settled(settings.load(file)) as house:
+        application = build(routes(), None)
+        application.state.house = house
+        yield Rig(Client(application, BASE, headers()), house, pid)
+
+
+async def lay(home: Path, told: Directory, url: str) -> None:
+    """Bring an empty database to head and write a directory into it."""
+    if url:
+        db = await asyncpg.connect(url)
+        await migration.upgrade_postgres(db)
+        await db.close()
+        await directory.lay_postgres(url, told)
+        return
+    place = home / "federation.db"
+    place.touch(mode=0o600)
+    with contextlib.closing(migration.sqlite3.connect(place, isolation_level=None)) as db:
+        db.execute("PRAGMA journal_mode=WAL")
+        migration.upgrade_sqlite(db)
+    await asyncio.to_thread(directory.lay, place, told)
+
+
+def headers() -> dict[str, str]:
+    """Return what every request says, but its length."""
+    return {
+        "host": "localhost:8000",
+        "authorization": f"Bearer {SECRET}",
+        "content-type": "application/scim+json",
+        "accept": "application/scim+json",
+    }
+
+
+@dataclass
+class Ticking:
+    """The longest time for which a task of its own was not let run."""
+
+    longest: float = 0.0  # seconds: by the clock or by this process's CPU, whichever is less
+    _task: asyncio.Task[None] = field(init=False)
+
+    async def __aenter__(self) -> "Ticking":
+        self._task = asyncio.create_task(self._tick())
+        await asyncio.sleep(0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.sleep(TICK)  # what was held up until now is seen
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _tick(self) -> None:
+        while True:
+            before, used = time.perf_counter(), time.process_time()
+            await asyncio.sleep(TICK)
+            late = time.perf_counter() - before - TICK
+            # Another program's turn at the processor is not ours to answer for.
+            self.longest = max(self.longest, min(late, time.process_time() - used))
+
+
+@dataclass
+class Seen:
+    """The least of some rounds, in milliseconds."""
+
+    cpu: float = float("inf")
+    there: float = float("inf")
+    held: float = float("inf")
+
+    def line(self, name: str, *, beside: float = 0.0) -> str:
+        """Return it as one line; ``beside`` is what the reference server took."""
+        there = f" + {self.there:7.2f}" if self.there else ""
+        ratio = f"  {self.cpu / beside:5.2f}x of {beside:.2f}" if beside else ""
+        return f"{self.cpu:8.2f}{there} ms  held {self.held:6.1f} ms  {name}{ratio}"
+
+
+Ask = Callable[[int], tuple[str, str, object]]  # of a round: method, path, body
+
+
+async def one(client: Client, asked: tuple[str, str, object], seen: Seen, database: int = 0) -> Answer:
+    """Send one request and keep what it cost, where that is less than before."""
+    method, path, body = asked
+    sent = None if body is None else json.dumps(body).encode()  # the client's work
+    async with Ticking() as ticking:
+        there = servers.cpu((database,)) if database else 0.0
+        used = time.process_time()
+        answer = await client.ask(method, path, sent)
+        seen.cpu = min(seen.cpu, (time.process_time() - used) * 1000)
+        seen.there = min(seen.there, (servers.cpu((database,)) - there) * 1000 if database else 0.0)
+    seen.held = min(seen.held, ticking.longest * 1000)
+    assert answer.status in (200, 201, 204), answer.body[:300]
+    return answer
+
+
+def patch(*operations: Mapping[str, object]) -> dict[str, object]:
+    """Return the body of a PATCH."""
+    return {"schemas": [PATCH_OP], "Operations": list(operations)}
+
+
+def new_user(number: int) -> dict[str, object]:
+    """Return a User as Entra creates one."""
+    mail = directory.address(number)
+    return {
+        "schemas": [USER, "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],
+        "externalId": f"external{number:06}",
+        "userName": mail,
+        "active": True,
+        "displayName": f"User {number:06}",
+        "emails": [{"primary": True, "type": "work", "value": mail}],
+        "meta": {"resourceType": "User"},
+        "name": {"formatted": f"User {number:06}", "familyName": f"{number:06}", "givenName": "User"},
+        "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"department": "Research"},
+    }
+
+
+def member(op: str, number: int) -> dict[str, object]:
+    """Return the PATCH by which Entra adds or removes one member."""
+    return patch({"op": op, "path": "members", "value": [{"value": directory.user(number)}]})
+
+
+def asks(told: Directory) -> Iterator[tuple[str, Ask]]:
+    """Yield what is measured: its name, and the request of each round."""
+    everybody, beyond = f"/Groups/{EVERYBODY}", told.members  # the number of one who is in no large group
+
+    def user(n: int) -> str:
+        return f"/Users/{directory.user(4 + n)}"
+
+    def filtered(kind: str, words: str, more: str = "") -> tuple[str, str, object]:
+        return "GET", f"/{kind}?filter={quote(words)}{more}", None
+
+    yield "POST a user", lambda n: ("POST", "/Users", new_user(900_000 + n))
+    yield "GET a user by id", lambda n: ("GET", user(n), None)
+    yield "userName eq", lambda n: filtered("Users", f'userName eq "{directory.address(4 + n)}"')
+    yield "externalId eq", lambda n: filtered("Users", f'externalId eq "external{4 + n:06}"')
+    yield (
+        'emails[type eq "work"].value eq',
+        lambda n: filtered("Users", f'emails[type eq "work"].value eq "{directory.address(4 + n)}"'),
+    )
+    yield "emails.value eq", lambda n: filtered("Users", f'emails.value eq "{directory.address(4 + n)}"')
+    yield "displayName eq, users", lambda n: filtered("Users", f'displayName eq "User {4 + n:06}"')
+    yield (
+        "displayName eq, groups, no members",
+        lambda n: filtered("Groups", f'displayName eq "Group {4 + n:04}"', "&excludedAttributes=members"),
+    )
+    yield (
+        "id eq and members eq",
+        lambda n: filtered(
+            "Groups",
+            f'id eq "{EVERYBODY}" and members eq "{directory.user(4 + n)}"',
+            "&excludedAttributes=members",
+        ),
+    )
+    yield "members.value eq", lambda n: filtered(
+        "Groups", f'members.value eq "{directory.user(4 + n)}"', "&excludedAttributes=members"
+    )  # fmt: skip
+    yield "a userName of nobody", lambda n: filtered("Users", f'userName eq "nobody{n}@acme.example"')
+    yield "100 users", lambda n: ("GET", f"/Users?startIndex={1 + n}&count=100", None)
+    yield (
+        "100 users at the end",
+        lambda n: ("GET", f"/Users?startIndex={told.users - 100 - n}&count=100", None),
+    )
+    yield "100 groups, no members", lambda _: ("GET", "/Groups?excludedAttributes=members&count=100", None)
+    for says in ("False", "True"):
+        change = patch({"op": "Replace", "path": "active", "value": says})
+        yield f"PATCH active {says}", lambda n, change=change: ("PATCH", user(n), change)
+    yield "PUT a user", lambda n: ("PUT", user(n), new_user(4 + n) | {"title": f"Round {n}"})
+    yield "add one to the large group", lambda n: ("PATCH", everybody, member("Add", beyond + n))
+    yield "remove one of the large group", lambda n: ("PATCH", everybody, member("Remove", beyond + n))
+    yield "GET the large group", lambda _: ("GET", everybody, None)
+    listed = [{"value": directory.user(n)} for n in range(told.members)]
+    whole = {"schemas": [GROUP], "displayName": "Everybody", "externalId": "group0000"}
+    yield "PUT the large group as it is", lambda _: ("PUT", everybody, whole | {"members": listed})
+    yield (
+        "PUT it with one member less, or more",
+        lambda n: ("PUT", everybody, whole | {"members": listed[: len(listed) - (n + 1) % 2]}),
+    )
+
+
+BESIDE: Final = frozenset({
+    "POST a user", "GET a user by id", "userName eq", "externalId eq", "PATCH active False", "PATCH active True",
+})  # fmt: skip
+
+
+def reference(told: Directory) -> Client:
+    """Return a client of the library's own server over its storage in memory, with as many users.
+
+    It has no group of many members: its PATCH of one would take more than a second.
+    """
+    from scim2_models import EnterpriseUser, ScimProvider, User  # noqa: PLC0415  half a second
+    from scim2_models import Group as ScimGroup  # noqa: PLC0415
+    from scim2_server import ASGIApplication, ScimService  # noqa: PLC0415
+    from scim2_server.memory import InMemoryStorage  # noqa: PLC0415
+
+    model = User[EnterpriseUser]
+    storage = InMemoryStorage()
+    provider = ScimProvider(models=[User, EnterpriseUser, ScimGroup])
+    del model
+    return Client(ASGIApplication(ScimService(provider), storage), "/v2", headers())
+
+
+async def requests(told: Directory, options: argparse.Namespace, url: str, pid: int) -> None:
+    """Print a line for each request."""
+    with tempfile.TemporaryDirectory() as place:
+        async with standing(Path(place), told, url=url, pid=pid) as rig:
+            idle = Ticking()
+            async with idle:
+                await asyncio.sleep(0.5)
+            print(f"the idle loop held {idle.longest * 1000:.1f} ms")
+            for name, ask in asks(told):
+                if options.only_request not in name:
+                    continue
+                seen = Seen()
+                for n in range(options.rounds):
+                    await one(rig.client, ask(n), seen, rig.database)
+                print(seen.line(name), flush=True)
+
+
+def main() -> None:
+    """Measure and print."""
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    arguments.add_argument("--users", type=int, default=10_000)
+    arguments.add_argument("--members", type=int, default=20_000)
+    arguments.add_argument("--rounds", type=int, default=9)
+    arguments.add_argument("--seconds", type=float, default=20)
+    arguments.add_argument("--rate", type=float, default=100)
+    arguments.add_argument("--only", choices=("requests", "load"))
+    arguments.add_argument("--only-request", default="", help="requests whose name holds this")
+    arguments.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
+    options = arguments.parse_args()
+    users = max(options.users, options.members + options.rounds)
+    with contextlib.ExitStack() as stack:
+        database: tuple[str, int] | None = ("", 0)
+        if (
+            options.database == "postgresql"
+            and (database := stack.enter_context(servers.postgresql())) is None
+        ):
+            sys.exit("PostgreSQL is not installed here")
+        assert database is not None
+        told = Directory(now=clock.now(), users=users, members=options.members)
+        if options.only in (None, "requests"):
+            asyncio.run(requests(told, options, *database))
+
+
+if __name__ == "__main__":
+    main()
