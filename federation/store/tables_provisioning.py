@@ -21,8 +21,9 @@ class ScimUser(Row, table=True):
     __tablename__ = "scim_user"
     __table_args__ = (
         UniqueConstraint("connection", "user_name_key"),
-        Index(None, "connection", "external_id"),
-        Index(None, "connection", "display_key"),
+        # with the id: what is found by one of them comes in the order of ids
+        Index(None, "connection", "external_id", "id"),
+        Index(None, "connection", "display_key", "id"),
         Index(None, "connection", "email_key"),
         Index(None, "connection", "changed_at", "id"),
         UniqueConstraint("user_id", "connection"),  # of one user one: they share a source
@@ -74,8 +75,8 @@ class ScimGroup(Row, table=True):
 
     __tablename__ = "scim_group"
     __table_args__ = (
-        Index(None, "connection", "display_key"),
-        Index(None, "connection", "external_id"),
+        Index(None, "connection", "display_key", "id"),
+        Index(None, "connection", "external_id", "id"),
         Index(None, "connection", "changed_at", "id"),
     )
 

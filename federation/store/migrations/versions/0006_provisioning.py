@@ -92,7 +92,7 @@ def users() -> None:
         unique("scim_user", "user_id", "connection"),
     )
     for columns in (
-        ("connection", "external_id"), ("connection", "display_key"), ("connection", "email_key"),
+        ("connection", "external_id", "id"), ("connection", "display_key", "id"), ("connection", "email_key"),
         ("connection", "changed_at", "id"),
     ):  # fmt: skip
         index("scim_user", *columns)
@@ -130,7 +130,8 @@ def groups() -> None:
         key("scim_group", "connection", "id"),
     )
     for columns in (
-        ("connection", "display_key"), ("connection", "external_id"), ("connection", "changed_at", "id"),
+        ("connection", "display_key", "id"), ("connection", "external_id", "id"),
+        ("connection", "changed_at", "id"),
     ):  # fmt: skip
         index("scim_group", *columns)
     op.create_table(
