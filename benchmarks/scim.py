@@ -18,18 +18,16 @@ import asyncio
 import contextlib
 import json
 import logging
-import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 from urllib.parse import quote, urlsplit
 
 import asyncpg
-import crowd
 import directory
 import servers
 from directory import EVERYBODY, Directory
@@ -39,7 +37,7 @@ from federation.store import migration
 from federation.web.house import House
 from federation.web.routes import build, routes
 
-SECRET: Final = "benchmark-bearer-secret"
+SECRET: Final = "benchmark-bearer-secret"  # noqa: S105  nobody's
 BASE: Final = "/scim/v2/entra"
 CONNECTION = """\
   entra: {{protocol: oidc, organization: acme, anyone: true, issuer: "http://127.0.0.1:1", client_id: us,
@@ -159,7 +157,7 @@ class Ticking:
     longest: float = 0.0  # seconds: by the clock or by this process's CPU, whichever is less
     _task: asyncio.Task[None] = field(init=False)
 
-    async def __aenter__(self) -> "Ticking":
+    async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._tick())
         await asyncio.sleep(0)
         return self
@@ -295,26 +293,52 @@ def asks(told: Directory) -> Iterator[tuple[str, Ask]]:
     )
 
 
+# What the reference server is asked too.
 BESIDE: Final = frozenset({
-    "POST a user", "GET a user by id", "userName eq", "externalId eq", "PATCH active False", "PATCH active True",
+    "POST a user", "GET a user by id", "userName eq", "externalId eq", "100 users", "PATCH active False",
+    "PATCH active True", "add one to the large group",
 })  # fmt: skip
 
 
 def reference(told: Directory) -> Client:
-    """Return a client of the library's own server over its storage in memory, with as many users.
+    """Return a client of the library's own server over its storage in memory, with the same directory."""
+    from scim2_server.applications.asgi import ASGIApplication  # noqa: PLC0415  a second, and not always needed
+    from scim2_server.memory import AsyncInMemoryStorage, InMemoryStorage  # noqa: PLC0415
+    from scim2_server.service import ScimService  # noqa: PLC0415
 
-    It has no group of many members: its PATCH of one would take more than a second.
-    """
-    from scim2_models import EnterpriseUser, ScimProvider, User  # noqa: PLC0415  half a second
-    from scim2_models import Group as ScimGroup  # noqa: PLC0415
-    from scim2_server import ASGIApplication, ScimService  # noqa: PLC0415
-    from scim2_server.memory import InMemoryStorage  # noqa: PLC0415
+    from federation.provisioned import Reference, ScimGroup, ScimUser  # noqa: PLC0415
+    from federation.scim import provider, resources  # noqa: PLC0415
 
-    model = User[EnterpriseUser]
-    storage = InMemoryStorage()
-    provider = ScimProvider(models=[User, EnterpriseUser, ScimGroup])
-    del model
-    return Client(ASGIApplication(ScimService(provider), storage), "/v2", headers())
+    described = provider.build()
+    memory, people = InMemoryStorage(), range(told.users)
+    with described:
+        users = [
+            resources.user_resource(
+                ScimUser(
+                    id=directory.user(n),
+                    user_name=directory.address(n),
+                    external_id=f"external{n:06}",
+                    display_name=f"User {n:06}",
+                    body={"emails": [{"value": directory.address(n), "type": "work", "primary": True}]},
+                    version=1,
+                    created_at=told.now,
+                    changed_at=told.now,
+                )
+            )
+            for n in people
+        ]
+        everybody = ScimGroup(
+            id=EVERYBODY,
+            display_name="Everybody",
+            body={},
+            members=tuple(Reference(id=directory.user(n), kind="User") for n in range(told.members)),
+            version=1,
+            created_at=told.now,
+            changed_at=told.now,
+        )
+        memory.resources = [*users, resources.group_resource(everybody)]
+    service = ScimService(described, secret=b"benchmark")
+    return Client(ASGIApplication(AsyncInMemoryStorage(memory), described, service), "", headers())
 
 
 async def requests(told: Directory, options: argparse.Namespace, url: str, pid: int) -> None:
@@ -325,13 +349,16 @@ async def requests(told: Directory, options: argparse.Namespace, url: str, pid: 
             async with idle:
                 await asyncio.sleep(0.5)
             print(f"the idle loop held {idle.longest * 1000:.1f} ms")
+            peer = reference(told)
             for name, ask in asks(told):
                 if options.only_request not in name:
                     continue
-                seen = Seen()
+                ours, theirs = Seen(), Seen()
                 for n in range(options.rounds):
-                    await one(rig.client, ask(n), seen, rig.database)
-                print(seen.line(name), flush=True)
+                    await one(rig.client, ask(n), ours, rig.database)
+                    if name in BESIDE:
+                        await one(peer, ask(n), theirs)
+                print(ours.line(name, beside=theirs.cpu if name in BESIDE else 0.0), flush=True)
 
 
 def main() -> None:
