@@ -26,6 +26,7 @@ from federation.commands import (
     metadata,
     organization,
     policy,
+    scim,
     team,
     token,
 )
@@ -53,6 +54,7 @@ app.add_typer(team.commands, name="team")
 app.add_typer(local.commands, name="local")
 app.add_typer(audit.commands, name="audit")
 app.add_typer(token.commands, name="token")
+app.add_typer(scim.commands, name="scim")
 app.add_typer(emergency.break_glass, name="break-glass")
 app.command("bootstrap", epilog=emergency.EXAMPLES)(emergency.bootstrap)
 app.add_typer(policy.commands, name="policy")

@@ -47,6 +47,11 @@ _SET_APART: Final = {
 }
 _ALIASES: Final = ("acs_paths", "callback_paths", "initiate_paths", "post_logout_paths", "sp_entity_id")
 _ALIAS: Final = "an address that another product had is declared in the settings file alone"
+_SCIM: Final = {
+    "basic": "a credential of a directory is made here, and only its hash is kept",
+    "bearer": "a credential of a directory is made here, and only its hash is kept",
+    "paths": _ALIAS,
+}
 _PLACE: Final = Place(foreign=True)
 # In JSON: what no XML may hold (XML 1.0 §2.2), and our metadata would have to say.
 _UNPRINTABLE: Final = re.compile(r"(?<!\\)(?:\\\\)*\\(?:u00[01]|b|f|ufff[ef])")
@@ -188,6 +193,9 @@ def limits(body: Mapping[str, Any], config: Settings) -> Iterator[Fault]:
     for steps in SECRETS.values():
         if _at(body, steps) is not None:
             yield steps, "a secret is kept apart from the rest: set it by itself"
+    for key, why in _SCIM.items():
+        if _at(body, ("scim", key)) is not None:
+            yield ("scim", key), why
     if body.get("protocol") == "local":
         yield ("protocol",), "local accounts are declared in the settings file alone"
     yield from _hosts(body, Allowed(config.outbound.allow))

@@ -181,6 +181,31 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """How a connection's directory stands here."""
+
+    users: int
+    groups: int
+    due: int  # users of whom it is still to be decided
+    refused: Mapping[str, int]  # code of policy → users to whom it gives nothing by it
+    changed_at: datetime | None  # when the directory last changed something; None: it never did
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resident:
+    """A User resource in a list: whose it is, and how it stands."""
+
+    connection: str
+    id: str
+    user_id: str
+    user_name: str = field(repr=False)
+    active: bool
+    refused: str  # the code by which policy gives it nothing; "" it is let in
+    due: bool
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
     """What a SCIM client proves itself by; minted here, only its hash is kept."""
 

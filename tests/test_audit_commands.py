@@ -52,6 +52,10 @@ CHANGES: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("local remove", (LEE, *HERE), "local_account.delete"),
     ("break-glass seal", HERE, "organization.seal"),
     ("bootstrap", ("acme",), "organization.bootstrap"),
+    ("scim token create", ("acme-local",), "scim_credential.create"),
+    ("scim token revoke", ("acme-local", "{scim_credential}"), "scim_credential.revoke"),
+    ("scim client create", ("acme-local", "--name", "Entra", "--expires", "730d"), "scim_credential.create"),
+    ("scim client revoke", ("acme-local", "{scim_credential}"), "scim_credential.revoke"),
 )
 ELSEWHERE = {  # told by the tests of their rooms: they take more than a table can say
     "metadata fetch", "metadata approve", "metadata reject", "keys rotate", "person release",
@@ -63,7 +67,7 @@ READS = {
     "metadata changes", "config check", "keys status", "enforce preflight", "enforce list",
     "person export", "person show", "connection list", "connection show", "connection links", "team list",
     "local list", "audit tail", "audit export", "token list", "break-glass status", "policy try",
-    "policy diff", "invitation list", "organization list", "organization show",
+    "policy diff", "invitation list", "scim token list", "scim client list", "scim status", "organization list", "organization show",
 }  # fmt: skip
 """What changes nothing."""
 
@@ -97,7 +101,13 @@ class Scene:
 async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Scene]:
     monkeypatch.setenv("FEDERATION__ORGANIZATIONS__ACME__ADMINISTRATORS", '["owner"]')
     monkeypatch.delenv("FEDERATION_SECRETS_DIR", raising=False)
-    local = {"protocol": "local", "organization": "acme", "display_name": "Pass", "domains": ["acme.example"]}
+    local: dict[str, Any] = {
+        "protocol": "local",
+        "organization": "acme",
+        "display_name": "Pass",
+        "domains": ["acme.example"],
+    }
+    local["scim"] = {}
     async with standing(tmp_path, further={"acme-local": local}) as stair:
         monkeypatch.setattr(clock, "now", stair.clock)
         written = json.dumps(local)

@@ -15,7 +15,14 @@ from urllib.parse import urlsplit
 from federation import keys
 from federation.errors import ConfigurationError, FederationError, ProviderUnavailable
 from federation.fetch import Declared, Fetch, OfStore, open_door
-from federation.operator import doctor_connections, doctor_declared, doctor_domains, emergency, with_kept
+from federation.operator import (
+    doctor_connections,
+    doctor_declared,
+    doctor_domains,
+    doctor_scim,
+    emergency,
+    with_kept,
+)
 from federation.operator.finding import Finding, expiry, failed, note, ok, warning
 from federation.operator.with_kept import Unserved
 from federation.saml import xml
@@ -54,6 +61,7 @@ async def examine(config: Settings, *, now: datetime) -> list[Finding]:
         *doctor_declared.rereads(config.connections),
         *doctor_domains.declared(config),
         *await doctor_domains.kept(config, now),
+        *await doctor_scim.kept(config, now),
         *doctor_connections.impostors(config, now),
         *_own_keys(config, now),
         *await _database(config),

@@ -66,7 +66,7 @@ async def caller_of(
     if by_basic or by_bearer:
         return Caller(credential="basic" if by_basic else "bearer", address=address)
     secret = sent.bearer if sent.bearer is not None else (sent.basic or "").partition(":")[2]
-    found = await _find(store, connection.id, secret, now)
+    found = await _find(store, connection, secret, now)
     if found is None or found.kind == "client":
         return None
     # An access token is gone in an hour: whoever reads the audit log later knows the client.
@@ -83,10 +83,12 @@ def _digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
-async def _find(store: Store, connection: str, secret: str, now: datetime) -> Credential | None:
+async def _find(store: Store, connection: AnyConnection, secret: str, now: datetime) -> Credential | None:
+    """Return a credential of the connection; one that another organization's administrators made is none."""
     if not _WRITTEN.fullmatch(secret):
         return None
-    return await store.find_credential(connection, hash_token(secret), now)
+    found = await store.find_credential(connection.id, hash_token(secret), now)
+    return found if found is not None and found.organization == connection.organization else None
 
 
 async def client_of(
@@ -97,7 +99,7 @@ async def client_of(
     Raises:
         StoreUnavailable: Nobody can tell.
     """
-    client = await _find(store, connection.id, client_secret, now)
+    client = await _find(store, connection, client_secret, now)
     if client is None or client.kind != "client":
         return None
     return client if hmac.compare_digest(_digest(client.id), _digest(client_id)) else None
@@ -109,7 +111,6 @@ async def mint_access(store: Store, client: Credential, now: datetime) -> Minted
     Raises:
         StoreUnavailable: Nothing is kept.
     """
-    secret = mint_secret()
     access = Credential(
         id=new_id(now),
         connection=client.connection,
@@ -121,5 +122,15 @@ async def mint_access(store: Store, client: Credential, now: datetime) -> Minted
         expires_at=min(now + ACCESS_LIFE, client.expires_at),
         client=client.id,
     )
-    await store.add_credential(access, hash_token(secret))
-    return Minted(credential=access, secret=secret)
+    return await mint(store, access)
+
+
+async def mint(store: Store, made: Credential) -> Minted:
+    """Keep a credential under a new secret.
+
+    Raises:
+        StoreUnavailable: Nothing is kept.
+    """
+    secret = mint_secret()
+    await store.add_credential(made, hash_token(secret))
+    return Minted(credential=made, secret=secret)

@@ -10,9 +10,11 @@ from federation.provisioned import (
     Finding,
     Members,
     Page,
+    Resident,
     ScimGroup,
     ScimUser,
     Search,
+    Summary,
 )
 
 
@@ -141,6 +143,15 @@ class ProvisioningStore(Protocol):
         Returns:
             Whether anything changed.
         """
+
+    async def summarize_scim(self, connection: str) -> Summary:
+        """Return how its directory stands here."""
+
+    async def refused_provisioned(self, connection: str, after: str, limit: int) -> tuple[Resident, ...]:
+        """Return User resources to whom policy gives nothing, behind an id, the first made first."""
+
+    async def residencies(self, organization: str, user_id: str) -> tuple[Resident, ...]:
+        """Return the User resources of a user, of an organization's connections."""
 
     async def add_credential(self, credential: Credential, secret_hash: bytes) -> None:
         """Keep a credential by the SHA-256 of its secret."""

@@ -20,15 +20,18 @@ from federation.provisioned import (
     Members,
     Page,
     Reference,
+    Resident,
     ScimGroup,
     ScimUser,
     Search,
+    Summary,
 )
 from federation.store import (
     provisioning_credentials,
     provisioning_groups,
     provisioning_search,
     provisioning_settling,
+    provisioning_standing,
     provisioning_users,
 )
 from federation.store.drive import Drive, Verb
@@ -123,6 +126,15 @@ class ProvisioningTwin(Drive):
         for token_hash in done.ended:
             self._ended(token_hash)
         return done.changed
+
+    async def summarize_scim(self, connection: str) -> Summary:
+        return await self._read(lambda: provisioning_standing.summary(connection))
+
+    async def refused_provisioned(self, connection: str, after: str, limit: int) -> tuple[Resident, ...]:
+        return await self._read(lambda: provisioning_standing.refused(connection, after, limit))
+
+    async def residencies(self, organization: str, user_id: str) -> tuple[Resident, ...]:
+        return await self._read(lambda: provisioning_standing.residencies(organization, user_id))
 
     async def add_credential(self, credential: Credential, secret_hash: bytes) -> None:
         await self._transact(lambda: provisioning_credentials.add(credential, secret_hash))

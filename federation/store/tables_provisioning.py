@@ -35,6 +35,14 @@ class ScimUser(Row, table=True):
             sqlite_where=text("due_at IS NOT NULL"),
             postgresql_where=text("due_at IS NOT NULL"),
         ),
+        # whom policy refuses, likewise
+        Index(
+            "ix_scim_user_refused",
+            "connection",
+            "id",
+            sqlite_where=text("refused <> ''"),
+            postgresql_where=text("refused <> ''"),
+        ),
         ForeignKeyConstraint(["user_id"], ["user.id"]),
     )
 

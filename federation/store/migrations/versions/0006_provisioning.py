@@ -103,6 +103,13 @@ def users() -> None:
         sqlite_where=sa.text("due_at IS NOT NULL"),
         postgresql_where=sa.text("due_at IS NOT NULL"),
     )
+    op.create_index(
+        "ix_scim_user_refused",
+        "scim_user",
+        ["connection", "id"],
+        sqlite_where=sa.text("refused <> ''"),
+        postgresql_where=sa.text("refused <> ''"),
+    )
     op.create_table(
         "scim_email",
         text("connection"),
