@@ -31,6 +31,7 @@ THEIRS = {
     "domain": (f"{OTHER}.example", "org9999.example"),
     "vendor": ("okta", "okta"),
     "step": ("mapping", "mapping"),
+    "credential": (crowd.identifier(7, 0), crowd.identifier(7, 999)),
 }
 IDS = {  # whose ``{id}`` it is, by how the path begins
     "/admin/connections/": ("conn0001", "conn9999"),

@@ -38,6 +38,13 @@ class Subject:
         return self.entry.connection if self.entry else None
 
     @property
+    def provisions(self) -> bool:
+        """Whether a directory may provision by it, once it is enabled."""
+        if self.kept is not None:
+            return isinstance(self.body.get("scim"), Mapping)
+        return self.connection is not None and self.connection.scim is not None
+
+    @property
     def place(self) -> tuple[str, str]:
         """Where it stands in the list."""
         return self.title.casefold(), self.id

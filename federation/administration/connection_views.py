@@ -206,6 +206,11 @@ def _hide(told: dict[str, Any], steps: tuple[str, ...]) -> None:
 
 def urls_of(desk: Desk, one: Subject) -> dict[str, str]:
     """Return what is registered at the identity provider, by what it is there."""
+    told = _urls_of(desk, one)
+    return told | {"scim_url": f"{desk.settings.base_url}/scim/v2/{one.id}"} if one.provisions else told
+
+
+def _urls_of(desk: Desk, one: Subject) -> dict[str, str]:
     base = desk.settings.base_url
     if one.protocol == "saml":
         entry = desk.roster.saml.get(one.id)

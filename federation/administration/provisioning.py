@@ -4,10 +4,9 @@ Whoever has a credential of a directory says who is in which group, and so what 
 takes what it takes to let people in by the connection. Only its hash is kept.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from datetime import timedelta
+from typing import Final, Literal
 
 from federation.administration import administrators, connection_subject, connections, places, setup_limits
 from federation.administration.actor import Scope
@@ -56,14 +55,14 @@ async def find(desk: Desk, connection: str) -> ProvisioningView:
     """
     one = await _subject(desk, connection, "connections:read")
     setup_limits.demand_administrator(desk.actor)
-    told, base = _scim(one), desk.settings.base_url
+    base = desk.settings.base_url
     held = one.connection.scim if one.kept is None and one.connection else None
     return ProvisioningView(
         connection=one.id,
         organization=one.organization,
         title=one.title,
         origin="store" if one.kept else "file",
-        on=told is not None,
+        on=one.provisions,
         base_url=base_url(desk, one.id),
         token_url=f"{base_url(desk, one.id)}/token",
         further=tuple(f"{base}{path}" for path in (held.paths if held else ())),
@@ -77,11 +76,6 @@ async def find(desk: Desk, connection: str) -> ProvisioningView:
 def base_url(desk: Desk, connection: str) -> str:
     """Return what a directory is given."""
     return f"{desk.settings.base_url}{PATH}/{connection}"
-
-
-def is_on(settings: Mapping[str, Any]) -> bool:
-    """Tell by a connection's keys whether a directory may provision by it."""
-    return settings.get("scim") is not None
 
 
 async def refused(desk: Desk, connection: str, *, cursor: str | None, limit: int) -> Page[Resident]:
@@ -148,7 +142,7 @@ async def create(desk: Desk, connection: str, kind: Minting, *, name: str, days:
     ends = desk.now + timedelta(days=DAYS if days is None else days)
     last = desk.actor.ends_at if desk.actor.kind == "api_token" else None
     live = len(await desk.store.credentials(one.id, desk.now))
-    if found := _faults(_scim(one), name, days, live=live, ends_in_time=last is None or ends <= last):
+    if found := _faults(name, days, on=one.provisions, live=live, ends_in_time=last is None or ends <= last):
         raise FieldsRefused("admin.invalid", "no such credential can be made", faults=found)
     made = Credential(
         id=new_id(desk.now),
@@ -180,10 +174,10 @@ def _told(one: Credential) -> dict[str, object]:
 
 
 def _faults(
-    told: Mapping[str, Any] | None, name: str, days: int | None, *, live: int, ends_in_time: bool
+    name: str, days: int | None, *, on: bool, live: int, ends_in_time: bool
 ) -> list[tuple[tuple[str, ...], str]]:
     found: list[tuple[tuple[str, ...], str]] = []
-    if told is None:
+    if not on:
         found.append((("scim",), "expected a connection with scim: {}: nobody provisions by this one"))
     if not (name.strip() and name.isprintable() and len(name) <= LONGEST_NAME):
         found.append((("name",), f"expected a name for people, of at most {LONGEST_NAME} characters"))
@@ -218,12 +212,6 @@ async def revoke(desk: Desk, connection: str, identifier: str) -> None:
     await audited.revoke_credential(one.id, identifier, desk.now)
 
 
-def ending(view: ProvisioningView, now: datetime) -> tuple[Credential, ...]:
-    """Return the credentials that end soon and have no successor: the last of their kind to be good."""
-    later = [one for one in view.credentials if one.expires_at >= now + SOON]
-    return () if later else view.credentials
-
-
 async def _subject(desk: Desk, connection: str, scope: Scope) -> Subject:
     await desk.roster.refresh(desk.now)
     one = connection_subject.one(desk, connection)
@@ -231,11 +219,3 @@ async def _subject(desk: Desk, connection: str, scope: Scope) -> Subject:
         raise NotFound("admin.not_yours", "no connection of theirs has this id")
     desk.demand(scope, organization=one.organization, connection=one.id)
     return one
-
-
-def _scim(one: Subject) -> Mapping[str, Any] | None:
-    """Return its keys of SCIM, {} where it says no more than that it is on; None: it is off."""
-    if one.kept is None:
-        return {} if one.connection is not None and one.connection.scim is not None else None
-    told = one.body.get("scim")
-    return told if isinstance(told, Mapping) else None

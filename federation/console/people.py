@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from federation.administration import people, teams
+from federation.administration import people, provisioning, teams
 from federation.administration.desk import Desk
 from federation.administration.paging import PAGE
 from federation.console import access, shell, whose
@@ -75,6 +75,7 @@ async def _page(
     desk = access.desk(request, visitor.actor)
     person = await people.find(desk, organization, request.path_params["user"])
     others = await teams.names(desk, organization, limit=PAGE)
+    residencies = await provisioning.of_person(desk, organization, person.id)
     by_hand = {one.role for one in person.grants if one.source == "manual"}
     return shell.page(
         request,
@@ -89,6 +90,7 @@ async def _page(
         by_hand=by_hand,
         put_by_hand={one.key for one in person.teams if one.source == "manual"},
         others=others,
+        residencies=residencies,
         source=whose.source,
         out_by_hand="manual" in person.deactivated_by,
         faults=faults or {},

@@ -11,6 +11,7 @@ from federation.console import (
     organizations,
     overview,
     people,
+    provisioning,
     rules,
     settings,
     teams,
@@ -60,6 +61,12 @@ def console_routes() -> list[BaseRoute]:
         Route("/admin/tests/{trial}", trials.show),
         Route("/admin/connections/{id}/rules", rules.show, methods=["GET"]),
         Route("/admin/connections/{id}/rules", rules.change, methods=["POST"]),
+        Route("/admin/connections/{id}/provisioning", provisioning.show, methods=["GET"]),
+        Route("/admin/connections/{id}/provisioning", provisioning.create, methods=["POST"]),
+        Route("/admin/connections/{id}/provisioning/switch", provisioning.switch, methods=["POST"]),
+        Route(
+            "/admin/connections/{id}/provisioning/{credential}/revoke", provisioning.revoke, methods=["POST"]
+        ),
         Route("/admin/decisions", decisions.show),
         Route("/admin/decisions/{reference}", decisions.one, methods=["GET"]),
         Route("/admin/decisions/{reference}", decisions.reveal, methods=["POST"]),

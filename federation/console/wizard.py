@@ -12,13 +12,15 @@ from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
 from federation import faults, settings
-from federation.administration import connections, setup_domains, trying
+from federation.administration import connections, provisioning, setup_domains, trying
 from federation.administration import trials as tests
 from federation.administration.connection_views import ConnectionView
 from federation.console import shell, trials, vendors, wizard_forms
 from federation.console.seat import STEPS, Seat
 from federation.console.wizard_answer import answer, take_answer
 from federation.errors import FieldsRefused, ProviderUnavailable
+from federation.provisioning.credentials import Minted
+from federation.web import texts
 
 _SHOWN: Final = 5  # tests
 _PROVISIONING: Final = ("open", "invited_only", "provisioned_only")
@@ -76,8 +78,21 @@ async def home(seat: Seat) -> Response:
 async def provider(seat: Seat) -> Response:
     """GET …/setup/provider: what to paste there."""
     view = await seat.view()
+    return _provider(seat, view, made=None)
+
+
+async def mint_token(seat: Seat) -> Response:
+    """POST …/setup/provider: make a token for the directory; this page alone shows it."""
+    await seat.read_change()
+    seat.demand_fresh()
+    name = texts.say("provisioning.of_link")
+    made = await provisioning.create(seat.desk, seat.connection, "bearer", name=name, days=None)
+    return _provider(seat, await seat.view(), made=made)
+
+
+def _provider(seat: Seat, view: ConnectionView, *, made: Minted | None) -> Response:
     vendor = vendors.of(view.preset, view.protocol)
-    return show_step(seat, view, "provider", vendor=vendor)
+    return show_step(seat, view, "provider", vendor=vendor, made=made)
 
 
 async def show_answer(seat: Seat) -> Response:

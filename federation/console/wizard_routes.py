@@ -10,6 +10,7 @@ from federation.console.seat import HERE, LINK, of_administrator, of_link
 STEPS: Final = (
     ("GET", "", wizard.home),
     ("GET", "/provider", wizard.provider),
+    ("POST", "/provider", wizard.mint_token),
     ("GET", "/answer", wizard.show_answer),
     ("POST", "/answer", wizard.save_answer),
     ("GET", "/people", wizard.people),
