@@ -67,7 +67,8 @@ READS = {
     "metadata changes", "config check", "keys status", "enforce preflight", "enforce list",
     "person export", "person show", "connection list", "connection show", "connection links", "team list",
     "local list", "audit tail", "audit export", "token list", "break-glass status", "policy try",
-    "policy diff", "invitation list", "scim token list", "scim client list", "scim status", "organization list", "organization show",
+    "policy diff", "invitation list", "organization list", "organization show",
+    "scim token list", "scim client list", "scim status",
 }  # fmt: skip
 """What changes nothing."""
 

@@ -72,7 +72,7 @@ FIELDS: Mapping[str, str] = {  # of every form, good ones
 MARKS = re.compile(
     r"org0\d{3}|Organization \d|conn0\d{3}|Connection \d|Team-0|guest\d|\d@acme\.example|Token \d"
 )
-KEPT_OF_REFUSALS = {"decision_record", "ring", "session"}
+KEPT_OF_REFUSALS = {"decision_record", "ring", "session", "lease"}  # the last by upkeep, beside the requests
 
 
 def page_routes() -> Iterator[tuple[str, str]]:
