@@ -83,11 +83,11 @@ class Directory:
         content = {"content": body} if isinstance(body, bytes) else {"json": body} if body is not None else {}
         return await self.client.request(method, f"{self.path}{path}", headers=told, **content)
 
-    async def user(self, name: str, **told: Any) -> dict[str, Any]:
+    async def user(self, name: str, /, **told: Any) -> dict[str, Any]:
         """Provision somebody; returns the resource."""
         return _made(await self.post("/Users", user(name, **told)))
 
-    async def group(self, name: str, *members: str, **told: Any) -> dict[str, Any]:
+    async def group(self, name: str, /, *members: str, **told: Any) -> dict[str, Any]:
         """Provision a group of these ids; returns the resource."""
         return _made(await self.post("/Groups", group(name, *members, **told)))
 
@@ -98,7 +98,7 @@ class Directory:
         return dict(answer.json())
 
 
-def user(name: str, **told: Any) -> dict[str, Any]:
+def user(name: str, /, **told: Any) -> dict[str, Any]:
     """Return a User as a directory tells of one; an attribute that is None is left out."""
     email = name if "@" in name else f"{name}@acme.example"
     body = {
@@ -112,7 +112,7 @@ def user(name: str, **told: Any) -> dict[str, Any]:
     return {key: value for key, value in (body | told).items() if value is not None}
 
 
-def group(name: str, *members: str, **told: Any) -> dict[str, Any]:
+def group(name: str, /, *members: str, **told: Any) -> dict[str, Any]:
     """Return a Group of users by their ids."""
     body = {"schemas": [GROUP], "displayName": name, "members": [{"value": one} for one in members]}
     return body | told
@@ -216,7 +216,9 @@ async def provisioned(
             further[connection] = {"scim": _settings(place, name)}
         further["other-saml"] |= {"organization": "globex", "anyone": True, "domains": []}
         for name, connection in CONNECTIONS.items():
-            further[connection] |= told.get(name, {})
+            own = dict(told.get(name, {}))
+            further[connection]["scim"] |= own.pop("scim", {})
+            further[connection] |= own
         overrides = {
             "database_url": url,
             "organizations": {"globex": {"name": "Globex"}},
