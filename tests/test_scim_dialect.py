@@ -288,6 +288,11 @@ FAULTS: list[tuple[str, Kind, Any, str]] = [
     ("operations twice", "User", {"Operations": [], "operations": []}, "invalidSyntax"),
     ("no body", "User", [], "invalidSyntax"),
     ("an unknown op", "User", [{"op": "move", "path": "title"}], "invalidValue"),
+    ("nothing to add", "User", [{"op": "add", "path": "title"}], "invalidValue"),
+    ("nothing to put there", "Group", [{"op": "replace", "path": "members"}], "invalidValue"),
+    ("nothing at all to put", "User", [{"op": "replace"}], "invalidValue"),
+    ("words for a path", "User", [{"op": "replace", "path": "nick name", "value": "x"}], "invalidPath"),
+    ("words for a path to remove", "User", [{"op": "remove", "path": "their title"}], "invalidPath"),
     ("op twice", "User", [{"op": "add", "OP": "remove", "path": "title"}], "invalidSyntax"),
     ("a value that is no object", "User", [{"op": "replace", "value": "x"}], "invalidValue"),
     ("a name twice in a value", "User", [{"op": "add", "value": {"title": "a", "TITLE": "b"}}],
@@ -475,6 +480,7 @@ def test_bulk_is_mended_operation_by_operation() -> None:
     assert first == {"method": "POST", "bulkId": "a", "path": "/Users", "data": USER}
     assert second["data"] == {"Operations": [{"op": "replace", "value": {}}]}
     assert "data" not in third
+    assert {index: refused(fault) for index, fault in read.faults.items()} == {2: "invalidValue"}
     assert fourth["data"]["members"] == [{"value": "bulkId:a"}]
     assert "data" not in fifth
     assert last == {"method": "DELETE", "path": "/Users/1", "version": "x"}

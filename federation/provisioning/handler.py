@@ -17,6 +17,7 @@ from scim2_models import (
     ResponseParameters,
     SearchRequest,
 )
+from scim2_server.bulk import BulkPlan, BulkStep
 from scim2_server.conditions import Conditions
 from scim2_server.handler import AsyncScimHandler
 from scim2_server.requests import ScimRequest
@@ -24,8 +25,8 @@ from scim2_server.responses import ScimResponse
 from scim2_server.routing import Operation, Target
 
 from federation.provisioned import Members, Reference
-from federation.provisioning.service import Service, kind_of
-from federation.provisioning.storage import MANY, Storage, names, tells_members
+from federation.provisioning.service import Service, kind_of, names, tells_members
+from federation.provisioning.storage import MANY, Storage
 from federation.provisioning.written import PART
 from federation.scim import members as groups
 from federation.scim import models, resources
@@ -51,6 +52,7 @@ class Handler(AsyncScimHandler):
         """Keep a new resource."""
         with self.service.provider:
             _, resource_type = self._route(request, Operation.create)
+            asked = self.service.read_response_parameters(resource_type, request.query)
             resource = await _aside(
                 self.service.read_creation,
                 resource_type,
@@ -59,7 +61,7 @@ class Handler(AsyncScimHandler):
                 size=len(request.body),
             )
             created = await self.storage.keep(resource_type, resource, self.service.members)
-            return await self._with_members(self.service.creation_response(request.base_url, created))
+            return await self._with_members(self.service.created(request.base_url, created, asked), asked)
 
     async def query(self, request: ScimRequest) -> ScimResponse:
         """Read one."""
@@ -173,6 +175,16 @@ class Handler(AsyncScimHandler):
             for step in plan:
                 plan.record(step, *await self.run_bulk_step(request, plan, step))
             return await asyncio.to_thread(self.service.bulk_response, plan)
+
+    async def run_bulk_step(
+        self, request: ScimRequest, plan: BulkPlan, step: BulkStep
+    ) -> tuple[dict[str, Any], Resource[Any] | None]:
+        """Carry out a step; one that could not be read fails by its own fault."""
+        fault = self.service.faults.get(step.index)
+        if fault is None:
+            return await super().run_bulk_step(request, plan, step)
+        outcome = self.service.bulk_outcome(request.base_url, plan.operation(step))
+        return self.service.bulk_failure(outcome, fault), None
 
     async def apply_bulk_operation(
         self, resource_type: ResourceType, operation: BulkOperation[Resource[Any]]

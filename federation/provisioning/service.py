@@ -12,10 +12,12 @@ from pydantic import ValidationError
 from scim2_models import (
     BaseModel,
     Context,
+    Error,
     PatchOp,
     Resource,
     ResourceType,
     ResponseParameters,
+    SCIMException,
     ScimProvider,
     SearchRequest,
 )
@@ -24,6 +26,7 @@ from scim2_server.responses import ScimResponse
 from scim2_server.service import ScimService, scim_exception_of
 from scim2_server.storage import SearchPage
 
+from federation.errors import StoreUnavailable
 from federation.provisioned import Kind
 from federation.scim import dialect, documents
 from federation.scim.dialect import Read
@@ -36,6 +39,21 @@ def kind_of(resource_type: ResourceType) -> Kind:
     return "Group" if resource_type.name == "Group" else "User"
 
 
+def tells_members(told: ResponseParameters[Any]) -> bool:
+    """Tell whether an answer has the members of groups (RFC 7644 §3.9)."""
+    kept, left_out = names(told.attributes), names(told.excluded_attributes)
+    return "members" not in left_out and (not kept or any(_is_member(one) for one in kept))
+
+
+def names(paths: Any) -> set[str]:
+    """Return the names of attributes without their schema, in lower case."""
+    return {str(one).lower().rpartition("group:")[2] for one in paths or ()}
+
+
+def _is_member(name: str) -> bool:
+    return name == "members" or name.startswith("members.")
+
+
 class Service(ScimService):
     """Reads requests by ``dialect``, and says what a PATCH is answered with."""
 
@@ -43,6 +61,7 @@ class Service(ScimService):
         super().__init__(provider, secret=secret)
         self.members: tuple[str, ...] | None = None  # whom a Group in the body names; None: it says nothing
         self.unknown: set[str] = set()  # names of attributes that were left out
+        self.faults: Mapping[int, SCIMException] = {}  # of a bulk request, by operation
 
     def read_creation(
         self, resource_type: ResourceType, body: bytes, content_type: str | None
@@ -73,6 +92,7 @@ class Service(ScimService):
         self.ensure_supported(self.config.bulk, "Bulk")
         self.ensure_bulk_payload_size(len(body))
         self._bulk = dialect.bulk(self._json(body, content_type))
+        self.faults = self._bulk.faults
         return super().read_bulk(body, content_type)
 
     def read_body(
@@ -120,6 +140,26 @@ class Service(ScimService):
         for key, value in told.items():
             dialect.names(value, key)
         return super().read_response_parameters(resource_type, told)
+
+    def bulk_failure(self, outcome: dict[str, Any], exception: Exception) -> dict[str, Any]:
+        """Tell what went wrong with one operation; what nobody foresaw ends the request, and is logged."""
+        if isinstance(exception, StoreUnavailable):
+            error = Error(status=exception.status, detail=exception.public)
+            return {**outcome, "status": error.status, "response": error}
+        if not isinstance(exception, SCIMException):
+            raise exception
+        return super().bulk_failure(outcome, exception)
+
+    def created(
+        self, base_url: str, resource: Resource[Any], response_parameters: ResponseParameters[Any]
+    ) -> ScimResponse:
+        """Answer a POST with as much of the resource as is asked for (RFC 7644 §3.9)."""
+        published = self.publish(base_url, resource)
+        answer = self.resource_response(
+            published, Context.RESOURCE_CREATION_RESPONSE, response_parameters, HTTPStatus.CREATED
+        )
+        answer.headers["Location"] = answer.headers["Content-Location"]
+        return answer
 
     def patch_response(
         self, base_url: str, resource: Resource[Any], response_parameters: ResponseParameters[Any]

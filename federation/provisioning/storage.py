@@ -17,10 +17,8 @@ from scim2_models import (
     ResourceType,
     ResponseParameters,
     SearchRequest,
-    TooManyException,
     UniquenessException,
 )
-from scim2_server.memory import InMemoryStorage
 from scim2_server.storage import AsyncScimStorage, SearchPage
 
 from federation.provisioned import (
@@ -29,20 +27,16 @@ from federation.provisioned import (
     Reference,
     ScimGroup,
     ScimUser,
-    Search,
     Stale,
     Taken,
 )
-from federation.provisioning import positions
+from federation.provisioning import positions, sifting
 from federation.provisioning.request import Concerned, Place
-from federation.provisioning.service import kind_of
-from federation.scim import filters, models, resources, tolerance
+from federation.provisioning.service import kind_of, tells_members
+from federation.scim import filters, models, resources
 from federation.scim.members import GroupChange
 
-CANDIDATES: Final = 10_000  # resources of which a filter that no index answers is asked, one by one
 MANY: Final = 30  # resources with which the loop would stand still for long
-_BATCH: Final = 500
-_TOO_MANY: Final = "too many resources would have to be read: narrow it down by userName or externalId"
 
 
 class Storage(AsyncScimStorage):
@@ -243,7 +237,7 @@ class Storage(AsyncScimStorage):
         """Read a page by an index, or ask a bounded number of candidates one by one.
 
         Raises:
-            TooManyException: More would have to be asked than ``CANDIDATES``.
+            TooManyException: See ``sifting``.
         """
         if len(resource_types) == 1:
             kind = kind_of(resource_types[0])
@@ -255,59 +249,15 @@ class Storage(AsyncScimStorage):
                 )
                 found = await self._place.store.search_scim(self._place.connection, search)
                 return positions.page(found, search, await self._all_written(found.found))
-        return await self._asked_one_by_one(resource_types, search_request, position)
-
-    async def _asked_one_by_one(
-        self, resource_types: list[ResourceType], asked: SearchRequest[Any], position: Any
-    ) -> SearchPage:
-        """The library filters, sorts and pages what columns have narrowed down."""
-        candidates: list[Resource[Any]] = []
-        for kind in map(kind_of, resource_types):
-            told = filters.narrow(asked.filter, kind)
-            search = Search(kind=kind, where=told.where, count=_BATCH, total=True)
-            while True:
-                found = await self._place.store.search_scim(self._place.connection, search)
-                if len(candidates) + (found.total or 0) > CANDIDATES:
-                    raise TooManyException(detail=_TOO_MANY)
-                candidates += await self._all_written(found.found)
-                if not found.more:
-                    break
-                search = positions.behind(search, found)
-        return await asyncio.to_thread(_sift, candidates, resource_types, asked, position)
+        page, kept = await sifting.search(self._place, resource_types, search_request, position)
+        page.resources = await self._all_written(kept)
+        return page
 
     async def _all_written(self, found: Sequence[ScimUser | ScimGroup]) -> list[Resource[Any]]:
         """Write resources down; many in a thread, for each takes a fifth of a millisecond."""
         if len(found) > MANY:
             return await asyncio.to_thread(lambda: list(map(self._written, found)))
         return list(map(self._written, found))
-
-
-def _sift(
-    candidates: list[Resource[Any]],
-    resource_types: list[ResourceType],
-    asked: SearchRequest[Any],
-    position: Any,
-) -> SearchPage:
-    """Have the library filter, sort and page resources."""
-    memory = InMemoryStorage()
-    with tolerance.COMPARING:
-        memory.resources = candidates
-        return memory.search(resource_types, asked, position=position)
-
-
-def tells_members(told: ResponseParameters[Any]) -> bool:
-    """Tell whether an answer has the members of groups (RFC 7644 §3.9)."""
-    kept, left_out = names(told.attributes), names(told.excluded_attributes)
-    return "members" not in left_out and (not kept or any(_is_member(one) for one in kept))
-
-
-def names(paths: Any) -> set[str]:
-    """Return the names of attributes without their schema, in lower case."""
-    return {str(one).lower().rpartition("group:")[2] for one in paths or ()}
-
-
-def _is_member(name: str) -> bool:
-    return name == "members" or name.startswith("members.")
 
 
 def _is_renamed(before: ScimGroup, after: ScimGroup) -> bool:

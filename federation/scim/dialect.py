@@ -33,6 +33,7 @@ class Read:
     # second for 20,000. None of a body that says nothing of members
     members: tuple[str, ...] | None = field(default=None, repr=False)
     unknown: frozenset[str] = frozenset()  # names of attributes that were left out; no values
+    faults: Mapping[int, SCIMException] = field(default_factory=dict)  # of a bulk request, by operation
 
 
 def resource(raw: object, kind: Kind) -> Read:
@@ -67,7 +68,7 @@ def patch(raw: object, kind: Kind) -> Read:
 
 
 def bulk(raw: object) -> Read:
-    """Mend the body of a bulk request. An operation that cannot be mended fails by itself, without data.
+    """Mend the body of a bulk request. An operation that cannot be mended fails by itself, by its fault.
 
     Raises:
         SCIMException: ``invalidSyntax``, or 413 for too many operations or members.
@@ -80,14 +81,20 @@ def bulk(raw: object) -> Read:
     if not isinstance(operations, list):
         raise InvalidValueException(detail="Operations takes a list")
     _few(operations, tolerance.OPERATIONS)
-    payload: dict[str, Any] = {"Operations": [_in_bulk(_object(one), unknown) for one in operations]}
+    faults: dict[int, SCIMException] = {}
+    payload: dict[str, Any] = {"Operations": []}
+    for index, one in enumerate(operations):
+        operation, fault = _in_bulk(_object(one), unknown)
+        payload["Operations"].append(operation)
+        if fault is not None:
+            faults[index] = fault
     if sum(patches.members_named(one.get("data")) for one in payload["Operations"]) > tolerance.BULK_MEMBERS:
         raise PayloadTooLargeException(
             detail=f"A bulk request takes {tolerance.BULK_MEMBERS} members; send large groups by themselves"
         )
     if "failonerrors" in told:
         payload["failOnErrors"] = told["failonerrors"]
-    return Read(payload=payload, unknown=frozenset(unknown.names))
+    return Read(payload=payload, unknown=frozenset(unknown.names), faults=faults)
 
 
 _SEARCH: Final = (
@@ -243,7 +250,7 @@ _OPERATION: Final = ("method", "bulkId", "version", "path", "data")
 _IN_BULK: Final = {name.lower(): name for name in _OPERATION}
 
 
-def _in_bulk(told: dict[str, Any], unknown: Unknown) -> dict[str, Any]:
+def _in_bulk(told: dict[str, Any], unknown: Unknown) -> tuple[dict[str, Any], SCIMException | None]:
     operation = {_IN_BULK[low]: value for low, value in values.keyed(told, _IN_BULK).items()}
     if isinstance(operation.get("method"), str):
         operation["method"] = operation["method"].upper()
@@ -251,7 +258,7 @@ def _in_bulk(told: dict[str, Any], unknown: Unknown) -> dict[str, Any]:
     path = operation.get("path")
     kind = ENDPOINTS.get(path.strip("/").partition("/")[0].lower()) if isinstance(path, str) else None
     if kind is None or not isinstance(data, Mapping):
-        return operation
+        return operation, None
     try:
         if operation.get("method") == "PATCH":
             operation["data"] = _patch(data, kind, unknown)
@@ -259,6 +266,7 @@ def _in_bulk(told: dict[str, Any], unknown: Unknown) -> dict[str, Any]:
             operation["data"], members = _resource(data, kind, unknown)
             if members is not None:
                 operation["data"]["members"] = [{"value": one} for one in members]
-    except SCIMException:
-        operation.pop("data", None)  # the library refuses this one operation: invalidValue
-    return operation
+    except SCIMException as fault:
+        operation.pop("data", None)
+        return operation, fault
+    return operation, None

@@ -17,6 +17,7 @@ from federation.scim.shapes import Shape
 from federation.scim.values import Unknown
 
 NOTHING: Final[dict[str, Any]] = {"op": "replace", "value": {}}
+_NAME: Final = re.compile(r"""[^\s"'(),]+""")  # of an attribute that nobody knows, behind whatever URN
 _SELECTION: Final = re.compile(r"([^\[\]]+)\[(.*)\](?:\.([^.\[\]]+))?", re.DOTALL)
 
 
@@ -75,6 +76,8 @@ def operation(told: Mapping[str, Any], kind: Kind, unknown: Unknown) -> Iterator
     op = op.strip().lower() if isinstance(op, str) else op
     if op not in ("add", "replace", "remove"):
         raise InvalidValueException(detail="op takes add, replace or remove")
+    if op != "remove" and "value" not in parts:  # what was left out clears nothing: null says so
+        raise InvalidValueException(detail=f"{op} takes a value")
     path = parts.get("path")
     if path is not None and (not isinstance(path, str) or len(path) > tolerance.PATH):
         raise InvalidPathException(detail="The path is no path to an attribute")
@@ -87,10 +90,12 @@ def operation(told: Mapping[str, Any], kind: Kind, unknown: Unknown) -> Iterator
         yield from _whole(op, parts, kind, unknown, urn)
     else:
         target = _target(path, kind)
-        if target is None:
-            unknown.add(path)
-        else:
+        if target is not None:
             yield from _on(op, path, target, parts, unknown)
+        elif not _NAME.fullmatch(path.partition("[")[0].rstrip()):
+            raise InvalidPathException(detail="The path is no path to an attribute")
+        else:
+            unknown.add(path)
 
 
 def _target(path: str, kind: Kind) -> _Target | None:
