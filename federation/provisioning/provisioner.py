@@ -137,8 +137,11 @@ class Provisioner:
         told = self._connections.get(connection)
         if told is None or told.scim is None:
             return
+        await self._settle_some(connection, _SOME)
+
+    async def _settle_some(self, connection: str, most: int, *, of: tuple[str, ...] = ()) -> None:
         try:
-            for due in await self._store.due_provisioned(connection, _SOME):
+            for due in await self._store.due_provisioned(connection, most, of=of):
                 await self._settle(due)
         except FederationError as failure:
             log.warning("not provisioned", extra={"connection": connection, "code": failure.code})
@@ -156,11 +159,12 @@ class Provisioner:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _settle_few(self, connection: str, concerned: Concerned) -> None:
-        """Decide of a few now; of the others beside everything else."""
-        few = tuple(concerned.users)[:AT_ONCE]
-        if few:
-            for due in await self._store.due_provisioned(connection, AT_ONCE, of=few):
-                await self._settle(due)
+        """Decide of a few now; of the others beside everything else.
+
+        Nothing that goes wrong here fails the request, whose changes are kept: they stay due.
+        """
+        if few := tuple(concerned.users)[:AT_ONCE]:
+            await self._settle_some(connection, AT_ONCE, of=few)
         if concerned.others or len(concerned.users) > AT_ONCE:
             self._left.add(connection)
             if self._task is None or self._task.done():
@@ -190,8 +194,9 @@ class Provisioner:
             user = await self._store.scim_user(due.connection, due.id)
             decision, refused = await self._decide(user, connection, now) if user else (None, "")
             await self._store.settle_provisioned(due, decision, refused, now)
-        except FederationError as failure:
-            log.warning("not provisioned", extra={"connection": due.connection, "code": failure.code})
+        except Exception as failure:  # noqa: BLE001  no trace: it may quote what the directory says
+            why = failure.code if isinstance(failure, FederationError) else type(failure).__name__
+            log.warning("not provisioned", extra={"connection": due.connection, "code": why})
             return False
         return True
 
