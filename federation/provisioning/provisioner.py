@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 AT_ONCE: Final = 50  # whom a request concerns and who are decided of before it is answered
 _BATCH: Final = 200
+_UNHEARD: Final = 100  # names of attributes that are told of, of each connection
 _SOME: Final = 5  # who are due as somebody signs in: they, and others by the way
 _CURSORS: Final = "scim cursors"
 _NEW: Final = "new"  # stands for the id of one that has none yet
@@ -52,6 +53,7 @@ class Provisioner:
         self._left: set[str] = set()  # connections with more who are due than a request decides of
         self._task: asyncio.Task[None] | None = None
         self._loading: asyncio.Task[None] | None = None
+        self._unheard: dict[str, set[str]] = {}  # names of attributes that the log has told of, by connection
 
     def ready(self) -> None:
         """Load what answering takes, if any connection provisions: half a second, once."""
@@ -75,8 +77,16 @@ class Provisioner:
         """
         place = self._place(connection, caller)
         answered, concerned = await (await self._loaded()).answer(asked, place)
+        self._tell_unheard(connection.id, answered.unknown)
         await self._settle_few(connection.id, concerned)
         return answered
+
+    def _tell_unheard(self, connection: str, names: frozenset[str]) -> None:
+        """Say in the log which attributes nobody here knows: each once, and no value."""
+        told = self._unheard.setdefault(connection, set())
+        if (new := names - told) and len(told) < _UNHEARD:
+            told |= new
+            log.info("attributes not heard", extra={"connection": connection, "attributes": sorted(new)})
 
     async def _loaded(self) -> "Answering":
         if self._answering is None:
