@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog,
 from playwright.sync_api import Error as PlaywrightError
 from providers import PEOPLE, OidcProvider, SimpleSamlPhp
 from service import Service, serving
-from test_console_injection import EVIL
+from test_console_injection import CONTEXTS
 
 pytestmark = [pytest.mark.providers, pytest.mark.browser]
 
@@ -506,12 +506,20 @@ def go_to(page: Page, what: str) -> None:
 
 @pytest.mark.parametrize("script", [True], ids=["script"])
 def test_what_would_hurt_is_text_in_the_browser_too(admin: Page, world: World, *, script: bool) -> None:
-    settings: dict[str, Any] = {"protocol": "saml", "display_name": EVIL, "domains": ["evil.example"]}
-    settings |= {"role_rules": [{"name": EVIL, "groups": [EVIL], "roles": ["member"]}]}
-    told = {"id": "evil", "organization": "acme", "settings": settings}
+    hurtful = tuple(CONTEXTS.values())
     origin = {"origin": world.service.base_url}
-    assert admin.request.post("/admin/api/connections", data=told, headers=origin).ok
-    for path in ("", "/connections", "/connections/evil", "/connections/evil/rules", "/audit"):
+    paths = ["", "/connections", "/audit"]
+    for name, evil in (
+        ("evil", " ".join(hurtful[::2])),
+        ("worse", " ".join(hurtful[1::2])),
+    ):  # 200 are a name
+        settings: dict[str, Any] = {"protocol": "saml", "display_name": evil, "domains": ["evil.example"]}
+        settings |= {"role_rules": [{"name": evil, "groups": [evil], "roles": ["member"]}]}
+        told = {"id": name, "organization": "acme", "settings": settings}
+        made = admin.request.post("/admin/api/connections", data=told, headers=origin)
+        assert made.ok, made.text()
+        paths += [f"/connections/{name}", f"/connections/{name}/rules"]
+    for path in paths:
         admin.goto(f"/admin{path}")
         assert admin.locator(".hurt, [onerror]").count() == 0
     admin.goto("/admin/connections")

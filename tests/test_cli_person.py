@@ -92,7 +92,7 @@ async def test_a_machine_is_told_the_same(scene: Scene) -> None:
     told = json.loads((await scene.types(reference, "--new", "--json")).stdout)
     assert told == {
         "reference": reference, "organization": "acme", "connection": "acme-saml", "human": "new",
-        "user": old, "email": "ada@acme.example", "sessions_ended": 1,
+        "user": old, "email": "ada@acme.example", "sessions_ended": 1, "tokens_revoked": 0,
     }  # fmt: skip
 
 

@@ -288,6 +288,23 @@ async def test_an_unknown_key_asks_once_a_minute_on_all_nodes(nodes: Nodes, publ
     assert len(publisher.asked) == 3
 
 
+async def test_a_key_that_was_just_approved_is_believed_at_once(nodes: Nodes, publisher: Publisher) -> None:
+    """On the nodes that refused it while it waited, too: whoever approves it tries it next."""
+    first, second = (nodes.node(metadata_changes="approve") for _ in range(2))
+    publisher.publish(GOOD)
+    for one in (first, second):
+        await one.get(NOW)
+    publisher.publish(ROLLED)
+    for one in (first, second):
+        assert fingerprints(await one.refresh(NOW + HOUR, because=UNKNOWN)) == {KEY}
+    row = await nodes.store.find_metadata("acme")
+    assert row
+    assert await nodes.store.approve_metadata("acme", NOW + HOUR, digest=row.held_digest)
+    for one in (first, second):
+        assert fingerprints(await one.refresh(NOW + HOUR + SECOND, because=UNKNOWN)) == {ANOTHER}
+    assert len(publisher.asked) == 2
+
+
 async def test_an_unknown_key_where_nothing_is_known_asks_once(nodes: Nodes, publisher: Publisher) -> None:
     assert (await nodes.node().refresh(NOW, because=UNKNOWN)).entity_id == IDP
     assert len(publisher.asked) == 1

@@ -106,15 +106,17 @@ class Published:
             now: UTC, aware.
             because: ``schedule``: it may be due. ``unknown_key``: a message was signed by a key
                 that is not known; asked for once a minute by all nodes together, and a failure
-                is logged alone.
+                is logged alone. Where a document waits, the store tells whether it was approved.
 
         Raises:
             ProviderUnavailable: It could not be had; what is known stays in force.
             ConfigurationError: As ``get``.
         """
         if because == "unknown_key":
-            if within(ASK_AFTER, self._asked, now):
-                return await self.get(now)  # anybody can send a message that nobody signed
+            if within(ASK_AFTER, self._asked, now):  # anybody can send a message that nobody signed
+                if self._known is not None and self._known.held:
+                    await self._look(now, anew=True)
+                return await self.get(now)
             self._asked = now
         attempts = self._attempts
         known = await self._look(now, anew=True)
