@@ -1,5 +1,6 @@
 """What RFC 7644 says of answers, where no suite looks: each over the door, on both engines."""
 
+import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -182,3 +183,13 @@ async def test_one_who_cannot_be_decided_of_stops_nobody_elses_turn(
     lines = [one.__dict__ for one in caplog.records if one.message == "not provisioned"]
     assert {(one["message"], one["code"]) for one in lines} == {("not provisioned", "ValueError")}
     assert "ada" not in caplog.text
+
+
+async def test_the_log_says_by_which_rule_a_request_was_refused(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "federation.scim")
+    for status in (201, 409):
+        assert (await world.entra.post("/Users", user("ada"))).status_code == status
+    lines = [one.__dict__ for one in caplog.records if one.message == "scim"]
+    assert [(one["status"], one["scim_type"]) for one in lines] == [(201, ""), (409, "uniqueness")]

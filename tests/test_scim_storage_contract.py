@@ -65,7 +65,7 @@ class TestStorage(AsyncScimStorageContract):
     def storage(self, running: tuple[asyncio.Runner, Store]) -> ScimStorage:
         runner, store = running
 
-        def audited(_verb: str, _kind: str, _name: str, _after: Mapping[str, object]) -> Store:
+        def audited(_action: str, _name: str, _after: Mapping[str, object]) -> Store:
             return store
 
         place = Place(

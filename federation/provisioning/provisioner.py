@@ -97,15 +97,15 @@ class Provisioner:
     def _place(self, connection: AnyConnection, caller: Caller) -> Place:
         now = self._clock()
 
-        def audited(verb: str, kind: str, name: str, after: Mapping[str, object]) -> Store:
+        def audited(action: str, name: str, after: Mapping[str, object]) -> Store:
             return self._store.audited(
                 AuditEntry(
                     organization=connection.organization,
                     at=now,
                     actor_kind="scim",
                     actor=caller.credential,
-                    action=f"{kind}.{verb}",
-                    kind=kind,
+                    action=action,
+                    kind=action.partition(".")[0],
                     name=name,
                     after={"connection": connection.id, **after},
                     address=caller.address,

@@ -55,7 +55,7 @@ class Place:
     organization: str
     store: Store
     now: datetime  # UTC
-    # the store that tells of its next change in the audit log: verb, kind, id ("" of what is made), details
-    audited: Callable[[str, str, str, Mapping[str, object]], Store]
+    # the store that tells of its next change in the audit log: action, id ("" of what is made), details
+    audited: Callable[[str, str, Mapping[str, object]], Store]
     # by what a new User is found among those whom we know
     find: Callable[[ScimUser], Awaitable[Finding]]

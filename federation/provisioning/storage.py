@@ -112,7 +112,7 @@ class Storage(AsyncScimStorage):
         if members is not None:
             group = replace(group, members=resources.references(members))
         place, told = self._place, {"members": len(group.members or ())}
-        store = place.audited("create", "scim_group", "", told)
+        store = place.audited("scim_group.create", "", told)
         with _refusing():
             kept = await store.add_scim_group(place.connection, place.organization, group, place.now)
         self.concerned.users.update(dict.fromkeys(one.id for one in group.members or ()))
@@ -121,7 +121,7 @@ class Storage(AsyncScimStorage):
     async def _keep_user(self, resource: resources.UserModel) -> ScimUser:
         place = self._place
         user = resources.user(resource, current=None)
-        store = place.audited("create", "scim_user", "", {"active": user.active})
+        store = place.audited("scim_user.create", "", {"active": user.active})
         found = await place.find(user)
         with _refusing():
             made = await store.add_scim_user(place.connection, place.organization, user, found, place.now)
@@ -166,8 +166,15 @@ class Storage(AsyncScimStorage):
 
     async def _change_user(self, seen: ScimUser, user: ScimUser, expected: int | None) -> ScimUser:
         place = self._place
-        verb = "update" if seen.active == user.active else "activate" if user.active else "deactivate"
-        store = place.audited(verb, "scim_user", user.id, {"active": user.active})
+        store = place.audited(
+            "scim_user.update"
+            if seen.active == user.active
+            else "scim_user.activate"
+            if user.active
+            else "scim_user.deactivate",
+            user.id,
+            {"active": user.active},
+        )
         with _refusing():
             kept = await store.change_scim_user(place.connection, user, place.now, expected=expected)
         self._seen[user.id] = kept
@@ -179,7 +186,7 @@ class Storage(AsyncScimStorage):
     ) -> ScimGroup:
         place, told = self._place, members or Members()
         counts = {"added": len(told.add), "removed": len(told.remove), "replaced": told.every}
-        store = place.audited("update", "scim_group", group.id, counts)
+        store = place.audited("scim_group.update", group.id, counts)
         with _refusing():
             kept = await store.change_scim_group(
                 place.connection, group, members, place.now, expected=expected
@@ -220,12 +227,12 @@ class Storage(AsyncScimStorage):
         """Remove one."""
         place = self._place
         expected = resources.version(expected_version)
-        kind = "scim_user" if kind_of(resource_type) == "User" else "scim_group"
-        store = place.audited("delete", kind, resource_id, {})
-        remove = store.remove_scim_user if kind == "scim_user" else store.remove_scim_group
+        is_user = kind_of(resource_type) == "User"
+        store = place.audited("scim_user.delete" if is_user else "scim_group.delete", resource_id, {})
+        remove = store.remove_scim_user if is_user else store.remove_scim_group
         with _refusing():
             await remove(place.connection, resource_id, place.now, expected=expected)
-        self.concerned.others |= kind == "scim_group"
+        self.concerned.others |= not is_user
 
     async def search(
         self,

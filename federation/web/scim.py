@@ -100,6 +100,7 @@ def _note(request: Request, response: Response, code: str, seconds: float) -> No
             "kind": kind if kind in _KINDS else "",
             "status": response.status_code,
             "code": code,
+            "scim_type": getattr(request.state, "scim_type", ""),
             "credential": getattr(request.state, "credential", ""),
             "ms": round(seconds * 1000, 1),
         },
@@ -122,6 +123,7 @@ async def _answer(request: Request) -> Response:
         base_url=_base_url(request),
     )
     answered = await house.provisioner.answer(connection, asked, caller)
+    request.state.scim_type = answered.error
     return _written(answered, head=request.method == "HEAD")
 
 
