@@ -28,9 +28,9 @@ from typing import Any, Final, Self
 from urllib.parse import quote, urlsplit
 
 import asyncpg
-import directory
+import residents
 import servers
-from directory import EVERYBODY, Directory
+from residents import EVERYBODY, Directory
 
 from federation import app, clock, settings
 from federation.store import migration
@@ -130,14 +130,14 @@ async def lay(home: Path, told: Directory, url: str) -> None:
         db = await asyncpg.connect(url)
         await migration.upgrade_postgres(db)
         await db.close()
-        await directory.lay_postgres(url, told)
+        await residents.lay_postgres(url, told)
         return
     place = home / "federation.db"
     place.touch(mode=0o600)
     with contextlib.closing(migration.sqlite3.connect(place, isolation_level=None)) as db:
         db.execute("PRAGMA journal_mode=WAL")
         migration.upgrade_sqlite(db)
-    await asyncio.to_thread(directory.lay, place, told)
+    await asyncio.to_thread(residents.lay, place, told)
 
 
 def headers() -> dict[str, str]:
@@ -216,7 +216,7 @@ def patch(*operations: Mapping[str, object]) -> dict[str, object]:
 
 def new_user(number: int) -> dict[str, object]:
     """Return a User as Entra creates one."""
-    mail = directory.address(number)
+    mail = residents.address(number)
     return {
         "schemas": [USER, "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],
         "externalId": f"external{number:06}",
@@ -232,7 +232,7 @@ def new_user(number: int) -> dict[str, object]:
 
 def member(op: str, number: int) -> dict[str, object]:
     """Return the PATCH by which Entra adds or removes one member."""
-    return patch({"op": op, "path": "members", "value": [{"value": directory.user(number)}]})
+    return patch({"op": op, "path": "members", "value": [{"value": residents.user(number)}]})
 
 
 def asks(told: Directory) -> Iterator[tuple[str, Ask]]:
@@ -240,20 +240,20 @@ def asks(told: Directory) -> Iterator[tuple[str, Ask]]:
     everybody, beyond = f"/Groups/{EVERYBODY}", told.members  # the number of one who is in no large group
 
     def user(n: int) -> str:
-        return f"/Users/{directory.user(4 + n)}"
+        return f"/Users/{residents.user(4 + n)}"
 
     def filtered(kind: str, words: str, more: str = "") -> tuple[str, str, object]:
         return "GET", f"/{kind}?filter={quote(words)}{more}", None
 
     yield "POST a user", lambda n: ("POST", "/Users", new_user(900_000 + n))
     yield "GET a user by id", lambda n: ("GET", user(n), None)
-    yield "userName eq", lambda n: filtered("Users", f'userName eq "{directory.address(4 + n)}"')
+    yield "userName eq", lambda n: filtered("Users", f'userName eq "{residents.address(4 + n)}"')
     yield "externalId eq", lambda n: filtered("Users", f'externalId eq "external{4 + n:06}"')
     yield (
         'emails[type eq "work"].value eq',
-        lambda n: filtered("Users", f'emails[type eq "work"].value eq "{directory.address(4 + n)}"'),
+        lambda n: filtered("Users", f'emails[type eq "work"].value eq "{residents.address(4 + n)}"'),
     )
-    yield "emails.value eq", lambda n: filtered("Users", f'emails.value eq "{directory.address(4 + n)}"')
+    yield "emails.value eq", lambda n: filtered("Users", f'emails.value eq "{residents.address(4 + n)}"')
     yield "displayName eq, users", lambda n: filtered("Users", f'displayName eq "User {4 + n:06}"')
     yield (
         "displayName eq, groups, no members",
@@ -263,12 +263,12 @@ def asks(told: Directory) -> Iterator[tuple[str, Ask]]:
         "id eq and members eq",
         lambda n: filtered(
             "Groups",
-            f'id eq "{EVERYBODY}" and members eq "{directory.user(4 + n)}"',
+            f'id eq "{EVERYBODY}" and members eq "{residents.user(4 + n)}"',
             "&excludedAttributes=members",
         ),
     )
     yield "members.value eq", lambda n: filtered(
-        "Groups", f'members.value eq "{directory.user(4 + n)}"', "&excludedAttributes=members"
+        "Groups", f'members.value eq "{residents.user(4 + n)}"', "&excludedAttributes=members"
     )  # fmt: skip
     yield "a userName of nobody", lambda n: filtered("Users", f'userName eq "nobody{n}@acme.example"')
     yield "100 users", lambda n: ("GET", f"/Users?startIndex={1 + n}&count=100", None)
@@ -284,7 +284,7 @@ def asks(told: Directory) -> Iterator[tuple[str, Ask]]:
     yield "add one to the large group", lambda n: ("PATCH", everybody, member("Add", beyond + n))
     yield "remove one of the large group", lambda n: ("PATCH", everybody, member("Remove", beyond + n))
     yield "GET the large group", lambda _: ("GET", everybody, None)
-    listed = [{"value": directory.user(n)} for n in range(told.members)]
+    listed = [{"value": residents.user(n)} for n in range(told.members)]
     whole = {"schemas": [GROUP], "displayName": "Everybody", "externalId": "group0000"}
     yield "PUT the large group as it is", lambda _: ("PUT", everybody, whole | {"members": listed})
     yield (
@@ -315,11 +315,11 @@ def reference(told: Directory) -> Client:
         users = [
             resources.user_resource(
                 ScimUser(
-                    id=directory.user(n),
-                    user_name=directory.address(n),
+                    id=residents.user(n),
+                    user_name=residents.address(n),
                     external_id=f"external{n:06}",
                     display_name=f"User {n:06}",
-                    body={"emails": [{"value": directory.address(n), "type": "work", "primary": True}]},
+                    body={"emails": [{"value": residents.address(n), "type": "work", "primary": True}]},
                     version=1,
                     created_at=told.now,
                     changed_at=told.now,
@@ -331,7 +331,7 @@ def reference(told: Directory) -> Client:
             id=EVERYBODY,
             display_name="Everybody",
             body={},
-            members=tuple(Reference(id=directory.user(n), kind="User") for n in range(told.members)),
+            members=tuple(Reference(id=residents.user(n), kind="User") for n in range(told.members)),
             version=1,
             created_at=told.now,
             changed_at=told.now,

@@ -172,7 +172,7 @@ async def open_house(
             upkeep.renewal_job(house.tokens.renew_due),
             upkeep.reconciling_job(reconciler.reconcile_due),
             upkeep.domains_job(look_again),
-            upkeep.provisioning_job(house.provisioner.settle_due),
+            upkeep.provisioning_job(house.provisioner.resume),
         )
         freshness = Freshness(roster.connectors, now)
         open_things.push_async_callback(freshness.close)
@@ -239,6 +239,11 @@ def _house(  # noqa: PLR0913, PLR0917  all that it is made of
         clock=now,
     )
 
+    terms = Terms(
+        connections=roster.connections,
+        organizations=roster.organizations,
+        system_roles=config.system_roles,
+    )
     tokens = TokenKeeper(connectors=roster.connectors, store=store, vault=vault, signin=story, clock=now)
     leaving = SignOut(
         connectors=roster.connectors, store=store, vault=vault, signin=story, tokens=tokens, clock=now
@@ -251,6 +256,7 @@ def _house(  # noqa: PLR0913, PLR0917  all that it is made of
             store=store,
             signin=story,
             vault=vault,
+            terms=terms,
             clock=now,
         ),
         signout=leaving,
@@ -265,11 +271,7 @@ def _house(  # noqa: PLR0913, PLR0917  all that it is made of
         ),
         store=store,
         vault=vault,
-        terms=Terms(
-            connections=roster.connections,
-            organizations=roster.organizations,
-            system_roles=config.system_roles,
-        ),
+        terms=terms,
         connections=roster.connections,
         roster=roster,
         settings=config,

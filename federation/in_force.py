@@ -2,7 +2,8 @@
 
 A change of the settings file comes into force as the service starts, one of the store at once. One
 node compares it with what was in force before, says in the log how many would lose something at
-their next sign-in, and notes the new one. No log line holds more than a connection's name and numbers.
+their next sign-in, and notes the new one. Whom a directory provisions waits for no sign-in: all of them
+are decided of anew. No log line holds more than a connection's name and numbers.
 """
 
 import asyncio
@@ -89,6 +90,8 @@ async def _note(
     if kept is not None:
         if kept.digest == digest:
             return
+        if terms.connections[name].scim is not None:
+            await store.make_provisioned_due(name, now)
         # Of this very change: a later one is compared though this lease runs.
         job = f"policy:{name}:{digest[:16]}"
         if not await store.lease(job, holder, now + _LEASE, now):

@@ -61,6 +61,8 @@ def tell(terms: Terms, name: str) -> str:
         "organization": _data(organization, _OF_ORGANIZATION),
         "system": [_data(one, None) for one in terms.system_roles.get(name, ())],
     }
+    if connection.scim is not None:  # what rules call a provisioned group; ``read`` takes it from no one
+        told["directory"] = {"group_name": connection.scim.group_name}
     return json.dumps(told, sort_keys=True, separators=(",", ":"))
 
 

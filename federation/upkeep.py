@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 PURGE_EVERY = timedelta(minutes=5)
 WATCH_EVERY = timedelta(days=1)
 RENEW_EVERY = timedelta(minutes=1)
-PROVISION_EVERY = timedelta(seconds=30)  # whoever a process that ended left; the others are not waited for
+PROVISION_EVERY = timedelta(seconds=15)  # whoever a process that ended left; the others are not waited for
 RECONCILE_EVERY = timedelta(minutes=1)  # each connection and person has an interval of their own
 DOMAINS_EVERY = timedelta(hours=1)  # each domain weekly: see ``domain_proof``
 _SOON = timedelta(seconds=30)  # after a failure, or while another node holds the lease
@@ -88,9 +88,9 @@ def reconciling_job(reconcile_due: Callable[[datetime], Awaitable[None]]) -> Job
     return Job(name="reconcile", every=RECONCILE_EVERY, work=reconcile_due)
 
 
-def provisioning_job(settle_due: Callable[[datetime], Awaitable[None]]) -> Job:
-    """Return the job that decides of whom a directory has changed; what does it is given."""
-    return Job(name="scim", every=PROVISION_EVERY, work=settle_due)
+def provisioning_job(resume: Callable[[datetime], Awaitable[None]]) -> Job:
+    """Return the job that has whoever a directory has changed decided of; what does it is given."""
+    return Job(name="scim", every=PROVISION_EVERY, work=resume)
 
 
 def domains_job(look_again: Callable[[datetime], Awaitable[None]]) -> Job:

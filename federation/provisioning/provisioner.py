@@ -2,16 +2,18 @@
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from federation import registry
+from federation import policies, registry
 from federation.clock import Clock
 from federation.connection import AnyConnection
 from federation.decision import Decision
 from federation.errors import FederationError, PolicyRefused
+from federation.policies import Terms
 from federation.provisioned import Due, Finding, ScimUser
 from federation.provisioning.request import Answered, Asked, Caller, Concerned, Place
 from federation.scim import subjects
@@ -28,7 +30,9 @@ log = logging.getLogger(__name__)
 AT_ONCE: Final = 50  # whom a request concerns and who are decided of before it is answered
 _BATCH: Final = 200
 _UNHEARD: Final = 100  # names of attributes that are told of, of each connection
-_SOME: Final = 5  # who are due as somebody signs in: they, and others by the way
+_LEASE: Final = "scim:"
+_HOLD: Final = timedelta(seconds=20)  # for a batch
+_AGAIN: Final = 1.0  # seconds, while another worker is at it: it may end without whoever is due since
 _CURSORS: Final = "scim cursors"
 _NEW: Final = "new"  # stands for the id of one that has none yet
 
@@ -44,10 +48,12 @@ class Provisioner:
         store: Store,
         signin: SignIn,
         vault: Vault,
+        terms: Terms,
         clock: Clock,
     ) -> None:
-        """Take what is in force; both mappings change in place."""
-        self._connections, self._entries = connections, entries
+        """Take what is in force; all mappings change in place."""
+        self._connections, self._entries, self._terms = connections, entries, terms
+        self._holder = secrets.token_urlsafe(12)
         self._store, self._signin, self._vault, self._clock = store, signin, vault, clock
         self._answering: Answering | None = None
         self._left: set[str] = set()  # connections with more who are due than a request decides of
@@ -139,27 +145,37 @@ class Provisioner:
             email_key=user.email.lower() if trusted else "",
         )
 
-    async def settle_after(self, connection: str) -> None:
-        """Decide of whoever has become due by a sign-in: the first of somebody whom a directory made.
+    async def settle_after(self, connection: str, user_id: str) -> None:
+        """Decide of who has become due by signing in: the first time of somebody whom a directory made.
 
         Nothing that goes wrong here fails the sign-in: they stay due.
         """
         told = self._connections.get(connection)
         if told is None or told.scim is None:
             return
-        await self._settle_some(connection, _SOME)
+        await self._settle_some(connection, user_id=user_id)
 
-    async def _settle_some(self, connection: str, most: int, *, of: tuple[str, ...] = ()) -> None:
+    async def _settle_some(self, connection: str, *, of: tuple[str, ...] = (), user_id: str = "") -> None:
         try:
-            for due in await self._store.due_provisioned(connection, most, of=of):
+            for due in await self._store.due_provisioned(connection, AT_ONCE, of=of, user_id=user_id):
                 await self._settle(due)
         except FederationError as failure:
             log.warning("not provisioned", extra={"connection": connection, "code": failure.code})
 
-    async def settle_due(self, _: datetime) -> None:
-        """Decide of whoever is left, of every connection: what a process that ended had not done."""
+    async def settle_due(self, now: datetime) -> None:
+        """Decide of whoever is left, of every connection."""
+        await self.resume(now)
+        if self._task is not None:
+            await self._task
+
+    async def resume(self, _: datetime) -> None:
+        """Have whoever is left decided of, of every connection: what a process that ended had not done.
+
+        Other background work does not wait for it: there may be thousands.
+        """
         for name in [name for name, one in self._connections.items() if one.scim is not None]:
-            await self._settle_all(name)
+            if (await self._store.left_provisioned(name)).any:
+                self._begin(name)
 
     async def close(self) -> None:
         """Leave the rest to ``settle_due``, here or on another node."""
@@ -174,25 +190,55 @@ class Provisioner:
         Nothing that goes wrong here fails the request, whose changes are kept: they stay due.
         """
         if few := tuple(concerned.users)[:AT_ONCE]:
-            await self._settle_some(connection, AT_ONCE, of=few)
+            await self._settle_some(connection, of=few)
         if concerned.others or len(concerned.users) > AT_ONCE:
-            self._left.add(connection)
-            if self._task is None or self._task.done():
-                self._task = asyncio.create_task(self._work())
+            self._begin(connection)
+
+    def _begin(self, connection: str) -> None:
+        self._left.add(connection)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._work())
 
     async def _work(self) -> None:
         while self._left:
-            await self._settle_all(self._left.pop())
+            connection = self._left.pop()
+            try:
+                await self._settle_all(connection)
+            except FederationError as failure:  # ``settle_due`` comes back to it
+                log.warning("not provisioned", extra={"connection": connection, "code": failure.code})
 
     async def _settle_all(self, connection: str) -> None:
-        """Decide of everybody who is due; one who fails stays due, and stops nobody else's turn."""
-        while due := await self._store.due_provisioned(connection, _BATCH):
-            settled = []
-            for one in due:
-                settled.append(await self._settle(one))
-                await asyncio.sleep(0)  # others are waiting
-            if not any(settled):
+        """Decide of everybody who is due; one who fails stays due, and stops nobody else's turn.
+
+        One worker of all nodes does: of two each would decide of the same people. It holds a lease for
+        each batch, so that another one takes up what it leaves behind. Of a node whose policy is not the
+        one that was noted last (it is about to be replaced) nobody is decided so.
+        """
+        while (left := await self._store.left_provisioned(connection)).any:
+            if self._connections.get(connection) is None or left.policy not in {"", self._policy(connection)}:
                 return
+            now = self._clock()
+            if not await self._store.lease(f"{_LEASE}{connection}", self._holder, now + _HOLD, now):
+                await asyncio.sleep(_AGAIN)
+                continue
+            try:
+                going_on = await self._settle_batch(connection)
+            finally:
+                await self._store.lease(f"{_LEASE}{connection}", self._holder, now, now)
+            if not going_on:
+                return
+
+    async def _settle_batch(self, connection: str) -> bool:
+        """Return whether anything was done."""
+        spread = await self._store.spread_provisioned(connection, _BATCH, self._clock())
+        settled = []
+        for due in await self._store.due_provisioned(connection, _BATCH):
+            settled.append(await self._settle(due))
+            await asyncio.sleep(0)  # others are waiting
+        return spread or any(settled)
+
+    def _policy(self, connection: str) -> str:
+        return policies.digest(policies.tell(self._terms, connection))
 
     async def _settle(self, due: Due) -> bool:
         """Decide of one; False where that failed."""

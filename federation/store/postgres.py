@@ -29,6 +29,7 @@ from federation.store import (
     provisioning_clearing_sql,
     provisioning_groups_sql,
     provisioning_settling_sql,
+    provisioning_spreading_sql,
     provisioning_users_sql,
     records_sql,
     rereads_sql,
@@ -120,7 +121,11 @@ _ARRAYS = {
 }
 _LOCKED = {
     statement: f"{_array(statement)} FOR UPDATE"
-    for statement in (*provisioning_groups_sql.LOCKED, *provisioning_users_sql.LOCKED)
+    for statement in (
+        *provisioning_groups_sql.LOCKED,
+        *provisioning_spreading_sql.LOCKED,
+        *provisioning_users_sql.LOCKED,
+    )
 }
 _OWN_WORDS = (GATES, _USERS, _NOTES, _LOCKED, _ARRAYS)
 CACHE_LIFE = timedelta(seconds=1)

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from federation.provisioned import Absent, Members, Reference, ScimGroup
-from federation.store import provisioning_groups_sql, provisioning_users_sql
+from federation.store import provisioning_groups_sql, provisioning_spreading, provisioning_users_sql
 from federation.store import provisioning_rows as kept
 from federation.store.provisioning_rows import Kept
 from federation.store.rows import Row, Steps, micros, new_id, storable
@@ -49,7 +49,7 @@ def add(connection: str, organization: str, group: ScimGroup, now: datetime) -> 
     members = tuple(one.id for one in group.members or ())
     came = yield from _join(connection, str(columns["id"]), members)
     (row,) = yield provisioning_groups_sql.CHANGE_SCIM_GROUP, {**columns, "more": len(came)}
-    yield from kept.mark_due(connection, _users(came), now)
+    yield from _concern(connection, str(columns["id"]), (), came, now, everybody=0)
     return Kept(resource=kept.group(row), changed=True)
 
 
@@ -78,11 +78,8 @@ def change(
     (changed,) = yield provisioning_groups_sql.CHANGE_SCIM_GROUP, {
         **columns, "more": more, "now": micros(now),
     }  # fmt: skip
-    concerned = _users((*left, *came))
-    if changed[1:3] != row[1:3]:  # what rules call it
-        everybody = yield provisioning_groups_sql.USERS_OF_GROUP, _of(connection, group.id)
-        concerned = sorted({*concerned, *(one for (one,) in everybody)})
-    yield from kept.mark_due(connection, concerned, now)
+    is_renamed = changed[1:3] != row[1:3]  # what rules call it
+    yield from _concern(connection, group.id, left, came, now, everybody=changed[4] if is_renamed else 0)
     return Kept(resource=kept.group(changed), changed=True)
 
 
@@ -99,10 +96,27 @@ def remove(
     place = {**kept.place(connection, identifier), "now": micros(now)}
     was_in = yield provisioning_users_sql.LEAVE_GROUPS, place
     yield provisioning_users_sql.SHRINK_GROUPS, {**place, "ids": json.dumps([one for (one,) in was_in])}
-    left = yield provisioning_groups_sql.LEAVE_BUT_THESE, {**_of(connection, identifier), "ids": "[]"}
     yield provisioning_groups_sql.DROP_SCIM_GROUP, place
-    yield from kept.mark_due(connection, _users(left), now)
+    if row[4] > provisioning_spreading.AT_ONCE:
+        yield provisioning_spreading.note(connection, identifier, now)  # their rows go as they become due
+    else:
+        left = yield provisioning_groups_sql.LEAVE_BUT_THESE, {**_of(connection, identifier), "ids": "[]"}
+        yield from kept.mark_due(connection, _users(left), now)
     return Kept(resource=kept.group(row), changed=True)
+
+
+def _concern(
+    connection: str, group: str, left: Sequence[Row], came: Sequence[Row], now: datetime, *, everybody: int
+) -> Steps[None]:
+    """Make due who left and who came, and all who are in it: ``everybody`` of them, or 0."""
+    concerned = _users((*left, *came))
+    if max(everybody, len(came)) > provisioning_spreading.AT_ONCE:
+        yield provisioning_spreading.note(connection, group, now)
+        concerned = _users(left)
+    elif everybody:
+        others = yield provisioning_groups_sql.USERS_OF_GROUP, _of(connection, group)
+        concerned = sorted({*concerned, *(one for (one,) in others)})
+    yield from kept.mark_due(connection, concerned, now)
 
 
 def _lock(connection: str, identifier: str, expected: int | None) -> Steps[Row]:

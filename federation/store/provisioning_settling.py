@@ -35,10 +35,12 @@ class Settled:
     ended: Hashes = ()  # of sessions
 
 
-def due(connection: str, batch: int, of: tuple[str, ...]) -> Steps[tuple[Due, ...]]:
+def due(connection: str, batch: int, of: tuple[str, ...], user_id: str) -> Steps[tuple[Due, ...]]:
     """The longest first."""
-    asked = {"connection": connection, "batch": batch, "ids": json.dumps(of)}
+    asked = {"connection": connection, "batch": batch, "ids": json.dumps(of), "user_id": user_id}
     statement = provisioning_settling_sql.FIND_DUE_OF if of else provisioning_settling_sql.FIND_DUE
+    if user_id:
+        statement = provisioning_settling_sql.FIND_DUE_OF_USER
     return tuple(
         Due(connection=one[0], organization=one[1], id=one[2], number=one[3])
         for one in (yield statement, asked)

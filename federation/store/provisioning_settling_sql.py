@@ -7,6 +7,8 @@ WHERE connection = :connection AND due_at IS NOT NULL{0} ORDER BY due_at LIMIT :
 
 FIND_DUE = _DUE.format("")
 
+FIND_DUE_OF_USER = _DUE.format(" AND user_id = :user_id")
+
 FIND_DUE_OF = _DUE.format(" AND id IN (SELECT value FROM json_each(:ids))")
 
 # One caller on any node; what has changed since is due still.

@@ -16,6 +16,7 @@ from federation.provisioned import (
     Search,
     Summary,
 )
+from federation.store.provisioning_spreading import Left
 
 
 class ProvisioningStore(Protocol):
@@ -125,9 +126,25 @@ class ProvisioningStore(Protocol):
         """
 
     async def due_provisioned(
-        self, connection: str, batch: int, *, of: tuple[str, ...] = ()
+        self, connection: str, batch: int, *, of: tuple[str, ...] = (), user_id: str = ""
     ) -> tuple[Due, ...]:
-        """Return User resources that are due, the longest first; with ``of`` only among these ids."""
+        """Return User resources that are due, the longest first.
+
+        Args:
+            connection: Whose.
+            batch: At most so many.
+            of: Only among these ids.
+            user_id: Only this user's.
+        """
+
+    async def make_provisioned_due(self, connection: str, now: datetime) -> None:
+        """Have everybody whom a connection provisions made due, some at a time (``spread_provisioned``)."""
+
+    async def spread_provisioned(self, connection: str, batch: int, now: datetime) -> bool:
+        """Make some due of a change that concerns more than it names; return whether there may be more."""
+
+    async def left_provisioned(self, connection: str) -> Left:
+        """Tell whether anybody is due, or is to become so."""
 
     async def settle_provisioned(
         self, due: Due, decision: Decision | None, refused: str, now: datetime

@@ -31,11 +31,13 @@ from federation.store import (
     provisioning_groups,
     provisioning_search,
     provisioning_settling,
+    provisioning_spreading,
     provisioning_standing,
     provisioning_users,
 )
 from federation.store.drive import Drive, Verb
 from federation.store.provisioning_rows import Kept, Resource
+from federation.store.provisioning_spreading import Left
 
 _ATTEMPTS: Final = 3  # to read a group that nobody changes meanwhile
 _LONG: Final = 200  # members of one change
@@ -115,9 +117,18 @@ class ProvisioningTwin(Drive):
         )
 
     async def due_provisioned(
-        self, connection: str, batch: int, *, of: tuple[str, ...] = ()
+        self, connection: str, batch: int, *, of: tuple[str, ...] = (), user_id: str = ""
     ) -> tuple[Due, ...]:
-        return await self._read(lambda: provisioning_settling.due(connection, batch, of))
+        return await self._read(lambda: provisioning_settling.due(connection, batch, of, user_id))
+
+    async def make_provisioned_due(self, connection: str, now: datetime) -> None:
+        await self._decide(lambda: provisioning_spreading.everybody(connection, now))
+
+    async def spread_provisioned(self, connection: str, batch: int, now: datetime) -> bool:
+        return await self._transact(lambda: provisioning_spreading.go_on(connection, batch, now))
+
+    async def left_provisioned(self, connection: str) -> Left:
+        return await self._read(lambda: provisioning_spreading.left(connection))
 
     async def settle_provisioned(
         self, due: Due, decision: Decision | None, refused: str, now: datetime

@@ -113,6 +113,17 @@ class ScimMember(Row, table=True):
     kind: str = Field(sa_type=Text)  # "User" or "Group"
 
 
+class ScimSpread(Row, table=True):
+    """More users than one change makes due: they become so some at a time, in the order of their ids."""
+
+    __tablename__ = "scim_spread"
+
+    connection: str = Field(primary_key=True, sa_type=Text)
+    group_id: str = Field(primary_key=True, sa_type=Text)  # whose members; "" for everybody
+    behind: str = Field(sa_type=Text)  # the last one who is due already; "" for nobody
+    since: int = Field(sa_type=BigInteger)
+
+
 class ScimCredential(Row, table=True):
     """What a SCIM client proves itself by: ``provisioned.Credential``; only its hash is kept."""
 

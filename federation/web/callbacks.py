@@ -143,7 +143,7 @@ async def finish(request: Request, answer: Mapping[str, str], callback: Callback
         if completed.join_token:
             cookies.set_join(response, completed.join_token, house)
         return response
-    await house.provisioner.settle_after(completed.session.connection)
+    await house.provisioner.settle_after(completed.session.connection, completed.session.user.id)
     response = _go_on(house, completed.session, completed)
     cookies.set_session(response, completed.token, completed.session, now, house)
     cookies.set_last(response, callback.connection, house)

@@ -122,6 +122,14 @@ def users() -> None:
 
 def groups() -> None:
     op.create_table(
+        "scim_spread",
+        text("connection"),
+        text("group_id"),
+        text("behind"),
+        number("since"),
+        key("scim_spread", "connection", "group_id"),
+    )
+    op.create_table(
         "scim_group",
         text("connection"),
         text("id"),
