@@ -123,30 +123,44 @@ def made_of(world: Planted) -> Pages:
     return pages
 
 
+class Worlds:
+    """Of each context, and of ordinary words, every page by its label; made when it is first asked for.
+
+    Each takes seconds: together they would take longer than one test may.
+    """
+
+    def __init__(self, directories: pytest.TempPathFactory) -> None:
+        self._directories = directories
+        self._found: dict[str, Pages] = {}
+
+    async def of(self, context: str) -> Pages:
+        """Return the pages of one; of what would hurt, with what they are made of more than innocent ones."""
+        if context not in self._found:
+            said = {**INNOCENT, **CONTEXTS}[context]
+            innocent = [await self.of(one) for one in INNOCENT if context not in INNOCENT]
+            async with listening(), planted(self._directories.mktemp("planted"), said) as world:
+                pages = made_of(world)
+            if innocent:
+                note_excess(pages, innocent)
+            self._found[context] = pages
+        return self._found[context]
+
+
 @pytest.fixture(scope="module")
-async def worlds(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Pages]:
-    """Return of each context, and of ordinary words, every page by its label."""
-    found: dict[str, Pages] = {}
-    async with listening():
-        for context, said in {**INNOCENT, **CONTEXTS}.items():
-            async with planted(tmp_path_factory.mktemp("planted"), said) as world:
-                found[context] = made_of(world)
-    with_excess(found)
-    return found
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Worlds:
+    return Worlds(tmp_path_factory)
 
 
-def with_excess(found: dict[str, Pages]) -> None:
+def note_excess(found: Pages, innocent: Sequence[Pages]) -> None:
     """Note beside each page what it is made of more than the innocent pages of its label are."""
-    for context in CONTEXTS:
-        for label, pages in found[context].items():
-            most: Shape = Counter()
-            for innocent in INNOCENT:
-                for one in found[innocent].get(label, ()):
-                    most |= one.shape
-            for one in pages:
-                one.hurts.extend(f"{number} more of {what}" for what, number in (one.shape - most).items())
-                if one.status >= FAILED:
-                    one.hurts.append(str(one.status))
+    for label, pages in found.items():
+        most: Shape = Counter()
+        for one in (page for world in innocent for page in world.get(label, ())):
+            most |= one.shape
+        for one in pages:
+            one.hurts.extend(f"{number} more of {what}" for what, number in (one.shape - most).items())
+            if one.status >= FAILED:
+                one.hurts.append(str(one.status))
 
 
 # What no page shows: nothing of it reaches one.
@@ -169,25 +183,24 @@ SEEN = {
 }
 
 
-@pytest.mark.parametrize("context", CONTEXTS)
-async def test_no_page_is_made_of_more(worlds: Mapping[str, Pages], context: str) -> None:
-    wrong = {label: one.hurts for label, pages in worlds[context].items() for one in pages if one.hurts}
+@pytest.mark.parametrize("context", [*INNOCENT, *CONTEXTS])
+async def test_no_page_is_made_of_more(worlds: Worlds, context: str) -> None:
+    found = await worlds.of(context)
+    wrong = {label: one.hurts for label, pages in found.items() for one in pages if one.hurts}
     assert wrong == {}
 
 
 @pytest.mark.parametrize("context", CONTEXTS)
 @pytest.mark.parametrize("value", VALUES)
-async def test_it_is_text_wherever_it_is_shown(worlds: Mapping[str, Pages], value: str, context: str) -> None:
-    shown = [
-        (label, one) for label, pages in worlds[context].items() for one in pages if mark(value) in one.marks
-    ]
+async def test_it_is_text_wherever_it_is_shown(worlds: Worlds, value: str, context: str) -> None:
+    found = await worlds.of(context)
+    shown = [(label, one) for label, pages in found.items() for one in pages if mark(value) in one.marks]
     assert [(label, one.hurts) for label, one in shown if one.hurts] == []
 
 
-async def test_every_value_is_shown_somewhere(worlds: Mapping[str, Pages]) -> None:
-    shown = {
-        name for world in worlds.values() for pages in world.values() for one in pages for name in one.marks
-    }
+async def test_every_value_is_shown_somewhere(worlds: Worlds) -> None:
+    every = [await worlds.of(context) for context in (*INNOCENT, *CONTEXTS)]
+    shown = {name for world in every for pages in world.values() for one in pages for name in one.marks}
     assert {value for value in VALUES if mark(value) not in shown} == UNSEEN
 
 
