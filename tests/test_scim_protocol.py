@@ -76,6 +76,12 @@ async def test_whatever_finds_a_group_tells_its_members_if_asked(world: World) -
     body = {"schemas": [SEARCH], "sortBy": "displayName"}
     told = (await world.entra.post("/.search", body)).json()
     assert [one.get("members") for one in told["Resources"]] == [None, [member]]
+    for left_out, shown in {
+        "emails.value": member,
+        "members.display": {"value": ada, "type": "User"},
+    }.items():
+        told = (await world.entra.post("/.search", body | {"excludedAttributes": [left_out]})).json()
+        assert told["Resources"][1]["members"] == [shown]
 
 
 async def test_what_a_patch_leaves_out_clears_nothing(world: World) -> None:

@@ -50,6 +50,7 @@ connections:
   #   client_id: 0oa1example
   #   client_secret: {{env: OKTA_CLIENT_SECRET}}  # or {{file: …}}
   #   scopes: [openid, profile, email, groups]
+  #   scim: {{}}                         # its directory provisions people here: docs/scim.md
   #
   # OAuth 2.0: register {base_url}/oidc/github/callback as callback URL
   # github:

@@ -24,12 +24,12 @@ from scim2_server.requests import ScimRequest
 from scim2_server.responses import ScimResponse
 from scim2_server.routing import Operation, Target
 
-from federation.provisioned import Members, Reference
-from federation.provisioning.service import Service, kind_of, names, tells_members
+from federation.provisioned import Members
+from federation.provisioning import shown
+from federation.provisioning.service import Service, kind_of
 from federation.provisioning.storage import MANY, Storage
-from federation.provisioning.written import PART
 from federation.scim import members as groups
-from federation.scim import models, resources
+from federation.scim import models
 
 SHOWN: Final = 1_000  # members of a group that a PATCH is answered with, where nobody asked for them
 _ATTEMPTS: Final = 40  # of so many who change one group at once, one comes through each time
@@ -261,10 +261,10 @@ class Handler(AsyncScimHandler):
     ) -> ScimResponse:
         """Write members into an answer, as far as they are asked for (RFC 7644 §3.9)."""
         body = answer.body
-        if body is not None and self.storage.members and (asked is None or tells_members(asked)):
+        if body is not None and self.storage.members and (asked is None or shown.tells_members(asked)):
             for one in body.get("Resources", [body]):
                 if told := self.storage.members.get(one.get("id", "")):
-                    one["members"] = await _shown(told, asked)
+                    one["members"] = await shown.members(told, asked)
         return answer
 
     def _route(self, request: ScimRequest, operation: Operation) -> tuple[Target, ResourceType]:
@@ -284,30 +284,6 @@ def _named(sent: Resource[Any]) -> tuple[str, ...] | None:
     if not isinstance(sent, models.Group) or sent.members is None:
         return None
     return tuple(one.value or "" for one in sent.members)
-
-
-async def _shown(told: tuple[Reference, ...], asked: ResponseParameters[Any] | None) -> list[dict[str, str]]:
-    """Return members with what is asked of them (``attributes=members.value``), others let in between."""
-    kept: set[str] = set()
-    left_out: set[str] = set()
-    if asked is not None:
-        kept = {name.partition(".")[2] for name in names(asked.attributes) if name.startswith("members")}
-        left_out = {name.partition(".")[2] for name in names(asked.excluded_attributes)} - {""}
-    listed: list[dict[str, str]] = []
-    for first in range(0, len(told), PART):
-        some = resources.members(told[first : first + PART])
-        if (kept and "" not in kept) or left_out:
-            some = [
-                {
-                    key: one
-                    for key, one in each.items()
-                    if (not kept or {"", key} & kept) and key not in left_out
-                }
-                for each in some
-            ]
-        listed += some
-        await asyncio.sleep(0)
-    return listed
 
 
 async def _aside(read: Callable[..., Result], *arguments: object, size: int) -> Result:

@@ -39,21 +39,6 @@ def kind_of(resource_type: ResourceType) -> Kind:
     return "Group" if resource_type.name == "Group" else "User"
 
 
-def tells_members(told: ResponseParameters[Any]) -> bool:
-    """Tell whether an answer has the members of groups (RFC 7644 §3.9)."""
-    kept, left_out = names(told.attributes), names(told.excluded_attributes)
-    return "members" not in left_out and (not kept or any(_is_member(one) for one in kept))
-
-
-def names(paths: Any) -> set[str]:
-    """Return the names of attributes without their schema, in lower case."""
-    return {str(one).lower().rpartition("group:")[2] for one in paths or ()}
-
-
-def _is_member(name: str) -> bool:
-    return name == "members" or name.startswith("members.")
-
-
 class Service(ScimService):
     """Reads requests by ``dialect``, and says what a PATCH is answered with."""
 

@@ -14,7 +14,8 @@ from scim2_server.storage import SearchPage
 from federation.provisioned import ScimGroup, ScimUser, Search
 from federation.provisioning import positions
 from federation.provisioning.request import Place
-from federation.provisioning.service import kind_of, tells_members
+from federation.provisioning.service import kind_of
+from federation.provisioning.shown import tells_members
 from federation.scim import filters, resources, tolerance
 
 CANDIDATES: Final = 10_000  # resources that are asked one by one

@@ -32,7 +32,8 @@ from federation.provisioned import (
 )
 from federation.provisioning import positions, sifting
 from federation.provisioning.request import Concerned, Place
-from federation.provisioning.service import kind_of, tells_members
+from federation.provisioning.service import kind_of
+from federation.provisioning.shown import tells_members
 from federation.scim import filters, models, resources
 from federation.scim.members import GroupChange
 
