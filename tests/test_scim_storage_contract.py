@@ -4,9 +4,10 @@ Every test has a connection of its own in one database, so that none sees what a
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from databases import ENGINES, Postgres, Schemas, lay_sqlite
@@ -54,6 +55,10 @@ async def _find(_: ScimUser) -> Finding:
     return NOBODY
 
 
+async def _at_once(work: Callable[..., Any], *told: Any) -> Any:
+    return work(*told)
+
+
 class TestStorage(AsyncScimStorageContract):
     """Every rule of the library's suite."""
 
@@ -75,5 +80,6 @@ class TestStorage(AsyncScimStorageContract):
             now=NOW,
             audited=audited,
             find=_find,
+            beside=_at_once,
         )
         return BlockingStorage(Storage(place, aside=False), runner)

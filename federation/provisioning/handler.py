@@ -27,17 +27,18 @@ from scim2_server.routing import Operation, Target
 from federation.provisioned import Members
 from federation.provisioning import shown
 from federation.provisioning.service import Service, kind_of
+from federation.provisioning.service import conditions as bound_to
 from federation.provisioning.storage import MANY, Storage
+from federation.scim import effort, models
 from federation.scim import members as groups
-from federation.scim import models
 
 SHOWN: Final = 1_000  # members of a group that a PATCH is answered with, where nobody asked for them
 _ATTEMPTS: Final = 40  # of so many who change one group at once, one comes through each time
-_LARGE: Final = 500  # members with which the library is busy for long: 20 µs each
-_LONG: Final = 65_536  # octets of a body: more is read in a thread
+_LARGE: Final = 100  # entries to be looked at: up to half a millisecond each
+_LONG: Final = 8_192  # octets of a body that is read in a thread
 
-Result = TypeVar("Result")
 Attempt = Callable[[], Awaitable[Resource[Any]]]
+What = TypeVar("What")
 
 
 class Handler(AsyncScimHandler):
@@ -53,13 +54,7 @@ class Handler(AsyncScimHandler):
         with self.service.provider:
             _, resource_type = self._route(request, Operation.create)
             asked = self.service.read_response_parameters(resource_type, request.query)
-            resource = await _aside(
-                self.service.read_creation,
-                resource_type,
-                request.body,
-                _type(request),
-                size=len(request.body),
-            )
+            resource = await self._read(request, self.service.read_creation, resource_type)
             created = await self.storage.keep(resource_type, resource, self.service.members)
             return await self._with_members(self.service.created(request.base_url, created, asked), asked)
 
@@ -78,13 +73,7 @@ class Handler(AsyncScimHandler):
         with self.service.provider:
             target, resource_type = self._route(request, Operation.replace)
             asked = self.service.read_response_parameters(resource_type, request.query)
-            sent = await _aside(
-                self.service.read_replacement,
-                resource_type,
-                request.body,
-                _type(request),
-                size=len(request.body),
-            )
+            sent = await self._read(request, self.service.read_replacement, resource_type)
             named, conditions = self.service.members, self.service.read_conditions(request)
 
             async def attempt() -> Resource[Any]:
@@ -102,15 +91,7 @@ class Handler(AsyncScimHandler):
         with self.service.provider:
             target, resource_type = self._route(request, Operation.patch)
             asked = self.service.read_response_parameters(resource_type, request.query)
-            size = len(request.body)
-            read = await _aside(
-                self.service.mend_patch, resource_type, request.body, _type(request), size=size
-            )
-            self.service.unknown |= read.unknown
-            change = None
-            if kind_of(resource_type) == "Group":
-                change = await _aside(groups.change, read.payload, size=size)
-            parsed = self.service.parse_patch(resource_type, read) if change is None else None
+            change, parsed = await self._read(request, self._read_patch, resource_type)
             conditions = self.service.read_conditions(request)
 
             async def attempt() -> Resource[Any]:
@@ -138,7 +119,7 @@ class Handler(AsyncScimHandler):
         with self.service.provider:
             target = self.service.route(request, Operation.search_with_body)
             kinds = self.service.searched_types(target.endpoint)
-            asked = self.service.read_search_body(kinds, request.body, _type(request))
+            asked = await self._read(request, self.service.read_search_body, kinds)
             return await self._found(request, kinds, *asked)
 
     async def _found(
@@ -150,7 +131,7 @@ class Handler(AsyncScimHandler):
         def answer() -> ScimResponse:
             return self.service.search_response(request.base_url, kinds, page, asked)
 
-        told = await asyncio.to_thread(answer) if len(page.resources) > MANY else answer()
+        told = await self.storage.beside(answer) if len(page.resources) > MANY else answer()
         return await self._with_members(told, asked)
 
     async def delete_resource(
@@ -168,13 +149,14 @@ class Handler(AsyncScimHandler):
         await _repeated(attempt, conditions)
 
     async def bulk(self, request: ScimRequest) -> ScimResponse:
-        """Carry out operations one after the other; a thousand are read in a thread."""
+        """Carry out operations one after the other; long ones are read in a thread, and others go between."""
         with self.service.provider:
             self.service.route(request, Operation.bulk)
-            plan = await asyncio.to_thread(self.service.read_bulk, request.body, _type(request))
+            plan = await self.storage.beside(self.service.read_bulk, request.body, _type(request))
             for step in plan:
                 plan.record(step, *await self.run_bulk_step(request, plan, step))
-            return await asyncio.to_thread(self.service.bulk_response, plan)
+                await asyncio.sleep(0)  # others are waiting
+            return await self.storage.beside(self.service.bulk_response, plan)
 
     async def run_bulk_step(
         self, request: ScimRequest, plan: BulkPlan, step: BulkStep
@@ -192,7 +174,7 @@ class Handler(AsyncScimHandler):
         """Carry out one operation of a bulk request as if it had come alone (RFC 7644 §3.7)."""
         if operation.method == BulkOperation.Method.post:
             return await self.storage.create(resource_type, cast("Resource[Any]", operation.data))
-        identifier, conditions = operation.resource_id or "", Conditions(if_match=operation.version)
+        identifier, conditions = operation.resource_id or "", bound_to(if_match=operation.version)
         if operation.method == BulkOperation.Method.delete:
             await self.delete_resource(resource_type, identifier, conditions)
             return None
@@ -236,17 +218,33 @@ class Handler(AsyncScimHandler):
     async def _patch(
         self, resource_type: ResourceType, identifier: str, patch: "PatchOp[Any]", conditions: Conditions
     ) -> Resource[Any]:
-        """Have the library change the whole resource; of a large Group in a thread."""
+        """Have the library change the whole resource; where that is much, in a thread."""
         current = await self.storage.whole(resource_type, identifier)
         assert current.meta is not None  # noqa: S101  the storage's
         version = current.meta.version
-        if self.storage.size(current) > _LARGE:
-            patched = await asyncio.to_thread(self.service.apply_patch, current, patch, conditions)
+        if effort.of(patch, self.storage.size(current) or effort.entries(current)) > _LARGE:
+            patched = await self.storage.beside(self.service.apply_patch, current, patch, conditions)
         else:
             patched = self.service.apply_patch(current, patch, conditions)
         if patched is None:
             return current
         return await self.storage.update(resource_type, patched, expected_version=version)
+
+    async def _read(
+        self, request: ScimRequest, read: Callable[[Any, bytes, str | None], What], of: Any
+    ) -> What:
+        """Read a body; a long one in a thread."""
+        told = (of, request.body, _type(request))
+        return await self.storage.beside(read, *told) if len(request.body) > _LONG else read(*told)
+
+    def _read_patch(
+        self, resource_type: ResourceType, body: bytes, content_type: str | None
+    ) -> "tuple[groups.GroupChange | None, PatchOp[Any] | None]":
+        """Return what becomes of a Group, or the operations that the library is to carry out."""
+        read = self.service.mend_patch(resource_type, body, content_type)
+        self.service.unknown |= read.unknown
+        change = groups.change(read.payload) if kind_of(resource_type) == "Group" else None
+        return change, self.service.parse_patch(resource_type, read) if change is None else None
 
     async def _with_asked(
         self, resource_type: ResourceType, resource: Resource[Any], asked: ResponseParameters[Any]
@@ -284,11 +282,6 @@ def _named(sent: Resource[Any]) -> tuple[str, ...] | None:
     if not isinstance(sent, models.Group) or sent.members is None:
         return None
     return tuple(one.value or "" for one in sent.members)
-
-
-async def _aside(read: Callable[..., Result], *arguments: object, size: int) -> Result:
-    """Read a body; one of many members in a thread, for it takes longer than others are to wait."""
-    return read(*arguments) if size <= _LONG else await asyncio.to_thread(read, *arguments)
 
 
 async def _repeated(attempt: Attempt, conditions: Conditions) -> Resource[Any]:

@@ -3,18 +3,22 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from federation import policies, registry
 from federation.clock import Clock
 from federation.connection import AnyConnection
 from federation.decision import Decision
-from federation.errors import FederationError, PolicyRefused
+from federation.errors import FederationError, PolicyRefused, TooManyRequests
 from federation.policies import Terms
 from federation.provisioned import Due, Finding, ScimUser
+from federation.provisioning.beside import Beside
 from federation.provisioning.request import Answered, Asked, Caller, Concerned, Place
 from federation.scim import subjects
 from federation.signin import SignIn
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 AT_ONCE: Final = 50  # whom a request concerns and who are decided of before it is answered
+TOGETHER: Final = 100  # requests of one connection that are read or answered at a time; 4 MiB each
 _BATCH: Final = 200
 _UNHEARD: Final = 100  # names of attributes that are told of, of each connection
 _LEASE: Final = "scim:"
@@ -56,6 +61,8 @@ class Provisioner:
         self._holder = secrets.token_urlsafe(12)
         self._store, self._signin, self._vault, self._clock = store, signin, vault, clock
         self._answering: Answering | None = None
+        self._beside = Beside()
+        self._busy: Counter[str] = Counter()  # requests by connection
         self._left: set[str] = set()  # connections with more who are due than a request decides of
         self._task: asyncio.Task[None] | None = None
         self._loading: asyncio.Task[None] | None = None
@@ -72,6 +79,21 @@ class Provisioner:
         """Load it beside everything else, where the first connection that provisions is in force now."""
         if self._answering is None:
             self._loading = asyncio.create_task(asyncio.to_thread(self.ready))
+
+    @contextmanager
+    def admitting(self, connection: str) -> Iterator[None]:
+        """Count a request for as long as it takes, before anything of it is kept in memory.
+
+        Raises:
+            TooManyRequests: ``rate.limited``: the connection has ``TOGETHER`` already.
+        """
+        if self._busy[connection] >= TOGETHER:
+            raise TooManyRequests("rate.limited", "so many requests are being answered", retry_after=1)
+        self._busy[connection] += 1
+        try:
+            yield
+        finally:
+            self._busy[connection] -= 1
 
     async def answer(self, connection: AnyConnection, asked: Asked, caller: Caller) -> Answered:
         """Answer one request of a caller who proved themselves, and decide of whom it concerns.
@@ -128,6 +150,7 @@ class Provisioner:
             now=now,
             audited=audited,
             find=find,
+            beside=partial(self._beside.do, connection.id),
         )
 
     async def _find(self, user: ScimUser, connection: AnyConnection, now: datetime) -> Finding:
@@ -183,6 +206,7 @@ class Provisioner:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._beside.close()
 
     async def _settle_few(self, connection: str, concerned: Concerned) -> None:
         """Decide of a few now; of the others beside everything else.

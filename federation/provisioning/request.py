@@ -3,9 +3,19 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, Protocol, TypeVar
 
 from federation.provisioned import Finding, ScimUser
 from federation.store.store import Store
+
+Done = TypeVar("Done")
+
+
+class Beside(Protocol):
+    """Does long work where no other connection's requests wait for it."""
+
+    async def __call__(self, work: Callable[..., Done], *told: Any) -> Done:
+        """Return what it comes to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,3 +69,4 @@ class Place:
     audited: Callable[[str, str, Mapping[str, object]], Store]
     # by what a new User is found among those whom we know
     find: Callable[[ScimUser], Awaitable[Finding]]
+    beside: Beside

@@ -13,6 +13,7 @@ from scim2_models import (
     BaseModel,
     Context,
     Error,
+    InvalidValueException,
     PatchOp,
     Resource,
     ResourceType,
@@ -22,13 +23,15 @@ from scim2_models import (
     SearchRequest,
 )
 from scim2_server.bulk import BulkPlan
+from scim2_server.conditions import Conditions
+from scim2_server.requests import ScimRequest
 from scim2_server.responses import ScimResponse
 from scim2_server.service import ScimService, scim_exception_of
 from scim2_server.storage import SearchPage
 
 from federation.errors import StoreUnavailable
 from federation.provisioned import Kind
-from federation.scim import dialect, documents
+from federation.scim import dialect, documents, tolerance
 from federation.scim.dialect import Read
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -37,6 +40,17 @@ Model = TypeVar("Model", bound=BaseModel)
 def kind_of(resource_type: ResourceType) -> Kind:
     """Tell which of our kinds a resource type is."""
     return "Group" if resource_type.name == "Group" else "User"
+
+
+def conditions(*, if_match: str | None, if_none_match: str | None = None) -> Conditions:
+    """Return which versions a change is bound to.
+
+    Raises:
+        InvalidValueException: One is longer than any list of ours: the library takes seconds for spaces.
+    """
+    if any(len(told or "") > tolerance.TAGS for told in (if_match, if_none_match)):
+        raise InvalidValueException(detail=f"A list of versions takes {tolerance.TAGS} characters")
+    return Conditions(if_match=if_match, if_none_match=if_none_match)
 
 
 class Service(ScimService):
@@ -145,6 +159,12 @@ class Service(ScimService):
         )
         answer.headers["Location"] = answer.headers["Content-Location"]
         return answer
+
+    @staticmethod
+    def read_conditions(request: ScimRequest) -> Conditions:
+        """Read which versions a change is bound to."""
+        told = request.header("If-Match"), request.header("If-None-Match")
+        return conditions(if_match=told[0], if_none_match=told[1])
 
     def patch_response(
         self, base_url: str, resource: Resource[Any], response_parameters: ResponseParameters[Any]

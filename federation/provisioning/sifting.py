@@ -3,7 +3,6 @@
 Members of groups are read only of those on the page, unless the search asks of members itself.
 """
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -16,9 +15,11 @@ from federation.provisioning import positions
 from federation.provisioning.request import Place
 from federation.provisioning.service import kind_of
 from federation.provisioning.shown import tells_members
-from federation.scim import filters, resources, tolerance
+from federation.scim import effort, filters, resources, tolerance
 
 CANDIDATES: Final = 10_000  # resources that are asked one by one
+_COMPARISONS: Final = 20_000  # of all that is asked with what a filter names: up to half a millisecond each
+_SIZE: Final = 64 * 1024 * 1024  # characters of them
 _BATCH: Final = 500
 _TOO_MANY: Final = "too many resources would have to be read: narrow it down by userName or externalId"
 
@@ -31,14 +32,14 @@ async def search(
     """Return a page, and what is kept of each resource on it.
 
     Raises:
-        TooManyException: More would have to be asked than ``CANDIDATES``, or ``tolerance.MEMBERS``.
+        TooManyException: More would have to be asked than ``CANDIDATES``, or too often, or too much.
     """
     candidates = {one.id: one for one in await _candidates(place, resource_types, asked)}
     if _asks_of_members(asked):
-        if sum(one.size for one in _groups(candidates.values())) > tolerance.MEMBERS:
+        if sum(one.size for one in _groups(candidates.values())) > _most(asked):
             raise TooManyException(detail=_TOO_MANY)
         await _read_members(place, candidates, list(candidates))
-    page = await asyncio.to_thread(_sift, candidates.values(), resource_types, asked, position)
+    page = await place.beside(_sift, candidates.values(), resource_types, asked, position)
     shown = [one.id or "" for one in page.resources]
     if tells_members(asked):
         await _read_members(place, candidates, shown)
@@ -49,18 +50,25 @@ async def _candidates(
     place: Place, resource_types: Sequence[ResourceType], asked: SearchRequest[Any]
 ) -> list[Kept]:
     candidates: list[Kept] = []
+    size = 0
     for kind in map(kind_of, resource_types):
         told = filters.narrow(asked.filter, kind)
         search = Search(kind=kind, where=told.where, count=_BATCH, members=False, total=True)
         while True:
             found = await place.store.search_scim(place.connection, search)
-            if len(candidates) + (found.total or 0) > CANDIDATES:
+            size += sum(len(repr(one.body)) for one in found.found)
+            if len(candidates) + (found.total or 0) > min(CANDIDATES, _most(asked)) or size > _SIZE:
                 raise TooManyException(detail=_TOO_MANY)
             candidates += found.found
             if not found.more:
                 break
             search = positions.behind(search, found)
     return candidates
+
+
+def _most(asked: SearchRequest[Any]) -> int:
+    """Return of how many a filter may be asked."""
+    return _COMPARISONS // effort.comparisons(str(asked.filter or ""))
 
 
 def _asks_of_members(asked: SearchRequest[Any]) -> bool:

@@ -4,7 +4,6 @@ Every question and every change goes to the store under the connection's own id,
 nothing that another provisioned.
 """
 
-import asyncio
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -51,6 +50,7 @@ class Storage(AsyncScimStorage):
     def __init__(self, place: Place, *, aside: bool) -> None:
         self._place = place
         self._aside = aside
+        self.beside = place.beside
         self.concerned = Concerned()
         self.members: dict[str, tuple[Reference, ...]] = {}  # by id of a Group that was read with them
         self._seen: dict[str, ScimUser | ScimGroup] = {}  # as this request read them last
@@ -83,7 +83,7 @@ class Storage(AsyncScimStorage):
         found = await self._read(resource_type, identifier, members=True)
         if isinstance(found, ScimUser):
             return resources.user_resource(found)
-        return await asyncio.to_thread(resources.group_resource, found)
+        return await self._place.beside(resources.group_resource, found)
 
     def size(self, resource: Resource[Any]) -> int:
         """Return how many are in a Group that was read or changed; 0 of anything else."""
@@ -264,7 +264,7 @@ class Storage(AsyncScimStorage):
     async def _all_written(self, found: Sequence[ScimUser | ScimGroup]) -> list[Resource[Any]]:
         """Write resources down; many in a thread, for each takes a fifth of a millisecond."""
         if len(found) > MANY:
-            return await asyncio.to_thread(lambda: list(map(self._written, found)))
+            return await self._place.beside(lambda: list(map(self._written, found)))
         return list(map(self._written, found))
 
 

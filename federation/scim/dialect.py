@@ -92,9 +92,18 @@ def bulk(raw: object) -> Read:
         raise PayloadTooLargeException(
             detail=f"A bulk request takes {tolerance.BULK_MEMBERS} members; send large groups by themselves"
         )
+    if sum(map(_patched, payload["Operations"])) > tolerance.BULK_OPERATIONS:
+        raise PayloadTooLargeException(
+            detail=f"The PATCHes of a bulk request take {tolerance.BULK_OPERATIONS} operations"
+        )
     if "failonerrors" in told:
         payload["failOnErrors"] = told["failonerrors"]
     return Read(payload=payload, unknown=frozenset(unknown.names), faults=faults)
+
+
+def _patched(operation: Mapping[str, Any]) -> int:
+    data = operation.get("data")
+    return len(data.get("Operations") or ()) if isinstance(data, Mapping) else 0
 
 
 _SEARCH: Final = (

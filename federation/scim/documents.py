@@ -8,6 +8,7 @@ from typing import Any, Final, NoReturn
 from scim2_models import InvalidSyntaxException
 
 _DIGITS: Final = 18  # of a number; nobody's attribute is one
+_UNKEEPABLE: Final = re.compile("[\0\ud800-\udfff]")
 # Asked of the octets first, for a walk through every text of a large group takes long: without such an
 # escape there is no NUL and no half of a character.
 _SUSPECT: Final = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
@@ -72,7 +73,7 @@ def _number(digits: str) -> float:
 
 
 def _unkeepable(text: str) -> bool:
-    return "\0" in text or any("\ud800" <= one <= "\udfff" for one in text)
+    return _UNKEEPABLE.search(text) is not None
 
 
 def _texts(parsed: Any) -> Iterator[str]:

@@ -9,7 +9,7 @@ from scim2_models import GroupMembership, InvalidValueException, Meta, PayloadTo
 
 from federation.identity import parse_email
 from federation.provisioned import Kind, Reference, ScimGroup, ScimUser
-from federation.scim import models, tolerance
+from federation.scim import effort, models, tolerance
 
 # Told apart from the rest of what a client keeps: each has a column, or is ours to say.
 _USER_COLUMNS: Final = {
@@ -37,7 +37,7 @@ def user(resource: UserModel, *, current: ScimUser | None) -> ScimUser:
 
     Raises:
         InvalidValueException: There is no userName.
-        PayloadTooLargeException: It is more than ``tolerance.USER_SIZE`` characters.
+        PayloadTooLargeException: It is more than ``tolerance.USER_SIZE`` characters, or ``ENTRIES``.
     """
     if not resource.user_name or not resource.user_name.strip():
         raise InvalidValueException(detail="userName is required")
@@ -45,6 +45,8 @@ def user(resource: UserModel, *, current: ScimUser | None) -> ScimUser:
     body.pop("schemas", None)
     if len(json.dumps(body, ensure_ascii=False)) > tolerance.USER_SIZE:
         raise PayloadTooLargeException(detail=f"The resource exceeds {tolerance.USER_SIZE} characters")
+    if effort.entries(resource) > tolerance.ENTRIES:
+        raise PayloadTooLargeException(detail=f"The resource exceeds {tolerance.ENTRIES} values in lists")
     active = resource.active
     if active is None:
         active = current.active if current is not None else True

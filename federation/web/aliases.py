@@ -11,6 +11,7 @@ from federation.connection import AnyConnection
 
 INITIATE = "/oidc/initiate"
 SCIM = "/scim/v2"
+_LONGEST = 255  # characters of a further path: nobody has us look for one in a long row of slashes
 SHARED_CALLBACK = "/oidc/callback"  # stands for nobody's own: an answer's ``state`` says whose it is
 
 
@@ -44,7 +45,7 @@ def stands_for(path: str, exact: Mapping[str, str], bases: Mapping[str, str]) ->
     """Return the path of ours that another stands for; None where it is nobody's."""
     if (found := exact.get(path)) is not None or not bases:
         return found
-    base = path
+    base = path if len(path) <= _LONGEST else path[: _LONGEST + 1].rpartition("/")[0]
     while base:
         if (ours := bases.get(base)) is not None:
             return ours + path[len(base) :]

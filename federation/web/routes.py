@@ -5,6 +5,7 @@ or X-Forwarded-*: redirects are paths, and nothing here builds an absolute URL.
 """
 
 import logging
+import re
 from collections.abc import Callable, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -64,6 +65,8 @@ class EveryMethod(Route):
     def __init__(self, path: str, endpoint: Callable[..., Any]) -> None:
         super().__init__(path, endpoint)
         self.methods = None
+        # Starlette's leaves a line break out at the end, and finds none further ahead: it is of the path.
+        self.path_regex = re.compile(self.path_regex.pattern.removesuffix("$") + r"\Z", re.DOTALL)
 
 
 def sign_in_routes() -> list[BaseRoute]:

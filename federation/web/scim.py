@@ -114,6 +114,12 @@ async def _answer(request: Request) -> Response:
     connection = known(request)
     caller = await _caller(request, connection)
     await demand_enabled(house, connection)
+    with house.provisioner.admitting(connection.id):
+        return await _admitted(request, connection, caller)
+
+
+async def _admitted(request: Request, connection: AnyConnection, caller: Caller) -> Response:
+    house: House = request.app.state.house
     asked = Asked(
         method="GET" if request.method == "HEAD" else request.method,
         path=f"/{place_of(request)}",
