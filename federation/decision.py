@@ -131,6 +131,8 @@ class Candidates:
     invited: tuple[Invited, ...] = ()
     provisioned: tuple[Provisioned, ...] = ()
     resource: str = ""  # the user of whom this connection's directory keeps a resource; "" it keeps none
+    # it keeps one by their externalId, of a user as whom another Subject comes through the connection
+    resource_of_another: bool = False
 
 
 How = Literal["subject", "new", "linked", "invited", "provisioned"]
@@ -260,6 +262,7 @@ class Decision:
     link: Callable[[Candidates], Link]
     settle: Callable[[Standing], Outcome]
     provide: Callable[[Standing], Outcome]  # as ``settle``, of somebody whom a directory speaks of
+    may_say: Callable[[str], bool]  # of an address that the connection's directory tells: as of a sign-in's
     awaited: Awaited | None = None  # None where no directory speaks of those who come through the connection
 
     @property

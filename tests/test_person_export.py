@@ -83,8 +83,8 @@ BESIDE = (
     (
         "INSERT INTO scim_user (connection, id, organization_id, user_id, user_name, user_name_key, "
         "external_id, display_name, display_key, email, email_key, active, body, version, refused, "
-        "created_at, changed_at, due_number) VALUES ('adfs', 'r1', 'acme', '{user}', 'zoe', 'zoe', '', "
-        "'Zoë', 'zoë', '{email}', '{email}', 1, '{{}}', 1, '', 1, 1, 1)"
+        "created_at, changed_at, due_number, has_subject) VALUES ('adfs', 'r1', 'acme', '{user}', 'zoe', "
+        "'zoe', '', 'Zoë', 'zoë', '{email}', '{email}', 1, '{{}}', 1, '', 1, 1, 1, 0)"
     ),
     "INSERT INTO scim_email (connection, email_key, resource_id) VALUES ('adfs', '{email}', 'r1')",
     (

@@ -110,6 +110,15 @@ def bind(
     def provide(standing: Standing) -> Outcome:
         return settlement.provide(who, connection, wanted, standing, trusted=trusted, declared=declared)
 
+    def may_say(email: str) -> bool:
+        told = replace(who, email=email, email_verified=None)
+        try:
+            domains.admit(told, connection)
+            domains.prove(told, connection, verified)
+        except PolicyRefused:
+            return False
+        return True
+
     return Decision(
         identity=who,
         wanted=wanted,
@@ -120,6 +129,7 @@ def bind(
         link=link,
         settle=settle,
         provide=provide,
+        may_say=may_say,
     )
 
 

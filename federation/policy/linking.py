@@ -33,6 +33,10 @@ def link(who: Identity, connection: AnyConnection, candidates: Candidates, *, tr
     said = None if trusted else f"{connection.id} is not trusted for this address: it finds nobody"
     if candidates.resource:  # by externalId, userName or address, of this connection's own directory
         return Link(user_id=candidates.resource, how="provisioned")
+    if (
+        candidates.resource_of_another
+    ):  # two Subjects of one provider are two people, whatever it says of them
+        return Link(user_id="", how="provisioned")
     new = _New(
         who=who,
         connection=connection,

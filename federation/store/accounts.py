@@ -15,6 +15,7 @@ from federation.decision import Candidates, Decision, Holder, Invited, Link, Pro
 from federation.errors import Check, PolicyRefused
 from federation.identity import Identity
 from federation.store import endings_sql, provisioning_meeting, rows, sql, standing, tokens
+from federation.store.provisioning_meeting import Met
 from federation.store.rows import Ask, Raced, Row, Steps, Together, micros, new_id, storable
 from federation.store.standing import Known
 from federation.store.values import Released
@@ -75,7 +76,10 @@ def enter(
         return *(yield from _by_subject(decision, found[0], now)), answered
     theirs = provisioning_meeting.met(decision, told.pop(0)) if awaited else None
     candidates = _candidates(told.pop(0)) if sought else Candidates()
-    link = decision.link(replace(candidates, resource=theirs.user_id) if theirs else candidates)
+    link = decision.link(_met(candidates, theirs))
+    if theirs and theirs.is_anothers:
+        whose = yield from _apart(decision, account, theirs, now)
+        return link, whose, answered
     if theirs:
         yield from provisioning_meeting.hold(decision, theirs, now)
     user_id = link.user_id or new_id(now)
@@ -103,7 +107,15 @@ def candidates(decision: Decision, invitation: bytes, now: datetime) -> Steps[Ca
     found = _candidates((yield sought[0])) if sought else Candidates()
     awaited = provisioning_meeting.sought(decision)
     theirs = provisioning_meeting.met(decision, (yield awaited[0])) if awaited else None
-    return replace(found, resource=theirs.user_id) if theirs else found
+    return _met(found, theirs)
+
+
+def _met(found: Candidates, theirs: Met | None) -> Candidates:
+    if theirs is None:
+        return found
+    if theirs.is_anothers:
+        return replace(found, resource_of_another=True)
+    return replace(found, resource=theirs.user_id)
 
 
 def _sought(decision: Decision, account: Mapping[str, object], invitation: bytes) -> tuple[Ask, ...]:
@@ -152,6 +164,22 @@ def _join(decision: Decision, account: Mapping[str, object], link: Link) -> Step
         yield sql.DROP_PROVISIONED, added
     (row,) = yield sql.ADD_ACCOUNT, added
     return whose_account(decision, row, link)
+
+
+def _apart(decision: Decision, account: Mapping[str, object], theirs: Met, now: datetime) -> Steps[Known]:
+    """Make a user of whom the directory speaks from now on, and not of the one whom it spoke of before.
+
+    Raises:
+        Raced: The Subject has come meanwhile, or the resource has changed.
+    """
+    user_id = new_id(now)
+    yield sql.ADD_USER, {**account, "user_id": user_id}
+    link = Link(user_id=user_id, how="provisioned")
+    whose = yield from _join(decision, account, link)
+    if whose.user_id != user_id:
+        raise Raced
+    yield from provisioning_meeting.move(decision, theirs, user_id, now)
+    return replace(whose, described=theirs.described)
 
 
 def made(account: Mapping[str, object], known: Known, profile: Profile) -> tuple[Ask, ...]:

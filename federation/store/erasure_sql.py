@@ -117,7 +117,7 @@ SELECT user_id, email FROM provisioned_user
 WHERE organization_id = :organization_id AND (email_key = :email_key OR user_id = :user_id)
 UNION
 SELECT user_id, email FROM scim_user
-WHERE organization_id = :organization_id AND user_id = :user_id
+WHERE organization_id = :organization_id AND (email_key = :email_key OR user_id = :user_id)
 """
 
 EXPORT_ACCOUNTS = """

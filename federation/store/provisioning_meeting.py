@@ -1,8 +1,9 @@
 """Meeting: somebody comes through a connection whose directory speaks of them.
 
-They are found by externalId, then by userName, then by address; by the last two never as a user by whom
-another Subject comes through the connection. What the directory has deactivated does not come in.
-Where it speaks of another user than the one whom their Subject leads to, its resource moves over.
+They are found by externalId, then by userName, then by address; never as a user by whom another Subject
+comes through the connection: a resource that is theirs by its externalId moves over to them instead.
+What the directory has deactivated does not come in. Where it speaks of another user than the one whom
+their Subject leads to, its resource moves over, too.
 """
 
 import json
@@ -32,6 +33,7 @@ class Met:
 
     id: str
     user_id: str
+    is_anothers: bool  # another Subject comes through the connection as this user
     described: Profile
 
 
@@ -70,7 +72,9 @@ def met(decision: Decision, found: Sequence[Row]) -> Met | None:
     ((_, identifier, user_id, _, email, display_name, body, is_anothers),) = among.values()
     if best > _EXTERNAL_ID and is_anothers:
         return None
-    return Met(id=identifier, user_id=user_id, described=_described(email, display_name, body))
+    said = email if email and decision.may_say(email) else ""
+    described = _described(said, display_name, body)
+    return Met(id=identifier, user_id=user_id, is_anothers=bool(is_anothers), described=described)
 
 
 def known(decision: Decision, whose: Known, now: datetime) -> Steps[Known]:
@@ -87,7 +91,7 @@ def known(decision: Decision, whose: Known, now: datetime) -> Steps[Known]:
     if theirs is None:
         return whose
     if theirs.user_id != whose.user_id:
-        yield from _move(decision, theirs, whose.user_id, now)
+        yield from move(decision, theirs, whose.user_id, now)
     return replace(whose, described=theirs.described)
 
 
@@ -106,8 +110,12 @@ def hold(decision: Decision, theirs: Met, now: datetime) -> Steps[None]:
     yield from kept.mark_due(connection, (theirs.id,), now)
 
 
-def _move(decision: Decision, theirs: Met, user_id: str, now: datetime) -> Steps[None]:
-    """Have the resource be of this user; what the directory gave the other goes, and who is only that."""
+def move(decision: Decision, theirs: Met, user_id: str, now: datetime) -> Steps[None]:
+    """Have the resource be of this user; what the directory gave the other goes, and who is only that.
+
+    Raises:
+        Raced: The resource has changed meanwhile.
+    """
     who = decision.identity
     yield from kept.hold(theirs.user_id)
     told = {**kept.place(who.connection, theirs.id), "user_id": user_id, "was": theirs.user_id}

@@ -36,7 +36,11 @@ def add(
     if (yield provisioning_users_sql.FIND_USER_NAME, columns):
         raise Taken
     user_id = yield from provisioning_owners.hold_or_make(connection, organization, user, finding, now)
-    columns |= {"organization_id": organization, "user_id": user_id}
+    columns |= {
+        "organization_id": organization,
+        "user_id": user_id,
+        "has_subject": int(bool(finding.persons)),
+    }
     if not (yield provisioning_users_sql.ADD_SCIM_USER, columns):
         raise Raced  # they have got another resource meanwhile
     yield provisioning_users_sql.ADD_EMAILS, {**columns, "emails": _emails(user)}

@@ -49,6 +49,7 @@ FIND_OWNERS = """
 SELECT 'subject', user_id, 1, CASE WHEN EXISTS (SELECT 1 FROM scim_user
   WHERE scim_user.user_id = account.user_id AND scim_user.connection = :connection) THEN 1 ELSE 0 END
 FROM account WHERE organization_id = :organization_id AND person IN (SELECT value FROM json_each(:persons))
+  AND account.connection = :connection
 UNION ALL
 SELECT 'holder', user_id, coalesce(email_proven, 0), CASE WHEN EXISTS (SELECT 1 FROM scim_user
   WHERE scim_user.user_id = account.user_id AND scim_user.connection = :connection) THEN 1 ELSE 0 END
@@ -64,9 +65,9 @@ FROM provisioned_user WHERE organization_id = :organization_id AND email_key = :
 ADD_SCIM_USER = """
 INSERT INTO scim_user (connection, id, organization_id, user_id, user_name, user_name_key, external_id,
   display_name, display_key, email, email_key, active, body, version, refused, created_at, changed_at,
-  due_at, due_number)
+  due_at, due_number, has_subject)
 VALUES (:connection, :id, :organization_id, :user_id, :user_name, :user_name_key, :external_id,
-  :display_name, :display_key, :email, :email_key, :active, :body, 1, '', :now, :now, :now, 1)
+  :display_name, :display_key, :email, :email_key, :active, :body, 1, '', :now, :now, :now, 1, :has_subject)
 ON CONFLICT DO NOTHING
 RETURNING id
 """
@@ -120,6 +121,11 @@ WHERE connection = :connection AND id IN (SELECT value FROM json_each(:ids)) ORD
 MARK_DUE = """
 UPDATE scim_user SET due_at = coalesce(due_at, :now), due_number = due_number + 1
 WHERE connection = :connection AND id IN (SELECT value FROM json_each(:ids))
+"""
+
+MARK_ALL_DUE = """
+UPDATE scim_user SET due_at = coalesce(due_at, :now), due_number = due_number + 1
+WHERE connection = :connection
 """
 
 # A member's groups, as it goes; each is another one then.

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from federation.decision import Decision, Profile, Standing
-from federation.store import records_sql, rows, standing
+from federation.store import provisioning_users_sql, records_sql, rows, standing
 from federation.store.rows import Ask, Row, Steps, micros, storable
 from federation.store.standing import Known
 from federation.store.values import Admitted, Cursor, PolicyInForce, Record, RecordFilter, RecordPage
@@ -126,6 +126,12 @@ def policies() -> Steps[tuple[PolicyInForce, ...]]:
 
 
 def keep_policy(connection: str, digest: str, policy: str, now: datetime, *, previous: str) -> Steps[bool]:
-    """One upsert decides: it is first, or the row is still the one that was compared."""
-    told = {"connection": connection, "digest": digest, "policy": policy}
-    return bool((yield records_sql.KEEP_POLICY, {**told, "previous": previous, "now": micros(now)}))
+    """One upsert decides: it is first, or the row is still the one that was compared.
+
+    Of whom the connection's directory speaks, it is decided anew: nobody else takes what it gave them.
+    """
+    told = {"connection": connection, "digest": digest, "policy": policy, "now": micros(now)}
+    if not (yield records_sql.KEEP_POLICY, {**told, "previous": previous}):
+        return False
+    yield provisioning_users_sql.MARK_ALL_DUE, told
+    return True

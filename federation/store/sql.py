@@ -108,8 +108,9 @@ RETURNING user_id, stable_ids, joined, email, email_proven, given_name, family_n
 """
 
 # Who a new person could be: see ``decision.Candidates``. Of whoever has the address every account
-# counts. A detached account is of no Subject. CROSS, because SQLite would look for the users among
-# all accounts of the organization.
+# counts. A detached account is of no Subject. Of whom a directory made, and told by which Subject they
+# come, no address finds them: whoever comes with another one may write any. CROSS, because SQLite would
+# look for the users among all accounts of the organization.
 FIND_CANDIDATES = """
 WITH holder AS (SELECT DISTINCT user_id FROM account
   WHERE organization_id = :organization_id AND email_key = :email_key AND person NOT LIKE '%/%')
@@ -124,6 +125,8 @@ FROM invitation WHERE organization_id = :organization_id AND email_key = :email_
 UNION ALL
 SELECT 'provisioned', user_id, source, connection, '', ''
 FROM provisioned_user WHERE organization_id = :organization_id AND email_key = :email_key
+  AND NOT EXISTS (SELECT 1 FROM scim_user WHERE scim_user.user_id = provisioned_user.user_id
+    AND scim_user.connection = provisioned_user.connection AND scim_user.has_subject = 1)
 """
 
 # One statement decides who uses it.

@@ -479,7 +479,10 @@ class Store(
     async def keep_policy(
         self, connection: str, digest: str, policy: str, now: datetime, *, previous: str
     ) -> bool:
-        """Note a connection's policy, unless another than ``previous`` ("": none) was noted meanwhile."""
+        """Note a connection's policy, unless another than ``previous`` ("": none) was noted meanwhile.
+
+        Everybody of whom its directory speaks is due from then on: see ``due_provisioned``.
+        """
 
     async def proved_domains(self, organization: str, now: datetime) -> frozenset[str]:
         """Return the domains of this organization whose record was seen in DNS in the last three weeks."""

@@ -65,6 +65,7 @@ class ScimUser(Row, table=True):
     changed_at: int = Field(sa_type=BigInteger)
     due_at: int | None = Field(default=None, sa_type=BigInteger)  # since when it is to be decided anew
     due_number: int = Field(sa_type=BigInteger)  # counts every time that it becomes due
+    has_subject: int = Field(sa_type=SmallInteger)  # by what it told at first their Subject was known
 
 
 class ScimEmail(Row, table=True):

@@ -346,8 +346,8 @@ class Twin(
     async def keep_policy(
         self, connection: str, digest: str, policy: str, now: datetime, *, previous: str
     ) -> bool:
-        return await self._decide(
-            lambda: record_pages.keep_policy(connection, digest, policy, now, previous=previous)
+        return await self._transact(
+            lambda: record_pages.keep_policy(connection, digest, policy, now, previous=previous), long=True
         )
 
     async def proved_domains(self, organization: str, now: datetime) -> frozenset[str]:

@@ -86,6 +86,7 @@ def users() -> None:
         number("changed_at"),
         number("due_at", nullable=True),
         number("due_number"),
+        sa.Column("has_subject", sa.SmallInteger(), nullable=False),
         sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_scim_user_user_id_user")),
         key("scim_user", "connection", "id"),
         unique("scim_user", "connection", "user_name_key"),
