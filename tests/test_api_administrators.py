@@ -24,6 +24,7 @@ from federation.errors import NotAllowed
 REFUSED = "admin.administrators"
 HERE = {"organization": "acme"}
 ENFORCED = {"connections": ["acme-saml"], "domain": "", "locked_out": 9}
+CREDENTIAL = {"kind": "bearer", "name": "Okta", "days": 1}
 RULES = [{"name": "r", "groups": ["g"], "roles": ["admin"]}]
 
 
@@ -81,6 +82,7 @@ GIVING: tuple[Try, ...] = (
     Try("disable_connection", "/connections/acme-saml/disable"),
     Try("enable_connection", "/connections/acme-saml/enable"),
     Try("create_setup_link", "/connections/draft/links", {"days": 1, "may_enable": True}),
+    Try("create_scim_credential", "/connections/provisioned/provisioning/credentials", CREDENTIAL),
     changed("peopled", issuer="https://elsewhere.example"),
     Try("delete_connection", "/connections/peopled", {"name": "peopled"}),
     tenant("gamma", administrators=["member"]),
@@ -113,6 +115,8 @@ HARMLESS: tuple[Try, ...] = (
     Try("delete_connection", "/connections/plain", {"name": GOOD["display_name"]}),
     Try("create_setup_link", "/connections/draft/links", {"days": 1, "may_enable": False}),
     Try("revoke_setup_link", "/links/{link}"),
+    Try("create_scim_credential", "/connections/directory/provisioning/credentials", CREDENTIAL),
+    Try("revoke_scim_credential", "/connections/directory/provisioning/credentials/{dan}"),
     Try("begin_domain_proof", "/organizations/acme/domains/acme.example/proof"),
     Try("look_for_domain", "/organizations/acme/domains/nothing.example/look"),
     Try("enforce", "/organizations/acme/enforcements", ENFORCED),
@@ -245,6 +249,8 @@ KEPT: Mapping[str, Mapping[str, Any]] = {
     "believed": {"email_trust": "domains"},
     "trusting": {"email_trust": "domains", "token_endpoint_auth_method": "client_secret_basic"},
     "peopled": {},
+    "directory": {"scim": {}},
+    "provisioned": {"role_rules": RULES, "scim": {}},
 }
 
 
@@ -297,7 +303,7 @@ async def test_without_the_scope_nobody_administers_who_did_not(scene: Scene) ->
 IN_VAIN = {
     "look_for_domain", "enforce", "lift_enforcement", "revoke_invitation", "approve_metadata",
     "reject_metadata", "end_person_session", "create_token", "revoke_token", "reveal_decision",
-    "update_connection", "update_organization", "enable_connection",
+    "update_connection", "update_organization", "enable_connection", "revoke_scim_credential",
 }  # fmt: skip
 """Of what is not there, or was changed before."""
 
