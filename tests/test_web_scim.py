@@ -141,6 +141,19 @@ async def test_a_token_that_is_over_or_revoked_opens_nothing(door: Stair) -> Non
     assert refusal(await door.browser().get(f"{BASE}/Users", headers=bearer(other)))[0] == 401
 
 
+async def test_a_client_that_is_revoked_meanwhile_gets_a_token_of_nothing(door: Stair) -> None:
+    store, now = door.house.store, door.clock()
+    secret = await minted(door, "client", id="client-1")
+    connection = door.house.connections["acme-saml"]
+    client = await credentials.client_of(
+        store, connection, client_id="client-1", client_secret=secret, now=now
+    )
+    assert client
+    assert await store.revoke_credential("acme-saml", "client-1", now)
+    access = (await credentials.mint_access(store, client, now)).secret
+    assert refusal(await door.browser().get(f"{BASE}/Users", headers=bearer(access)))[0] == 401
+
+
 async def test_a_connection_that_provisions_nobody_is_not_there(door: Stair) -> None:
     for path in ("/scim/v2/nobody/Users", "/scim/v2/acme-oidc/Users", "/scim/v2/acme-oidc"):
         assert refusal(await door.browser().get(path, headers=bearer()))[0] == 404

@@ -10,9 +10,13 @@ VALUES (:id, :secret_hash, :connection, :organization_id, :kind, :name, :client,
 COLUMNS = """id, connection, organization_id, kind, name, created_at, created_by, expires_at, last_used_at,
   revoked_at, client"""
 
+# Of a client that was revoked as it was given a token, the token counts no more than the client.
 FIND_CREDENTIAL = f"""
 SELECT {COLUMNS} FROM scim_credential
 WHERE secret_hash = :secret_hash AND connection = :connection AND revoked_at IS NULL AND expires_at > :now
+  AND (client = '' OR EXISTS
+    (SELECT 1 FROM scim_credential AS giver
+     WHERE giver.id = scim_credential.client AND giver.connection = :connection AND giver.revoked_at IS NULL))
 """  # noqa: S608  of parts that stand here
 
 # Access tokens are their client's, and gone in an hour.
