@@ -113,21 +113,24 @@ async def test_a_connection_that_is_edited_here_is_switched_on_and_off(stair: St
     assert url not in await switch(browser, on=False)
 
 
+@pytest.mark.parametrize("on", [True, False])
 @pytest.mark.parametrize("may_enable", [True, False])
 async def test_a_links_holder_makes_a_token_only_where_they_may_enable(
     stair: Stair,
     may_enable: bool,  # noqa: FBT001  a case
+    on: bool,  # noqa: FBT001  likewise: whether an administrator has it provision already
 ) -> None:
     browser = await administrator(stair)
     form = {"csrf": await kept(browser), "days": "7"} | ({"may_enable": "on"} if may_enable else {})
-    await switch(browser, on=True)
+    if on:
+        await switch(browser, on=True)
     made = await browser.post("/admin/connections/okta/links", data=form)
     found = re.search(r"/setup/[A-Za-z0-9_-]{43}", made.text)
     assert found
     guest = stair.browser(accept="text/html", sec_fetch_site="same-origin")
     await guest.post(found[0])
     page = await guest.get("/setup/provider")
-    assert "http://localhost:8000/scim/v2/okta" in page.text
+    assert ("http://localhost:8000/scim/v2/okta" in page.text) is on
     assert ('action="/setup/provider"' in page.text) is may_enable
     token = re.search(r'name="csrf" value="([^"]+)"', (await guest.get("/setup/people")).text)
     assert token
@@ -135,3 +138,5 @@ async def test_a_links_holder_makes_a_token_only_where_they_may_enable(
     assert (answer.status_code, bool(SECRET.search(answer.text))) == (
         (200, True) if may_enable else (403, False)
     )
+    if may_enable:
+        assert "http://localhost:8000/scim/v2/okta" in answer.text

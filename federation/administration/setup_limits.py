@@ -37,6 +37,9 @@ KEYS: Final[frozenset[str]] = frozenset(
     }
 )
 
+# Whether their directory provisions, which is to say whom people are here: for whoever may enable it.
+PROVISIONING: Final[frozenset[str]] = frozenset({"scim"})
+
 
 def demand_keys(actor: Actor, keys: Iterable[str], *, enabled: bool) -> None:
     """Refuse what a link's holder may not change; nobody else is asked.
@@ -53,7 +56,8 @@ def demand_keys(actor: Actor, keys: Iterable[str], *, enabled: bool) -> None:
         return
     if enabled:
         raise NotAllowed("admin.setup_link", "the connection is in use: an administrator changes it")
-    if beyond := sorted({key.partition(".")[0] for key in keys} - KEYS):
+    allowed = KEYS | PROVISIONING if actor.may_enable else KEYS
+    if beyond := sorted({key.partition(".")[0] for key in keys} - allowed):
         raise NotAllowed("admin.setup_link", f"a setup link does not change {', '.join(beyond)[:200]}")
 
 

@@ -82,9 +82,15 @@ async def provider(seat: Seat) -> Response:
 
 
 async def mint_token(seat: Seat) -> Response:
-    """POST …/setup/provider: make a token for the directory; this page alone shows it."""
+    """POST …/setup/provider: make a token for the directory; this page alone shows it.
+
+    Where it does not provision yet, a link's holder who may enable the connection has it begin.
+    """
     await seat.read_change()
     seat.demand_fresh()
+    view = await seat.view()
+    if seat.by_link and "scim_url" not in view.urls:
+        await connections.update(seat.desk, seat.connection, {"scim": {}}, number=view.number)
     name = texts.say("provisioning.of_link")
     made = await provisioning.create(seat.desk, seat.connection, "bearer", name=name, days=None)
     return _provider(seat, await seat.view(), made=made)
