@@ -190,6 +190,8 @@ class Identity:
     stable_id: StableId | None = None  # None where none was sent; the same person keeps it for good
     provider_session: ProviderSession | None = None  # what ends it there
     tokens: KeptTokens | None = None  # what it gave us to act for the person
+    # a directory describes them: nobody is signing in, and nobody said whether the address was verified
+    provisioned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

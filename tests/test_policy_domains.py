@@ -76,6 +76,8 @@ FAULTS = [
     ("policy.email_unverified", {"email_verified": False},                     STRICT),
     ("policy.email_unverified", {"email_verified": None},                      STRICT),
     ("policy.email_unverified", {"email_verified": False},                     ANYONE),
+    ("policy.email_unverified", {"email_verified": False, "provisioned": True}, {}),
+    ("policy.domain",           {"email": "ada@evil.example", "provisioned": True}, {}),
     ("policy.email_unverified", {"email_verified": None},         ANYONE | STRICT),
 ]  # fmt: skip
 
@@ -90,6 +92,7 @@ ADMITTED = [
     ({"email": "ada@evil.example"},                     INVITED),  # the invitation is asked for later
     ({"email": "ada@ACME.example"},                     {}),
     ({"email_verified": True},                          STRICT),
+    ({"email_verified": None, "provisioned": True},     STRICT),  # a directory has no word for it
     ({"email_verified": False},                         OWN),
     ({"attributes": {"upn": (GUEST,)}},                 {}),   # their own domain may enter
     ({"attributes": {"motto": ("evil #EXT#",)}},        {}),

@@ -37,7 +37,8 @@ def test_there_is_a_guide_for_each_vendor() -> None:
     [
         tolerance.OPERATIONS, tolerance.RESULTS, tolerance.PAGE, tolerance.USER_SIZE, tolerance.INDEXED,
         tolerance.FILTER, tolerance.MEMBERS, tolerance.BULK_MEMBERS, sifting.CANDIDATES, handler.SHOWN,
-        provisioner.AT_ONCE,
+        provisioner.AT_ONCE, provisioner.TOGETHER, tolerance.USER_OPERATIONS, tolerance.EFFORT,
+        tolerance.BULK_OPERATIONS, tolerance.ENTRIES,
     ],
 )  # fmt: skip
 def test_limits_are_told(limit: int) -> None:

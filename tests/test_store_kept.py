@@ -12,6 +12,7 @@ from test_store_administration import TOKEN as API_TOKEN
 
 from federation import upkeep
 from federation.identity import Subject
+from federation.provisioned import ScimGroup
 from federation.store import kept as kept_verbs
 from federation.store import sql
 from federation.store.kept_values import KeptConnection
@@ -195,6 +196,14 @@ async def test_an_id_stays_with_those_who_have_sessions_or_people_by_it(
     await ask(store_url, "DELETE FROM session")
     monkeypatch.setattr(kept_verbs, "_BATCH", 1)
     assert not await store.keep_connection(others, NOW, previous=None)  # their accounts name it
+    assert await store.keep_connection(ONE, NOW, previous=None)
+
+
+async def test_an_id_stays_with_those_whose_directory_keeps_something_by_it(store: Store) -> None:
+    group = ScimGroup(id="", display_name="Everybody", body={})
+    made = await store.add_scim_group("adfs", "beta", group, NOW)
+    assert not await store.keep_connection(ONE, NOW, previous=None)
+    await store.remove_scim_group("adfs", made.id, NOW, expected=None)
     assert await store.keep_connection(ONE, NOW, previous=None)
 
 

@@ -111,7 +111,7 @@ def bind(
         return settlement.provide(who, connection, wanted, standing, trusted=trusted, declared=declared)
 
     def may_say(email: str) -> bool:
-        told = replace(who, email=email, email_verified=None)
+        told = replace(who, email=email, email_verified=None, provisioned=True)
         try:
             domains.admit(told, connection)
             domains.prove(told, connection, verified)

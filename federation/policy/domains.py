@@ -64,6 +64,8 @@ def trusted_address(who: Identity, connection: AnyConnection) -> str | None:
         return None
     if who.email_verified is False:
         return "the identity provider says that the e-mail address is not verified"
+    if who.provisioned:  # a directory has no word for it; their sign-in is asked
+        return None
     if connection.email_trust == "verified" and who.email_verified is not True:
         return "the identity provider does not say that the e-mail address is verified"
     return None

@@ -59,6 +59,7 @@ def describe(
         groups=Groups(Presence.PRESENT if names else Presence.EMPTY, names),
         attributes=attributes,
         authentication=Authentication(instant=None),
+        provisioned=True,
     )
 
 

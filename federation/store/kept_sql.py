@@ -85,6 +85,9 @@ SELECT 1 WHERE EXISTS
   (SELECT 1 FROM session AS once WHERE once.connection = :id AND once.organization_id <> :organization_id)
   OR EXISTS (SELECT 1 FROM kept_token WHERE connection = :id AND organization_id <> :organization_id)
   OR EXISTS (SELECT 1 FROM reread WHERE connection = :id AND organization_id <> :organization_id)
+  OR EXISTS (SELECT 1 FROM scim_user WHERE connection = :id AND organization_id <> :organization_id)
+  OR EXISTS (SELECT 1 FROM scim_group WHERE connection = :id AND organization_id <> :organization_id)
+  OR EXISTS (SELECT 1 FROM scim_credential WHERE connection = :id AND organization_id <> :organization_id)
 """
 
 ACCOUNTS_ELSEWHERE = """
