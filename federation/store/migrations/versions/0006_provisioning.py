@@ -162,5 +162,5 @@ def groups() -> None:
 
 
 def downgrade() -> None:
-    for table in ("scim_credential", "scim_member", "scim_group", "scim_email", "scim_user"):
+    for table in ("scim_spread", "scim_credential", "scim_member", "scim_group", "scim_email", "scim_user"):
         op.drop_table(table)
