@@ -25,6 +25,9 @@ from test_store import ADMITTED, BINDER, NEW, NOW, RECORD, TOKEN, WAITING, refus
 
 from federation.errors import ConfigurationError, StoreUnavailable
 from federation.store import (
+    administrators_sql,
+    api_tokens_sql,
+    audit_sql,
     directory_sql,
     endings_sql,
     entry_sql,
@@ -39,10 +42,12 @@ from federation.store import (
     provisioning_credentials_sql,
     provisioning_groups_sql,
     provisioning_settling_sql,
+    provisioning_spreading_sql,
     provisioning_standing_sql,
     provisioning_users_sql,
     records_sql,
     rereads_sql,
+    setup_links_sql,
     sql,
     tables,
     teams_sql,
@@ -57,6 +62,9 @@ STATEMENTS = {
     f"{name}-{place}": text
     for room in (
         sql,
+        administrators_sql,
+        api_tokens_sql,
+        audit_sql,
         directory_sql,
         endings_sql,
         entry_sql,
@@ -70,10 +78,12 @@ STATEMENTS = {
         provisioning_credentials_sql,
         provisioning_groups_sql,
         provisioning_settling_sql,
+        provisioning_spreading_sql,
         provisioning_standing_sql,
         provisioning_users_sql,
         records_sql,
         rereads_sql,
+        setup_links_sql,
         teams_sql,
         tokens_sql,
         trials_sql,
