@@ -85,7 +85,7 @@ def tables(told: Directory) -> Iterator[tuple[str, str, Rows]]:
 
 _USER = (
     "connection id organization_id user_id user_name user_name_key external_id display_name display_key "
-    "email email_key active body version refused created_at changed_at due_at due_number"
+    "email email_key active body version refused created_at changed_at due_at due_number has_subject"
 )
 _GROUP = (
     "connection id organization_id display_name display_key external_id body size version "
@@ -102,7 +102,7 @@ def _users(told: Directory, numbers: range) -> Rows:
         }
         yield (
             told.connection, user(n), told.organization, owner(n), mail, mail, f"external{n:06}", name,
-            name.lower(), mail, mail, 1, json.dumps(body), 1, "", told.at, told.at, None, 1,
+            name.lower(), mail, mail, 1, json.dumps(body), 1, "", told.at, told.at, None, 1, 0,
         )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ import itertools
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import measured
 import pytest
@@ -13,6 +13,7 @@ from databases import ENGINES
 from directory import World, provisioned
 
 from federation import in_force, policies
+from federation.connection import AnyConnection
 
 scim: Any = measured.load("scim")
 residents: Any = measured.load("residents")
@@ -200,7 +201,7 @@ async def test_another_worker_takes_up_what_is_left_once_the_first_is_gone(world
 async def test_another_policy_is_asked_of_everybody_who_is_provisioned(world: World) -> None:
     await lay(world, CROWD, CROWD)
     house = world.stair.house
-    told = {"holder": "a", "now": world.stair.clock()}
+    told: dict[str, Any] = {"holder": "a", "now": world.stair.clock()}
     await in_force.note(house.store, house.vault, house.terms, {"acme-oidc", "acme-saml"}, **told)
     await house.provisioner.settle_due(world.stair.clock())
     connection = house.connections["acme-oidc"]
@@ -216,9 +217,10 @@ async def test_another_policy_is_asked_of_everybody_who_is_provisioned(world: Wo
     assert await count(world, "why = 'all'", "role_grant") == 0
     assert (await house.store.left_provisioned("acme-oidc")).any
 
-    house.connections["acme-oidc"], before = changed, connection
+    in_force_here = cast("dict[str, AnyConnection]", house.connections)
+    in_force_here["acme-oidc"] = changed
     try:
         await house.provisioner.settle_due(world.stair.clock())
     finally:
-        house.connections["acme-oidc"] = before
+        in_force_here["acme-oidc"] = connection
     assert await count(world, "why = 'all'", "role_grant") == CROWD
