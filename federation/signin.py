@@ -29,7 +29,7 @@ from federation.errors import (
     StoreUnavailable,
 )
 from federation.identity import Identity, Session, VerifiedAssertion
-from federation.policy import domains
+from federation.policy import addresses, domains
 from federation.policy.decide import decide
 from federation.return_to import local_path
 from federation.rules import SystemRole
@@ -390,9 +390,7 @@ class SignIn:
         self, who: Identity, connection: AnyConnection, checks: tuple[Check, ...], now: datetime
     ) -> Decision:
         organization = self.organizations[connection.organization]
-        verified: frozenset[str] = frozenset()
-        if domains.needs_proof(connection, organization):
-            verified = await self.store.proved_domains(connection.organization, now)
+        verified = await self._verified(connection, now)
         decision = decide(
             who,
             connection,
@@ -404,6 +402,18 @@ class SignIn:
         if connection.scim is None:
             return decision
         return replace(decision, awaited=awaited(who, connection, email_trusted=decision.email_proven))
+
+    async def is_trusted(self, who: Identity, connection: AnyConnection, now: datetime) -> bool:
+        """Tell whether an address is theirs by the connection's word, whatever rules say of them."""
+        organization = self.organizations[connection.organization]
+        verified = await self._verified(connection, now)
+        return addresses.is_trusted(who, connection, organization, verified)
+
+    async def _verified(self, connection: AnyConnection, now: datetime) -> frozenset[str]:
+        """Return the domains that are proven to be the organization's, where that is asked."""
+        if not domains.needs_proof(connection, self.organizations[connection.organization]):
+            return frozenset()
+        return await self.store.proved_domains(connection.organization, now)
 
     async def _open(
         self, decision: Decision, claim: Claim, goal: Goal, callback: Callback, now: datetime

@@ -16,6 +16,7 @@ from federation.clock import Clock
 from federation.connection import AnyConnection
 from federation.decision import Decision
 from federation.errors import FederationError, PolicyRefused, TooManyRequests
+from federation.identity import Identity
 from federation.policies import Terms
 from federation.provisioned import Due, Finding, ScimUser
 from federation.provisioning.beside import Beside
@@ -154,9 +155,12 @@ class Provisioner:
         )
 
     async def _find(self, user: ScimUser, connection: AnyConnection, now: datetime) -> Finding:
-        """Say by what somebody new is found; an address finds nobody but by the connection's word."""
-        decision, _ = await self._decide(replace(user, id=_NEW), connection, now)
-        trusted = decision is not None and decision.email_proven
+        """Say by what somebody new is found; an address finds nobody but by the connection's word.
+
+        What rules say of them changes nothing: whoever is new is in no group yet.
+        """
+        who = await self._described(replace(user, id=_NEW), connection)
+        trusted = await self._signin.is_trusted(who, connection, now)
         issuers, ours = registry.names_of(self._entries[connection.id])
         persons = [
             person
@@ -284,15 +288,22 @@ class Provisioner:
         self, user: ScimUser, connection: AnyConnection, now: datetime
     ) -> tuple[Decision | None, str]:
         """Return what policy gives them, or the code of why it gives nothing."""
-        assert connection.scim is not None  # noqa: S101  it provisions
-        described = (await self._loaded()).describe
         try:
-            who = described(
-                user,
-                connection=connection.id,
-                organization=connection.organization,
-                by=connection.scim.group_name,
-            )
-            return await self._signin.decide(who, connection, (), now), ""
+            return await self._signin.decide(await self._described(user, connection), connection, (), now), ""
         except PolicyRefused as refusal:
             return None, refusal.code
+
+    async def _described(self, user: ScimUser, connection: AnyConnection) -> Identity:
+        """Return somebody as policy reads them.
+
+        Raises:
+            PolicyRefused: ``identity.too_large``.
+        """
+        assert connection.scim is not None  # noqa: S101  it provisions
+        described = (await self._loaded()).describe
+        return described(
+            user,
+            connection=connection.id,
+            organization=connection.organization,
+            by=connection.scim.group_name,
+        )
