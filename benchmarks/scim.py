@@ -16,8 +16,10 @@ answers or not, as Entra sends them: filters, PATCH, POST, a member added to a g
 import argparse
 import asyncio
 import contextlib
+import itertools
 import json
 import logging
+import os
 import sys
 import tempfile
 import time
@@ -48,6 +50,7 @@ PATCH_OP: Final = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 USER: Final = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP: Final = "urn:ietf:params:scim:schemas:core:2.0:Group"
 TICK: Final = 0.001  # seconds
+_CONNECTIONS: Final = 20
 _OWN: Final = 500_000  # numbers of users that the load makes
 
 
@@ -361,6 +364,104 @@ async def requests(told: Directory, options: argparse.Namespace, url: str, pid: 
                 print(ours.line(name, beside=theirs.cpu if name in BESIDE else 0.0), flush=True)
 
 
+@dataclass
+class Sent:
+    """What the load was answered."""
+
+    took: dict[str, list[float]] = field(default_factory=dict)  # kind → milliseconds from when it was due
+    failed: int = 0
+
+
+def mix(told: Directory) -> Iterator[tuple[str, tuple[str, str, object]]]:
+    """Yield requests as Entra sends them in a cycle: half of them ask, half change."""
+    for n in itertools.count():
+        who, number = residents.user(n * 7 % told.users), n * 7 % told.users
+        asked = quote(f'userName eq "{residents.address(number)}"')
+        yield "GET filter", ("GET", f"/Users?filter={asked}", None)
+        title = patch({"op": "Replace", "path": "title", "value": f"Round {n}"})
+        yield "PATCH user", ("PATCH", f"/Users/{who}", title)
+        asked = quote(f'externalId eq "external{_OWN + n:06}"')
+        yield "GET filter", ("GET", f"/Users?filter={asked}", None)
+        yield "POST user", ("POST", "/Users", new_user(_OWN + n))
+        yield "GET user", ("GET", f"/Users/{who}", None)
+        yield "PATCH group, add", ("PATCH", f"/Groups/{EVERYBODY}", member("Add", told.members + n % 50))
+        asked = quote('displayName eq "Group 0007"')
+        yield "GET filter", ("GET", f"/Groups?excludedAttributes=members&filter={asked}", None)
+        yield (
+            "PATCH group, remove",
+            ("PATCH", f"/Groups/{EVERYBODY}", member("Remove", told.members + n % 50)),
+        )
+
+
+async def load(told: Directory, options: argparse.Namespace, url: str, pid: int) -> None:
+    """Send so many requests a second to a worker of its own, and print what became of them."""
+    with tempfile.TemporaryDirectory() as place, contextlib.ExitStack() as stack:
+        home = Path(place)
+        (home / "secret").write_text(SECRET)
+        await lay(home, told, url)
+        connection = CONNECTION.format(secret=home / "secret")
+        base, worker = stack.enter_context(servers.federation(home, connection, url))
+        port = urlsplit(base).port or 0
+        requests, sent = mix(told), Sent()
+        await _pour(port, requests, options.rate, 3, Sent())  # warm
+        pids = (worker,)
+        before, there = servers.cpu(pids), servers.cpu((pid,)) if pid else 0.0
+        begun = time.perf_counter()
+        await _pour(port, requests, options.rate, options.seconds, sent)
+        took = time.perf_counter() - begun
+        every = sorted(one for each in sent.took.values() for one in each)
+        used = (servers.cpu(pids) - before) / took
+        database = (servers.cpu((pid,)) - there) / took if pid else 0.0
+        print(
+            f"{len(every) / took:.0f} requests/s for {took:.0f} s, {sent.failed} failed; the worker used "
+            f"{used:.0%} of a processor, the database {database:.0%}; load {os.getloadavg()[0]:.1f}"
+        )
+        for name, each in {"all": every, **sent.took}.items():
+            parts = sorted(each)
+            shown = "  ".join(
+                f"p{q} {parts[min(len(parts) * q // 100, len(parts) - 1)]:6.1f}" for q in (50, 90, 99)
+            )
+            print(f"{shown}  worst {parts[-1]:6.1f} ms  {name}")
+
+
+async def _pour(
+    port: int,
+    requests: Iterator[tuple[str, tuple[str, str, object]]],
+    rate: float,
+    seconds: float,
+    sent: Sent,
+) -> None:
+    """Send each when it is due, on whichever connection is free; what waits for one waits."""
+    free: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
+    for _ in range(_CONNECTIONS):
+        free.put_nowait(await asyncio.open_connection("127.0.0.1", port))
+    begun = time.perf_counter()
+
+    async def send(name: str, asked: tuple[str, str, object], due: float) -> None:
+        reader, writer = await free.get()
+        method, path, body = asked
+        octets = b"" if body is None else json.dumps(body).encode()
+        told = "".join(f"{key}: {value}\r\n" for key, value in headers().items())
+        head = f"{method} {BASE}{path} HTTP/1.1\r\n{told}content-length: {len(octets)}\r\n\r\n"
+        writer.write(head.encode() + octets)
+        answer = await reader.readuntil(b"\r\n\r\n")
+        lines = answer.lower().split(b"\r\n")
+        length = next((int(one[15:]) for one in lines if one.startswith(b"content-length:")), 0)
+        await reader.readexactly(length)
+        sent.failed += answer[9:12] not in (b"200", b"201", b"204")
+        sent.took.setdefault(name, []).append((time.perf_counter() - begun - due) * 1000)
+        free.put_nowait((reader, writer))
+
+    tasks = []
+    for number, (name, asked) in enumerate(itertools.islice(requests, int(rate * seconds))):
+        due = number / rate
+        await asyncio.sleep(max(0.0, due - (time.perf_counter() - begun)))
+        tasks.append(asyncio.create_task(send(name, asked, due)))
+    await asyncio.gather(*tasks)
+    while not free.empty():
+        free.get_nowait()[1].close()
+
+
 def main() -> None:
     """Measure and print."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -385,6 +486,10 @@ def main() -> None:
         told = Directory(now=clock.now(), users=users, members=options.members)
         if options.only in (None, "requests"):
             asyncio.run(requests(told, options, *database))
+        if options.only in (None, "load"):
+            with servers.postgresql() if database[0] else contextlib.nullcontext(database) as fresh:
+                assert fresh is not None
+                asyncio.run(load(told, options, *fresh))
 
 
 if __name__ == "__main__":

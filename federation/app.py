@@ -177,7 +177,7 @@ async def open_house(
         freshness = Freshness(roster.connectors, now)
         open_things.push_async_callback(freshness.close)
         freshness.follow()
-        noting = in_force.Noting(store, vault, house.terms, holder=_holder(), clock=now)
+        noting = in_force.Noting(store, vault, house.terms, clock=now)
         open_things.push_async_callback(noting.close)
         noting.note(frozenset(roster.connections))
 

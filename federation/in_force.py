@@ -1,9 +1,9 @@
 """The policy in force: what the service last started with, and whom a change takes a role from.
 
 A change of the settings file comes into force as the service starts, one of the store at once. One
-node compares it with what was in force before, says in the log how many would lose something at
-their next sign-in, and notes the new one. Whom a directory provisions waits for no sign-in: all of them
-are decided of anew. No log line holds more than a connection's name and numbers.
+node notes it, compares it with what was in force before, and says in the log how many would lose
+something at their next sign-in. Whom a directory provisions waits for no sign-in: with the note all of
+them are due. No log line holds more than a connection's name and numbers.
 """
 
 import asyncio
@@ -24,16 +24,15 @@ from federation.what_if import Report
 log = logging.getLogger(__name__)
 
 DAYS: Final = timedelta(days=30)
-_LEASE: Final = timedelta(minutes=10)
 
 
 class Noting:
     """Notes policies beside everything else, as they come into force; stops nothing."""
 
-    def __init__(self, store: Store, vault: Vault, terms: Terms, *, holder: str, clock: Clock) -> None:
+    def __init__(self, store: Store, vault: Vault, terms: Terms, *, clock: Clock) -> None:
         """Take whose policies; the mappings of ``terms`` change with what is in force."""
         self._store, self._vault, self._terms = store, vault, terms
-        self._holder, self._clock = holder, clock
+        self._clock = clock
         self._names: frozenset[str] = frozenset()
         self._task: asyncio.Task[None] | None = None
 
@@ -53,16 +52,12 @@ class Noting:
         while self._names:
             names, self._names = self._names, frozenset()
             try:
-                await note(
-                    self._store, self._vault, self._terms, names, holder=self._holder, now=self._clock()
-                )
+                await note(self._store, self._vault, self._terms, names, now=self._clock())
             except FederationError as fault:
                 log.warning("policies not compared", extra={"code": fault.code})
 
 
-async def note(
-    store: Store, vault: Vault, terms: Terms, among: Collection[str], *, holder: str, now: datetime
-) -> None:
+async def note(store: Store, vault: Vault, terms: Terms, among: Collection[str], *, now: datetime) -> None:
     """Note the policy of each of these connections, and say what a change takes."""
     kept = {one.connection: one for one in await store.policies()}
     for name in [name for name in terms.connections if name in among]:
@@ -70,7 +65,7 @@ async def note(
         if name not in terms.connections:
             continue
         try:
-            await _note(store, vault, terms, name, kept.get(name), holder=holder, now=now)
+            await _note(store, vault, terms, name, kept.get(name), now)
         except FederationError as fault:
             log.warning("policy not compared", extra={"connection": name, "code": fault.code})
 
@@ -81,23 +76,16 @@ async def _note(
     terms: Terms,
     name: str,
     kept: PolicyInForce | None,
-    *,
-    holder: str,
     now: datetime,
 ) -> None:
     told = policies.tell(terms, name)
     digest = policies.digest(told)
-    if kept is not None:
-        if kept.digest == digest:
-            return
-        if terms.connections[name].scim is not None:
-            await store.make_provisioned_due(name, now)
-        # Of this very change: a later one is compared though this lease runs.
-        job = f"policy:{name}:{digest[:16]}"
-        if not await store.lease(job, holder, now + _LEASE, now):
-            return
+    if kept is not None and kept.digest == digest:
+        return
+    # Before it is compared, which takes a while: a node that ends meanwhile owes a line of the log alone.
+    is_first = await store.keep_policy(name, digest, told, now, previous=kept.digest if kept else "")
+    if is_first and kept is not None:
         await _say(store, vault, terms, name, kept, now)
-    await store.keep_policy(name, digest, told, now, previous=kept.digest if kept else "")
 
 
 async def _say(

@@ -161,7 +161,7 @@ async def test_a_rule_that_is_taken_away_gives_nothing_any_more(
         house.connections["acme-saml"] = ruled  # type: ignore[index]
         terms = replace(house.terms, connections={**house.terms.connections, "acme-saml": ruled})
         now = world.stair.clock()
-        await in_force.note(house.store, house.vault, terms, {"acme-saml"}, holder="x", now=now)
+        await in_force.note(house.store, house.vault, terms, {"acme-saml"}, now=now)
         await house.provisioner.settle_due(now)
         later(world)
         assert (await session(browser))["roles"] == ["member"]

@@ -186,7 +186,8 @@ async def test_another_worker_takes_up_what_is_left_once_the_first_is_gone(world
     await lay(world, CROWD, CROWD)
     house, now = world.stair.house, world.stair.clock()
     await _another_is_at_it(world)
-    await house.store.make_provisioned_due("acme-oidc", now)
+    renamed = {"op": "replace", "path": "displayName", "value": "staff"}
+    await world.entra.patch(f"/Groups/{residents.EVERYBODY}", renamed)
     await house.provisioner.resume(now)
     await asyncio.sleep(0.05)
     assert (await house.store.left_provisioned("acme-oidc")).any
@@ -201,14 +202,14 @@ async def test_another_worker_takes_up_what_is_left_once_the_first_is_gone(world
 async def test_another_policy_is_asked_of_everybody_who_is_provisioned(world: World) -> None:
     await lay(world, CROWD, CROWD)
     house = world.stair.house
-    told: dict[str, Any] = {"holder": "a", "now": world.stair.clock()}
-    await in_force.note(house.store, house.vault, house.terms, {"acme-oidc", "acme-saml"}, **told)
+    now = world.stair.clock()
+    await in_force.note(house.store, house.vault, house.terms, {"acme-oidc", "acme-saml"}, now=now)
     await house.provisioner.settle_due(world.stair.clock())
     connection = house.connections["acme-oidc"]
     rules = [{"name": "all", "groups": ["Everybody"], "roles": ["auditor"]}]
     changed = policies.edit(connection, {"role_rules": rules})
     terms = house.terms.with_connection(changed)
-    await in_force.note(house.store, house.vault, terms, {"acme-oidc", "acme-saml"}, **told)
+    await in_force.note(house.store, house.vault, terms, {"acme-oidc", "acme-saml"}, now=now)
     assert (await house.store.left_provisioned("acme-oidc")).any
     assert not (await house.store.left_provisioned("acme-saml")).any
 

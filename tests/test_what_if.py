@@ -329,16 +329,14 @@ def says(caplog: pytest.LogCaptureFixture) -> list[tuple[int, dict[str, Any]]]:
 async def test_a_change_that_takes_a_role_is_said_once(book: Book, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     await book.sign_in(person("ada", "admins"), terms())
-    await in_force.note(book.store, VAULT, terms(), {"okta"}, holder="a", now=LATER)
+    await in_force.note(book.store, VAULT, terms(), {"okta"}, now=LATER)
     assert says(caplog) == []  # there was nothing to compare with
     after = terms(role_rules=[STAFF])
-    nodes = (
-        in_force.note(book.store, VAULT, after, {"okta"}, holder=f"node-{n}", now=LATER) for n in range(5)
-    )
+    nodes = (in_force.note(book.store, VAULT, after, {"okta"}, now=LATER) for n in range(5))
     await asyncio.gather(*nodes)
     told = {"connection": "okta", "tried": 1, "losing": 1, "refused": 0, "unknown": 0}
     assert says(caplog) == [(logging.WARNING, told)]
-    await in_force.note(book.store, VAULT, after, {"okta"}, holder="b", now=LATER)
+    await in_force.note(book.store, VAULT, after, {"okta"}, now=LATER)
     assert len(says(caplog)) == 1
     assert "ada" not in caplog.text
     (kept,) = await book.store.policies()
@@ -349,17 +347,17 @@ async def test_a_change_back_is_said_too(book: Book, caplog: pytest.LogCaptureFi
     caplog.set_level(logging.INFO)
     await book.sign_in(person("ada", "admins"), terms())
     for rules in ([ADMINS], [STAFF], [ADMINS]):
-        await in_force.note(book.store, VAULT, terms(role_rules=rules), {"okta"}, holder="a", now=LATER)
+        await in_force.note(book.store, VAULT, terms(role_rules=rules), {"okta"}, now=LATER)
     assert [level for level, _ in says(caplog)] == [logging.WARNING, logging.INFO]
 
 
 async def test_what_cannot_be_read_is_said_and_replaced(
     book: Book, store_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await in_force.note(book.store, VAULT, terms(), {"okta"}, holder="a", now=LATER)
+    await in_force.note(book.store, VAULT, terms(), {"okta"}, now=LATER)
     broken = json.dumps({"connection": {"gone": 1}, "organization": {}, "system": []})
     await ask(store_url, f"UPDATE policy_in_force SET digest = 'x', policy = '{broken}'")  # noqa: S608
-    await in_force.note(book.store, VAULT, terms(), {"okta"}, holder="a", now=LATER)
+    await in_force.note(book.store, VAULT, terms(), {"okta"}, now=LATER)
     assert says(caplog) == [(logging.WARNING, {"connection": "okta", "compared": False})]
     assert (await book.store.policies())[0].digest != "x"
 

@@ -13,7 +13,7 @@ from federation.store import provisioning_spreading_sql
 from federation.store.rows import Ask, Steps, micros
 
 AT_ONCE: Final = 200  # people who become due with the change itself
-EVERYBODY: Final = ""
+_EVERYBODY: Final = ""  # see ``SPREAD_TO_EVERYBODY``
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +25,9 @@ class Left:
 
 
 def note(connection: str, group: str, now: datetime) -> Ask:
-    """Return the statement that has everybody in a group, or EVERYBODY, made due."""
+    """Return the statement that has everybody in a group made due."""
     told = {"connection": connection, "group_id": group, "now": micros(now)}
     return provisioning_spreading_sql.SPREAD, told
-
-
-def everybody(connection: str, now: datetime) -> Steps[None]:
-    """One upsert."""
-    yield note(connection, EVERYBODY, now)
 
 
 def left(connection: str) -> Steps[Left]:
@@ -50,14 +45,14 @@ def go_on(connection: str, batch: int, now: datetime) -> Steps[bool]:
         return False
     group, behind = found[0]
     asked |= {"group_id": group, "behind": behind}
-    if group == EVERYBODY:
+    if group == _EVERYBODY:
         some = yield provisioning_spreading_sql.EVERYBODY_BEHIND, asked
     else:
         some = yield provisioning_spreading_sql.MEMBERS_BEHIND, asked
     yield from kept.mark_due(connection, [one for one, kind in some if kind == "User"], now)
     if some:
         asked["last"] = some[-1][0]
-        if group != EVERYBODY:
+        if group != _EVERYBODY:
             yield provisioning_spreading_sql.FORGET_MEMBERS, asked
     if len(some) < batch:
         yield provisioning_spreading_sql.END_SPREAD, asked

@@ -6,6 +6,12 @@ INSERT INTO scim_spread (connection, group_id, behind, since) VALUES (:connectio
 ON CONFLICT (connection, group_id) DO UPDATE SET behind = ''
 """
 
+SPREAD_TO_EVERYBODY = """
+INSERT INTO scim_spread (connection, group_id, behind, since)
+SELECT :connection, '', '', :now WHERE EXISTS (SELECT 1 FROM scim_user WHERE connection = :connection)
+ON CONFLICT (connection, group_id) DO UPDATE SET behind = ''
+"""
+
 # ``postgres`` locks the row.
 LOCK_SPREAD = """
 SELECT group_id, behind FROM scim_spread WHERE connection = :connection

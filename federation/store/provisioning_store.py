@@ -137,9 +137,6 @@ class ProvisioningStore(Protocol):
             user_id: Only this user's.
         """
 
-    async def make_provisioned_due(self, connection: str, now: datetime) -> None:
-        """Have everybody whom a connection provisions made due, some at a time (``spread_provisioned``)."""
-
     async def spread_provisioned(self, connection: str, batch: int, now: datetime) -> bool:
         """Make some due of a change that concerns more than it names; return whether there may be more."""
 

@@ -121,9 +121,6 @@ class ProvisioningTwin(Drive):
     ) -> tuple[Due, ...]:
         return await self._read(lambda: provisioning_settling.due(connection, batch, of, user_id))
 
-    async def make_provisioned_due(self, connection: str, now: datetime) -> None:
-        await self._decide(lambda: provisioning_spreading.everybody(connection, now))
-
     async def spread_provisioned(self, connection: str, batch: int, now: datetime) -> bool:
         return await self._transact(lambda: provisioning_spreading.go_on(connection, batch, now))
 

@@ -123,11 +123,6 @@ UPDATE scim_user SET due_at = coalesce(due_at, :now), due_number = due_number + 
 WHERE connection = :connection AND id IN (SELECT value FROM json_each(:ids))
 """
 
-MARK_ALL_DUE = """
-UPDATE scim_user SET due_at = coalesce(due_at, :now), due_number = due_number + 1
-WHERE connection = :connection
-"""
-
 # A member's groups, as it goes; each is another one then.
 LEAVE_GROUPS = """
 DELETE FROM scim_member WHERE connection = :connection AND member_id = :id RETURNING group_id

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from federation.decision import Decision, Profile, Standing
-from federation.store import provisioning_users_sql, records_sql, rows, standing
+from federation.store import provisioning_spreading_sql, records_sql, rows, standing
 from federation.store.rows import Ask, Row, Steps, micros, storable
 from federation.store.standing import Known
 from federation.store.values import Admitted, Cursor, PolicyInForce, Record, RecordFilter, RecordPage
@@ -133,5 +133,5 @@ def keep_policy(connection: str, digest: str, policy: str, now: datetime, *, pre
     told = {"connection": connection, "digest": digest, "policy": policy, "now": micros(now)}
     if not (yield records_sql.KEEP_POLICY, {**told, "previous": previous}):
         return False
-    yield provisioning_users_sql.MARK_ALL_DUE, told
+    yield provisioning_spreading_sql.SPREAD_TO_EVERYBODY, told
     return True

@@ -481,7 +481,7 @@ class Store(
     ) -> bool:
         """Note a connection's policy, unless another than ``previous`` ("": none) was noted meanwhile.
 
-        Everybody of whom its directory speaks is due from then on: see ``due_provisioned``.
+        Everybody of whom its directory speaks becomes due, some at a time: see ``spread_provisioned``.
         """
 
     async def proved_domains(self, organization: str, now: datetime) -> frozenset[str]:
