@@ -34,6 +34,7 @@ class Person:
     emails: tuple[str, ...]
     active: bool
     version: int = 1
+    surely: bool = field(default=False, compare=False)  # it came with what tells by which Subject they come
 
     @property
     def email(self) -> str:
@@ -104,7 +105,8 @@ class Model:
         if new.user not in self.users:
             self.users.add(new.user)
             self.awaited[where, new.user] = new.email
-        self.people[where][key] = new
+        surely = where == "entra" or "@" in new.user_name
+        self.people[where][key] = replace(new, surely=surely)
         if not new.active:
             self._shut_out(where, new.user)
         self.settle()
@@ -168,9 +170,10 @@ class Model:
         elif theirs:
             user = self.people[where][theirs].user
         else:
+            surely = {one.user for one in self.people[where].values() if one.surely}
             expected = {
                 user for (one, user), mail in self.awaited.items() if (one, mail) == (where, ADDRESS[who])
-            }
+            } - surely  # no address finds them
             if len(expected) > 1:
                 return "policy.several_users", ""
             user = "".join(expected) or "".join(self._holders(where, ADDRESS[who]))
@@ -180,7 +183,7 @@ class Model:
         """Open a session."""
         known, organization = self.accounts.get((where, who)), ORGANIZATION[where]
         theirs, _ = self._met(where, who, user if known else "")
-        shown = USERS[who].display_name
+        shown = known.display_name if known else USERS[who].display_name  # a sign-in fills in what is missing
         if known is None and (theirs or any(one == (where, user) for one in self.awaited)):
             for one in [one for one in self.awaited if one[1] == user]:
                 del self.awaited[one]

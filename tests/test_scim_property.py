@@ -323,7 +323,10 @@ class Sequence(RuleBasedStateMachine):
                 }
                 for which in (0, 1)
             ]
-            said = [set(heard.get("roles", ())), {one["key"] for one in heard.get("teams", ())}]
+            said = [
+                set(heard.get("roles", ())),
+                {one if isinstance(one, str) else one["key"] for one in heard.get("teams", ())},
+            ]
             assert (said, bool(heard)) == (told if organization else [set(), set()], bool(organization))
 
     # how
