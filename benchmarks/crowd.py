@@ -370,6 +370,12 @@ def _records(crowd: Crowd) -> Rows:
         )
 
 
+def _of_moment(at: int, n: int) -> str:
+    """Return a UUIDv7 of a moment: what is kept by age is known by it."""
+    told = f"{at // 1000:012x}7000{0x8000 + n // 2**48:04x}{n % 2**48:012x}"
+    return "-".join((told[:8], told[8:12], told[12:16], told[16:20], told[20:]))
+
+
 _AUDIT = (
     "id organization_id at actor_kind actor action kind object before after about personal address reference"
 )
@@ -377,10 +383,11 @@ _AUDIT = (
 
 def _audit(crowd: Crowd) -> Rows:
     for n in range(crowd.audit):
+        at = crowd.at - (crowd.audit - n) * _SECOND
         yield (
-            identifier(9, n),
+            _of_moment(at, n),
             crowd.organization,
-            crowd.at - (crowd.audit - n) * _SECOND,
+            at,
             "user",
             user(n % 20),
             "role.grant",
