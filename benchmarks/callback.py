@@ -33,7 +33,7 @@ import servers
 PEERS = Path(__file__).parent / "peers" / "peers"
 CONNECTION = """\
   bench: {{protocol: oidc, organization: acme, domains: [example.org], issuer: "{issuer}",
-    client_id: {client}, client_secret: {{file: "{secret}"}}, logout: local}}
+    client_id: {client}, client_secret: {{file: "{secret}"}}, logout: local{more}}}
 """
 # name of a peer: where a sign-in begins, where it comes back, the cookie of its sessions
 PATHS = {
@@ -45,6 +45,8 @@ PAGE = "text/html"  # mod_auth_openidc redirects nobody but a browser
 NAMES = {
     "sqlite": "ours, SQLite",
     "postgresql": "ours, PostgreSQL",
+    "scim": "ours, SQLite, a directory provisions",
+    "scim-postgresql": "ours, PostgreSQL, a directory provisions",
     "openidc": "apache2 + mod_auth_openidc",
     "authlib": "uvicorn + Starlette + authlib's client",
 }
@@ -91,9 +93,10 @@ def ours(name: str, home: Path, issuer: str) -> Iterator[Target | None]:
     """Run ``federation serve`` over one of the databases; None where that is missing."""
     secret = home / "client-secret"
     secret.write_text(provider.SECRET)
-    told = CONNECTION.format(issuer=issuer, client=provider.CLIENT, secret=secret)
+    more = f', scim: {{bearer: {{file: "{secret}"}}}}' if name.startswith("scim") else ""
+    told = CONNECTION.format(issuer=issuer, client=provider.CLIENT, secret=secret, more=more)
     with contextlib.ExitStack() as stack:
-        database = stack.enter_context(servers.postgresql()) if name == "postgresql" else ("", 0)
+        database = stack.enter_context(servers.postgresql()) if name.endswith("postgresql") else ("", 0)
         if database is None:
             yield None
             return

@@ -29,13 +29,11 @@ from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import quote, urlsplit
 
-import asyncpg
 import residents
 import servers
 from residents import EVERYBODY, Directory
 
 from federation import app, clock, settings
-from federation.store import migration
 from federation.web.house import House
 from federation.web.routes import build, routes
 
@@ -120,27 +118,21 @@ async def standing(home: Path, told: Directory, *, url: str = "", pid: int = 0) 
     database = url or f"sqlite:///{home}/federation.db"
     kept = servers.SETTINGS.format(port=8000, home=home, database=database)
     file.write_text(kept + CONNECTION.format(secret=home / "secret"))
-    await lay(home, told, url)
     async with app.settled(settings.load(file)) as house:
+        while not await house.store.policies():  # noqa: ASYNC110  noted before anybody is there whom it would concern
+            await asyncio.sleep(0.1)
+        await lay(home, told, url)
         application = build(routes(), None)
         application.state.house = house
         yield Rig(Client(application, BASE, headers()), house, pid)
 
 
 async def lay(home: Path, told: Directory, url: str) -> None:
-    """Bring an empty database to head and write a directory into it."""
+    """Write a directory into the database of a service that is running."""
     if url:
-        db = await asyncpg.connect(url)
-        await migration.upgrade_postgres(db)
-        await db.close()
         await residents.lay_postgres(url, told)
-        return
-    place = home / "federation.db"
-    place.touch(mode=0o600)
-    with contextlib.closing(migration.sqlite3.connect(place, isolation_level=None)) as db:
-        db.execute("PRAGMA journal_mode=WAL")
-        migration.upgrade_sqlite(db)
-    await asyncio.to_thread(residents.lay, place, told)
+    else:
+        await asyncio.to_thread(residents.lay, home / "federation.db", told)
 
 
 def headers() -> dict[str, str]:
@@ -398,9 +390,10 @@ async def load(told: Directory, options: argparse.Namespace, url: str, pid: int)
     with tempfile.TemporaryDirectory() as place, contextlib.ExitStack() as stack:
         home = Path(place)
         (home / "secret").write_text(SECRET)
-        await lay(home, told, url)
         connection = CONNECTION.format(secret=home / "secret")
         base, worker = stack.enter_context(servers.federation(home, connection, url))
+        await asyncio.sleep(2)  # its policy is noted before anybody is there whom it would concern
+        await lay(home, told, url)
         port = urlsplit(base).port or 0
         requests, sent = mix(told), Sent()
         await _pour(port, requests, options.rate, 3, Sent())  # warm
