@@ -4,6 +4,7 @@
 organization, ``other`` is another's.
 """
 
+import asyncio
 import base64
 import sqlite3
 from collections.abc import AsyncIterator, Mapping
@@ -137,8 +138,25 @@ class World:
         """Run a statement beside the service."""
         return await ask(self.url, statement)
 
+    async def settled(self) -> None:
+        """Wait until every policy is noted, and whom that concerns decided of: that goes on by itself."""
+        for _ in range(500):
+            noted = await self.ask("SELECT count(*) FROM policy_in_force")
+            left = await self.ask("SELECT count(*) FROM scim_spread")
+            if noted[0][0] >= len(self.stair.house.connections) and not left[0][0]:
+                return
+            await asyncio.sleep(0.02)
+        raise TimeoutError
+
     async def tables(self) -> dict[str, list[tuple[Any, ...]]]:
-        """Return all that is kept, but what tells of requests that changed nothing."""
+        """Return all that is kept, but what tells of requests that changed nothing.
+
+        Whoever is due is waited for a little: that goes on beside the requests.
+        """
+        for _ in range(100):
+            if not await self.ask("SELECT id FROM scim_user WHERE due_at IS NOT NULL LIMIT 1"):
+                break
+            await asyncio.sleep(0.02)
         names = sorted(set(await _names(self.url)) - _STAY - {"lease", "decision_record", "policy_in_force"})
         statements = [f'SELECT * FROM "{name}"' for name in names]  # noqa: S608  names of tables
         if self.url.startswith("sqlite"):
@@ -234,7 +252,9 @@ async def provisioned(
                 )
                 for name in CONNECTIONS
             }
-            yield World(there, url, **clients)
+            world = World(there, url, **clients)
+            await world.settled()
+            yield world
 
 
 def _settings(place: Path, name: str) -> dict[str, Any]:
