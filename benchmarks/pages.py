@@ -207,6 +207,14 @@ class Rig:
             there = min(there, (servers.cpu((database,)) - before) * 1000 if database else 0.0)
         return least, there, answer
 
+    async def noted(self) -> None:
+        """Wait until the policy of every connection is noted: that goes on by itself, and writes."""
+        for _ in range(6000):
+            if len(await self.house.store.policies()) >= len(self.house.connections):
+                return
+            await asyncio.sleep(0.02)
+        raise TimeoutError
+
     async def settle(self) -> None:
         """Wait until what begins with the start is done: every provider's document is read once."""
         for _ in range(100):
@@ -246,6 +254,7 @@ async def standing(home: Path, *, now: datetime, database: str = "", **crowd: An
         rig = Rig(application, house, idp)
         await rig.sign_in("operator", "ada", "operators")
         await rig.sign_in("administrator", "ada", "acme-saml")
+        await rig.noted()
         rig.cookies["guest"] = f"{cookies.SETUP}={rows.setup_token(7)}"
         yield rig
 

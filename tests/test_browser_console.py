@@ -461,18 +461,14 @@ def test_the_wizard_by_keyboard_alone(world: World, said: list[str]) -> None:
         page.wait_for_url("**/setup/people")
         go_to(page, "domains")
         page.keyboard.type("acme.example")
-        go_to(page, "Save")
-        page.keyboard.press("Enter")
-        page.wait_for_load_state()
+        follow(page, "Save")
         if page.get_by_text("not proved yet").count():
             name, text = (page.locator(f"#{one}-1").inner_text() for one in ("name", "text"))
             world.zone.texts[name.removesuffix(".")] = [f'"{text}"']
-            go_to(page, "Look now")
-            page.keyboard.press("Enter")
+            follow(page, "Look now")
             expect(page.get_by_text("The record is there")).to_be_visible()
         for step in ("mapping", "test"):
-            go_to(page, "Next step")
-            page.keyboard.press("Enter")
+            follow(page, "Next step")
             page.wait_for_url(f"**/setup/{step}")
         go_to(page, "Start the test")
         page.keyboard.press("Enter")
@@ -488,6 +484,13 @@ def test_the_wizard_by_keyboard_alone(world: World, said: list[str]) -> None:
         go_to(page, "Enable the connection")
         page.keyboard.press("Enter")
         expect(page.get_by_text("The connection is enabled")).to_be_visible()
+
+
+def follow(page: Page, what: str) -> None:
+    """Press what leads on, by keyboard, and wait for the next page: it may look like this one."""
+    go_to(page, what)
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
 
 
 def go_to(page: Page, what: str) -> None:

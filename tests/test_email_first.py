@@ -21,6 +21,7 @@ OTHERS = {
     "below an unknown domain": "ada@acme.unknown",
 }
 STEP = 20  # instructions between two counts
+TURNS = 5
 FEW = 5  # counts: an address of another number of labels, a proof more or less
 
 
@@ -58,12 +59,18 @@ async def asked(rig: Any, path: str) -> tuple[list[str], int]:
     return statements, counted[0]
 
 
+async def own(rig: Any, path: str) -> tuple[list[str], int]:
+    """Return as ``asked`` what is the page's own: what the service does by itself beside it only adds."""
+    every = [await asked(rig, path) for _ in range(TURNS)]
+    return min((one for one, _ in every), key=len), min(count for _, count in every)
+
+
 @pytest.mark.parametrize("email", OTHERS.values(), ids=OTHERS)
 async def test_a_known_address_asks_what_any_other_asks(rig: Any, email: str) -> None:
     path = f"/login?email={quote(email)}"
     for one in (KNOWN, path):
         await asked(rig, one)  # whatever is read once is read by now
-    known, other = await asked(rig, KNOWN), await asked(rig, path)
+    known, other = await own(rig, KNOWN), await own(rig, path)
     assert known[0]
     assert known[0] == other[0]
     assert abs(known[1] - other[1]) <= FEW
