@@ -30,6 +30,7 @@ from federation import (
     suffixes,
     upkeep,
 )
+from federation.administration.looks import Looks
 from federation.break_glass import BreakGlassDoor
 from federation.clock import Clock
 from federation.connection import AnyConnection, SamlConnection
@@ -160,6 +161,7 @@ async def open_house(
         house = _house(config, roster, published, fetch, store, vault, of_codes, now)
         open_things.push_async_callback(house.tokens.close)
         open_things.push_async_callback(house.provisioner.close)
+        open_things.push_async_callback(house.looks.close)
         house.provisioner.ready()
         await _end_disabled(store, house.connections, now)
         reconciler = Reconciler(
@@ -270,6 +272,7 @@ def _house(  # noqa: PLR0913, PLR0917  all that it is made of
             clock=now,
         ),
         store=store,
+        looks=Looks(store),
         vault=vault,
         terms=terms,
         connections=roster.connections,

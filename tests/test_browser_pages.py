@@ -6,9 +6,10 @@ administers acme, and as operator both organizations, of which each has the doma
 
 import asyncio
 import re
+import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -218,6 +219,23 @@ def test_enforcement_is_looked_at_switched_on_and_lifted(ada: Page, world: World
     assert world.service.ask("SELECT count(*) FROM enforcement") == [(1,)]
     ada.get_by_role("button", name=re.compile("^Lift")).click()
     assert world.service.ask("SELECT count(*) FROM enforcement") == [(0,)]
+
+
+def test_where_many_are_known_the_page_asks_again_by_itself(world: World, said: list[str]) -> None:
+    many = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 300)"
+    with closing(sqlite3.connect(world.service.config.parent / "federation.db")) as db, db:
+        db.execute(f"""{many} INSERT INTO "user" (id, created_at) SELECT 'made-' || n, 0 FROM n""")  # noqa: S608
+        db.execute(
+            f"{many} INSERT INTO role_grant (organization_id, user_id, source, role, why, granted_at)"  # noqa: S608
+            " SELECT 'acme', 'made-' || n, 'manual', 'member', '', 0 FROM n"
+        )
+    with world.context(by="acme-oidc", script=True) as context:
+        page = listened(context.new_page(), said)
+        page.goto("/admin/organizations/acme?way-acme-oidc=on")
+        expect(page.get_by_text(re.compile(r"Locked out: 30\d\."))).to_be_visible()
+    with closing(sqlite3.connect(world.service.config.parent / "federation.db")) as db, db:
+        db.execute("""DELETE FROM role_grant WHERE user_id LIKE 'made-%'""")
+        db.execute("""DELETE FROM "user" WHERE id LIKE 'made-%'""")
 
 
 def test_an_invitation_is_made_taken_and_another_revoked(ada: Page, world: World) -> None:

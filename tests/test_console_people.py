@@ -1,5 +1,6 @@
 """People, teams, organizations, domains, overview, settings: pages and API, of one organization alone."""
 
+import asyncio
 import re
 import sqlite3
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ import pytest
 from stair import BASE, Stair, standing
 
 from federation.administration import overview as overview_deeds
+from federation.store import enforcement
 from federation.store.values import Enforcement
 from federation.web import texts
 
@@ -232,6 +234,23 @@ async def test_a_declared_team_is_managed_by_configuration(stair: Stair, deed: s
     assert f"/admin/teams/core/{deed}" not in told
     answer = await change(ada, f"/admin/teams/core/{deed}", name="x", group="x", role="x")
     assert (answer.status_code, await stair.code(answer)) == (409, "admin.managed")
+
+
+async def test_where_many_are_known_the_page_does_not_wait(
+    stair: Stair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(enforcement, "_FEW", 0)
+    ada = await signed_in(stair, "ada")
+    asked = "/admin/organizations/acme?way-acme-saml=on"
+    told = await page(ada, asked)
+    assert "Looking at everybody" in told
+    assert "data-again" in told
+    assert 'name="locked_out"' not in told
+    for _ in range(20):  # steps of the loop, of which a page gives some away
+        if "data-again" not in (told := await page(ada, asked)):
+            break
+        await asyncio.sleep(0.1)
+    assert 'name="locked_out" value="0"' in told
 
 
 async def test_enforcement_shows_first_who_would_be_locked_out(stair: Stair) -> None:

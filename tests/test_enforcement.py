@@ -202,6 +202,17 @@ async def test_more_than_are_counted_are_told_as_more_and_accepted_as_such(
     assert [(await store.enforce(wanted(), locked_out=told))[1] for told in (4, 2, 3)] == [False, False, True]
 
 
+async def test_of_few_it_is_the_same_and_of_more_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stored, "_FEW", 2)
+    for number in range(1, 4):
+        few = await store.preflight_of_few("acme", "", ("adfs",), NOW)
+        assert few == await store.preflight("acme", "", ("adfs",), NOW)
+        await signs_in(store, at(f"n{number}", "okta", f"n{number}@acme.example"), number)
+    assert await store.preflight_of_few("acme", "", ("adfs",), NOW) is None
+
+
 async def test_of_many_who_are_let_in_nobody_is_overlooked(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -191,6 +191,8 @@ def test_sqlite_can_prepare_every_statement_and_reads_no_table_through(statement
         "SCAN led",
         "SCAN theirs",
         "SCAN known",
+        "SCAN known LEFT-JOIN",
+        "SCAN one",
         "SCAN looked",
         "SCAN once",
         "SCAN counted",

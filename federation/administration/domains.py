@@ -10,6 +10,7 @@ from federation import domain_proof
 from federation.administration import enforcement, listing, places
 from federation.administration.desk import Desk
 from federation.administration.listing import Entry, Place, Register
+from federation.administration.looks import Asked, Looks
 from federation.administration.paging import Page, write_cursor
 from federation.domain_proof import Challenge
 from federation.errors import ChangeConflicts, FieldsRefused, NotFound
@@ -133,6 +134,28 @@ async def preflight(desk: Desk, organization: str, domain: str, connections: tup
     places.organization(desk, "organizations:read", organization)
     _hold(desk, organization, domain, connections)
     return await desk.store.preflight(organization, domain, connections, desk.now)
+
+
+async def look_who_stays_out(
+    desk: Desk, looks: Looks, organization: str, domain: str, connections: tuple[str, ...]
+) -> Preflight | None:
+    """As ``preflight``, for a page: None while it is being looked, which a large organization takes.
+
+    Args:
+        desk: Who asks.
+        looks: Those that go on here.
+        organization: Whose people.
+        domain: Of which alone; "" all of them.
+        connections: Ids.
+
+    Raises:
+        FieldsRefused: ``admin.invalid``.
+        NotAllowed: ``admin.scope``.
+        NotFound: ``admin.not_yours``, ``admin.unknown``.
+    """
+    places.organization(desk, "organizations:read", organization)
+    _hold(desk, organization, domain, connections)
+    return await looks.look(Asked(organization, domain, connections), desk.now)
 
 
 async def enforce(

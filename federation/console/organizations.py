@@ -11,6 +11,7 @@ from federation.administration.paging import PAGE
 from federation.console import access, shell, whose
 from federation.store.values import LOCKED_OUT_COUNTED
 from federation.web import fields
+from federation.web.house import House
 
 HERE: Final = "/admin/organizations"
 
@@ -37,14 +38,15 @@ async def listed(request: Request) -> Response:
 
 
 async def one(request: Request) -> Response:
-    """GET /admin/organizations/{id}: ``?ask=1`` shows who would be locked out, before it is switched on."""
+    """GET /admin/organizations/{id}: ``?way-ID=on`` shows first who would be locked out."""
     visitor = await access.by_session(request)
     desk, organization = access.desk(request, visitor.actor), request.path_params["id"]
     tenant = places.organization(desk, "organizations:read", organization)
     told = fields.read_query(request)
     asked = tuple(name.removeprefix("way-") for name in told if name.startswith("way-"))
     domain = told.get("domain", "").strip().lower()
-    seen = await domains.preflight(desk, organization, domain, asked) if asked else None
+    house: House = request.app.state.house
+    seen = await domains.look_who_stays_out(desk, house.looks, organization, domain, asked) if asked else None
     ways = desk.roster.connections_of(organization)
     named = await domains.list_domains(desk, organization, cursor=None, limit=PAGE)
     return shell.page(

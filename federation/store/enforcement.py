@@ -22,6 +22,7 @@ from federation.store.values import (
 
 TRIED = timedelta(days=7)  # a sign-in through each enforced connection is at most this old
 _BATCH = 1000  # people who are looked at in one step
+_FEW = 200  # people whom a page waits for
 _LOOKS = (sql.LOOK_AT_ACCOUNTS, sql.LOOK_AT_GRANTS, sql.LOOK_AT_SESSIONS)
 
 
@@ -45,12 +46,58 @@ def preflight(
     organization: str, domain: str, connections: tuple[str, ...], now: datetime
 ) -> Steps[Preflight]:
     """Read everybody batch by batch, until as many are locked out as are counted."""
-    latest = yield from _latest(organization, connections)
-    place = {"organization_id": organization, "now": micros(now)}
-    asked = {**place, "connections": json.dumps(connections), "at": _at(domain)}
+    asked = _asked(organization, domain, connections, now)
     out: set[str] = set()
     for statement in _LOOKS:
         yield from _look(statement, asked, out)
+    return (yield from _told(asked, connections, out, now))
+
+
+def preflight_of_few(
+    organization: str, domain: str, connections: tuple[str, ...], now: datetime
+) -> Steps[Preflight | None]:
+    """As ``preflight``; None if there are more people than a page may wait for."""
+    asked = _asked(organization, domain, connections, now) | {"after": "", "batch": _FEW + 1}
+    out: set[str] = set()
+    for statement in _LOOKS:
+        found = yield statement, asked
+        _, looked = _seen(found, out)
+        if looked > _FEW:
+            return None
+    return (yield from _told(asked, connections, out, now))
+
+
+def _asked(organization: str, domain: str, connections: tuple[str, ...], now: datetime) -> dict[str, object]:
+    return {
+        "organization_id": organization,
+        "now": micros(now),
+        "connections": json.dumps(connections),
+        "at": _at(domain),
+    }
+
+
+def _look(statement: str, asked: Mapping[str, object], out: set[str]) -> Steps[None]:
+    """Add whom one way of knowing people finds locked out; no more than are counted, and a batch."""
+    after = ""
+    while len(out) <= LOCKED_OUT_COUNTED:
+        found = yield statement, {**asked, "after": after, "batch": _BATCH}
+        after, looked = _seen(found, out)
+        if looked < _BATCH:
+            break
+
+
+def _seen(found: Sequence[Row], out: set[str]) -> tuple[str, int]:
+    """Add who is locked out; return where to look on, and at how many was looked."""
+    out.update(user_id for _, _, user_id in found if user_id is not None)
+    after, looked, _ = found[0]
+    return after, looked
+
+
+def _told(
+    asked: Mapping[str, object], connections: tuple[str, ...], out: set[str], now: datetime
+) -> Steps[Preflight]:
+    place = {name: asked[name] for name in ("organization_id", "now")}
+    latest = yield from _latest(str(asked["organization_id"]), connections)
     first = sorted(out)[:LOCKED_OUT_SHOWN]
     found = (yield sql.DESCRIBE_LOCKED_OUT, {**place, "users": json.dumps(first)}) if first else ()
     since = now - TRIED
@@ -60,17 +107,6 @@ def preflight(
         last_sign_ins=latest,
         untried=tuple(one for one in connections if one not in latest or latest[one] <= since),
     )
-
-
-def _look(statement: str, asked: Mapping[str, object], out: set[str]) -> Steps[None]:
-    """Add whom one way of knowing people finds locked out; no more than are counted, and a batch."""
-    after = ""
-    while len(out) <= LOCKED_OUT_COUNTED:
-        found = yield statement, {**asked, "after": after, "batch": _BATCH}
-        out.update(user_id for _, user_id, is_out in found if is_out)
-        if len(found) < _BATCH:
-            break
-        after = found[-1][0]
 
 
 def _latest(organization: str, connections: tuple[str, ...]) -> Steps[dict[str, datetime]]:

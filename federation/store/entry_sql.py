@@ -45,30 +45,35 @@ DELETE FROM enforcement WHERE organization_id = :organization_id AND domain = :d
 RETURNING domain
 """
 
-# Who is known in an organization, by each way in which somebody is, batch by batch: their place in the
-# index, and whether they have an account at none of these connections. ``:at`` is ``%`` for all of them.
+# Who is known in an organization, by each way in which somebody is, batch by batch: where the next begins,
+# how many were looked at, and of them whoever has an account at none of these connections; NULL where nobody
+# is. ``:at`` is ``%`` for all of them. The LIMIT keeps PostgreSQL from reading every account for a batch.
 _LOOK = """
-SELECT known.place, known.user_id, CASE WHEN NOT EXISTS (SELECT 1 FROM account
-  WHERE account.organization_id = :organization_id AND account.user_id = known.user_id
-    AND account.person NOT LIKE '%/%'
-    AND account.connection IN (SELECT value FROM json_each(:connections)))
-  AND (:at = '%' OR EXISTS (SELECT 1 FROM account WHERE account.organization_id = :organization_id
-    AND account.user_id = known.user_id AND account.email_key LIKE :at)) THEN 1 ELSE 0 END
-FROM ({0} LIMIT :batch) AS known ORDER BY known.place
+WITH known AS ({0} LIMIT :batch)
+SELECT (SELECT max(place) FROM known), (SELECT count(*) FROM known), outside.user_id
+FROM (SELECT 1) AS one LEFT JOIN (
+  SELECT known.user_id FROM known
+  WHERE known.connection NOT IN (SELECT value FROM json_each(:connections))
+    AND (SELECT 1 FROM account WHERE account.user_id = known.user_id
+      AND account.organization_id = :organization_id AND account.person NOT LIKE '%/%'
+      AND account.connection IN (SELECT value FROM json_each(:connections)) LIMIT 1) IS NULL
+    AND (:at = '%' OR EXISTS (SELECT 1 FROM account WHERE account.organization_id = :organization_id
+      AND account.user_id = known.user_id AND account.email_key LIKE :at))
+) AS outside ON 1 = 1
 """
 
 LOOK_AT_ACCOUNTS = _LOOK.format("""
-  SELECT person AS place, user_id FROM account
+  SELECT person AS place, user_id, connection FROM account
   WHERE organization_id = :organization_id AND person > :after AND person NOT LIKE '%/%' ORDER BY person
 """)
 
 LOOK_AT_GRANTS = _LOOK.format("""
-  SELECT DISTINCT user_id AS place, user_id FROM role_grant
+  SELECT DISTINCT user_id AS place, user_id, '' AS connection FROM role_grant
   WHERE organization_id = :organization_id AND user_id > :after ORDER BY user_id
 """)
 
 LOOK_AT_SESSIONS = _LOOK.format("""
-  SELECT DISTINCT user_id AS place, user_id FROM session
+  SELECT DISTINCT user_id AS place, user_id, '' AS connection FROM session
   WHERE organization_id = :organization_id AND user_id > :after
     AND ended_at IS NULL AND idle_at > :now AND expires_at > :now AND connection <> 'break-glass'
   ORDER BY user_id

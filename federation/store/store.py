@@ -509,6 +509,11 @@ class Store(
     ) -> Preflight:
         """Tell what it would mean to enforce these connections; ``domain`` "" is the whole organization."""
 
+    async def preflight_of_few(
+        self, organization: str, domain: str, connections: tuple[str, ...], now: datetime
+    ) -> Preflight | None:
+        """As ``preflight``; None at once where there are more than 200 people to look at."""
+
     async def enforce(self, wanted: Enforcement, *, locked_out: int) -> tuple[Preflight, bool]:
         """Let people of an organization or domain come in by these connections alone, on every node at once.
 

@@ -377,6 +377,13 @@ class Twin(
             lambda: enforcement.preflight(organization, domain, connections, now)
         )
 
+    async def preflight_of_few(
+        self, organization: str, domain: str, connections: tuple[str, ...], now: datetime
+    ) -> Preflight | None:
+        return await self._read_in_turns(
+            lambda: enforcement.preflight_of_few(organization, domain, connections, now)
+        )
+
     async def enforce(self, wanted: Enforcement, *, locked_out: int) -> tuple[Preflight, bool]:
         return await self._transact(lambda: enforcement.enforce(wanted, locked_out=locked_out), long=True)
 

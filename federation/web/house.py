@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network
 
+from federation.administration.looks import Looks
 from federation.branding import OURS, Brand
 from federation.break_glass import BreakGlassDoor
 from federation.clock import Clock
@@ -43,6 +44,7 @@ class House:
     tokens: TokenKeeper
     break_glass: BreakGlassDoor
     store: Store
+    looks: Looks  # at everybody of an organization, for the administration
     vault: Vault
     terms: Terms  # the policy in force
     connections: Mapping[str, AnyConnection]  # in the order of the sign-in page

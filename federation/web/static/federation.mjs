@@ -1,5 +1,6 @@
-// Posts the same answer again from our own site, and copies a value. Pages work without it.
+// Posts the same answer again from our own site, asks again, and copies a value. Pages work without it.
 document.querySelector("form[data-submit]")?.submit();
+if (document.querySelector("[data-again]")) setTimeout(() => location.reload(), 500);
 
 for (const button of document.querySelectorAll("button[data-copy]")) {
   if (!navigator.clipboard) continue; // only in secure contexts
