@@ -296,6 +296,19 @@ async def test_their_own_test_is_reported_to_them_alone(stair: Stair) -> None:
     assert trial.id not in await read(second, "/setup/test")
 
 
+async def test_no_fault_tells_them_of_another_connection(stair: Stair) -> None:
+    """It brings the entity ID of acme-saml, and none of its keys."""
+    impostor = stair.idps["other-saml"].metadata().replace(b"idp.other.example", b"idp.acme.example")
+    holder = await begun(stair, path_of(await made(stair)))
+    await send(holder, "/setup/people", domains="third.example")
+    answer = await send(holder, "/setup/answer", way="file", file=impostor)
+    assert (answer.status_code, "acme-saml" in answer.text) == (422, False), answer.text
+    assert "another connection of your organization stands in the way" in answer.text
+    ada = await signed_in(stair)
+    at = f"{PAGE}/acme-okta/setup/answer"
+    assert "acme-saml" in (await send(ada, at, way="file", file=impostor)).text
+
+
 async def test_it_opens_nothing_else(stair: Stair) -> None:
     """Every page and operation of the administration, with the cookie of a link that may everything."""
     browser = await begun(stair, path_of(await made(stair, may_enable=True)))

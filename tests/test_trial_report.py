@@ -44,6 +44,7 @@ TOLD = Report(
     rules=(Rule(name="admins", outcome="no match", said="groups are 'zoe@acme.example'"),),
     documents=(Document(name="SAMLResponse", pieces=(Piece(text="<zoe@acme.example>", signed=True),)),),
 )
+ELSEWHERE = ("connection:acme-oidc", "scim:acme-oidc", "manual", "team:ops", "system:acme-oidc", "invitation")
 
 
 def test_it_comes_back_as_it_was() -> None:
@@ -155,11 +156,30 @@ async def refused(act: Callable[[], object]) -> str:
     return told.value.code
 
 
-async def test_administrators_and_whose_link_it_is_read_all_of_it(stair: Stair) -> None:
+async def test_administrators_read_all_of_it_and_whose_link_it_is_what_is_of_the_connection(
+    stair: Stair,
+) -> None:
     trial = await kept(stair, "t-1")
-    of_link = actor("setup_link", connection="acme-saml")
-    for who in (actor(), actor(id="another"), actor(organization=None), of_link):
+    for who in (actor(), actor(id="another"), actor(organization=None)):
         assert (await trials.find(desk(stair, who), trial.id)).report == TOLD
+    of_link = actor("setup_link", connection="acme-saml")
+    assert (await trials.find(desk(stair, of_link), trial.id)).report == report.of_one_connection(TOLD)
+
+
+def test_of_one_connection_it_names_no_other() -> None:
+    said = "people of acme come in through acme-oidc, not acme-saml"
+    more = replace(
+        TOLD,
+        code="policy.sso_required",
+        detail=said,
+        checks=(*TOLD.checks, Step(code="policy.sso_required", outcome="broken", said=said)),
+        roles=(*TOLD.roles, *(Given(name="r", source=one, why="w") for one in ELSEWHERE)),
+        teams=(*TOLD.teams, *(Given(name="t", source=one, why="w") for one in ELSEWHERE)),
+    )
+    told = report.of_one_connection(more)
+    assert "acme-oidc" not in repr(told)
+    assert (told.roles, told.teams, told.user) == (TOLD.roles, TOLD.teams, "")
+    assert (told.claims, told.identity, told.checks[0]) == (TOLD.claims, TOLD.identity, TOLD.checks[0])
 
 
 async def test_others_do_not_even_learn_that_it_is_there(stair: Stair) -> None:

@@ -18,6 +18,9 @@ from federation.faults import Fault
 
 MOST: Final = 200  # connections of one organization
 _PAGE: Final = "new"  # of the administration, where the page of one of that id would be
+_ANOTHER: Final = (
+    "another connection of your organization stands in the way: ask whoever sent you the link to look at it"
+)
 _OPERATORS: Final = "an operator of this installation has to say so"
 DOMAINS: Final = 2000  # that an organization's connections name here; each is held against every other
 OCTETS: Final = (
@@ -129,7 +132,10 @@ async def _beside_others(desk: Desk, name: str, entry: registry.Entry) -> list[F
     others = {one: each for one, each in desk.roster.every_entry().items() if one != name}
     told = desk.roster.find_conflicts({**others, name: entry}, desk.roster.organizations)
     found = [fault for whose, fault in told if whose == name]
-    return found + [fault async for fault in _speaks_for_another(desk, name, entry)]
+    found += [fault async for fault in _speaks_for_another(desk, name, entry)]
+    if desk.actor.kind == "setup_link":  # who sees one connection learns no other's id, nor what it believes
+        return [(steps, why if steps == ("domains",) else _ANOTHER) for steps, why in found]
+    return found
 
 
 async def _speaks_for_another(desk: Desk, name: str, entry: registry.Entry) -> AsyncIterator[Fault]:

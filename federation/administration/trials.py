@@ -104,7 +104,7 @@ async def start(desk: Desk, story: SignIn, identifier: str, *, binder: str, land
 
 
 async def find(desk: Desk, identifier: str) -> Tried:
-    """Return a trial. What it says of a person, only who may know: see ``_reveals``.
+    """Return a trial. What it says of a person, only who may know: see ``_shown``.
 
     Raises:
         NotFound: ``admin.unknown``, ``admin.not_yours``.
@@ -117,7 +117,7 @@ async def find(desk: Desk, identifier: str) -> Tried:
     if not _is_theirs(desk, trial):
         raise NotFound("admin.not_yours", "somebody else's trial")
     told = open_report(desk.vault, trial)
-    return Tried(trial=trial, report=told if told is None or _reveals(desk) else report.hide(told))
+    return Tried(trial=trial, report=told and _shown(desk, told))
 
 
 async def every(desk: Desk, identifier: str, *, cursor: str | None, limit: int) -> Page[Trial]:
@@ -143,6 +143,9 @@ def _is_theirs(desk: Desk, trial: Trial) -> bool:
     return desk.actor.kind != "setup_link" or trial.started_by == desk.actor.id
 
 
-def _reveals(desk: Desk) -> bool:
-    """Tell whether values are told: to people, and to a token that may see what records hide."""
-    return desk.actor.kind != "api_token" or "decisions:reveal" in desk.actor.scopes
+def _shown(desk: Desk, told: Report) -> Report:
+    """Return as much as they may know: values to people, and to a token that may see what records hide."""
+    if desk.actor.kind == "setup_link":
+        return report.of_one_connection(told)
+    reveals = desk.actor.kind != "api_token" or "decisions:reveal" in desk.actor.scopes
+    return told if reveals else report.hide(told)

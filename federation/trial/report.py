@@ -19,6 +19,8 @@ _MOST: Final = 1_000  # values of one list
 _SHORTEST: Final = 8  # of a secret that is looked for: a shorter one would be found in anything
 _HIDDEN: Final = "…"
 _OCTETS: Final = 8 * 1024 * 1024  # of a report, inflated
+_NAMES_OTHERS: Final = "policy.sso_required"  # says by which connections people come in
+_ELSEWHERE: Final = "people come in by other connections, and not by this one"
 
 Outcome = Literal["held", "broken", "remark", "no match", "open"]
 
@@ -210,6 +212,23 @@ def hide(told: Report) -> Report:
         teams=tuple(replace(one, name=_HIDDEN, why=redaction.hide(one.why)) for one in told.teams),
         rules=tuple(replace(one, said=redaction.hide(one.said)) for one in told.rules),
         documents=(),
+    )
+
+
+def of_one_connection(told: Report) -> Report:
+    """Return a report without what it says of other connections, to whoever may see this one alone."""
+    own = {f"connection:{told.connection}", f"scim:{told.connection}"}
+
+    def step(one: Step) -> Step:
+        return replace(one, said=_ELSEWHERE) if one.code == _NAMES_OTHERS and one.said else one
+
+    return replace(
+        told,
+        detail=_ELSEWHERE if told.code == _NAMES_OTHERS else told.detail,
+        checks=tuple(map(step, told.checks)),
+        user="",
+        roles=tuple(one for one in told.roles if one.source in own),
+        teams=tuple(one for one in told.teams if one.source in own),
     )
 
 
