@@ -4,18 +4,19 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from databases import ANYBODY, ask, open_session
+from databases import ANYBODY, ask, keep_record, open_session
 from decisions import decided
-from test_store import ADMITTED, NEW, NOW, SECOND, TOKEN, ZOE, another, refusal
+from test_store import ADMITTED, NEW, NOW, RECORD, SECOND, TOKEN, ZOE, another, refusal
 from test_store_administration import HASH
 from test_store_administration import TOKEN as API_TOKEN
+from test_store_metadata import FIRST
 
 from federation import upkeep
 from federation.identity import Subject
 from federation.provisioned import ScimGroup
 from federation.store import kept as kept_verbs
-from federation.store import sql
-from federation.store.kept_values import KeptConnection
+from federation.store import rows, sql
+from federation.store.kept_values import ConnectionAbout, KeptConnection
 from federation.store.rows import Steps
 from federation.store.store import Store
 from federation.store.values import Remaining
@@ -213,3 +214,45 @@ async def test_tokens_of_an_organization_that_goes_count_for_nobody_after_it(sto
     assert await store.drop_organization("acme", NOW)
     assert await store.keep_organization("acme", "{}", LATER, previous=None)
     assert await store.find_api_token(HASH, LATER) is None
+
+
+async def test_what_is_kept_of_a_connection_is_read_at_once(store: Store) -> None:
+    nothing = await store.about_connection("adfs", "acme", (), NOW, NOW)
+    assert nothing == ConnectionAbout(
+        metadata=None, row=None, off={}, proofs=(), proved=frozenset(), signed_in_at=None
+    )
+    await store.keep_connection(ONE, NOW, previous=None)
+    await store.keep_metadata(FIRST, (), NOW, previous="")
+    await store.switch_off("okta", NOW, ANYBODY)
+    proof = await store.begin_domain_proof("acme", "acme.example", "token", NOW)
+    await store.begin_domain_proof("acme", "other.example", "token", NOW)
+    await store.note_domain_proof(proof, NOW, seen=True)
+    for number, how in enumerate(("code" if number % 2 else "" for number in range(4)), 1):
+        record = replace(RECORD, reference=f"TOLD{number:06}", at=NOW + number * SECOND, code=how)
+        await keep_record(store, replace(record, connection="adfs", organization="acme"))
+    told = await store.about_connection("adfs", "acme", ["acme.example"], NOW, NOW)
+    assert told == ConnectionAbout(
+        metadata=await store.find_metadata("adfs"),
+        row=await store.find_kept_connection("adfs"),
+        off=await store.switched_off(),
+        proofs=tuple(one for one in await store.domain_proofs() if one.domain == "acme.example"),
+        proved=frozenset({"acme.example"}),
+        signed_in_at=NOW + 3 * SECOND,
+    )
+    assert None not in (told.metadata, told.row)
+    assert (len(told.off), len(told.proofs)) == (1, 1)
+    later = await store.about_connection("adfs", "acme", (), NOW + 4 * SECOND, NOW)
+    assert later.signed_in_at is None  # before it counts
+    others = await store.about_connection("okta", "beta", ["acme.example"], NOW, NOW)
+    assert replace(others, off={}) == nothing
+
+
+def test_only_verbs_of_one_read_go_together() -> None:
+    def asks_twice() -> Steps[None]:
+        yield "SELECT 1", {}
+        yield "SELECT 2", {}
+
+    together = rows.at_once(asks_twice())
+    next(together)
+    with pytest.raises(TypeError):
+        together.send([[]])

@@ -13,7 +13,8 @@ from federation.errors import FederationError
 from federation.faults import Fault
 from federation.policy import domains
 from federation.saml.metadata import IdentityProvider
-from federation.store.values import Metadata, RecordFilter
+from federation.store.kept_values import ConnectionAbout
+from federation.store.values import Metadata
 from federation.trust import watch
 
 SET: Final = "set"  # in place of a secret
@@ -101,24 +102,25 @@ def _state(desk: Desk, one: Subject, off: Mapping[str, datetime]) -> State:
 
 async def view(desk: Desk, one: Subject) -> ConnectionView:
     """Return all that may be shown of it."""
-    metadata = await desk.store.find_metadata(one.id)
+    bases = [name.removeprefix("*.") for name in _named(one)]
+    known = await desk.store.about_connection(one.id, one.organization, bases, desk.now - _LATELY, desk.now)
+    metadata, row = known.metadata, known.row if one.kept else None
     provider = await _provider(desk, one, metadata)
-    row = await desk.store.find_kept_connection(one.id) if one.kept else None
     keys = provider.keys if provider else ()
     asks = isinstance(one.entry, registry.Saml) and bool(one.entry.metadata_url)
     return ConnectionView(
-        **_line(desk, one, await desk.store.switched_off()),
+        **_line(desk, one, known.off),
         number=one.kept.row.number if one.kept else 0,
         fault=desk.roster.faults.get(one.id, "") if one.kept else "",
         missing=one.kept.faults if one.kept else (),
-        domains=await _domains(desk, one),
+        domains=_domains(desk, one, known),
         certificates=tuple(
             CertificateView(fingerprint=key.fingerprint, not_after=key.not_after) for key in keys
         ),
         entity_id=provider.entity_id if provider else "",
         metadata_at=metadata.checked_at if metadata and asks else None,
         metadata_held=bool(metadata and asks and metadata.held_digest),
-        signed_in_at=await _signed_in_at(desk, one),
+        signed_in_at=known.signed_in_at,
         tried_at=row.tested_at if row else None,
         created_at=one.kept.row.created_at if one.kept else None,
         updated_at=one.kept.row.updated_at if one.kept else None,
@@ -139,35 +141,30 @@ async def _provider(desk: Desk, one: Subject, metadata: Metadata | None) -> Iden
         return None
 
 
-async def _domains(desk: Desk, one: Subject) -> tuple[DomainView, ...]:
+def _named(one: Subject) -> tuple[str, ...]:
     named = one.connection.domains if one.connection else one.body.get("domains", ())
-    if not isinstance(named, list | tuple) or not named:
-        return ()
-    bases = [(one.organization, str(name).removeprefix("*.")) for name in named]
-    proofs = {found.domain: found for found in await desk.store.domain_proofs_of(bases)}
-    proved = await desk.store.proved_domains(one.organization, desk.now)
+    return tuple(map(str, named)) if isinstance(named, list | tuple) else ()
+
+
+def _domains(desk: Desk, one: Subject, known: ConnectionAbout) -> tuple[DomainView, ...]:
+    proofs = {found.domain: found for found in known.proofs}
     organization = desk.roster.organizations.get(one.organization)
     needed = one.kept is not None or bool(
         one.connection and organization and domains.needs_proof(one.connection, organization)
     )
     told = []
-    for name, (_, base) in zip(named, bases, strict=True):
+    for name in _named(one):
+        base = name.removeprefix("*.")
         proof = proofs.get(base)
         told.append(
             DomainView(
-                name=str(name),
+                name=name,
                 needed=needed,
-                proved=base in proved,
+                proved=base in known.proved,
                 checked_at=proof.checked_at if proof else None,
             )
         )
     return tuple(told)
-
-
-async def _signed_in_at(desk: Desk, one: Subject) -> datetime | None:
-    asked = RecordFilter(organization=one.organization, since=desk.now - _LATELY, connection=one.id, code="")
-    page = await desk.store.list_records(asked, None, 1, desk.now)
-    return page.records[0].at if page.records else None
 
 
 def settings_of(one: Subject) -> dict[str, Any]:

@@ -136,11 +136,18 @@ async def list_members(
         NotAllowed: ``admin.scope``.
         NotFound: ``admin.not_yours``, ``admin.unknown``.
     """
-    await find(desk, organization, key)
+    return (await with_members(desk, organization, key, cursor=cursor, limit=limit))[1]
+
+
+async def with_members(
+    desk: Desk, organization: str, key: str, *, cursor: str | None, limit: int
+) -> tuple[TeamView, Page[MemberListed]]:
+    """Return a team, and who is in it as ``list_members``, which raises the same."""
+    team = await find(desk, organization, key)
     place = read_cursor(cursor, str)
     after = str(place[0]) if place else ""
     found, further = await desk.store.list_members(organization, key, after, limit)
-    return Page(items=found, next=write_cursor((further,)) if further else None)
+    return team, Page(items=found, next=write_cursor((further,)) if further else None)
 
 
 async def create(desk: Desk, organization: str, key: str, name: str) -> TeamView:

@@ -86,8 +86,7 @@ async def _page(
 ) -> Response:
     desk, key = access.desk(request, visitor.actor), request.path_params["key"]
     cursor = fields.read_query(request).get("cursor")
-    team = await teams.find(desk, organization, key)
-    page = await teams.list_members(desk, organization, key, cursor=cursor, limit=PAGE)
+    team, page = await teams.with_members(desk, organization, key, cursor=cursor, limit=PAGE)
     ways = desk.roster.connections_of(organization)
     return shell.page(
         request,

@@ -1,9 +1,10 @@
 """The promises about connections and organizations that are edited in the administration."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Protocol
 
-from federation.store.kept_values import Count, Declared, KeptConnection
+from federation.store.kept_values import ConnectionAbout, Count, Declared, KeptConnection
 from federation.store.values import Ended, Remaining
 
 
@@ -18,6 +19,19 @@ class KeptStore(Protocol):
 
     async def find_kept_connection(self, connection: str) -> KeptConnection | None:
         """Return one as it is now; None where there is none."""
+
+    async def about_connection(
+        self, connection: str, organization: str, domains: Collection[str], since: datetime, now: datetime
+    ) -> ConnectionAbout:
+        """Return what is kept of a connection.
+
+        Args:
+            connection: Its id, of the file's too.
+            organization: Its own.
+            domains: Whose proofs are told.
+            since: Sign-ins from then on count, as far as the organization's latest 500 attempts tell.
+            now: UTC.
+        """
 
     async def keep_organization(
         self, organization: str, body: str, now: datetime, *, previous: int | None

@@ -1,11 +1,12 @@
 """What both engines say alike of ``kept_store.KeptStore``."""
 
+from collections.abc import Collection
 from datetime import datetime
 
-from federation.store import kept
+from federation.store import kept, kept_about
 from federation.store.drive import Drive
 from federation.store.endings import Hashes
-from federation.store.kept_values import Count, Declared, KeptConnection
+from federation.store.kept_values import ConnectionAbout, Count, Declared, KeptConnection
 from federation.store.values import Ended, Remaining
 
 
@@ -20,6 +21,11 @@ class KeptTwin(Drive):
 
     async def find_kept_connection(self, connection: str) -> KeptConnection | None:
         return await self._read(lambda: kept.find(connection))
+
+    async def about_connection(
+        self, connection: str, organization: str, domains: Collection[str], since: datetime, now: datetime
+    ) -> ConnectionAbout:
+        return await self._read(lambda: kept_about.about(connection, organization, domains, since, now))
 
     async def keep_organization(
         self, organization: str, body: str, now: datetime, *, previous: int | None

@@ -1,8 +1,11 @@
 """What the store keeps of connections and organizations that are edited in the administration."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
+
+from federation.store.values import DomainProof, Metadata
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +35,18 @@ class KeptConnection:
     updated_at: datetime
     tested_at: datetime | None  # a trial of what it says went through
     deleted: bool  # nothing but its id is left
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectionAbout:
+    """What is kept of a connection, be it the file's or the store's, at one moment."""
+
+    metadata: Metadata | None
+    row: KeptConnection | None  # of the store's
+    off: Mapping[str, datetime]  # every connection that is switched off, since when
+    proofs: tuple[DomainProof, ...]  # of the domains that were asked for
+    proved: frozenset[str]  # domains of its organization
+    signed_in_at: datetime | None  # somebody's latest sign-in
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -61,6 +61,13 @@ def _place(row: Row) -> Cursor:
     return rows.moment(row[1]), row[0]
 
 
+def signed_in_at(connection: str, organization: str, since: datetime) -> Steps[datetime | None]:
+    """Return when somebody last came in by a connection, as far as a page would look."""
+    asked = {"connection": storable(connection), "organization_id": organization, "since": micros(since)}
+    found = yield records_sql.SIGNED_IN_AT, {**asked, "batch": LOOKED_AT}
+    return rows.moment(found[0][0]) if found else None
+
+
 def admitted(
     asked: RecordFilter, after: Cursor | None, limit: int, now: datetime
 ) -> Steps[tuple[tuple[Admitted, ...], Cursor | None]]:

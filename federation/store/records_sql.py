@@ -18,6 +18,14 @@ LIST_RECORDS_OF = _LISTED.format(
 )
 LIST_EVERY_RECORD_OF = _LISTED.format("person IN (SELECT value FROM json_each(:persons)) AND ")
 
+SIGNED_IN_AT = """
+WITH looked AS (SELECT recorded_at, code, connection FROM decision_record
+  WHERE organization_id = :organization_id AND recorded_at >= :since
+  ORDER BY recorded_at DESC LIMIT :batch)
+SELECT recorded_at FROM looked WHERE connection = :connection AND code = ''
+ORDER BY recorded_at DESC LIMIT 1
+"""
+
 # Whose Subjects an address or a user's id names, as far as a list tells them.
 PERSONS_OF_ADDRESS = """
 SELECT person FROM account

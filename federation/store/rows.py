@@ -8,7 +8,7 @@ import json
 from collections.abc import Generator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import uuid_utils
 
@@ -32,6 +32,21 @@ _TOUCH = TOUCH // _MICROSECOND
 
 class Raced(Exception):
     """Somebody else was first, and what was read is no longer so: the verb is done again, from its start."""
+
+
+def at_once(*verbs: Steps[Any]) -> Steps[tuple[Any, ...]]:
+    """Drive verbs of one read each in one round trip; return what each of them returns."""
+    found = yield tuple(cast("Ask", next(verb)) for verb in verbs)
+    return tuple(_told(verb, rows) for verb, rows in zip(verbs, found, strict=True))
+
+
+def _told(verb: Steps[Result], found: Sequence[Row]) -> Result:
+    try:
+        verb.send(found)
+    except StopIteration as end:
+        result: Result = end.value
+        return result
+    raise TypeError("it asks more than once")
 
 
 def micros(moment: datetime) -> int:
