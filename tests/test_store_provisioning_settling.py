@@ -363,11 +363,12 @@ async def test_a_connection_that_goes_takes_what_its_directory_gave(store: Store
     await store.add_scim_group("okta", "acme", scim_group("g", ada.id), NOW)
     await store.add_scim_user("okta", "acme", scim_user("eve", active=False), NOBODY, NOW)
     other = await store.add_scim_user("other", "acme", scim_user("ada"), NOBODY, NOW)
+    await ask(store_url, "INSERT INTO scim_spread VALUES ('okta', '', '', 0), ('other', '', '', 0)")
     assert await store.drop_connection("okta", NOW + SECOND, ANYBODY)
     assert not await is_live(store, 1)
     for table in ("membership", "team_membership", "deactivation"):
         assert await sources(store_url, table) == []
-    for table in ("scim_user", "scim_email"):
+    for table in ("scim_user", "scim_email", "scim_spread"):
         assert await ask(store_url, f"SELECT connection FROM {table}") == [("other",)]  # noqa: S608
     assert await ask(store_url, "SELECT count(*) FROM scim_member") == [(0,)]
     users = {one for (one,) in await ask(store_url, 'SELECT id FROM "user"')}

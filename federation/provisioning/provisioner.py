@@ -39,6 +39,7 @@ _UNHEARD: Final = 100  # names of attributes that are told of, of each connectio
 _LEASE: Final = "scim:"
 _HOLD: Final = timedelta(seconds=20)  # for a batch
 _AGAIN: Final = 1.0  # seconds, while another worker is at it: it may end without whoever is due since
+_LATER: Final = timedelta(minutes=1)  # whoever could not be decided of comes behind all who are due now
 _CURSORS: Final = "scim cursors"
 _NEW: Final = "new"  # stands for the id of one that has none yet
 
@@ -236,12 +237,13 @@ class Provisioner:
                 log.warning("not provisioned", extra={"connection": connection, "code": failure.code})
 
     async def _settle_all(self, connection: str) -> None:
-        """Decide of everybody who is due; one who fails stays due, and stops nobody else's turn.
+        """Decide of everybody who is due; those who fail stay due, and stop nobody else's turn.
 
         One worker of all nodes does: of two each would decide of the same people. It holds a lease for
         each batch, so that another one takes up what it leaves behind. Of a node whose policy is not the
         one that was noted last (it is about to be replaced) nobody is decided so.
         """
+        failed: set[str] = set()
         while (left := await self._store.left_provisioned(connection)).any:
             if self._connections.get(connection) is None or left.policy not in {"", self._policy(connection)}:
                 return
@@ -250,20 +252,23 @@ class Provisioner:
                 await asyncio.sleep(_AGAIN)
                 continue
             try:
-                going_on = await self._settle_batch(connection)
+                going_on = await self._settle_batch(connection, failed)
             finally:
                 await self._store.lease(f"{_LEASE}{connection}", self._holder, now, now)
             if not going_on:
                 return
 
-    async def _settle_batch(self, connection: str) -> bool:
-        """Return whether anything was done."""
+    async def _settle_batch(self, connection: str, failed: set[str]) -> bool:
+        """Return whether there may be others than those who failed, whose ids are added."""
         spread = await self._store.spread_provisioned(connection, _BATCH, self._clock())
-        settled = []
-        for due in await self._store.due_provisioned(connection, _BATCH):
-            settled.append(await self._settle(due))
-            await asyncio.sleep(0)  # others are waiting
-        return spread or any(settled)
+        batch = await self._store.due_provisioned(connection, _BATCH)
+        others = [due for due in batch if due.id not in failed]
+        for due in others:
+            if not await self._settle(due):
+                failed.add(due.id)
+                await self._store.postpone_provisioned(due, self._clock() + _LATER)
+            await asyncio.sleep(0)  # everybody else is waiting
+        return spread or bool(others)
 
     def _policy(self, connection: str) -> str:
         return policies.digest(policies.tell(self._terms, connection))

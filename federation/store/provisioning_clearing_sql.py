@@ -52,7 +52,7 @@ SELECT user_id FROM scim_user WHERE connection = :connection
 
 DROP_OF_CONNECTION = tuple(
     f"DELETE FROM {table} WHERE connection = :connection"  # noqa: S608  ours
-    for table in ("scim_member", "scim_group", "scim_email", "scim_user", "scim_credential")
+    for table in ("scim_member", "scim_group", "scim_email", "scim_user", "scim_spread", "scim_credential")
 )
 
 LIFT_DEACTIVATIONS = """

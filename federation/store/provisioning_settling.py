@@ -47,6 +47,12 @@ def due(connection: str, batch: int, of: tuple[str, ...], user_id: str) -> Steps
     )
 
 
+def postpone(due: Due, until: datetime) -> Steps[None]:
+    """One UPDATE."""
+    told = {**kept.place(due.connection, due.id), "number": due.number, "until": micros(until)}
+    yield provisioning_settling_sql.POSTPONE, told
+
+
 def settle(due: Due, decision: Decision | None, refused: str, now: datetime) -> Steps[Settled]:
     """One UPDATE decides who carries it out, of a user who is held."""
     if decision is not None and (due.connection, due.organization) != (

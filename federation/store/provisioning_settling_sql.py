@@ -20,6 +20,12 @@ WHERE connection = :connection AND id = :id AND user_id = :user_id
 RETURNING id
 """  # noqa: S608  of parts that stand here
 
+# Others have their turn before it; what has changed since is not put off.
+POSTPONE = f"""
+UPDATE scim_user SET due_at = :until
+WHERE connection = :connection AND id = :id AND due_number = :number AND {_IS_DUE}
+"""  # noqa: S608  of parts that stand here
+
 # The accounts by which a user comes through a connection.
 FIND_ACCOUNTS_THROUGH = """
 SELECT person, email, email_proven, given_name, family_name, display_name FROM account

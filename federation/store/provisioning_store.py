@@ -158,6 +158,9 @@ class ProvisioningStore(Protocol):
             Whether anything changed.
         """
 
+    async def postpone_provisioned(self, due: Due, until: datetime) -> None:
+        """Have others who are due be decided of before one who could not be."""
+
     async def summarize_scim(self, connection: str) -> Summary:
         """Return how its directory stands here."""
 

@@ -135,6 +135,9 @@ class ProvisioningTwin(Drive):
             self._ended(token_hash)
         return done.changed
 
+    async def postpone_provisioned(self, due: Due, until: datetime) -> None:
+        await self._decide(lambda: provisioning_settling.postpone(due, until))
+
     async def summarize_scim(self, connection: str) -> Summary:
         return await self._read(lambda: provisioning_standing.summary(connection))
 
