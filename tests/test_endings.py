@@ -15,6 +15,7 @@ from federation.connection.common import DeclaredTeam
 from federation.decision import Decision
 from federation.errors import PolicyRefused
 from federation.identity import Subject
+from federation.store import standing
 from federation.store.store import Store, open_store
 from federation.store.values import Ended, SealedTokens
 
@@ -236,6 +237,28 @@ async def test_who_comes_to_another_organization_meanwhile_is_out_there_too(post
         assert not ending.done()
     assert (await ending).sessions == 2
     await beside.close()
+    await store.close()
+
+
+async def test_who_came_for_the_first_time_meanwhile_comes_no_second_time(postgres_url: str) -> None:
+    """The account that their first sign-in makes is not there yet to be held."""
+    store = await open_store(postgres_url)
+    whose = (await open_session(store, ADMITTED, NEW, NOW)).user.id
+    await ask(postgres_url, "CREATE TABLE theirs AS SELECT * FROM account")
+    await ask(postgres_url, "DELETE FROM account")
+    first, counting = await asyncpg.connect(postgres_url), await asyncpg.connect(postgres_url)
+    await counting.execute("SELECT pg_advisory_lock($1)", standing.gate("administrators", "acme"))
+    async with first.transaction():
+        await first.execute("INSERT INTO account SELECT * FROM theirs")
+        ending = asyncio.create_task(deactivate(store, whose))
+        await asyncio.sleep(0.3)
+    await asyncio.sleep(0.3)
+    second = asyncio.create_task(open_session(store, ADMITTED, another(1), NOW))
+    await asyncio.sleep(0.3)
+    await counting.close()
+    await ending
+    assert await refusal(second) == "policy.deactivated"
+    await first.close()
     await store.close()
 
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from federation.errors import PolicyRefused
 from federation.store import endings_sql, rows, sql, standing, tokens
-from federation.store.rows import Ask, Row, Steps, micros
+from federation.store.rows import Ask, Raced, Row, Steps, micros
 from federation.store.values import Ended, FoundUser, KeptTokensOf, Remaining
 
 _EVERYWHERE = ""
@@ -49,7 +49,8 @@ def deactivate(
     force: bool,
 ) -> Steps[tuple[Ended, Hashes]]:
     """Keep a user out; return what ended, and the token hashes."""
-    reached = yield from _hold(user_id, organization)
+    theirs, _ = yield from hold(user_id)
+    reached = (organization,) if organization != _EVERYWHERE else theirs
     last = yield from last_in(user_id, reached, administrators)
     if last and not force:
         return Ended(changed=False, last_administrator_of=last), ()
@@ -78,7 +79,7 @@ def remove_membership(
     force: bool,
 ) -> Steps[tuple[Ended, Hashes]]:
     """Take away what a source gave, "" of every one; with the last membership the sessions end."""
-    yield from _hold(user_id, organization)
+    yield from hold(user_id)
     place = {"user_id": user_id, "organization_id": organization, "source": source, "now": micros(now)}
     stands = yield sql.FIND_STANDING, {**place, "connection": ""}
     theirs = {one[1] for one in stands if one[0] == "membership"}
@@ -209,14 +210,22 @@ def find_users(who: str, organization: str) -> Steps[tuple[FoundUser, ...]]:
     return tuple(FoundUser(organization=one[0], user_id=one[1], email=one[2]) for one in found)
 
 
-def _hold(user_id: str, organization: str) -> Steps[tuple[str, ...]]:
-    """Wait for every sign-in of this user, and let none begin; return the organizations that are meant."""
-    yield endings_sql.LOCK_ACCOUNTS_OF, {"user_id": user_id}
-    yield endings_sql.LOCK_USER, {"user_id": user_id}
-    if organization != _EVERYWHERE:
-        return (organization,)
-    found = yield endings_sql.LOCK_ACCOUNTS_OF, {"user_id": user_id}  # with one that was waited for
-    return tuple(sorted({str(one) for (one,) in found}))
+def hold(user_id: str) -> Steps[tuple[tuple[str, ...], bool]]:
+    """Wait for every sign-in of this user, and let none begin.
+
+    Returns:
+        The organizations in which they have accounts, and whether there is such a user.
+
+    Raises:
+        Raced: They have just come for the first time.
+    """
+    asked = {"user_id": user_id}
+    locked, found = yield (endings_sql.LOCK_ACCOUNTS_OF, asked), (endings_sql.LOCK_USER, asked)
+    # An account that was made while the user was waited for is not locked yet: another sign-in may
+    # hold it, and open a session behind all that is ended here.
+    if len(locked) != len((yield endings_sql.FIND_ACCOUNTS_OF, asked)):
+        raise Raced
+    return tuple(sorted({str(one) for (one,) in locked})), bool(found)
 
 
 def last_in(

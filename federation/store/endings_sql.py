@@ -5,6 +5,10 @@ LOCK_ACCOUNTS_OF = """
 UPDATE account SET released_at = released_at WHERE user_id = :user_id RETURNING organization_id
 """
 
+FIND_ACCOUNTS_OF = """
+SELECT organization_id FROM account WHERE user_id = :user_id
+"""
+
 # Whoever makes an account for this user waits, or is waited for: ``postgres`` locks the row.
 LOCK_USER = """
 SELECT id FROM "user" WHERE id = :user_id

@@ -68,8 +68,7 @@ def unlink(
     Raises:
         AccountRefused: ``account.last_way``, ``account.last_administrator``.
     """
-    yield endings_sql.LOCK_ACCOUNTS_OF, {"user_id": user_id}
-    yield endings_sql.LOCK_USER, {"user_id": user_id}
+    yield from endings.hold(user_id)
     every = yield from ways(organization, user_id)
     if (gone := next((one for one in every if one.person == person), None)) is None:
         return None

@@ -12,7 +12,7 @@ from typing import Generic, Literal, TypeVar
 
 from federation import rules
 from federation.provisioned import Kind, Reference, ScimGroup, ScimUser, Stale
-from federation.store import endings, endings_sql, provisioning_users_sql, rows, sql, standing
+from federation.store import endings, provisioning_users_sql, rows, sql, standing
 from federation.store.endings import Hashes
 from federation.store.rows import Ask, Raced, Row, Steps, Together, micros, storable
 
@@ -65,11 +65,8 @@ def hold(user_id: str) -> Steps[None]:
     Raises:
         Raced: The user is gone, or has just come for the first time.
     """
-    asked = {"user_id": user_id}
-    locked, found = yield (provisioning_users_sql.LOCK_ACCOUNTS, asked), (endings_sql.LOCK_USER, asked)
-    # An account that was made while the user was waited for is not locked yet: another sign-in may
-    # hold it, and wait for the user.
-    if not found or len(locked) != len((yield provisioning_users_sql.FIND_ACCOUNTS, asked)):
+    _, is_there = yield from endings.hold(user_id)
+    if not is_there:
         raise Raced
 
 

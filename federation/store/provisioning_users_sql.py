@@ -35,15 +35,6 @@ WHERE scim_member.connection = :connection
 ORDER BY scim_member.member_id, scim_group.id
 """
 
-# Whoever signs in holds their account until the session is there to be ended. Each is set to what it is.
-LOCK_ACCOUNTS = """
-UPDATE account SET released_at = released_at WHERE user_id = :user_id RETURNING person
-"""
-
-FIND_ACCOUNTS = """
-SELECT person FROM account WHERE user_id = :user_id
-"""
-
 # Whose a new resource may be; the last column tells that this connection has one of theirs already.
 FIND_OWNERS = """
 SELECT 'subject', user_id, 1, CASE WHEN EXISTS (SELECT 1 FROM scim_user
