@@ -56,7 +56,7 @@ async def fill(url: str, count: int) -> list[str]:
     from federation.decision import Wanted, of_connection  # noqa: PLC0415
     from federation.identity import Authentication, Grant, Groups, Identity, Presence, Subject  # noqa: PLC0415
     from federation.policy.decide import bind  # noqa: PLC0415
-    from federation.records import mint_reference  # noqa: PLC0415
+    from federation.records.records import mint_reference  # noqa: PLC0415
     from federation.signin import hash_token  # noqa: PLC0415
     from federation.store.store import open_store  # noqa: PLC0415
     from federation.store.values import NewSession, Record  # noqa: PLC0415

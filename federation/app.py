@@ -17,39 +17,30 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from federation import (
-    branding,
-    clock,
-    domain_proof,
-    in_force,
-    keys,
-    logs,
-    registry,
-    settings,
-    signin,
-    suffixes,
-    upkeep,
-)
+from federation import clock, domain_proof, keys, logs, registry, settings, signin
 from federation.administration.looks import Looks
 from federation.break_glass import BreakGlassDoor
 from federation.clock import Clock
+from federation.configuration import branding, suffixes
 from federation.connection import AnyConnection, SamlConnection
+from federation.connection.policies import Terms
 from federation.connectors.connect import connect
 from federation.connectors.hashing import Hashing
 from federation.errors import ConfigurationError, FederationError
 from federation.fetch import Fetch, open_door
-from federation.freshness import Freshness
-from federation.policies import Terms
 from federation.provisioning.provisioner import Provisioner
 from federation.publishing import Publishing
-from federation.reconcile import Reconciler
-from federation.roster import Making, Roster
+from federation.records import in_force
+from federation.roster.roster import Making, Roster
 from federation.saml import xml
 from federation.settings import Settings
 from federation.signout import SignOut
 from federation.store.store import Store, open_store
 from federation.tokens import TokenKeeper
 from federation.trial.sandbox import Sandbox
+from federation.upkeep import upkeep
+from federation.upkeep.freshness import Freshness
+from federation.upkeep.reconcile import Reconciler
 from federation.vault import Vault
 from federation.web import pages
 from federation.web.aliases import further_bases, further_paths

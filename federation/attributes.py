@@ -7,9 +7,9 @@ fill stand in ``identity``. Pure.
 import json
 from collections.abc import Iterable, Mapping
 
+from federation.configuration.scalars import SplitGroups
 from federation.errors import Check, PolicyRefused
 from federation.identity import Groups, Identity, Presence, VerifiedAssertion, parse_email
-from federation.scalars import SplitGroups
 
 # What identity providers call things; the first that is there wins, be it empty. The connection's own
 # map goes before it.

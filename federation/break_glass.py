@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-from federation import records
 from federation.clock import Clock
 from federation.connection import Organization
 from federation.connectors.hashing import Hashing
 from federation.errors import PolicyRefused
 from federation.identity import Session
+from federation.records import records
 from federation.signin import hash_token
 from federation.store.store import Store
 from federation.store.values import BreakGlass, NewSession, Record

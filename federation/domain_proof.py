@@ -20,7 +20,7 @@ from federation.store.store import Store
 from federation.store.values import DomainProof
 
 if TYPE_CHECKING:
-    from federation.resolver import Resolver
+    from federation.outbound.resolver import Resolver
 
 log = logging.getLogger(__name__)
 
@@ -149,7 +149,8 @@ def looking(
             and (one.checked_at is None or now - one.checked_at >= AGAIN)
         ]
         if due:
-            from federation.resolver import Resolver  # noqa: PLC0415  costs a start that no installation without proofs need pay
+            # The library costs a start that no installation without proofs need pay.
+            from federation.outbound.resolver import Resolver  # noqa: PLC0415
 
             await _look_at_all(store, Resolver(servers), due, now)
 

@@ -1,6 +1,6 @@
 """The one outbound HTTP door: https, no redirects, bounded in time and size, checked addresses.
 
-Which addresses may be connected to stands in ``addresses.py``; the address that was checked is
+Which addresses may be connected to stands in ``outbound/addresses.py``; the address that was checked is
 the address connected to. Through a proxy, the proxy resolves names. One session per worker and
 kind of host, made on first use inside the loop; one SSLContext, made at start.
 """
@@ -21,8 +21,8 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from federation.addresses import Allowed, Bypass, Declared, is_loopback, is_number, parse_address
 from federation.errors import ConfigurationError, ProviderTimedOut, ProviderUnavailable
+from federation.outbound.addresses import Allowed, Bypass, Declared, is_loopback, is_number, parse_address
 from federation.settings import Settings
 
 __all__ = [

@@ -15,7 +15,7 @@ from enum import Enum
 from functools import cached_property
 
 from federation.errors import Check
-from federation.rules import fold_all
+from federation.rules.folding import fold_all
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 
-from federation.about import About
+from federation.configuration.about import About
 from federation.registry import Own, Saml
 from federation.saml import description
 from federation.saml.description import Publisher

@@ -22,25 +22,13 @@ from pydantic import (
     model_validator,
 )
 
-from federation import about, between, faults, presets
-from federation.branding import Branding, ContactText
-from federation.connection import (
-    NO_BOUND,
-    AnyConnection,
-    Connection,
-    LocalConnection,
-    OAuth2Connection,
-    OidcConnection,
-    Organization,
-    SamlConnection,
-    name_fault,
-    names_no_bound,
-)
-from federation.errors import ConfigurationError
-from federation.faults import Fault
-from federation.outbound import Outbound
-from federation.rules import Model, SystemRole
-from federation.scalars import (
+from federation import presets
+from federation.configuration import about, faults
+from federation.configuration.branding import Branding, ContactText
+from federation.configuration.faults import Fault
+from federation.configuration.outbound import Outbound
+from federation.configuration.part import Model
+from federation.configuration.scalars import (
     DatabaseUrl,
     DnsServer,
     Duration,
@@ -52,8 +40,31 @@ from federation.scalars import (
     Rate,
     place_of,
 )
-from federation.smtp import Smtp
-from federation.sources import SECRETS_DIRECTORY, Places, Source, Written, read_yaml, secret_files, source_of
+from federation.configuration.smtp import Smtp
+from federation.configuration.sources import (
+    SECRETS_DIRECTORY,
+    Places,
+    Source,
+    Written,
+    read_yaml,
+    secret_files,
+    source_of,
+)
+from federation.connection import (
+    NO_BOUND,
+    AnyConnection,
+    Connection,
+    LocalConnection,
+    OAuth2Connection,
+    OidcConnection,
+    Organization,
+    SamlConnection,
+    between,
+    name_fault,
+    names_no_bound,
+)
+from federation.errors import ConfigurationError
+from federation.rules.rule import SystemRole
 
 DEFAULT_FILE: Final = Path("federation.yaml")
 FILE_VARIABLE: Final = "FEDERATION_CONFIG"

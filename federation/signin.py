@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from federation import attributes, records, tokens_at_rest
+from federation import attributes, tokens_at_rest
 from federation.clock import Clock
 from federation.connection import AnyConnection, Organization
 from federation.connectors.contract import Callback, Connector
@@ -31,8 +31,9 @@ from federation.errors import (
 from federation.identity import Identity, Session, VerifiedAssertion
 from federation.policy import addresses, domains
 from federation.policy.decide import decide
+from federation.records import records
 from federation.return_to import local_path
-from federation.rules import SystemRole
+from federation.rules.rule import SystemRole
 from federation.scim.subjects import awaited
 from federation.store.store import Store
 from federation.store.values import (

@@ -7,8 +7,8 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 from stair import standing
 
-from federation import branding
-from federation.branding import DARK, LIGHT, Branding, contrast, nearest
+from federation.configuration import branding
+from federation.configuration.branding import DARK, LIGHT, Branding, contrast, nearest
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><path d="M0 0h8v8z" fill="#0b6b4f"/></svg>'
 SIDE, LONG_SIDE = (64).to_bytes(4, "big"), (4096).to_bytes(4, "big")

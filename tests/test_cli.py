@@ -18,7 +18,7 @@ from processes import free_port, running
 from service import FEDERATION, demonstrating
 from typer.testing import CliRunner, Result
 
-from federation import keys, records, settings
+from federation import keys, settings
 from federation.__main__ import app
 from federation.demo.saml_idp import SamlIdp
 from federation.demo.users import USERS
@@ -27,6 +27,7 @@ from federation.fetch import Answer
 from federation.identity import Subject
 from federation.operator import doctor, doctor_connections
 from federation.operator.finding import Finding
+from federation.records import records
 from federation.settings import Settings
 from federation.store.store import open_store
 from federation.store.values import Record, Sealing

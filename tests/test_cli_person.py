@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from federation import clock
 from federation.__main__ import app
-from federation.mends import mender
+from federation.records.mends import mender
 
 OBJECT_GUID = "http://schemas.microsoft.com/LiveID/Federation/2008/05/ImmutableID"
 USER_ID = "user.id"

@@ -17,8 +17,9 @@ from stair import Stair, listening, standing
 from test_settings import load, with_values
 from typer.testing import CliRunner, Result
 
-from federation import clock, settings, suffixes
+from federation import clock, settings
 from federation.__main__ import app
+from federation.configuration import suffixes
 from federation.operator import doctor_domains
 from federation.operator.finding import Finding, State
 

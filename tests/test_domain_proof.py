@@ -12,12 +12,13 @@ from dns_server import Zone, nobody, serving
 from test_policy_domains import connection, person
 from test_store import NOW
 
-from federation import domain_proof, resolver
+from federation import domain_proof
 from federation.connection import Organization
 from federation.domain_proof import Challenge
 from federation.errors import ConfigurationError, ProviderUnavailable
+from federation.outbound import resolver
+from federation.outbound.resolver import Resolver
 from federation.policy import addresses
-from federation.resolver import Resolver
 from federation.store.domain_proofs import STANDS
 from federation.store.store import Store
 from federation.store.values import DomainProof

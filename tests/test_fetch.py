@@ -16,7 +16,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from federation.addresses import Allowed, unmap
 from federation.errors import ConfigurationError, FederationError, ProviderTimedOut, ProviderUnavailable
 from federation.fetch import (
     BODY_LIMIT,
@@ -28,6 +27,7 @@ from federation.fetch import (
     Fetch,
     conditional,
 )
+from federation.outbound.addresses import Allowed, unmap
 
 FILE, STORE = Declared.FILE, Declared.STORE
 Answering = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]

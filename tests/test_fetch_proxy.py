@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from test_fetch import FILE, JSON, STORE, Answering, code_of, fetching, ok, serving
 
-from federation.addresses import Bypass
 from federation.errors import ConfigurationError, ProviderTimedOut, ProviderUnavailable
 from federation.fetch import Fetch
+from federation.outbound.addresses import Bypass
 
 PASSWORD = "correct+horse:battery"  # the proxy's, URL-encoded below
 BEGIN = datetime(2020, 1, 1, tzinfo=UTC)

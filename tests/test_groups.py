@@ -8,12 +8,12 @@ import pytest
 from decisions import connection
 
 from federation import attributes, presets
+from federation.configuration.scalars import SplitGroups
 from federation.connection import OidcConnection, Organization, SamlConnection
 from federation.errors import PolicyRefused
 from federation.identity import SEAL, Authentication, Groups, Identity, Presence, Subject, VerifiedAssertion
 from federation.oidc import claims
 from federation.policy.decide import decide
-from federation.scalars import SplitGroups
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 GUID = "5f3c6a52-1111-4e1b-9d3f-0a1b2c3d4e5f"

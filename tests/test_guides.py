@@ -25,8 +25,8 @@ from typer.testing import CliRunner
 
 from federation import registry, settings
 from federation.__main__ import app
-from federation.about import About
 from federation.attributes import ALIASES
+from federation.configuration.about import About
 from federation.connection import AnyConnection
 from federation.presets import PRESETS, PROTOCOLS
 

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from federation import errors, mends
+from federation import errors
 from federation.errors import ConfigurationError, FederationError
-from federation.mends import mender
+from federation.records import mends
+from federation.records.mends import mender
 
 ROOT = Path(__file__).parent.parent
 CODE = re.compile(
@@ -124,7 +125,7 @@ def plain(text: str) -> str:
 
 
 def at_hand() -> str:
-    """What ``federation/refusals.toml`` should say: the codes that a sign-in can end with."""
+    """What ``federation/records/refusals.toml`` should say: the codes that a sign-in can end with."""
     rooms = "saml|oidc|oauth2|policy|identity|signin|fetch"
     found = re.findall(rf"^\| `((?:{rooms})\.[a-z0-9_.]+)` \| (\S.*?) \| (\S.*) \|$", manual(), re.MULTILINE)
     head = "# The manual's words (docs/refusals.md), as plain text: what was broken, who mends it and how.\n"
@@ -136,11 +137,11 @@ def at_hand() -> str:
 
 
 def test_the_words_at_hand_are_the_manuals() -> None:
-    told = (ROOT / "federation/refusals.toml").read_text()
+    told = (ROOT / "federation/records/refusals.toml").read_text()
     assert told == at_hand()
     assert mends.entry("saml.audience") is not None
     assert mends.entry("nothing.of_the_kind") is None
 
 
 if __name__ == "__main__":
-    (ROOT / "federation/refusals.toml").write_text(at_hand())
+    (ROOT / "federation/records/refusals.toml").write_text(at_hand())

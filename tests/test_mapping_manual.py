@@ -8,13 +8,13 @@ import pytest
 import yaml
 from test_policy_domains import connection, person
 
-from federation import expressions
 from federation.connection import Organization
 from federation.decision import Stay
 from federation.errors import PolicyRefused
 from federation.identity import Authentication, Groups, Identity, Presence
 from federation.policy import roles
-from federation.rules import RoleRule
+from federation.rules import expressions
+from federation.rules.rule import RoleRule
 
 PAGE = (Path(__file__).parent.parent / "docs/mapping.md").read_text()
 ACME = Organization(name="Acme")

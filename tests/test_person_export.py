@@ -16,11 +16,12 @@ from test_records import VAULT
 from test_store import NOW, ZOE, another
 from typer.testing import CliRunner, Result
 
-from federation import clock, records
+from federation import clock
 from federation.__main__ import app
 from federation.connection import Organization
 from federation.decision import TeamMember, TeamWish, Wanted
 from federation.identity import Identity, Subject
+from federation.records import records
 from federation.store import tables
 from federation.store.store import Store
 from federation.store.values import ERASED, Sealing

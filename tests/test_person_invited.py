@@ -22,7 +22,7 @@ from typer.testing import CliRunner, Result
 
 from federation import clock
 from federation.__main__ import app
-from federation.smtp import Smtp
+from federation.configuration.smtp import Smtp
 
 ADA = "ada@acme.example"
 CLOSED = {"provisioning": "invited_only"}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from publicsuffixlist import PSLFILE, PublicSuffixList
 
-from federation import suffixes
+from federation.configuration import suffixes
 from federation.connection import OidcConnection
 from federation.errors import PolicyRefused
 from federation.identity import Authentication, Groups, Identity, Presence, Subject

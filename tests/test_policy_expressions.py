@@ -11,11 +11,11 @@ import pytest
 from test_policy_domains import connection, person
 from test_policy_roles import ACME, NOWHERE, in_groups
 
-from federation import expressions
 from federation.errors import Check
 from federation.identity import Authentication, Groups, Presence
 from federation.policy import roles
-from federation.rules import RoleRule
+from federation.rules import expressions
+from federation.rules.rule import RoleRule
 
 MFA = {"authentication": Authentication(instant=None, acr="urn:mfa", amr=("pwd", "otp"))}
 

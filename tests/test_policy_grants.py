@@ -18,7 +18,7 @@ from federation.decision import Outcome, Profile, Standing, Stay, Wanted, of_con
 from federation.identity import Grant, Groups, Identity, Presence
 from federation.policy import grants
 from federation.policy.decide import decide
-from federation.rules import SystemRole
+from federation.rules.rule import SystemRole
 
 ACME = Organization(name="Acme", default_roles=("visitor",), administrators=("owner",))
 OKTA = of_connection("okta")

@@ -12,7 +12,7 @@ from federation.decision import Stay, TeamWish, Wanted, of_connection
 from federation.errors import PolicyRefused
 from federation.identity import Grant, Groups, Identity, Presence
 from federation.policy import roles
-from federation.rules import GroupIndex, GroupTest, RoleRule, SystemRole
+from federation.rules.rule import GroupIndex, GroupTest, RoleRule, SystemRole
 
 ACME = Organization(name="Acme", default_roles=("visitor",))
 SOURCE = of_connection(connection().id)

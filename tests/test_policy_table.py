@@ -14,9 +14,9 @@ import pytest
 from databases import ENGINES, ask, fresh_url
 from ways import PROTOCOLS, SECOND, SENT, Protocol, Sent, Ways, opened
 
-from federation import recorded
 from federation.operator import by_hand
-from federation.records import Kept
+from federation.records import recorded
+from federation.records.records import Kept
 from federation.signin import hash_token
 from federation.web import cookies
 

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from federation import redaction
 from federation.connection import Organization
 from federation.decision import (
     MANUAL,
@@ -24,7 +23,8 @@ from federation.decision import (
 from federation.identity import Authentication, Groups, Identity, Presence, Subject
 from federation.policy import teams
 from federation.policy.decide import decide
-from federation.rules import fold, fold_all
+from federation.records import redaction
+from federation.rules.folding import fold, fold_all
 
 SOURCE = of_connection("okta")
 OTHER = of_connection("entra")

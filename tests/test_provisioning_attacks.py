@@ -14,9 +14,9 @@ import stair
 from databases import ENGINES
 from directory import World, provisioned
 
-from federation import in_force
 from federation.demo.saml_idp import SamlIdp
 from federation.demo.users import DemoUser
+from federation.records import in_force
 
 PERSISTENT = {"name_id_format": "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"}
 TRUSTED = {"email_trust": "domains"}

@@ -13,8 +13,8 @@ import pytest
 from databases import ENGINES
 from directory import World, provisioned
 
-from federation import in_force, policies
-from federation.connection import AnyConnection
+from federation.connection import AnyConnection, policies
+from federation.records import in_force
 
 scim: Any = measured.load("scim")
 residents: Any = measured.load("residents")

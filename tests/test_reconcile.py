@@ -15,9 +15,9 @@ from tokens_world import Installation, Node, open_installation
 from federation.demo.openid_faults import GONE, Knobs
 from federation.identity import Session
 from federation.operator.doctor_declared import rereads
-from federation.reconcile import PAUSE, Reconciler
 from federation.signin import hash_token, next_reread
 from federation.store.store import Store, open_store
+from federation.upkeep.reconcile import PAUSE, Reconciler
 
 HOUR = timedelta(hours=1)
 RULES = [{"name": "administrators", "groups": ["platform-admins"], "roles": ["admin"]}]

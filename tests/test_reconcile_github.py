@@ -16,7 +16,7 @@ from test_oauth2_sign_in import ADA_GROUPS, SECRET, World, github
 
 from federation.demo.github import GitHub
 from federation.demo.github_answers import Knobs
-from federation.reconcile import PAUSE, Reconciler
+from federation.upkeep.reconcile import PAUSE, Reconciler
 
 HOUR = timedelta(hours=1)
 ACME_STAFF = {"slug": "staff", "id": 12, "organization": {"login": "acme", "id": 1}}

@@ -20,8 +20,8 @@ from federation.connectors.groups import GroupsApi
 from federation.connectors.oidc import OidcConnector
 from federation.connectors.oidc_reread import DirectoryRereading, OidcRereading
 from federation.identity import Session
-from federation.reconcile import Reconciler
 from federation.store.store import Store
+from federation.upkeep.reconcile import Reconciler
 
 ROLE = {"name": "administrators", "roles": ["admin"]}
 ADDRESS = {"email": "ada@acme.example", "email_verified": True}

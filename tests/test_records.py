@@ -15,12 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from federation import records, redaction
 from federation.__main__ import app
 from federation.decision import Link, Outcome, Profile, Settled, Standing, TeamMember
 from federation.errors import Check, ConfigurationError
 from federation.identity import Authentication, Grant, Groups, Identity, Presence, Subject
-from federation.records import Kept
+from federation.records import records, redaction
+from federation.records.records import Kept
 from federation.store.values import RECORD_OCTETS
 from federation.vault import Vault
 

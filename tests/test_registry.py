@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from test_settings import ABSENT, ENVIRONMENT, with_values
 
 from federation import registry, settings
-from federation.about import About
+from federation.configuration.about import About
 from federation.demo.saml_idp import SamlIdp
 from federation.demo.saml_signing import make_key
 from federation.errors import ConfigurationError

@@ -18,14 +18,15 @@ from databases import ANYBODY, ask
 from stair import BASE, NOW, Stair, standing, write_settings
 from test_administration_connections import BETA, GOOD, OPERATOR, desk, made, tried
 
-from federation import app, kept, settings
-from federation.addresses import Declared
+from federation import app, settings
 from federation.administration import affected, connections, organizations
 from federation.administration.connection_views import ConnectionView
 from federation.demo.saml_idp import SamlIdp
 from federation.demo.users import USERS
 from federation.errors import ProviderUnavailable
 from federation.fetch import Fetch, OfStore
+from federation.outbound.addresses import Declared
+from federation.roster import kept
 from federation.store.store import Store
 from federation.store.values import DomainProof
 

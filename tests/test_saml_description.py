@@ -13,7 +13,7 @@ from providers import IDPS, SIMPLESAMLPHP
 from saml_keys import key, our_key, public
 from test_saml_outgoing import NOW, SCHEMAS
 
-from federation.about import About
+from federation.configuration.about import About
 from federation.errors import ConfigurationError
 from federation.saml import description, encryption, signing
 from federation.saml.description import Description, Publisher, Requested

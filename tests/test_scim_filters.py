@@ -20,7 +20,7 @@ from federation.provisioned import (
     ScimUser,
     Some,
 )
-from federation.rules import fold
+from federation.rules.folding import fold
 from federation.scim import filters, models, resources, tolerance
 
 NOW = datetime(2031, 5, 4, 10, 0, 0, 250, tzinfo=UTC)

@@ -12,10 +12,10 @@ import pytest
 import yaml
 
 from federation import presets, settings
+from federation.configuration.sources import Source
 from federation.connection import OidcConnection, SamlConnection, name_fault, show
 from federation.errors import ConfigurationError
 from federation.settings import Settings
-from federation.sources import Source
 
 SECRET = "hunter2-hunter2-hunter2"
 GOOD: dict[str, Any] = {

@@ -9,7 +9,10 @@ import yaml
 from pydantic import TypeAdapter
 
 from federation import settings
-from federation.about import About
+from federation.configuration.about import About
+from federation.configuration.outbound import Outbound
+from federation.configuration.part import Model
+from federation.configuration.smtp import Smtp
 from federation.connection import (
     Configured,
     OAuth2Connection,
@@ -17,10 +20,7 @@ from federation.connection import (
     RelyingConnection,
     SamlConnection,
 )
-from federation.outbound import Outbound
-from federation.rules import Model
 from federation.settings import Settings
-from federation.smtp import Smtp
 
 
 def fields(model: type[Model]) -> dict[str, Any]:

@@ -175,7 +175,7 @@ def test_a_path_of_ours_is_nobodys_alias(directory: Path, path: str) -> None:
 
 def test_every_route_of_ours_is_known() -> None:
     """What is added to the URL table is added to the paths that no alias may take."""
-    from federation import between
+    from federation.connection import between
     from federation.web import routes
 
     served = [getattr(route, "path", "") for route in routes.routes()]

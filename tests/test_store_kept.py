@@ -11,7 +11,6 @@ from test_store_administration import HASH
 from test_store_administration import TOKEN as API_TOKEN
 from test_store_metadata import FIRST
 
-from federation import upkeep
 from federation.identity import Subject
 from federation.provisioned import ScimGroup
 from federation.store import kept as kept_verbs
@@ -20,6 +19,7 @@ from federation.store.kept_values import ConnectionAbout, KeptConnection
 from federation.store.rows import Steps
 from federation.store.store import Store
 from federation.store.values import Remaining
+from federation.upkeep import upkeep
 
 LATER = NOW + SECOND
 ONE = KeptConnection(

@@ -14,10 +14,11 @@ import stair
 from databases import ask
 from starlette.requests import Request
 
-from federation import app, settings, upkeep
+from federation import app, settings
 from federation.demo.openid_faults import RIGHT
 from federation.identity import KeptTokens
 from federation.operator import explain
+from federation.upkeep import upkeep
 from federation.web import cookies
 from federation.web.embed import provider_tokens
 from federation.web.house import House

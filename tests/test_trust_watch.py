@@ -10,7 +10,7 @@ import stair
 from publisher import GOOD, KEY_ROLLED, ROLLED
 from saml_peer import NOW, SECOND, trusted
 
-from federation import settings, upkeep
+from federation import settings
 from federation.connection import SamlConnection
 from federation.operator import doctor_connections
 from federation.operator.finding import State
@@ -18,6 +18,7 @@ from federation.saml.metadata import IdentityProvider
 from federation.store.store import Store, open_store
 from federation.store.values import Metadata
 from federation.trust import reading, watch
+from federation.upkeep import upkeep
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 TODAY = NOW.date()

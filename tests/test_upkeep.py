@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from federation import upkeep
 from federation.errors import StoreUnavailable
 from federation.store.store import Store
 from federation.store.values import Pending
-from federation.upkeep import Job
+from federation.upkeep import upkeep
+from federation.upkeep.upkeep import Job
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 EVERY = timedelta(minutes=5)

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from federation import app, settings
-from federation.branding import Brand
+from federation.configuration.branding import Brand
 from federation.web import pages, verify
 
 TEMPLATES = sorted((Path(pages.__file__).parent / "templates").glob("*.html"))

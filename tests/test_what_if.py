@@ -18,16 +18,17 @@ from test_records import ADA, VAULT
 from test_store import NOW, another
 from typer.testing import CliRunner, Result
 
-from federation import clock, in_force, policies, records, what_if
+from federation import clock
 from federation.__main__ import app
-from federation.connection import Organization
+from federation.connection import Organization, policies
+from federation.connection.policies import Terms
 from federation.errors import ConfigurationError
 from federation.identity import Groups, Identity, Presence, Subject
-from federation.policies import Terms
 from federation.policy.decide import decide
+from federation.records import in_force, records, what_if
+from federation.records.what_if import Difference, Report
 from federation.store.store import Store
 from federation.store.values import Sealing
-from federation.what_if import Difference, Report
 
 ADMINS = {"name": "admins", "groups": ["admins"], "roles": ["admin"]}
 STAFF = {"name": "staff", "groups": ["staff*"], "roles": ["editor"], "teams": ["eng"]}

@@ -10,10 +10,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from federation import kept, presets
+from federation import presets
 from federation.administration.desk import Desk
 from federation.connection import AnyConnection
-from federation.roster import Kept
+from federation.roster import kept
+from federation.roster.roster import Kept
 
 # What decides which roles and teams are given; the rest of a connection decides who somebody is.
 _RULES: Final = ("role_rules", "match", "strict", "on_no_match", "role_sync", "default_roles")

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from federation import kept, registry
+from federation import registry
 from federation.administration.desk import Desk
 from federation.administration.listing import Entry, Place, Register
 from federation.connection import AnyConnection
 from federation.errors import ConfigurationError
-from federation.roster import Kept, Roster
+from federation.roster import kept
+from federation.roster.roster import Kept, Roster
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
-from federation import kept, registry
+from federation import registry
 from federation.administration.connection_subject import Subject
 from federation.administration.desk import Desk
+from federation.configuration.faults import Fault
 from federation.connection import AnyConnection, SamlConnection
 from federation.errors import FederationError
-from federation.faults import Fault
 from federation.policy import domains
+from federation.roster import kept
 from federation.saml.metadata import IdentityProvider
 from federation.store.kept_values import ConnectionAbout
 from federation.store.values import Metadata

@@ -1,7 +1,7 @@
 """Connections: those of the settings file, which are shown, and those of the store, which are edited here.
 
 What is kept is held to the rules of the settings file, against everything else that is in force, and
-to what the store may not declare (``federation.kept``). A connection is set up step by step: until it
+to what the store may not declare (``federation.roster.kept``). A connection is set up step by step: until it
 is enabled it may miss keys (``ConnectionView.missing``), never hold a wrong one. It is enabled after a
 trial of this very state of it went through. Every change is in force on every worker within a second.
 """
@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from federation import kept
 from federation.administration import (
     administrators,
     connection_subject,
@@ -25,9 +24,10 @@ from federation.administration import (
 from federation.administration.connection_views import SET, ConnectionLine, ConnectionView
 from federation.administration.desk import Desk
 from federation.administration.judging import Judgement
+from federation.configuration.faults import Fault
 from federation.errors import ChangeConflicts, FieldsRefused, NotFound, PolicyRefused
-from federation.faults import Fault
-from federation.roster import Kept
+from federation.roster import kept
+from federation.roster.roster import Kept
 from federation.store.kept_values import KeptConnection
 
 _SWEPT: Final = 1000  # rows of each kind in one transaction, so that sign-ins pass between

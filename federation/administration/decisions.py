@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from federation import recorded, redaction
 from federation.administration.desk import Desk
 from federation.administration.paging import Page
 from federation.errors import FieldsRefused, NotFound
-from federation.mends import entry, mender
-from federation.records import Kept
+from federation.records import recorded, redaction
+from federation.records.mends import entry, mender
+from federation.records.records import Kept
 from federation.store.values import MESSAGE_LIFE, Cursor, Record, RecordFilter
 from federation.trial import message
 from federation.trial.message import Message

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from federation.administration.actor import Actor, Scope
 from federation.fetch import Fetch
-from federation.roster import Roster
+from federation.roster.roster import Roster
 from federation.settings import Settings
 from federation.store.audit import AuditEntry
 from federation.store.store import Store

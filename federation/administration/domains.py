@@ -12,11 +12,11 @@ from federation.administration.desk import Desk
 from federation.administration.listing import Entry, Place, Register
 from federation.administration.looks import Asked, Looks
 from federation.administration.paging import Page, write_cursor
+from federation.configuration.faults import Fault
 from federation.domain_proof import Challenge
 from federation.errors import ChangeConflicts, FieldsRefused, NotFound
-from federation.faults import Fault
-from federation.resolver import Resolver
-from federation.roster import Roster
+from federation.outbound.resolver import Resolver
+from federation.roster.roster import Roster
 from federation.store.domain_proofs import STANDS
 from federation.store.values import BreakGlass, DomainProof, Enforcement, Preflight
 

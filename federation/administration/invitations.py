@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-from federation import mail
 from federation.administration import administrators, people, places
 from federation.administration.desk import Desk
 from federation.administration.paging import Page, read_cursor, write_cursor
+from federation.configuration.faults import Fault
 from federation.connection import Organization
 from federation.errors import ChangeConflicts, ConfigurationError, FieldsRefused, NotFound
-from federation.faults import Fault
 from federation.identity import parse_email
+from federation.outbound import mail
 from federation.settings import Settings
 from federation.signin import hash_token
 from federation.store.rows import new_id

@@ -9,12 +9,14 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from federation import faults, kept, registry, settings
+from federation import registry, settings
 from federation.administration.desk import Desk
+from federation.configuration import faults
+from federation.configuration.faults import Fault
 from federation.connection import name_fault
 from federation.connectors.saml import SamlConnector
 from federation.errors import ConfigurationError, FederationError
-from federation.faults import Fault
+from federation.roster import kept
 
 MOST: Final = 200  # connections of one organization
 _PAGE: Final = "new"  # of the administration, where the page of one of that id would be

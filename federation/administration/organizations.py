@@ -9,14 +9,15 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from federation import faults, kept
 from federation.administration import administrators, listing, paging
 from federation.administration.desk import Desk
 from federation.administration.listing import Entry, Place, Register
+from federation.configuration import faults
+from federation.configuration.faults import Fault
 from federation.connection import Organization, name_fault, show
 from federation.errors import ChangeConflicts, FieldsRefused, NotAllowed, NotFound
-from federation.faults import Fault
-from federation.roster import Roster
+from federation.roster import kept
+from federation.roster.roster import Roster
 from federation.store.kept_values import KeptOrganization
 
 

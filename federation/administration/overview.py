@@ -16,7 +16,7 @@ from federation import registry
 from federation.administration.desk import Desk
 from federation.connection import AnyConnection, SamlConnection
 from federation.connectors.saml import SamlConnector
-from federation.roster import Roster
+from federation.roster.roster import Roster
 from federation.saml import certificates
 from federation.saml.metadata import IdentityProvider
 from federation.store.directory_values import Causes, MetadataAge

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from federation import recorded, redaction
+from federation.records import recorded, redaction
 from federation.store.store import Store
 from federation.store.values import Record
 from federation.trial import message

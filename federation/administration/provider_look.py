@@ -12,9 +12,9 @@ from typing import Final
 from federation.administration.desk import Desk
 from federation.errors import ConfigurationError, FederationError, FieldsRefused, ProviderUnavailable
 from federation.fetch import Answer, Declared
-from federation.kept import DOCUMENT_OCTETS
 from federation.oidc import provider
 from federation.oidc.provider import Discovery, ProviderMetadata
+from federation.roster.kept import DOCUMENT_OCTETS
 from federation.saml import metadata
 from federation.saml.metadata import IdentityProvider
 

@@ -12,18 +12,18 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from federation import policies, recorded, redaction, what_if
 from federation.administration import connections, decisions
 from federation.administration.desk import Desk
-from federation.connection import AnyConnection
+from federation.configuration.faults import Fault
+from federation.connection import AnyConnection, policies
+from federation.connection.policies import Terms
 from federation.errors import Check, ConfigurationError, PolicyRefused, TooManyRequests
-from federation.faults import Fault
 from federation.identity import Grant, Identity
-from federation.policies import Terms
 from federation.policy.decide import decide
 from federation.policy.roles import UNDETERMINED
+from federation.records import recorded, redaction, what_if
+from federation.records.what_if import Report
 from federation.store.values import RecordFilter
-from federation.what_if import Report
 
 KEYS: Final = ("role_rules", "match", "strict", "on_no_match", "default_roles")
 DAYS: Final = 30

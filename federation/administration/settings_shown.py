@@ -12,8 +12,8 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from federation.administration.desk import Desk
+from federation.configuration.sources import Source
 from federation.settings import Settings
-from federation.sources import Source
 
 Kind = Literal["text", "url", "set"]  # set: a secret, of which only that it is set is told
 

@@ -16,7 +16,7 @@ from federation.administration.desk import Desk
 from federation.administration.paging import Page, cut, read_cursor
 from federation.administration.setup_limits import demand_administrator
 from federation.errors import ChangeConflicts, FieldsRefused, NotFound
-from federation.roster import Roster
+from federation.roster.roster import Roster
 from federation.signin import hash_token
 from federation.store.audit import AuditEntry
 from federation.store.rows import new_id

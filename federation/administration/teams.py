@@ -11,11 +11,11 @@ from typing import Final
 from federation.administration import administrators, people, places
 from federation.administration.desk import Desk
 from federation.administration.paging import Page, read_cursor, write_cursor
+from federation.configuration.faults import Fault
+from federation.configuration.scalars import ID_PATTERN
 from federation.connection import Organization
 from federation.errors import ChangeConflicts, FieldsRefused, NotFound, PolicyRefused
-from federation.faults import Fault
-from federation.rules import fold
-from federation.scalars import ID_PATTERN
+from federation.rules.folding import fold
 from federation.store.directory_values import MEMBERS_COUNTED, MemberListed, TeamListed
 from federation.store.values import Changed, LinkedGroup
 

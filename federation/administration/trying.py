@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from federation import attributes, kept
+from federation import attributes
 from federation.administration import trials
 from federation.administration.desk import Desk
 from federation.connection import AnyConnection
 from federation.errors import PolicyRefused
 from federation.identity import Authentication, Identity, Subject
 from federation.policy import roles
+from federation.roster import kept
 from federation.trial.report import Report
 
 _LOOKED_AT = 10  # tests

@@ -59,7 +59,7 @@ def invite(
 
 def life(told: str) -> timedelta:
     """Read a duration of the command line."""
-    from federation.scalars import parse_duration
+    from federation.configuration.scalars import parse_duration
 
     try:
         read = parse_duration(told)

@@ -19,7 +19,7 @@ from federation.commands.terminal import (
 )
 
 if TYPE_CHECKING:
-    from federation.what_if import Difference, Report
+    from federation.records.what_if import Difference, Report
 
 commands = group("Who may enter, and what they may do.")
 DaysOption = Annotated[int, typer.Option(min=1, max=400, help="How far back sign-ins are taken.")]

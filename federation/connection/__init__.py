@@ -14,7 +14,6 @@ from federation.connection.common import (
     Configured,
     Organization,
     Required,
-    environment_name,
     name_fault,
     names_no_bound,
     show,
@@ -35,7 +34,7 @@ from federation.connection.scim import Scim
 __all__ = [
     "NO_BOUND", "Algorithm", "AlgorithmException", "AnyConnection", "AuthMethod", "Configured", "Connection",
     "Legacy", "LocalConnection", "MetadataSource", "NameIdFormat", "OAuth2Connection", "OidcConnection",
-    "Organization", "RelyingConnection", "Required", "SamlConnection", "Scim", "environment_name",
+    "Organization", "RelyingConnection", "Required", "SamlConnection", "Scim",
     "name_fault", "names_no_bound", "show",
 ]  # fmt: skip
 

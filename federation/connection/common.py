@@ -9,12 +9,24 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
-from federation import faults, presets
-from federation.branding import ContactText
+from federation import presets
+from federation.configuration import faults
+from federation.configuration.branding import ContactText
+from federation.configuration.part import Model
+from federation.configuration.scalars import (
+    ID_PATTERN,
+    Domain,
+    Duration,
+    Id,
+    Name,
+    Names,
+    Skew,
+    SplitGroups,
+    environment_name,
+)
 from federation.connection.scim import Scim
 from federation.decision import BREAK_GLASS
-from federation.rules import GroupIndex, GroupTest, Model, RoleRule
-from federation.scalars import ID_PATTERN, Domain, Duration, Id, Name, Names, Skew, SplitGroups
+from federation.rules.rule import GroupIndex, GroupTest, RoleRule
 
 
 class DeclaredTeam(GroupTest):
@@ -221,11 +233,6 @@ class Required(Model):
 
     acr: tuple[Name, ...] = ()  # AuthnContextClassRef: one of these; () asks nothing
     max_age: Duration | None = None  # since the person proved themselves
-
-
-def environment_name(connection_id: str) -> str:
-    """Return the id as an environment variable spells it: ``-`` and ``_`` look the same there."""
-    return connection_id.replace("-", "_").upper()
 
 
 def name_fault(connection_id: str, others: tuple[str, ...]) -> str | None:

@@ -4,8 +4,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, ValidationInfo, field_validator
 
+from federation.configuration.scalars import Name, Url
 from federation.connection.relying import Kept, RelyingConnection
-from federation.scalars import Name, Url
 
 
 def _id(told: object) -> object:

@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, StringConstraints, ValidationInfo, field_validator
 
 from federation import presets
+from federation.configuration.part import Model
+from federation.configuration.scalars import AliasPath, Duration, Name, Secret, Url
 from federation.connection.common import Required
 from federation.connection.relying import RelyingConnection
-from federation.rules import Model
-from federation.scalars import AliasPath, Duration, Name, Secret, Url
 
 Algorithm = Literal[
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",

@@ -4,8 +4,8 @@ from typing import ClassVar, Final, Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
+from federation.configuration.scalars import AliasPath, Name, Secret, Url
 from federation.connection.common import Configured
-from federation.scalars import AliasPath, Name, Secret, Url
 
 AuthMethod = Literal["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]
 Kept = Literal["access", "refresh", "id"]

@@ -5,9 +5,9 @@ from typing import Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from federation.configuration.part import Model
+from federation.configuration.scalars import Certificate, Day, EntityId, FilePath, LocalPath, Name, Text, Url
 from federation.connection.common import Configured, Required
-from federation.rules import Model
-from federation.scalars import Certificate, Day, EntityId, FilePath, LocalPath, Name, Text, Url
 
 
 class MetadataSource(Model):

@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import SecretStr, field_validator
 
-from federation.rules import Model
-from federation.scalars import AliasPath, Names, Secret
+from federation.configuration.part import Model
+from federation.configuration.scalars import AliasPath, Names, Secret
 
 _SECRET_LENGTH = 16  # characters: whoever guesses one empties an organization
 

@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from federation import faults
+from federation.configuration import faults
+from federation.configuration.part import Model
 from federation.console import (
     access,
     audit_api,
@@ -30,7 +31,6 @@ from federation.console import (
 from federation.console.openapi import describe
 from federation.console.operations import BASE, Asked, Operation
 from federation.errors import FieldsRefused, NotAllowed
-from federation.rules import Model
 from federation.web import fields, pages
 
 OPERATIONS: Final[Sequence[Operation]] = (

@@ -7,8 +7,8 @@ from pydantic import AwareDatetime, Field
 
 from federation.administration import audit
 from federation.administration.desk import Desk
+from federation.configuration.part import Model
 from federation.console.operations import Asked, Narrowed, Operation, Paged
-from federation.rules import Model
 
 _LONGEST: Final = 320
 Told = Annotated[str, Field(max_length=_LONGEST)]

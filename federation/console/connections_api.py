@@ -9,8 +9,8 @@ from pydantic import Field
 from federation.administration import affected, connections
 from federation.administration.connection_views import ConnectionLine, ConnectionView
 from federation.administration.desk import Desk
+from federation.configuration.part import Model
 from federation.console.operations import Asked, FieldFault, Operation, PageAsked, Paged
-from federation.rules import Model
 
 _BODY: Final = "Keys of the settings file, as docs/settings.md has them; secrets are set by themselves"
 

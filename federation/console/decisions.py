@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from federation import redaction
 from federation.administration import decisions
 from federation.administration.decisions import Asked, Opened
 from federation.administration.paging import PAGE
@@ -15,6 +14,7 @@ from federation.console import access, shell, whose
 from federation.console.access import Visitor
 from federation.console.steps import rules, steps
 from federation.errors import FieldsRefused
+from federation.records import redaction
 from federation.store.values import ERASED
 from federation.web import fields
 from federation.web.house import House

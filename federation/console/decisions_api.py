@@ -9,10 +9,10 @@ from pydantic import AwareDatetime, Field
 from federation.administration import decisions, rules
 from federation.administration.desk import Desk
 from federation.administration.paging import LONGEST_PAGE, PAGE
+from federation.configuration.part import Model
 from federation.console.operations import Asked, Operation
 from federation.errors import FieldsRefused, NotFound, RequestRefused
-from federation.rules import Model
-from federation.what_if import Report
+from federation.records.what_if import Report
 
 _LONGEST: Final = 320
 Keys = Annotated[

@@ -9,8 +9,8 @@ from pydantic import Field
 from federation.administration import domains
 from federation.administration.desk import Desk
 from federation.administration.domains import DomainView
+from federation.configuration.part import Model
 from federation.console.operations import Asked, Narrowed, Operation, Paged
-from federation.rules import Model
 from federation.store.values import Preflight
 
 Ways = Annotated[

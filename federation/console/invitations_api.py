@@ -8,9 +8,9 @@ from pydantic import Field
 
 from federation.administration import invitations
 from federation.administration.desk import Desk
+from federation.configuration.part import Model
 from federation.console.operations import Asked, Narrowed, Operation, Paged
 from federation.console.people_api import PlaceAsked, whose
-from federation.rules import Model
 from federation.store.values import Invitation
 
 

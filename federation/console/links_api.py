@@ -9,8 +9,8 @@ from pydantic import Field
 from federation.administration import setup_links
 from federation.administration.desk import Desk
 from federation.administration.setup_links import DAYS, LONGEST
+from federation.configuration.part import Model
 from federation.console.operations import Asked, Operation, PageAsked, Paged
-from federation.rules import Model
 from federation.store.setup_links import SetupLink
 
 

@@ -10,9 +10,9 @@ from typing import Any, Final, Literal
 
 from pydantic.json_schema import models_json_schema
 
+from federation.configuration.part import Model
 from federation.console.operations import BASE, ErrorAnswer, Operation
 from federation.errors import FieldsRefused
-from federation.rules import Model
 from federation.web import cookies
 
 _REF: Final = "#/components/schemas/{model}"

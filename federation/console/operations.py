@@ -13,8 +13,8 @@ from pydantic import Field
 from federation.administration.actor import Scope
 from federation.administration.desk import Desk
 from federation.administration.paging import LONGEST_CURSOR, LONGEST_PAGE, PAGE
+from federation.configuration.part import Model
 from federation.errors import FederationError, FieldsRefused
-from federation.rules import Model
 
 BASE: Final = "/admin/api"
 

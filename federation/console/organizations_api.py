@@ -9,9 +9,9 @@ from pydantic import Field
 from federation.administration import organizations
 from federation.administration.desk import Desk
 from federation.administration.organizations import OrganizationView
+from federation.configuration.part import Model
 from federation.console.connections_api import Typed
 from federation.console.operations import Asked, Operation, PageAsked, Paged
-from federation.rules import Model
 
 _BODY: Final = "name, default_roles, administrators, contact"
 

@@ -8,9 +8,9 @@ from pydantic import Field
 
 from federation.administration import overview, provider_metadata, settings_shown
 from federation.administration.desk import Desk
+from federation.configuration.part import Model
+from federation.configuration.sources import Origin
 from federation.console.operations import Asked, Operation
-from federation.rules import Model
-from federation.sources import Origin
 
 
 class OverviewAsked(Model):

@@ -8,9 +8,9 @@ from pydantic import Field
 
 from federation.administration import people
 from federation.administration.desk import Desk
+from federation.configuration.part import Model
 from federation.console.operations import Asked, Narrowed, Operation, Paged
 from federation.errors import FieldsRefused
-from federation.rules import Model
 from federation.store.directory_values import PeopleFilter, PersonListed
 
 Organization = Annotated[

@@ -7,7 +7,6 @@ from urllib.parse import quote, urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from federation import mends
 from federation.administration import provisioning
 from federation.administration.paging import PAGE
 from federation.administration.provisioning import DAYS, LONGEST
@@ -15,6 +14,7 @@ from federation.console import access, shell, whose
 from federation.console.access import Visitor
 from federation.console.seat import HERE
 from federation.errors import FieldsRefused
+from federation.records import mends
 from federation.web import fields
 
 LIVES = (30, 90, 180, DAYS, 2 * DAYS, LONGEST)  # days to choose from

@@ -12,9 +12,9 @@ from pydantic import Field
 from federation.administration import provisioning
 from federation.administration.desk import Desk
 from federation.administration.provisioning import DAYS, LONGEST, LONGEST_NAME
+from federation.configuration.part import Model
 from federation.console.operations import Asked, Operation, PageAsked, Paged
 from federation.provisioned import Credential
-from federation.rules import Model
 
 
 class ScimCredentialAsked(Model):

@@ -14,13 +14,13 @@ from starlette.responses import Response
 from federation.administration import rules
 from federation.administration.desk import Desk
 from federation.administration.rules import RulesView
+from federation.configuration.faults import Fault
 from federation.console import access, rule_form, shell, steps
 from federation.console.access import Visitor
 from federation.console.rule_form import Draft
 from federation.errors import ChangeConflicts, ConfigurationError, FieldsRefused, ProveAgain
-from federation.faults import Fault
+from federation.records.what_if import Report
 from federation.web import fields
-from federation.what_if import Report
 
 HERE: Final = "/admin/connections"
 LISTED: Final = 200  # people of a comparison that a page names

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from federation import redaction
 from federation.administration.decisions import Opened
 from federation.errors import Check
-from federation.mends import entry
+from federation.records import redaction
+from federation.records.mends import entry
 
 _RULE: Final = "policy.rule:"
 _UNDETERMINED: Final = "policy.rule.undetermined"

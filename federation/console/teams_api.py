@@ -8,9 +8,9 @@ from pydantic import Field
 from federation.administration import teams
 from federation.administration.desk import Desk
 from federation.administration.teams import LONGEST, TeamView
+from federation.configuration.part import Model
 from federation.console.operations import Asked, Narrowed, Operation, Paged
 from federation.console.people_api import PlaceAsked, whose
-from federation.rules import Model
 
 Text = Annotated[str, Field(min_length=1, max_length=LONGEST)]
 

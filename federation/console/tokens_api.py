@@ -10,9 +10,9 @@ from federation.administration import tokens
 from federation.administration.actor import Scope
 from federation.administration.desk import Desk
 from federation.administration.tokens import DAYS, LONGEST, LONGEST_NAME, TokenWanted
+from federation.configuration.part import Model
 from federation.console.operations import Asked, Narrowed, Operation, Paged
 from federation.errors import FieldsRefused
-from federation.rules import Model
 from federation.store.api_tokens import ApiToken
 
 

@@ -7,8 +7,8 @@ from pydantic import AwareDatetime, Field
 
 from federation.administration import trials
 from federation.administration.desk import Desk
+from federation.configuration.part import Model
 from federation.console.operations import Asked, Operation, PageAsked, Paged
-from federation.rules import Model
 from federation.store.trials_store import Trial
 from federation.trial.report import Report
 

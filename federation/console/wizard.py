@@ -11,10 +11,11 @@ from typing import Any, Final
 from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
-from federation import faults, settings
+from federation import settings
 from federation.administration import connections, provisioning, setup_domains, trying
 from federation.administration import trials as tests
 from federation.administration.connection_views import ConnectionView
+from federation.configuration import faults
 from federation.console import shell, trials, vendors, wizard_forms
 from federation.console.seat import STEPS, Seat
 from federation.console.wizard_answer import answer, take_answer

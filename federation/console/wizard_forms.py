@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from federation.faults import Fault
+from federation.configuration.faults import Fault
 
 PROFILE: Final = ("email", "given_name", "family_name", "display_name", "groups")
 ROWS: Final = 10  # of groups and their roles

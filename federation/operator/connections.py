@@ -6,10 +6,10 @@ from pathlib import Path
 
 from federation.administration import connections
 from federation.administration.connection_views import ConnectionView
+from federation.configuration.sources import read_yaml
 from federation.errors import ConfigurationError, NotFound
 from federation.operator.at_desk import at_desk
 from federation.settings import Settings
-from federation.sources import read_yaml
 from federation.store.values import Ended
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from federation import domain_proof, presets, suffixes
+from federation import domain_proof, presets
+from federation.configuration import suffixes
 from federation.connection import AnyConnection, OidcConnection
 from federation.errors import FederationError
 from federation.operator import enforcement

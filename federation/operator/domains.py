@@ -12,7 +12,7 @@ from federation.operator import with_kept
 from federation.operator.at_desk import at_desk
 from federation.operator.audited import audited
 from federation.operator.with_kept import Everything
-from federation.resolver import Resolver
+from federation.outbound.resolver import Resolver
 from federation.settings import Settings
 from federation.store.store import Store
 

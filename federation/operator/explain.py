@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs
 
-from federation import keys, recorded, redaction, registry
+from federation import keys, registry
 from federation.connectors import openid_documents
 from federation.errors import (
     Check,
@@ -20,9 +20,10 @@ from federation.errors import (
     ProviderUnavailable,
 )
 from federation.fetch import Declared, Fetch, open_door
-from federation.mends import mender
 from federation.oidc import relying_party
-from federation.records import Kept
+from federation.records import recorded, redaction
+from federation.records.mends import mender
+from federation.records.records import Kept
 from federation.registry import Local, OAuth2, Oidc, Own, Saml
 from federation.saml import bindings, certificates, metadata, service_provider
 from federation.saml.service_provider import Said

@@ -6,8 +6,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from federation import files, keys
+from federation.configuration.scalars import parse_origin
 from federation.errors import ConfigurationError
-from federation.scalars import parse_origin
 
 TEMPLATE = """\
 # Settings of federation; every key: docs/settings.md. Relative paths start at this file's directory.

@@ -8,13 +8,13 @@ import re
 from datetime import datetime
 from typing import Any
 
+from federation.configuration.scalars import ID_PATTERN
 from federation.connection import Organization
 from federation.errors import ConfigurationError
 from federation.operator.audited import audited
 from federation.operator.by_hand import one_user, terms
 from federation.operator.invite import known, opened
-from federation.rules import fold
-from federation.scalars import ID_PATTERN
+from federation.rules.folding import fold
 from federation.settings import Settings
 from federation.store.values import Changed, KeptTeam
 

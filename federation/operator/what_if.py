@@ -1,19 +1,21 @@
-"""What `federation policy try` and `federation policy diff` do; see ``what_if`` for what is compared."""
+"""What `federation policy try` and `federation policy diff` do; see ``records.what_if``."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from federation import in_force as policy_in_force
-from federation import keys, policies, what_if
+from federation import keys
+from federation.configuration.sources import read_yaml
+from federation.connection import policies
+from federation.connection.policies import Terms
 from federation.errors import ConfigurationError
 from federation.operator import with_kept
-from federation.policies import Terms
+from federation.records import in_force as policy_in_force
+from federation.records import what_if
+from federation.records.what_if import Report
 from federation.settings import Settings, load
-from federation.sources import read_yaml
 from federation.store.store import open_store
-from federation.what_if import Report
 
 _WHOLE = frozenset({"base_url", "connections"})  # either makes it a settings file
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from federation import kept
 from federation.errors import ConfigurationError
 from federation.operator.at_desk import at_desk
-from federation.roster import Kept, Roster
+from federation.roster import kept
+from federation.roster.roster import Kept, Roster
 from federation.settings import Settings
 
 

@@ -12,7 +12,7 @@ from federation.decision import Candidates, Decision, Link, Outcome, Standing, W
 from federation.errors import Check, PolicyRefused
 from federation.identity import Grant, Identity
 from federation.policy import addresses, bootstrap, domains, enforcement, linking, roles, settlement, teams
-from federation.rules import SystemRole
+from federation.rules.rule import SystemRole
 
 
 def decide(

@@ -12,10 +12,10 @@ from functools import cached_property, lru_cache
 from federation.connection import AnyConnection, Organization
 from federation.decision import Stay, TeamWish, Wanted, of_connection, of_system
 from federation.errors import Check, PolicyRefused
-from federation.expressions import Expression, Facts, Failed
 from federation.identity import Grant, Identity, Presence
 from federation.policy import domains
-from federation.rules import RoleRule, SystemRole
+from federation.rules.expressions import Expression, Facts, Failed
+from federation.rules.rule import RoleRule, SystemRole
 
 DEFAULTS = ("default (connection)", "default (organization)")  # why a role was given that no rule gave
 

@@ -28,7 +28,7 @@ from federation.decision import (
 )
 from federation.errors import Check
 from federation.identity import Grant, Groups, Identity, Presence
-from federation.rules import fold
+from federation.rules.folding import fold
 
 MADE_AT_ONCE = 50  # teams of one sign-in: whoever names groups at a provider does not fill the database
 MADE_IN_ALL = (

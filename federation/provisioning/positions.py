@@ -8,7 +8,7 @@ from scim2_models import InvalidCursorException, Resource, SearchRequest
 from scim2_server.storage import SearchPage
 
 from federation.provisioned import Condition, Kind, Page, ScimGroup, ScimUser, Search
-from federation.rules import fold
+from federation.rules.folding import fold
 from federation.scim import filters, tolerance
 
 _NEXT: Final = "next"

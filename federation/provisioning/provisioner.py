@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from federation import policies, registry
+from federation import registry
 from federation.clock import Clock
-from federation.connection import AnyConnection
+from federation.connection import AnyConnection, policies
+from federation.connection.policies import Terms
 from federation.decision import Decision
 from federation.errors import FederationError, PolicyRefused, TooManyRequests
 from federation.identity import Identity
-from federation.policies import Terms
 from federation.provisioned import Due, Finding, ScimUser
 from federation.provisioning.beside import Beside
 from federation.provisioning.request import Answered, Asked, Caller, Concerned, Place

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from xml.sax.saxutils import escape, quoteattr
 
-from federation.about import About, Contact
+from federation.configuration.about import About, Contact
 from federation.errors import ConfigurationError
 from federation.saml import signing
 from federation.saml.bindings import HTTP_POST, HTTP_REDIRECT

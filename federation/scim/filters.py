@@ -24,7 +24,7 @@ from scim2_models.path import (
 from scim2_models.path import Not as Negation
 
 from federation.provisioned import Column, Compare, Condition, Every, Kind, Not, Operator, Some
-from federation.rules import fold
+from federation.rules.folding import fold
 from federation.scim import models
 
 ALL: Final = Every(())  # of them

@@ -15,7 +15,7 @@ from federation import presets
 from federation.connection import AnyConnection, OAuth2Connection, OidcConnection, SamlConnection
 from federation.identity import Identity, Subject, parse_email
 from federation.provisioned import Awaited, ScimUser
-from federation.rules import fold
+from federation.rules.folding import fold
 
 EMAIL_ADDRESS: Final = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
 _FORMATS: Final = {

@@ -7,7 +7,7 @@ from typing import Final
 
 from scim2_models import AttributeBinding, ScimPolicy
 
-from federation.rules import fold
+from federation.rules.folding import fold
 
 OPERATIONS: Final = 1_000  # of one PATCH of a Group, or one bulk request
 USER_OPERATIONS: Final = 200  # of one PATCH of a User: each takes 0.4 ms; Okta and Entra send fewer than 50

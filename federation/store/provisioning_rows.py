@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Literal, TypeVar
 
-from federation import rules
 from federation.provisioned import Kind, Reference, ScimGroup, ScimUser, Stale
+from federation.rules.folding import fold
 from federation.store import endings, provisioning_users_sql, rows, sql, standing
 from federation.store.endings import Hashes
 from federation.store.rows import Ask, Raced, Row, Steps, Together, micros, storable
@@ -40,7 +40,7 @@ class Kept(Generic[Resource]):
 
 def key(text: str) -> str:
     """Return a text as it is compared without its case."""
-    return rules.fold(storable(text))
+    return fold(storable(text))
 
 
 def gates(connection: str, *, user_name: str = "") -> Together:

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 from pydantic import TypeAdapter
 
-from federation import redaction
+from federation.records import redaction
 
 _LONGEST: Final = 10_000  # characters of one value; a document's segments may be longer
 _MOST: Final = 1_000  # values of one list

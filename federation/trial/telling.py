@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from federation import mends, redaction
 from federation.errors import Check
+from federation.records import mends, redaction
 from federation.trial.report import Outcome, Rule, Step
 
 _RULE: Final = "policy.rule:"

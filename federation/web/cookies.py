@@ -14,8 +14,8 @@ from typing import Literal
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
+from federation.configuration.scalars import ID_PATTERN
 from federation.identity import Session
-from federation.scalars import ID_PATTERN
 from federation.web.house import House
 
 SESSION = "session"

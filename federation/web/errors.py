@@ -23,7 +23,7 @@ from federation.errors import (
     StoreUnavailable,
     TooManyRequests,
 )
-from federation.records import mint_reference
+from federation.records.records import mint_reference
 from federation.web import cookies, join, pages, prove, start, texts
 from federation.web.callbacks import rate_key
 from federation.web.house import House

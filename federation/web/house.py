@@ -10,17 +10,17 @@ from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network
 
 from federation.administration.looks import Looks
-from federation.branding import OURS, Brand
 from federation.break_glass import BreakGlassDoor
 from federation.clock import Clock
+from federation.configuration.branding import OURS, Brand
 from federation.connection import AnyConnection
+from federation.connection.policies import Terms
 from federation.decision import BREAK_GLASS
 from federation.fetch import Fetch
 from federation.identity import Session
-from federation.policies import Terms
 from federation.provisioning.provisioner import Provisioner
 from federation.publishing import Publishing
-from federation.roster import Roster
+from federation.roster.roster import Roster
 from federation.settings import Settings
 from federation.signin import SignIn, hash_token
 from federation.signout import SignOut

@@ -11,7 +11,7 @@ from pathlib import Path
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from federation.records import mint_reference
+from federation.records.records import mint_reference
 from federation.web import errors, pages, texts
 from federation.web.callbacks import ALIAS
 

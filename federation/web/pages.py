@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from federation.branding import Brand
+from federation.configuration.branding import Brand
 from federation.web import texts
 from federation.web.house import House
 

@@ -28,7 +28,7 @@ from federation.errors import (
 from federation.provisioning import credentials
 from federation.provisioning.credentials import Sent
 from federation.provisioning.request import Answered, Asked, Caller
-from federation.records import mint_reference
+from federation.records.records import mint_reference
 from federation.web import fields
 from federation.web.callbacks import ALIAS, rate_key
 from federation.web.house import House

@@ -24,7 +24,7 @@ from pydantic import (
     ValidationInfo,
 )
 
-from federation import suffixes
+from federation.configuration import suffixes
 
 ID_PATTERN = r"^[a-z][a-z0-9_-]{0,62}$"
 MAXIMUM_SKEW = timedelta(seconds=300)
@@ -34,6 +34,11 @@ _DNS_PORT = 53
 _PATH_LENGTH = 200  # a certificate in base64 is longer
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def environment_name(key: str) -> str:
+    """Return an id or a key as an environment variable spells it: ``-`` and ``_`` look the same there."""
+    return key.replace("-", "_").upper()
 
 
 def parse_duration(value: object) -> object:

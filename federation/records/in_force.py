@@ -12,14 +12,15 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
-from federation import policies, what_if
 from federation.clock import Clock
+from federation.connection import policies
+from federation.connection.policies import Terms
 from federation.errors import ConfigurationError, FederationError
-from federation.policies import Terms
+from federation.records import what_if
+from federation.records.what_if import Report
 from federation.store.store import Store
 from federation.store.values import PolicyInForce
 from federation.vault import Vault
-from federation.what_if import Report
 
 log = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
-from federation.rules import Model
-from federation.scalars import FilePath, Name, Secret, place_of
+from federation.configuration.part import Model
+from federation.configuration.scalars import FilePath, Name, Secret, place_of
 
 DIRECT = "direct"  # no proxy, whatever the environment says
 

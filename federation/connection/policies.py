@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from federation import between, faults
-from federation.connection import AnyConnection, Configured, Organization
+from federation.configuration import faults
+from federation.connection import AnyConnection, Configured, Organization, between
 from federation.errors import ConfigurationError
-from federation.rules import SystemRole
+from federation.rules.rule import SystemRole
 
 KEYS: Final = frozenset({
     "enabled", "anyone", "domains", "email_trust", "on_email_match", "provisioning", "profile_update",

@@ -17,18 +17,20 @@ from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from pydantic import ValidationError
 
-from federation import between, faults, kept, registry
+from federation import registry
 from federation.clock import Clock
-from federation.connection import AnyConnection, Organization
+from federation.configuration import faults
+from federation.configuration.faults import Fault
+from federation.connection import AnyConnection, Organization, between
 from federation.connectors.connect import connect
 from federation.connectors.contract import Connector
 from federation.connectors.hashing import Hashing
 from federation.errors import FederationError
-from federation.faults import Fault
 from federation.fetch import Fetch, OfStore
 from federation.oidc import provider
 from federation.policy import domains
 from federation.registry import Own
+from federation.roster import kept
 from federation.settings import Settings
 from federation.store.kept_values import Declared, KeptConnection, KeptOrganization
 from federation.store.store import Store

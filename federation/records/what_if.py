@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from federation import policies, recorded
+from federation.connection import policies
+from federation.connection.policies import Terms
 from federation.decision import Decision, Outcome, Standing
 from federation.errors import PolicyRefused
 from federation.identity import Identity, Presence
-from federation.policies import Terms
 from federation.policy.decide import decide
+from federation.records import recorded
 from federation.store.store import Store
 from federation.store.values import Admitted, Cursor, RecordFilter
 from federation.vault import Vault

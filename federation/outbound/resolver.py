@@ -15,8 +15,8 @@ import dns.rdatatype
 import dns.resolver
 import dns.rrset
 
+from federation.configuration.scalars import address_and_port
 from federation.errors import ProviderUnavailable
-from federation.scalars import address_and_port
 
 LIFETIME: Final = 10.0  # seconds for one question, however many servers are asked
 CHAIN: Final = 8  # aliases that are followed

@@ -5,9 +5,9 @@ For the operator's commands, the pages and what-if. The store keeps them sealed.
 
 from collections.abc import Sequence
 
-from federation import records
 from federation.errors import ConfigurationError
-from federation.records import Kept
+from federation.records import records
+from federation.records.records import Kept
 from federation.store.store import Store
 from federation.store.values import ERASED, Record
 from federation.vault import Vault

@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from federation import records
 from federation.attributes import ALIASES
 from federation.clock import Clock
 from federation.connection import AnyConnection
@@ -30,6 +29,7 @@ from federation.errors import (
 )
 from federation.identity import Groups, Identity, Presence, VerifiedAssertion
 from federation.policy import domains, roles
+from federation.records import records
 from federation.signin import SignIn, next_reread
 from federation.store.store import Store
 from federation.store.values import RECORD_DETAIL, DueReread, Record, Rereadable

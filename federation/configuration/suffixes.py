@@ -21,7 +21,7 @@ def _registries() -> PublicSuffixList:
 @cache
 def free_mail() -> frozenset[str]:
     """Return the domains of ``free_mail.txt``."""
-    lines = resources.files("federation").joinpath("free_mail.txt").read_text("ascii").splitlines()
+    lines = resources.files(__package__).joinpath("free_mail.txt").read_text("ascii").splitlines()
     return frozenset(line for line in lines if line and not line.startswith("#"))
 
 

@@ -1,24 +1,16 @@
-"""What a role rule is made of, and the base of every part of the settings file.
-
-Frozen, an unknown key is an error, and a rule without a test is refused: an empty rule never
-means "everybody".
-"""
+"""What a role rule is made of; a rule without a test is refused: an empty rule never means "everybody"."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from federation import expressions
-from federation.scalars import Name
-
-
-class Model(BaseModel):
-    """Base of every part of the file: frozen, no unknown key, no value in an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, hide_input_in_errors=True)
+from federation.configuration.part import Model
+from federation.configuration.scalars import Name
+from federation.rules import expressions
+from federation.rules.folding import fold
 
 
 class AttributeTest(Model):
@@ -26,24 +18,6 @@ class AttributeTest(Model):
 
     name: Name
     in_: tuple[str, ...] = Field(alias="in", min_length=1)
-
-
-def fold(name: str) -> str:
-    """Return a group's name without its case, one character for one.
-
-    Not Unicode's case folding: that makes "platform-adminſ" equal "platform-admins", and a
-    Kelvin sign equal "k", to whoever may name groups at the identity provider.
-    """
-    if name.isascii():
-        return name.lower()
-    return "".join(
-        low if len(low := one.lower()) == 1 and low.isascii() == one.isascii() else one for one in name
-    )
-
-
-def fold_all(names: Sequence[str]) -> tuple[str, ...]:
-    """Return ``fold`` of each; 500 at once cost a fifth of 500 calls."""
-    return tuple(map(str.lower if "".join(names).isascii() else fold, names))
 
 
 class GroupTest(Model):

@@ -12,7 +12,7 @@ from typing import Any, Final
 from federation.decision import TeamMember
 from federation.errors import Check
 from federation.identity import Grant, Identity
-from federation.records import Kept
+from federation.records.records import Kept
 
 _UNASKED: Final = ("not asked", "not checked")  # what only the sign-in itself knew
 _ROLE_RULES: Final = ("policy.rule:", "policy.rule.")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from federation import checked_expressions
+from federation.rules import checked_expressions
 
 if TYPE_CHECKING:
     from cel_expr_python import cel

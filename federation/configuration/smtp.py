@@ -4,9 +4,9 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from federation import faults
-from federation.rules import Model
-from federation.scalars import Name, Secret, is_loopback
+from federation.configuration import faults
+from federation.configuration.part import Model
+from federation.configuration.scalars import Name, Secret, is_loopback
 
 IMPLICIT_TLS = 465  # RFC 8314 §3.3: TLS from the first octet
 

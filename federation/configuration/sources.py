@@ -12,9 +12,9 @@ from typing import Any, Final, Literal, get_args
 
 import yaml
 
-from federation.connection import environment_name
+from federation.configuration.faults import Fault, Steps
+from federation.configuration.scalars import environment_name
 from federation.errors import ConfigurationError
-from federation.faults import Fault, Steps
 
 PREFIX: Final = "FEDERATION__"
 SECRETS_DIRECTORY: Final = "FEDERATION_SECRETS_DIR"

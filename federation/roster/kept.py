@@ -15,13 +15,14 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from federation import between, faults, presets, registry, settings
-from federation.addresses import Allowed, Declared, is_number, parse_address
-from federation.connection import AnyConnection, Organization, SamlConnection
+from federation import presets, registry, settings
+from federation.configuration import faults
+from federation.configuration.faults import Fault
+from federation.configuration.scalars import Place, is_loopback
+from federation.connection import AnyConnection, Organization, SamlConnection, between
 from federation.connectors.saml import THREAD_ABOVE
 from federation.errors import ConfigurationError
-from federation.faults import Fault
-from federation.scalars import Place, is_loopback
+from federation.outbound.addresses import Allowed, Declared, is_number, parse_address
 from federation.settings import Settings
 from federation.store.kept_values import KeptConnection, KeptOrganization
 from federation.vault import Vault

@@ -17,9 +17,9 @@ from xml.parsers import expat
 
 from pydantic import AfterValidator, Field, model_validator
 
+from federation.configuration.part import Model
+from federation.configuration.scalars import FilePath, Name
 from federation.identity import parse_email
-from federation.rules import Model
-from federation.scalars import FilePath, Name
 
 CONTRAST: Final = 4.5
 LOGO_LIMIT: Final = 16 * 1024  # octets: a page weighs less than 50 kB with all that it shows

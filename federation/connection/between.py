@@ -7,6 +7,8 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
+from federation.configuration.faults import Fault, Steps
+from federation.configuration.scalars import require_https
 from federation.connection import (
     AnyConnection,
     OAuth2Connection,
@@ -14,8 +16,6 @@ from federation.connection import (
     Organization,
     SamlConnection,
 )
-from federation.faults import Fault, Steps
-from federation.scalars import require_https
 
 # Every path of the service's own URL table; an alias there would never be reached, or hide a page.
 _OURS = re.compile(

@@ -5,8 +5,8 @@ import ssl
 from email.message import EmailMessage
 from pathlib import Path
 
+from federation.configuration.smtp import IMPLICIT_TLS, Smtp
 from federation.errors import ConfigurationError
-from federation.smtp import IMPLICIT_TLS, Smtp
 
 DEADLINE = 20.0  # seconds, for each step
 

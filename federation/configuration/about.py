@@ -9,8 +9,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from federation.rules import Model
-from federation.scalars import Duration, EntityId, Name, Url
+from federation.configuration.part import Model
+from federation.configuration.scalars import Duration, EntityId, Name, Url
 
 _SHORTEST = timedelta(hours=12)  # most identity providers ask once a day, some twice
 

@@ -1,0 +1,1 @@
+"""Beside the door for HTTP (``fetch``): where we may connect to, what DNS says, and mail."""

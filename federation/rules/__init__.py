@@ -1,0 +1,1 @@
+"""What a role rule is made of: names of groups, values of attributes, conditions in CEL."""

@@ -1,0 +1,1 @@
+"""What goes on by itself in the background, between the requests."""
