@@ -468,7 +468,7 @@ def test_the_wizard_by_keyboard_alone(world: World, said: list[str]) -> None:
             follow(page, "Look now")
             expect(page.get_by_text("The record is there")).to_be_visible()
         for step in ("mapping", "test"):
-            follow(page, "Next step")
+            follow(page, "Next step" if step == "mapping" else "Skip for now")
             page.wait_for_url(f"**/setup/{step}")
         go_to(page, "Start the test")
         page.keyboard.press("Enter")

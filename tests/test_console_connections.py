@@ -83,6 +83,7 @@ async def test_one_tells_what_to_do_next(stair: Stair) -> None:
     shown = await read(ada, f"{PAGE}/okta")
     assert "Test it next" in shown
     assert "own.example until a record in DNS" in shown
+    assert f'href="{PAGE}/okta/setup/people"' in shown, "where its record is"
     assert "/oidc/okta/callback" in shown
     assert f"{PAGE}/okta/enable" not in shown
     await tried(stair)
@@ -93,7 +94,7 @@ async def test_one_tells_what_to_do_next(stair: Stair) -> None:
     assert ">Active</span>" in await read(ada, f"{PAGE}/okta")
     at = desk(stair.house, OPERATOR)
     await connections.create(at, "draft", organization="acme", body={"protocol": "saml"})
-    assert "Something is still to be said" in await read(ada, f"{PAGE}/draft")
+    assert "Setup is not finished" in await read(ada, f"{PAGE}/draft")
 
 
 async def test_what_a_provider_says_is_text(stair: Stair) -> None:

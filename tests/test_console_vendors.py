@@ -65,6 +65,7 @@ def test_the_way_there_stands_in_the_guide(key: tuple[str, str], vendor: vendors
     told = re.sub(r"\s+", " ", guide(vendor.guide).replace("*", ""))
     assert vendor.path in told
     assert vendor.answer in told
+    assert not vendor.issuer or f"issuer: {vendor.issuer} " in told
     assert getattr(presets.PRESETS[key[0]], key[1]) is not None
 
 

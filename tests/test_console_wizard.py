@@ -139,6 +139,34 @@ async def test_saml_by_upload_from_the_first_step_to_the_last(stair: Stair, ada:
     assert [rule.name for rule in kept.role_rules] == ["admins → admin", "staff-* → member, reader"]
 
 
+@pytest.mark.parametrize(
+    ("protocol", "preset", "lacks"),
+    [
+        ("saml", "okta", ["Its metadata; or its entity ID", "The e-mail domains"]),
+        ("oidc", "entra", ["Issuer", "Client ID", "Client secret", "The e-mail domains"]),
+        ("oauth2", "github", ["Client ID", "Client secret", "The e-mail domains"]),
+    ],
+)
+async def test_what_is_missing_is_said_once_in_the_wizards_words_and_leads_to_its_step(
+    ada: httpx2.AsyncClient, protocol: str, preset: str, lacks: list[str]
+) -> None:
+    base = await draft(ada, protocol, preset)
+    page = await read(ada, f"{base}/enable")
+    for told in lacks:
+        step = "people" if "domains" in told else "answer"
+        assert page.count(f'<li><a href="{base}/{step}">{told}') == 1, told
+    for key in ("{env", "client_id", "sso_url", "expected"):
+        assert key not in page
+    assert f'href="{base}/enable"' in (await read(ada, f"{base}/test")).partition("Something is still")[2]
+
+
+async def test_an_issuer_is_shown_as_the_vendor_writes_it(ada: httpx2.AsyncClient) -> None:
+    entra = await read(ada, f"{await draft(ada, 'oidc', 'entra', 'entra')}/answer")
+    assert "such as https://login.microsoftonline.com/11111111-" in entra
+    other = await read(ada, f"{await draft(ada, 'oidc', 'generic', 'other')}/answer")
+    assert "such as https://login.acme.example" in other
+
+
 async def test_oidc_is_looked_at_before_it_is_kept(stair: Stair, ada: httpx2.AsyncClient) -> None:
     base = await draft(ada, "oidc", "keycloak")
     told = {"issuer": stair.provider.issuer, "client_id": "other", "client_secret": SECRET}
@@ -322,6 +350,7 @@ async def test_names_and_rules_are_tried_on_the_last_test_and_not_kept(
     sealed = house.vault.seal(encode(told, secrets=()), f"trial:{trial.id}")
     number = house.roster.number
     await house.store.end_trial(trial, stair.clock(), code="", sealed=sealed, claim=None, in_force=number)
+    assert 'role="region"' not in await read(ada, f"{base}/mapping"), "the section around it has that name"
     form = {"attribute_given_name": "vorname", "group_0": "STAFF", "role_0": "reader", "do": "try"}
     answer = await send(ada, f"{base}/mapping", **form)
     assert answer.status_code == 200, answer.text

@@ -239,4 +239,9 @@ def _of_connections(desk: Desk, whose: str | None) -> Iterator[Matter]:
     )
     for kind, level, names in kinds:
         for name in names:
-            yield Matter(kind=kind, level=level, path=f"/admin/connections/{name}", told={"name": name})
+            yield Matter(
+                kind=kind,
+                level=level,
+                path=f"/admin/connections/{name}",
+                told={"name": desk.roster.kept[name].title},
+            )

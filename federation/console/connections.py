@@ -168,15 +168,20 @@ def next_steps(view: ConnectionView, now: datetime) -> Iterator[Step]:
     elif view.origin == "store" and not view.enabled:
         yield _step("ready", "ok")
     if unproved := [one.name for one in view.domains if one.needed and not one.proved]:
-        yield _step("unproved", "warn", names=", ".join(unproved), href="/admin/domains", label="prove")
+        yield _step("unproved", "warn", names=", ".join(unproved), href=_proof(view), label="prove")
     if view.metadata_held:
-        yield _step("held", "warn", href="/admin", label="approve")
+        yield _step("held", "warn", href="/admin#waiting", label="approve")
     over = [one for one in view.certificates if one.not_after <= now]
     ends = [one for one in view.certificates if now < one.not_after < now + SOON]
     if over:
         yield _step("certificate_over", "warn")
     elif ends and len(ends) == len(view.certificates):
         yield _step("certificate_ends", "warn")
+
+
+def _proof(view: ConnectionView) -> str:
+    """Return where the records are: those of one that is being set up are in the wizard alone."""
+    return f"{path_of(view.id)}/setup/people" if view.origin == "store" else "/admin/domains"
 
 
 def _step(key: str, kind: str, *, href: str = "", label: str = "", **told: object) -> Step:

@@ -101,6 +101,7 @@ def _page(request: Request, visitor: Visitor, found: Opened) -> Response:
         rules=rules(found),
         manual=_filled(request, decisions.broken(found), record.connection),
         title=_title(request),
+        source=whose.source,
         why=_why(found),
         may_reveal="decisions:reveal" in visitor.actor.scopes and (kept is not None or found.names),
     )

@@ -67,6 +67,7 @@ async def one(request: Request) -> Response:
         seen=seen,
         locked_out=seen.number if seen and seen.number <= LOCKED_OUT_COUNTED else None,
         base=whose.path("organizations", organization),
+        every=whose.path("connections", search="" if visitor.actor.organization else organization),
     )
 
 

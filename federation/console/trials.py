@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from federation.administration import trials
 from federation.administration.desk import Desk
-from federation.console import access, shell
+from federation.console import access, shell, whose
 from federation.console.access import Visitor
 from federation.store.trials_store import Trial
 from federation.web import cookies, pages, texts
@@ -121,4 +121,5 @@ def report_page(request: Request, visitor: Visitor, tried: trials.Tried, place: 
         title=connection.title if connection else tried.trial.connection,
         place=place,
         base_url=house.base_url,
+        source=whose.source,
     )

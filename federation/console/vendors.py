@@ -37,6 +37,7 @@ class Vendor:
     path: str  # where in its console
     entries: Sequence[Entry]
     answer: str  # where in its console stands what it tells us; "" as by the protocol
+    issuer: str = ""  # one of its issuers, as the guide has it; "" where there is none, or one for all
 
 
 _SAML: Final = (
@@ -79,6 +80,7 @@ VENDORS: Final[Mapping[tuple[str, str], Vendor]] = {
             Entry("Configure Application Permissions → Permitted scopes", "openid profile email allatclaims"),
         ),
         answer="Client Identifier",
+        issuer="https://adfs.acme.example/adfs",
     ),
     ("auth0", "saml"): Vendor(
         guide="auth0.md",
@@ -105,6 +107,7 @@ VENDORS: Final[Mapping[tuple[str, str], Vendor]] = {
             Entry("Advanced Settings → OAuth → JsonWebToken Signature Algorithm", "RS256"),
         ),
         answer="Settings",
+        issuer="https://acme.eu.auth0.com/",
     ),
     ("cognito", "oidc"): Vendor(
         guide="cognito.md",
@@ -116,6 +119,7 @@ VENDORS: Final[Mapping[tuple[str, str], Vendor]] = {
             Entry("OpenID Connect scopes", "OpenID, Email, Profile"),
         ),
         answer="Overview → Token signing key URL",
+        issuer="https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_example",
     ),
     ("entra", "saml"): Vendor(
         guide="entra.md",
@@ -136,7 +140,11 @@ VENDORS: Final[Mapping[tuple[str, str], Vendor]] = {
             Entry("Authentication → Front-channel logout URL", "frontchannel_logout_url"),
             Entry("Authentication → Redirect URIs", "post_logout_url"),
         ),
-        answer="Certificates & secrets → New client secret",
+        answer=(
+            "Overview → Directory (tenant) ID, Application (client) ID; "
+            "Certificates & secrets → New client secret"
+        ),
+        issuer="https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/v2.0",
     ),
     ("github", "oauth2"): Vendor(
         guide="github.md",
@@ -149,6 +157,7 @@ VENDORS: Final[Mapping[tuple[str, str], Vendor]] = {
         path="Admin → Applications → New application",
         entries=(Entry("Redirect URI", "callback_url"), Entry("Scopes", "openid, profile, email")),
         answer="Application ID",
+        issuer="https://gitlab.acme.example",
     ),
     ("google", "saml"): Vendor(
         guide="google.md",
@@ -191,6 +200,7 @@ VENDORS: Final[Mapping[tuple[str, str], Vendor]] = {
             Entry("Backchannel logout URL", "backchannel_logout_url"),
         ),
         answer="Credentials → Client Secret",
+        issuer="https://keycloak.acme.example/realms/acme",
     ),
     ("okta", "saml"): Vendor(
         guide="okta.md",
@@ -215,6 +225,7 @@ VENDORS: Final[Mapping[tuple[str, str], Vendor]] = {
             Entry("Initiate login URI", "initiate_url"),
         ),
         answer="",
+        issuer="https://acme.okta.com",
     ),
     ("onelogin", "saml"): Vendor(
         guide="onelogin.md",
@@ -239,6 +250,7 @@ VENDORS: Final[Mapping[tuple[str, str], Vendor]] = {
             Entry("Post Logout Redirect URIs", "post_logout_url"),
         ),
         answer="Issuer URL",
+        issuer="https://acme.onelogin.com/oidc/2",
     ),
     ("ping", "saml"): Vendor(
         guide="ping.md",
@@ -260,6 +272,7 @@ VENDORS: Final[Mapping[tuple[str, str], Vendor]] = {
             Entry("Signoff URLs", "post_logout_url"),
         ),
         answer="",
+        issuer="https://auth.pingone.eu/11111111-2222-3333-4444-555555555555/as",
     ),
     ("shibboleth", "saml"): Vendor(
         guide="shibboleth.md",

@@ -4,7 +4,7 @@ Each step is kept as it is left, so that one can go away and come back; nobody c
 same pages serve administrators and the holder of a setup link (``seat``).
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -216,7 +216,20 @@ async def start_test(seat: Seat) -> Response:
 
 async def enable(seat: Seat) -> Response:
     """GET …/setup/enable: what is done and what is missing."""
-    return show_step(seat, await seat.view(), "enable")
+    view = await seat.view()
+    return show_step(seat, view, "enable", lacks=tuple(dict.fromkeys(_lacks(seat, view))))
+
+
+def _lacks(seat: Seat, view: ConnectionView) -> Iterator[tuple[str, str]]:
+    """Yield what is missing in the wizard's words, and the step that asks for it."""
+    for steps, why in view.missing:
+        key = str(steps[0]) if steps else ""
+        if key == "domains":
+            yield texts.say("wizard.lacks_domains"), seat.path("people")
+        elif key in wizard_forms.ASKED:
+            yield texts.say(wizard_forms.ASKED[key]), seat.path("answer")
+        else:  # the wizard asks for no such key: whoever set it knows it by its name
+            yield f"{'.'.join(map(str, steps))}: {why}", ""
 
 
 async def let_in(seat: Seat) -> Response:

@@ -12,6 +12,21 @@ _DIGITS: Final = 18
 _PEM: Final = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 _AUTHENTICATION: Final = ("client_secret_basic", "client_secret_post")
 
+# What the second step asks for, by the key of the settings file: the text that names it.
+ASKED: Final = {
+    "metadata": "wizard.lacks_metadata",
+    "entity_id": "wizard.entity_id",
+    "sso_url": "wizard.sso_url",
+    "certificates": "wizard.certificates",
+    "issuer": "wizard.issuer",
+    "server": "wizard.server",
+    "authorization_endpoint": "wizard.authorization_endpoint",
+    "token_endpoint": "wizard.token_endpoint",
+    "userinfo_endpoint": "wizard.userinfo_endpoint",
+    "client_id": "wizard.client_id",
+    "client_secret": "wizard.client_secret",
+}
+
 # What stands in the way of metadata, and the other way round: each way of telling takes out the others.
 _NOT_BY_HAND: Final[Mapping[str, Any]] = {"sso_url": None, "slo_url": None, "certificates": None}
 

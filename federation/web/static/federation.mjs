@@ -7,7 +7,12 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
   button.hidden = false;
   const says = button.textContent;
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+    const value = document.getElementById(button.dataset.copy);
+    try {
+      await navigator.clipboard.writeText(value.textContent);
+    } catch {
+      return getSelection().selectAllChildren(value); // it may not be copied for you, but is ready to be
+    }
     button.textContent = button.dataset.copied ?? says;
     setTimeout(() => (button.textContent = says), 2000);
   });
