@@ -232,16 +232,21 @@ async def test_versions_are_held_to(world: World) -> None:
     changed = await there.patch(path, {"op": "replace", "value": {"title": "x"}}, if_match=first)
     assert changed.status_code == 200
     before = await world.tables()
-    for wrong in (first, 'W/"99"', '"nonsense"', "nonsense", 'W/"' + "9" * 40 + '"'):
+    for wrong in (first, 'W/"99"', '"nonsense"', "nonsense", 'W/"' + "9" * 40 + '"', "", " ", ",", '""'):
         for answer in (
             await there.patch(path, {"op": "replace", "value": {"title": "y"}}, if_match=wrong),
             await there.put(path, user("versioned"), if_match=wrong),
             await there.delete(path, if_match=wrong),
         ):
             assert refusal(answer)[0] == 412
-    assert await world.tables() == before
     right = changed.json()["meta"]["version"]
-    assert (await there.delete(path, if_match=f'"nonsense", {right}')).status_code == 204
+    assert refusal(await there.delete(path, if_match=f"{first}, *")) == (400, "invalidValue")
+    bulk = {"method": "DELETE", "path": path, "version": ""}
+    (told,) = (await there.post("/Bulk", {"schemas": [BULK], "Operations": [bulk]})).json()["Operations"]
+    assert told["status"] == "412"
+    assert await world.tables() == before
+    lines = [("if-match", '"nonsense"'), ("if-match", right)]  # one list, on two lines (RFC 9110 §5.3)
+    assert (await there.client.delete(f"{there.path}{path}", headers=lines)).status_code == 204
 
 
 async def test_of_two_who_saw_one_version_one_changes_it(world: World) -> None:

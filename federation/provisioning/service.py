@@ -3,10 +3,11 @@
 One for each request: it keeps what the library has no place for.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 from scim2_models import (
@@ -37,6 +38,10 @@ from federation.scim.dialect import Read
 Model = TypeVar("Model", bound=BaseModel)
 
 
+_QUOTED: Final = re.compile(r'"[^"]*"')
+_NO_VERSION: Final = ","
+
+
 def kind_of(resource_type: ResourceType) -> Kind:
     """Tell which of our kinds a resource type is."""
     return "Group" if resource_type.name == "Group" else "User"
@@ -46,10 +51,16 @@ def conditions(*, if_match: str | None, if_none_match: str | None = None) -> Con
     """Return which versions a change is bound to.
 
     Raises:
-        InvalidValueException: One is longer than any list of ours: the library takes seconds for spaces.
+        InvalidValueException: One is longer than any list of ours (the library takes seconds for spaces),
+            or names any version beside others (RFC 9110 §13.1.1).
     """
-    if any(len(told or "") > tolerance.TAGS for told in (if_match, if_none_match)):
-        raise InvalidValueException(detail=f"A list of versions takes {tolerance.TAGS} characters")
+    for told in (if_match or "", if_none_match or ""):
+        if len(told) > tolerance.TAGS:
+            raise InvalidValueException(detail=f"A list of versions takes {tolerance.TAGS} characters")
+        if told.strip() != "*" and "*" in _QUOTED.sub("", told):
+            raise InvalidValueException(detail="* stands for every version, and alone")
+    if if_match is not None and not if_match.strip():
+        if_match = _NO_VERSION  # the library would take it for no condition at all
     return Conditions(if_match=if_match, if_none_match=if_none_match)
 
 

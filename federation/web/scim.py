@@ -124,7 +124,7 @@ async def _admitted(request: Request, connection: AnyConnection, caller: Caller)
         method="GET" if request.method == "HEAD" else request.method,
         path=f"/{place_of(request)}",
         query=fields.read_query(request),
-        headers=dict(request.headers),
+        headers={name: ", ".join(request.headers.getlist(name)) for name in request.headers},
         body=await fields.read_body(request, most=BODY_LIMIT) if request.method in _WITH_BODY else b"",
         base_url=_base_url(request),
     )
