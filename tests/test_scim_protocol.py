@@ -84,6 +84,27 @@ async def test_whatever_finds_a_group_tells_its_members_if_asked(world: World) -
         assert told["Resources"][1]["members"] == [shown]
 
 
+@pytest.mark.parametrize("active", [True, False])
+async def test_active_that_is_taken_away_is_not_told_and_holds(world: World, active: bool) -> None:  # noqa: FBT001
+    """§3.5.2.2; a PUT that leaves it out takes nothing away."""
+    made = await world.entra.user("ada", active=active)
+    path = f"/Users/{made['id']}"
+    put = await world.entra.put(path, user("ada", active=None, title="Countess"))
+    assert (put.json()["title"], put.json()["active"]) == ("Countess", active)
+    for operation in (
+        {"op": "remove", "path": "active"},
+        {"op": "replace", "path": "title", "value": "x"},
+        {"op": "replace", "value": {"active": None}},
+    ):
+        assert "active" not in (await world.entra.patch(path, operation)).json()
+    assert "active" not in await world.entra.read(path)
+    for asked in (f"active eq {active}", f'active eq {active} and title co "x"'):
+        assert (await world.entra.read("/Users", filter=asked.lower()))["totalResults"] == 1
+    assert await world.ask("SELECT active FROM scim_user") == [(int(active),)]
+    again = await world.entra.patch(path, {"op": "replace", "path": "active", "value": active})
+    assert again.json()["active"] is active
+
+
 async def test_what_a_patch_leaves_out_clears_nothing(world: World) -> None:
     """§3.5.2.1, §3.5.2.3: an operation that adds or replaces has a value; null is one, and clears."""
     ada = (await world.entra.user("ada", title="Countess"))["id"]

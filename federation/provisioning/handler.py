@@ -29,7 +29,7 @@ from federation.provisioning import shown
 from federation.provisioning.service import Service, kind_of
 from federation.provisioning.service import conditions as bound_to
 from federation.provisioning.storage import MANY, Storage
-from federation.scim import effort, models
+from federation.scim import effort, models, resources
 from federation.scim import members as groups
 
 SHOWN: Final = 1_000  # members of a group that a PATCH is answered with, where nobody asked for them
@@ -202,6 +202,9 @@ class Handler(AsyncScimHandler):
     ) -> Resource[Any]:
         current = await self.storage.outline(resource_type, identifier)
         if not isinstance(sent, models.Group):
+            told, before = cast("resources.UserModel", sent), cast("resources.UserModel", current)
+            if told.active is None:
+                told.active = before.active  # to leave it out is not to take it away
             return await self.replace_resource(resource_type, current, sent, conditions)
         self.service.check_preconditions(current, "PUT", conditions)
         members = Members(add=named, every=True) if named is not None else None

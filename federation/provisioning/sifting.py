@@ -99,5 +99,7 @@ def _sift(
 
 def _resource(kept: Kept) -> Resource[Any]:
     if isinstance(kept, ScimUser):
-        return resources.user_resource(kept)
+        resource = resources.user_resource(kept)
+        resource.__dict__["active"] = kept.active  # as its index has it, told or not
+        return resource
     return resources.group_resource(kept)

@@ -15,7 +15,6 @@ from scim2_models import (
     Pagination,
     Patch,
     Reference,
-    Required,
     ResourceType,
     Schema,
     ScimProvider,
@@ -35,9 +34,6 @@ _UNPUBLISHED: Final = frozenset(
         "x509Certificates.display", "groups.$ref", "members.$ref", "manager.$ref",
     }
 )  # fmt: skip
-
-# Of every resource, though nobody need send it: taken away, it stays as it was (``resources.user``).
-_ALWAYS: Final = frozenset({"active"})
 
 
 class Provider(ScimProvider):
@@ -112,8 +108,6 @@ def _config(documentation_uri: str | None) -> ServiceProviderConfig:
 
 def _published(schema: Schema) -> Schema:
     for attribute in schema.attributes or ():
-        if attribute.name in _ALWAYS:
-            attribute.required = Required.true
         attribute.sub_attributes = _kept(attribute.name or "", attribute.sub_attributes)
     return schema
 

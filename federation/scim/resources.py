@@ -32,8 +32,9 @@ def user(resource: UserModel, *, current: ScimUser | None) -> ScimUser:
 
     Args:
         resource: As the client wants it, validated.
-        current: As it is kept now, None of one to be made. An ``active`` that the client leaves out
-            stays as it is: nobody comes back by an omission. Who is new is active.
+        current: As it is kept now, None of one to be made. An ``active`` that the client takes away is
+            not told any more (RFC 7644 §3.5.2.2), and what it said holds: nobody comes back by an
+            omission. Who is new is active, and told so.
 
     Raises:
         InvalidValueException: There is no userName.
@@ -50,6 +51,8 @@ def user(resource: UserModel, *, current: ScimUser | None) -> ScimUser:
     active = resource.active
     if active is None:
         active = current.active if current is not None else True
+        if current is not None:
+            body["active"] = None
     return ScimUser(
         id=current.id if current is not None else "",
         user_id=current.user_id if current is not None else "",
@@ -91,7 +94,7 @@ def user_resource(kept: ScimUser) -> UserModel:
     state["user_name"] = kept.user_name
     state["external_id"] = kept.external_id or None
     state["display_name"] = kept.display_name or None
-    state["active"] = kept.active
+    state["active"] = None if "active" in kept.body else kept.active
     state["groups"] = [_membership(one) for one in kept.groups] or None
     state["meta"] = meta("User", kept.version, kept.created_at, kept.changed_at)
     resource.model_fields_set.update(("user_name", "external_id", "display_name", "active"))
