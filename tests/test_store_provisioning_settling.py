@@ -176,6 +176,20 @@ async def test_who_is_deactivated_is_out_and_comes_in_by_no_way(store: Store, st
     assert bob.user_id != user.user_id
 
 
+async def test_a_trial_foretells_what_the_directory_says(store: Store) -> None:
+    """Of the account's own user or of another, as the sign-in would hear it; and it moves nothing."""
+    await enter(store, 1, comes("ada"))
+    named = {"external_id": "ada", "display_name": "Countess"}
+    user = await store.add_scim_user("okta", "acme", scim_user("al", **named), NOBODY, NOW)
+    told = await store.probe(comes("ada"), NOW)
+    assert (told.refusal, told.outcome and told.outcome.profile.display_name) == (None, "Countess")
+    assert (await store.scim_user("okta", user.id)) == user
+    await store.change_scim_user("okta", replace(user, active=False), NOW, expected=None)
+    refused = (await store.probe(comes("ada"), NOW)).refusal
+    assert refused is not None
+    assert refused.code == await refusal(enter(store, 2, comes("ada"))) == "policy.deactivated"
+
+
 async def test_a_matching_resource_keeps_out_whoever_has_another_user(store: Store) -> None:
     session = await enter(store, 1, decided(someone("ada", through="okta")))
     user = await store.add_scim_user("okta", "acme", scim_user("ada", active=False), NOBODY, NOW)

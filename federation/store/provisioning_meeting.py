@@ -95,6 +95,17 @@ def known(decision: Decision, whose: Known, now: datetime) -> Steps[Known]:
     return replace(whose, described=theirs.described)
 
 
+def foretold(decision: Decision, whose: Known) -> Steps[Known]:
+    """Return what ``known`` would, of an account that nobody locks: nothing moves over.
+
+    Raises:
+        PolicyRefused: ``policy.deactivated``.
+    """
+    asked = sought(decision, whose.user_id)
+    theirs = met(decision, (yield asked[0])) if asked else None
+    return whose if theirs is None else replace(whose, described=theirs.described)
+
+
 def hold(decision: Decision, theirs: Met, now: datetime) -> Steps[None]:
     """Hold the user whom a new Subject is; what the directory says of them, their account is told next.
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from federation.decision import Decision, Link, Outcome, Standing, Team
 from federation.errors import AssertionRefused, PolicyRefused
-from federation.store import accounts, rows, sql, standing, trials_sql
+from federation.store import accounts, provisioning_meeting, rows, sql, standing, trials_sql
 from federation.store.rows import Row, Steps, micros, storable
 from federation.store.standing import Known
 from federation.store.trials_store import Probed, Trial
@@ -100,7 +100,8 @@ def _who(decision: Decision, now: datetime) -> Steps[tuple[Link, Known]]:
         if kind and kind not in kept:  # a first id of its kind would be kept beside the others
             kept += entry
         subject = Link(user_id=user_id, how="subject")
-        return subject, accounts.whose_account(decision, (user_id, kept, *profile), subject)
+        whose = accounts.whose_account(decision, (user_id, kept, *profile), subject)
+        return subject, (yield from provisioning_meeting.foretold(decision, whose))
     link = decision.link((yield from accounts.candidates(decision, b"", now)))
     return link, Known(
         user_id=link.user_id,
