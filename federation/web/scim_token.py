@@ -1,5 +1,6 @@
 """Access tokens for a directory's OAuth client: client credentials alone (RFC 6749 §4.4)."""
 
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import unquote_plus
 
@@ -34,7 +35,7 @@ async def _give(request: Request) -> Response:
     house: House = request.app.state.house
     connection, now = scim.known(request), house.clock()
     form = await fields.read_form(request)
-    client_id, client_secret = _client(request, form.get("client_id", ""), form.get("client_secret", ""))
+    client_id, client_secret = _client(request, form)
     client = await credentials.client_of(
         house.store, connection, client_id=client_id, client_secret=client_secret, now=now
     )
@@ -49,20 +50,24 @@ async def _give(request: Request) -> Response:
     return pages.as_json({"access_token": made.secret, "token_type": "Bearer", "expires_in": left})
 
 
-def _client(request: Request, client_id: str, client_secret: str) -> tuple[str, str]:
-    """Return who it says it is: by HTTP Basic, or in the form (RFC 6749 §2.3.1), never both.
+def _client(request: Request, form: Mapping[str, str]) -> tuple[str, str]:
+    """Return who it says it is: by HTTP Basic, or in the form (RFC 6749 §2.3.1), in one way alone (§2.3).
 
     Raises:
         RequestRefused: ``form.repeated``.
     """
-    sent = scim.sent_by(request)
+    client_id, client_secret, sent = (
+        form.get("client_id", ""),
+        form.get("client_secret", ""),
+        scim.sent_by(request),
+    )
+    if (sent is not None) + bool(client_secret) + bool(form.get("client_assertion")) > 1:
+        raise RequestRefused("form.repeated", "the client proves itself in one way, not in several")
     if sent is None:
         return client_id, client_secret
     name, _, secret = (sent.basic or "").partition(":")
-    if client_secret or client_id not in {"", unquote_plus(name)}:
-        raise RequestRefused(
-            "form.repeated", "the client proves itself by the header or in the form, not both"
-        )
+    if client_id not in {"", unquote_plus(name)}:
+        raise RequestRefused("form.repeated", "the client is another one in the header than in the form")
     return unquote_plus(name), unquote_plus(secret)
 
 
