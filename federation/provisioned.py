@@ -192,6 +192,16 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Residue:
+    """What a connection's directory keeps in an organization, whether it may provision still or not."""
+
+    connection: str
+    organization: str
+    users: int
+    kept_out: int  # of these, whom it let in no more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Resident:
     """A User resource in a list: whose it is, and how it stands."""
 

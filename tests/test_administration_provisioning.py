@@ -1,5 +1,6 @@
 """Credentials of a directory: who may make one, how long it is good, and what is told of it."""
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
@@ -8,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from provisioning import NOBODY, scim_user
 from stair import NOW, Stair, standing
+from typer.testing import CliRunner
 
+from federation.__main__ import app
 from federation.administration import provisioning
 from federation.administration.actor import ADMINISTRATORS, OF_SETUP, SCOPES, Actor
 from federation.administration.desk import Desk
@@ -216,6 +220,33 @@ async def test_a_links_holder_makes_one_only_where_they_may_enable_and_before(st
     await keep(stair, "used", enabled=True, scim={})
     used = desk(stair, **able | {"connection": "used"})
     assert await code(provisioning.create(used, "used", "bearer", name="x", days=1)) == "admin.setup_link"
+
+
+async def test_what_a_directory_left_is_told_by_the_doctor_and_forgotten_by_the_operator(
+    stair: Stair, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a connection without ``scim``, and of one that is not there any more."""
+    store, config = stair.house.store, stair.house.settings
+    for connection in ("acme-saml", "acme-oidc", "gone"):
+        await store.add_scim_user(connection, "acme", scim_user("ada"), NOBODY, NOW)
+    left = [one for one in await doctor_scim.kept(config, NOW) if "scim forget" in one.mend]
+    assert [(one.topic, one.state) for one in left] == [
+        ("provisioning acme-oidc", State.WARNING),
+        ("provisioning gone", State.WARNING),
+    ]
+    operator = {"kind": "operator", "id": "", "organization": None}
+    assert await code(provisioning.forget(desk(stair), "acme-oidc", force=False)) == "admin.not_yours"
+    here = desk(stair, **operator)
+    assert await code(provisioning.forget(here, "acme-saml", force=False)) == "admin.unknown"
+    assert (await provisioning.forget(here, "gone", force=False))[1] == 0
+    file = str(config.file)
+    for words, status in ((["acme-oidc"], 1), (["acme-oidc", "--yes"], 0), (["acme-oidc", "--yes"], 1)):
+        done = await asyncio.to_thread(CliRunner().invoke, app, ["scim", "forget", *words, "--config", file])
+        assert done.exit_code == status, done.output
+    assert [one.connection for one in await store.residues()] == ["acme-saml"]
+    rows, _ = await store.audit_page(AuditFilter(organization="acme"), None, 10)
+    told = [(one.entry.action, one.entry.name) for one in rows if one.entry.kind == "connection"]
+    assert told == [("connection.forget", "acme-oidc"), ("connection.forget", "gone")]
 
 
 async def test_the_doctor_tells_of_a_directory_that_cannot_prove_itself(stair: Stair) -> None:

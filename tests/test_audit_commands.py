@@ -60,7 +60,7 @@ CHANGES: tuple[tuple[str, tuple[str, ...], str], ...] = (
 ELSEWHERE = {  # told by the tests of their rooms: they take more than a table can say
     "metadata fetch", "metadata approve", "metadata reject", "keys rotate", "person release",
     "domain verify", "local unlock", "connection add", "connection remove", "connection link",
-    "connection unlink", "organization add", "organization remove",
+    "connection unlink", "organization add", "organization remove", "scim forget",
 }  # fmt: skip
 READS = {
     "serve", "demo", "init", "doctor", "explain", "metadata show", "metadata adopt",

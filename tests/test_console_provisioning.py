@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import httpx2
 import pytest
-from stair import Stair, standing
+from provisioning import NOBODY, scim_user
+from stair import NOW, Stair, standing
 
 PATH = "/admin/connections/acme-saml/provisioning"
+OKTA = "/admin/connections/okta/provisioning"
 SECRET = re.compile(r"fsc_[A-Za-z0-9_-]{43}")
 BEARER = "a bearer token of 30 octets ..."
 
@@ -54,6 +57,22 @@ async def test_a_token_is_shown_once_and_counts_until_it_is_revoked(stair: Stair
     assert await users(stair, secret) == 401
 
 
+async def test_who_proved_themselves_long_ago_makes_and_switches_nothing(stair: Stair) -> None:
+    browser = await administrator(stair)
+    await kept(browser)
+    number = re.search(r'name="number" value="(\d+)"', (await browser.get(OKTA)).text)
+    form = {"csrf": csrf(await browser.get(PATH)), "name": "Okta", "kind": "bearer", "days": "90", "on": "on"}
+    stair.clock.at += timedelta(minutes=16)
+    assert number
+    for path in (PATH, f"{OKTA}/switch"):
+        answer = await browser.post(
+            path, data=form | {"number": number[1]}, headers={"accept": "application/json"}
+        )
+        assert await stair.code(answer) == "admin.prove_again", path
+    assert stair.count("scim_credential") == 0
+    assert "http://localhost:8000/scim/v2/okta" not in (await browser.get(OKTA)).text
+
+
 @pytest.mark.parametrize("fault", [{"name": ""}, {"days": "0"}, {"days": "1826"}, {"days": "x"}])
 async def test_a_form_that_cannot_be_used_says_so_beside_the_field(
     stair: Stair, fault: dict[str, str]
@@ -92,8 +111,7 @@ async def kept(browser: httpx2.AsyncClient) -> str:
 
 
 async def switch(browser: httpx2.AsyncClient, *, on: bool) -> str:
-    path = "/admin/connections/okta/provisioning"
-    page = await browser.get(path)
+    page = await browser.get(path := OKTA)
     found = re.search(r'name="number" value="(\d+)"', page.text)
     assert found
     form = {"csrf": csrf(page), "number": found[1]} | ({"on": "on"} if on else {})
@@ -111,6 +129,11 @@ async def test_a_connection_that_is_edited_here_is_switched_on_and_off(stair: St
     assert url in await switch(browser, on=True)
     assert url in (await browser.get(wizard)).text
     assert url not in await switch(browser, on=False)
+    forget = "federation scim forget okta"
+    assert forget not in (await browser.get(OKTA)).text
+    await stair.house.store.add_scim_user("okta", "acme", scim_user("ada"), NOBODY, NOW)
+    assert forget in (await browser.get(OKTA)).text
+    assert forget not in await switch(browser, on=True)
 
 
 @pytest.mark.parametrize("on", [True, False])

@@ -389,6 +389,29 @@ async def test_a_connection_that_goes_takes_what_its_directory_gave(store: Store
     assert users == {ada.user_id, other.user_id}  # the one has an account
 
 
+async def test_what_a_directory_left_is_forgotten_and_nothing_of_others(store: Store, store_url: str) -> None:
+    """Whoever is left a membership stays in, without what the directory gave; the others are out."""
+    ada, bob = await provisioned(store, "ada", "owners"), await provisioned(store, "bob", "owners")
+    await enter(store, 1, comes("ada"))
+    await enter(store, 2, comes("bob"))
+    await ask(store_url, f"INSERT INTO membership VALUES ('acme', '{ada.user_id}', 'manual', 0)")  # noqa: S608  an id
+    eve = await store.add_scim_user("okta", "acme", scim_user("eve", active=False), NOBODY, NOW)
+    other = await store.add_scim_user("other", "acme", scim_user("zoe"), NOBODY, NOW)
+    assert [(one.connection, one.users, one.kept_out) for one in await store.residues()] == [
+        ("okta", 3, 1),
+        ("other", 1, 0),
+    ]
+    assert await store.forget_provisioned("okta", "acme", NOW + SECOND, ANYBODY) == 1
+    assert (await is_live(store, 1), await is_live(store, 2)) == (True, False)
+    assert [one.connection for one in await store.residues()] == ["other"]
+    assert set(await sources(store_url, "membership")) <= {"manual", "scim:other"}
+    for table in ("team_membership", "role_grant", "deactivation"):
+        assert not {"scim:okta"} & set(await sources(store_url, table))
+    users = {one for (one,) in await ask(store_url, 'SELECT id FROM "user"')}
+    assert users == {ada.user_id, bob.user_id, other.user_id} - {eve.user_id}
+    await enter(store, 3, comes("bob"))
+
+
 async def test_a_group_that_leads_nowhere_any_more_leads_its_directorys_users_nowhere(
     store: Store, store_url: str
 ) -> None:

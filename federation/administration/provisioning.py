@@ -4,7 +4,7 @@ Whoever has a credential of a directory says who is in which group, and so what 
 takes what it takes to let people in by the connection. Only its hash is kept.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final, Literal
 
@@ -13,8 +13,8 @@ from federation.administration.actor import Scope
 from federation.administration.connection_subject import Subject
 from federation.administration.desk import Desk
 from federation.administration.paging import Page, cut, read_cursor
-from federation.errors import FieldsRefused, NotAllowed, NotFound
-from federation.provisioned import Credential, Resident, Summary
+from federation.errors import FieldsRefused, NotAllowed, NotFound, PolicyRefused
+from federation.provisioned import Credential, Resident, Residue, Summary
 from federation.provisioning import credentials
 from federation.provisioning.credentials import Minted
 from federation.store.rows import new_id
@@ -210,6 +210,59 @@ async def revoke(desk: Desk, connection: str, identifier: str) -> None:
         before=_told(known[identifier]),
     )
     await audited.revoke_credential(one.id, identifier, desk.now)
+
+
+async def residues(desk: Desk) -> tuple[Residue, ...]:
+    """Return what is kept of directories that may provision no more, for whoever administers all of it.
+
+    Raises:
+        NotAllowed: ``admin.scope``.
+    """
+    desk.demand("connections:read", organization=None)
+    await desk.roster.refresh(desk.now)
+    return tuple(one for one in await desk.store.residues() if not _provisions(desk, one))
+
+
+async def forget(desk: Desk, connection: str, *, force: bool) -> tuple[tuple[Residue, ...], int]:
+    """Take away what a directory kept and gave that may provision no more.
+
+    Args:
+        desk: By whom: they administer every organization, for the connection may be gone.
+        connection: Its id.
+        force: Though nobody who administers would be left, or could come in.
+
+    Returns:
+        What was kept, and how many sessions ended.
+
+    Raises:
+        LastAdministrator: ``admin.last_administrator``.
+        NotAllowed: ``admin.scope``, ``admin.administrators``.
+        NotFound: ``admin.unknown``: nothing is kept, or its directory may provision still.
+    """
+    desk.demand("connections:write", organization=None)
+    found = tuple(one for one in await residues(desk) if one.connection == connection)
+    if not found:
+        raise NotFound("admin.unknown", "nothing is kept of a directory that may provision no more")
+    ended = 0
+    for one in found:
+        await administrators.demand_for_leaving(desk, one.organization, connection)
+        told = {"users": one.users, "kept_out": one.kept_out}
+        store = desk.audited(
+            "connection.forget", "connection", connection, organization=one.organization, before=told
+        )
+        held = places.remaining(desk, one.organization, connection, force=force)
+        if held.in_use:  # people come in by it still
+            held = replace(held, ways=(*held.ways, connection), in_use=False)
+        try:
+            ended += await store.forget_provisioned(connection, one.organization, desk.now, held)
+        except PolicyRefused as refusal:
+            raise places.last_administrator() from refusal
+    return found, ended
+
+
+def _provisions(desk: Desk, one: Residue) -> bool:
+    known = connection_subject.one(desk, one.connection)
+    return known is not None and known.provisions
 
 
 async def _subject(desk: Desk, connection: str, scope: Scope) -> Subject:

@@ -115,6 +115,29 @@ def status(connection: ConnectionId, config: ConfigOption = None, as_json: JsonO
         print(harmless(scim.status(told)))
 
 
+@commands.command(
+    "forget", epilog="Examples:  federation scim forget okta   ·   federation scim forget okta --yes"
+)
+def forget(
+    connection: ConnectionId,
+    config: ConfigOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also the last administrator.")] = False,
+) -> None:
+    """Take away what a directory kept and gave here, once its connection has no `scim` any more."""
+    with plain_errors():
+        from federation import clock
+        from federation.operator import scim
+
+        settings, now = loaded(config), clock.now()
+        for one in asyncio.run(scim.residue(settings, connection, now=now)):
+            told = f"{one.users} users of {one.organization}, {one.kept_out} of them kept out until now"
+            if not yes:
+                typer.confirm(harmless(f"Forget {told}, and what they were given?"), abort=True, err=True)
+        ended = asyncio.run(scim.forget(settings, connection, force=force, now=now))
+    print(f"forgotten; {ended} sessions ended")
+
+
 def _create(
     connection: str, kind: "Minting", config: Path | None, name: str, expires: str, *, as_json: bool
 ) -> None:

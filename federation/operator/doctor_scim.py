@@ -7,7 +7,7 @@ from pathlib import Path
 from federation.connection import AnyConnection
 from federation.errors import FederationError
 from federation.operator.finding import Finding, ok, warning
-from federation.provisioned import Credential
+from federation.provisioned import Credential, Residue
 from federation.settings import Settings
 from federation.store.store import open_store
 
@@ -15,20 +15,31 @@ _SOON = 30  # days
 
 
 async def kept(config: Settings, now: datetime) -> list[Finding]:
-    """Look at what each one's clients prove themselves by."""
+    """Look at what each one's clients prove themselves by, and at what is left of others."""
     provisioning = [one for one in config.connections.values() if one.scim is not None]
     url = config.database_url.get_secret_value()
     here = Path(url.removeprefix("sqlite:///"))
-    if not provisioning or (url.startswith("sqlite:") and not await asyncio.to_thread(here.exists)):
+    if url.startswith("sqlite:") and not await asyncio.to_thread(here.exists):
         return []
     try:
         store = await open_store(url)
     except FederationError:  # the database has a finding of its own
         return []
     try:
-        return [look(one, await store.credentials(one.id, now), now) for one in provisioning]
+        found = [look(one, await store.credentials(one.id, now), now) for one in provisioning]
+        held = {one.id for one in provisioning}
+        return [*found, *(_left(one) for one in await store.residues() if one.connection not in held)]
     finally:
         await store.close()
+
+
+def _left(one: Residue) -> Finding:
+    return warning(
+        f"provisioning {one.connection}",
+        f"no directory provisions by it now; {one.users} users of {one.organization} have what one gave them"
+        f" before, and {one.kept_out} of them are kept out",
+        f"federation scim forget {one.connection} takes that away, or give it scim again",
+    )
 
 
 def look(connection: AnyConnection, minted: tuple[Credential, ...], now: datetime) -> Finding:

@@ -6,7 +6,7 @@ from typing import Any
 from federation.administration import provisioning
 from federation.administration.provisioning import Minting, ProvisioningView
 from federation.operator.at_desk import at_desk
-from federation.provisioned import Credential
+from federation.provisioned import Credential, Residue
 from federation.provisioning.credentials import Minted
 from federation.settings import Settings
 
@@ -46,6 +46,28 @@ async def revoke(config: Settings, connection: str, identifier: str, *, now: dat
     """
     async with at_desk(config, now=now) as desk:
         await provisioning.revoke(desk, connection, identifier)
+
+
+async def residue(config: Settings, connection: str, *, now: datetime) -> tuple[Residue, ...]:
+    """Return what is kept of its directory, which may provision no more.
+
+    Raises:
+        ConfigurationError: ``keys.*``, ``registry.*``, ``store.*``.
+    """
+    async with at_desk(config, now=now) as desk:
+        return tuple(one for one in await provisioning.residues(desk) if one.connection == connection)
+
+
+async def forget(config: Settings, connection: str, *, force: bool, now: datetime) -> int:
+    """Take it away; return how many sessions ended.
+
+    Raises:
+        LastAdministrator: ``admin.last_administrator``.
+        NotFound: ``admin.unknown``.
+        ConfigurationError: ``keys.*``, ``registry.*``, ``store.*``.
+    """
+    async with at_desk(config, now=now) as desk:
+        return (await provisioning.forget(desk, connection, force=force))[1]
 
 
 def of_kind(told: ProvisioningView, kind: Minting) -> tuple[Credential, ...]:

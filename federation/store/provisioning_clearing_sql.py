@@ -55,6 +55,18 @@ DROP_OF_CONNECTION = tuple(
     for table in ("scim_member", "scim_group", "scim_email", "scim_user", "scim_spread", "scim_credential")
 )
 
+# Of every connection, whether it provisions still or not.
+COUNT_RESIDUES = """
+SELECT connection, organization_id, count(*), sum(1 - active) FROM scim_user
+GROUP BY connection, organization_id ORDER BY connection, organization_id
+"""
+
+LIVE_RESIDENTS = """
+SELECT DISTINCT session.user_id FROM scim_user JOIN session ON session.user_id = scim_user.user_id
+WHERE scim_user.connection = :connection AND session.organization_id = :organization_id
+  AND session.ended_at IS NULL AND session.idle_at > :now AND session.expires_at > :now
+"""
+
 LIFT_DEACTIVATIONS = """
 DELETE FROM deactivation WHERE organization_id = :organization_id AND source = :source
 """

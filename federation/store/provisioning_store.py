@@ -11,12 +11,14 @@ from federation.provisioned import (
     Members,
     Page,
     Resident,
+    Residue,
     ScimGroup,
     ScimUser,
     Search,
     Summary,
 )
 from federation.store.provisioning_spreading import Left
+from federation.store.values import Remaining
 
 
 class ProvisioningStore(Protocol):
@@ -169,6 +171,30 @@ class ProvisioningStore(Protocol):
 
     async def residencies(self, organization: str, user_id: str) -> tuple[Resident, ...]:
         """Return the User resources of a user, of an organization's connections."""
+
+    async def residues(self) -> tuple[Residue, ...]:
+        """Return what directories keep here, of connections that provision no more, too."""
+
+    async def forget_provisioned(
+        self, connection: str, organization: str, now: datetime, held: Remaining
+    ) -> int:
+        """Take away all that a connection's directory kept and gave, credentials among it.
+
+        Whom it let in no more may come in again by what others say of them; users whom it made and nobody
+        else knows go.
+
+        Args:
+            connection: It provisions no more: what it is told next would make all of them anew.
+            organization: Whose people they are.
+            now: UTC.
+            held: Who is to be left; ``connection`` among its ways where people come in by it still.
+
+        Returns:
+            How many sessions ended: of those to whom no membership is left.
+
+        Raises:
+            PolicyRefused: ``policy.last_administrator``: nothing is changed.
+        """
 
     async def add_credential(self, credential: Credential, secret_hash: bytes) -> None:
         """Keep a credential by the SHA-256 of its secret."""

@@ -21,6 +21,7 @@ from federation.provisioned import (
     Page,
     Reference,
     Resident,
+    Residue,
     ScimGroup,
     ScimUser,
     Search,
@@ -28,6 +29,7 @@ from federation.provisioned import (
 )
 from federation.store import (
     provisioning_credentials,
+    provisioning_forgetting,
     provisioning_groups,
     provisioning_search,
     provisioning_settling,
@@ -38,6 +40,7 @@ from federation.store import (
 from federation.store.drive import Drive, Verb
 from federation.store.provisioning_rows import Kept, Resource
 from federation.store.provisioning_spreading import Left
+from federation.store.values import Remaining
 
 _ATTEMPTS: Final = 3  # to read a group that nobody changes meanwhile
 _LONG: Final = 200  # members of one change
@@ -146,6 +149,19 @@ class ProvisioningTwin(Drive):
 
     async def residencies(self, organization: str, user_id: str) -> tuple[Resident, ...]:
         return await self._read(lambda: provisioning_standing.residencies(organization, user_id))
+
+    async def residues(self) -> tuple[Residue, ...]:
+        return await self._read(provisioning_forgetting.residues)
+
+    async def forget_provisioned(
+        self, connection: str, organization: str, now: datetime, held: Remaining
+    ) -> int:
+        ended = await self._transact(
+            lambda: provisioning_forgetting.forget(connection, organization, now, held), long=True
+        )
+        for token_hash in ended:
+            self._ended(token_hash)
+        return len(ended)
 
     async def add_credential(self, credential: Credential, secret_hash: bytes) -> None:
         await self._transact(lambda: provisioning_credentials.add(credential, secret_hash))
