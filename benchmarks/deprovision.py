@@ -206,11 +206,18 @@ async def times(nodes: Nodes, way: str, count: int) -> list[float]:
 
 
 @contextlib.contextmanager
-def running(home: Path, issuer: str, url: str) -> Iterator[Nodes]:
-    """Run two processes of one installation; without the URL of a PostgreSQL, two workers on SQLite."""
+def running(home: Path, issuer: str, url: str, more: str = "") -> Iterator[Nodes]:
+    """Run two processes of one installation; without the URL of a PostgreSQL, two workers on SQLite.
+
+    Args:
+        home: Empty, but for a database.
+        issuer: Of the provider that people sign in at.
+        url: Of the database.
+        more: YAML of further connections, indented by two.
+    """
     (home / "client-secret").write_text(provider.SECRET)
     (home / "bearer").write_text(SECRET)
-    told = CONNECTION.format(issuer=issuer, client=provider.CLIENT, home=home)
+    told = CONNECTION.format(issuer=issuer, client=provider.CLIENT, home=home) + more
     with contextlib.ExitStack() as stack:
         ports = [servers.free_port() for _ in range(2 if url else 1)]
         for port in ports:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -14,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+_PORTS = range(10_000, 12_000)  # the tests have those above
 SETTINGS = """\
 base_url: http://localhost:{port}
 development: true
@@ -29,10 +31,15 @@ connections:
 
 
 def free_port() -> int:
-    """Return a loopback port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a loopback port that nothing listens on now.
+
+    Below those that Linux gives to clients: it is still free when a server that takes its time binds it.
+    """
+    while True:
+        port = random.choice(_PORTS)  # noqa: S311
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def is_up(port: int) -> bool:

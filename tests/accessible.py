@@ -4,11 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Response, ViewportSize
+from playwright.sync_api import Page, ViewportSize
 from providers import NODE_DIR
 
 AXE = NODE_DIR / "node_modules" / "axe-core" / "axe.min.js"
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+EVERY: dict[str, Any] = {"type": "tag", "values": TAGS}
+CONTRAST: dict[str, Any] = {"type": "rule", "values": ["color-contrast"]}
 NARROW: ViewportSize = {"width": 320, "height": 640}
 WIDE: ViewportSize = {"width": 1280, "height": 800}
 HEAVIEST = 50 * 1024  # octets of a page with all that it loads
@@ -20,15 +22,13 @@ def axe_source() -> str:
     return Path(AXE).read_text("utf-8")
 
 
-def violations(page: Page, source: str) -> list[str]:
-    """Return what axe finds, a line each: rule and element.
+def violations(page: Page, source: str, rules: dict[str, Any] = EVERY) -> list[str]:
+    """Return what axe finds by these rules, a line each: rule and element.
 
     Evaluated by the debugger's protocol, not as a script of the page: its policy stays as it is.
     """
     page.evaluate(source)
-    found: dict[str, Any] = page.evaluate(
-        "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", TAGS
-    )
+    found: dict[str, Any] = page.evaluate("rules => axe.run(document, {runOnly: rules})", rules)
     return [
         f"{one['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:240]}"
         for one in found["violations"]
@@ -53,15 +53,14 @@ def scrolls_sideways(page: Page) -> str:
     )
 
 
-class Weight:
-    """Tells the octets that a page has loaded: the policy of ours lets it load nothing later."""
+def octets(page: Page) -> int:
+    """Return those of the page and of all that it has loaded, from the cache too.
 
-    def __init__(self, page: Page) -> None:
-        self._responses: list[Response] = []
-        page.on("response", self._note)
-
-    def _note(self, response: Response) -> None:
-        self._responses.append(response)
-
-    def octets(self) -> int:
-        return sum(len(one.body()) for one in self._responses if one.ok)
+    The policy of ours lets it load nothing later.
+    """
+    return int(
+        page.evaluate(
+            """() => ["navigation", "resource"].flatMap(kind => performance.getEntriesByType(kind))
+              .reduce((sum, one) => sum + one.decodedBodySize, 0)"""
+        )
+    )

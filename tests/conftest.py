@@ -4,10 +4,14 @@ import gc
 from collections.abc import Iterator
 from functools import cache
 
+import hypothesis
 import pytest
 
 from federation import keys
 
+# The same examples in every run: who looks for others changes this line, or runs scripts/fuzz.
+hypothesis.settings.register_profile("the same", derandomize=True, database=None)
+hypothesis.settings.load_profile("the same")
 pytest_plugins = ["chromium", "databases", "providers", "side_by_side", "strictness"]
 
 

@@ -14,7 +14,7 @@ import sqlite3
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ ANYBODY = Remaining(
     in_use=True,
     force=False,
 )  # of whom nobody need be left
-_START = 20.0  # seconds
+_START = 60.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -340,6 +340,22 @@ async def store(request: pytest.FixtureRequest, store_url: str) -> AsyncIterator
     opened = await open_store(store_url)
     yield opened
     await opened.close()
+
+
+async def until(holds: Callable[[], Awaitable[object]]) -> None:
+    """Wait for what goes on by itself, and which nothing tells of; a busy machine takes its time."""
+    async with asyncio.timeout(20):
+        while not await holds():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def waiting(url: str) -> int:
+    """Return how many wait for a lock in this PostgreSQL database."""
+    asked = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    return int((await ask(url, asked))[0][0])
 
 
 async def ask(url: str, statement: str) -> list[tuple[Any, ...]]:

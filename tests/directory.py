@@ -4,7 +4,6 @@
 organization, ``other`` is another's.
 """
 
-import asyncio
 import base64
 import sqlite3
 from collections.abc import AsyncIterator, Mapping
@@ -16,7 +15,7 @@ from typing import Any
 import asyncpg
 import httpx2
 import pytest
-from databases import Schemas, ask
+from databases import Schemas, ask, until
 from stair import BASE, Stair, standing
 
 from federation.decision import of_scim
@@ -140,23 +139,22 @@ class World:
 
     async def settled(self) -> None:
         """Wait until every policy is noted, and whom that concerns decided of: that goes on by itself."""
-        for _ in range(500):
-            noted = await self.ask("SELECT count(*) FROM policy_in_force")
-            left = await self.ask("SELECT count(*) FROM scim_spread")
-            if noted[0][0] >= len(self.stair.house.connections) and not left[0][0]:
-                return
-            await asyncio.sleep(0.02)
-        raise TimeoutError
+        await until(self._everything_is_noted)
+
+    async def _everything_is_noted(self) -> bool:
+        noted = await self.ask("SELECT count(*) FROM policy_in_force")
+        left = await self.ask("SELECT count(*) FROM scim_spread")
+        return noted[0][0] >= len(self.stair.house.connections) and not left[0][0]
+
+    async def _nobody_is_due(self) -> bool:
+        return not await self.ask("SELECT id FROM scim_user WHERE due_at IS NOT NULL LIMIT 1")
 
     async def tables(self) -> dict[str, list[tuple[Any, ...]]]:
         """Return all that is kept, but what tells of requests that changed nothing.
 
-        Whoever is due is waited for a little: that goes on beside the requests.
+        Whoever is due is waited for: that goes on beside the requests.
         """
-        for _ in range(100):
-            if not await self.ask("SELECT id FROM scim_user WHERE due_at IS NOT NULL LIMIT 1"):
-                break
-            await asyncio.sleep(0.02)
+        await until(self._nobody_is_due)
         names = sorted(set(await _names(self.url)) - _STAY - {"lease", "decision_record", "policy_in_force"})
         statements = [f'SELECT * FROM "{name}"' for name in names]  # noqa: S608  names of tables
         if self.url.startswith("sqlite"):

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx2
 from loopback import NO_TLS
 
-PATIENCE = 30.0  # seconds until a program must answer
+PATIENCE = 60.0  # seconds until a program must answer
 _PORTS = range(12_000, 32_000)
 _WORKERS = 16  # have ports of their own
 

@@ -5,8 +5,10 @@ import re
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ import yaml
 from databases import lay_sqlite
 from drive import Browser, Who
 from processes import free_port, running
+
+from federation import clock, keys
 
 ROOT = Path(__file__).parent.parent
 FEDERATION = [sys.executable, "-m", "federation"]
@@ -79,6 +83,15 @@ class Service:
         return subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
 
 
+@cache
+def _key_pair() -> dict[str, bytes]:
+    """Return a pair such as a first start makes, which takes its time."""
+    with tempfile.TemporaryDirectory() as place:
+        names = ("sp.key", "sp.crt")
+        keys.generate_key_pair(*(Path(place, name) for name in names), name="tests", now=clock.now())
+        return {name: Path(place, name).read_bytes() for name in names}
+
+
 @contextlib.contextmanager
 def serving(directory: Path, settings: dict[str, Any], *, port: int | None = None) -> Iterator[Service]:
     """Run the service with these settings until the block ends.
@@ -105,6 +118,9 @@ def serving(directory: Path, settings: dict[str, Any], *, port: int | None = Non
         lay_sqlite(
             directory / "federation.db"
         )  # to migrate a new one takes longer than all the rest of a start
+    for name, octets in _key_pair().items():
+        if not (directory / name).exists():
+            (directory / name).write_bytes(octets)
     command = [*FEDERATION, "serve", "--config", str(config), "--host", "localhost", "--port", str(port)]
     answers = f"http://localhost:{port}/healthz"
     with running(command, answers=answers, log=directory / "service.log", cwd=ROOT) as process:

@@ -18,10 +18,11 @@ import httpx2
 import loopback
 import pytest
 from accessible import NARROW, WIDE, axe_source, scrolls_sideways, violations
+from chromium import arrive
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from processes import free_port
 from service import Service, serving
-from test_browser_console import arrive, go_to, listened, press
+from test_browser_console import go_to, lead_on, listened, press
 
 from federation.demo.openid_provider import DemoClient, OpenidProvider
 from federation.demo.saml_idp import SamlIdp
@@ -94,14 +95,14 @@ def log_in(page: Page, login: str) -> None:
     """Fill in the provider's form, and press on until the browser is back for good."""
     page.get_by_label("User", exact=True).fill(login)
     page.get_by_label("Password").fill(login)
-    page.get_by_role("button", name="Sign in", exact=True).click()
+    press(page, "Sign in")
     go_on(page)
 
 
 def go_on(page: Page) -> None:
     """Press what would post itself where scripts run: the provider's page, then our own."""
     while page.get_by_role("button", name="Continue", exact=True).count():
-        page.get_by_role("button", name="Continue", exact=True).click()
+        press(page, "Continue")
 
 
 @pytest.fixture(scope="module")
@@ -215,9 +216,9 @@ def test_enforcement_is_looked_at_switched_on_and_lifted(ada: Page, world: World
     ada.get_by_label("Acme (OpenID)").check()
     press(ada, re.compile("Look|Show|would"))
     expect(ada.locator("#preflight")).to_be_visible()
-    ada.locator("#preflight button.danger").click()
+    lead_on(ada, ada.locator("#preflight button.danger"))
     assert world.service.ask("SELECT count(*) FROM enforcement") == [(1,)]
-    ada.get_by_role("button", name=re.compile("^Lift")).click()
+    press(ada, re.compile("^Lift"))
     assert world.service.ask("SELECT count(*) FROM enforcement") == [(0,)]
 
 
@@ -267,14 +268,14 @@ def test_a_token_is_made_shown_once_and_revoked(ada: Page, world: World) -> None
     ada.goto("/admin/tokens")
     ada.locator("#name").fill("terraform")
     ada.locator("[name='people:read']").check()
-    ada.locator("main form[action='/admin/tokens'] button[type=submit]").click()
+    lead_on(ada, ada.locator("main form[action='/admin/tokens'] button[type=submit]"))
     secret = ada.locator("#secret").inner_text()
     bearer = {"authorization": f"Bearer {secret}"}
     people = world.service.url("/admin/api/people")
     assert httpx2.get(people, headers=bearer, trust_env=False).status_code == 200
     ada.goto("/admin/tokens")
     assert secret not in ada.content()
-    ada.get_by_role("row", name="terraform").get_by_role("button").click()
+    lead_on(ada, ada.get_by_role("row", name="terraform").get_by_role("button"))
     expect(ada.get_by_role("row", name="terraform").get_by_role("button")).to_have_count(0)
     assert httpx2.get(people, headers=bearer, trust_env=False).status_code == 401
 
@@ -283,13 +284,13 @@ def test_a_person_is_erased_by_the_address_typed(ada: Page, world: World) -> Non
     with world.context() as fresh:
         sign_in(fresh.new_page(), "acme-oidc", "bob")
     ada.goto("/admin/people")
-    ada.get_by_role("link", name="Bob Builder").click()
+    lead_on(ada, ada.get_by_role("link", name="Bob Builder"))
     ada.locator("summary").click()
     ada.get_by_label(re.compile("bob@acme.example")).fill("bob")
-    ada.locator("details button.danger").click()
+    lead_on(ada, ada.locator("details button.danger"))
     expect(ada.locator("#typed-fault")).to_be_visible()
     ada.get_by_label(re.compile("bob@acme.example")).fill("bob@acme.example")
-    ada.locator("details button.danger").click()
+    lead_on(ada, ada.locator("details button.danger"))
     expect(ada.get_by_role("link", name="Bob Builder")).to_have_count(0)
     assert world.service.ask("SELECT count(*) FROM account WHERE email LIKE 'bob@%'") == [(0,)]
 

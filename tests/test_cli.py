@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 import stair
 import yaml
+from databases import lay_sqlite
 from processes import free_port, running
 from service import FEDERATION, demonstrating
 from typer.testing import CliRunner, Result
@@ -174,9 +176,10 @@ def test_serve_stops_on_sigterm_with_all_its_workers(config: Path) -> None:
     port = free_port()
     command = [*FEDERATION, "serve", "--config", str(config), "--port", str(port), "--workers", "2"]
     log = config.parent / "service.log"
+    lay_sqlite(config.parent / "federation.db")
     with running(command, answers=f"http://localhost:{port}/readyz", log=log, cwd=ROOT) as process:
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     told = [json.loads(line) for line in log.read_text().splitlines()]  # every line is JSON
     events = [line["event"] for line in told]
     started = events.count("Application startup complete.")
@@ -524,7 +527,12 @@ def test_doctor_compares_clocks(date: str, state: str) -> None:
     assert doctor_connections.clock("x", answer, timedelta(seconds=60), NOW).state.value == state
 
 
+def move(config: Path, port: int) -> None:
+    config.write_text(re.sub(r"(base_url: http://localhost):\d+", rf"\1:{port}", config.read_text()))
+
+
 async def test_doctor_of_a_provider_that_is_away(config: Path) -> None:
+    move(config, free_port())  # where nobody is
     seen = await examined(config)
     assert "failed" in seen.states("connection acme-oidc")
     assert seen.states("connection acme-saml") <= {"ok", "note", "warning"}  # browsers go there, not we

@@ -1,9 +1,13 @@
-"""How soon an ending reaches every worker of every node: real processes on one database, by the clock."""
+"""How soon an ending reaches every worker of every node: real processes on one database, by the clock.
+
+On PostgreSQL two nodes, on SQLite two workers. What a node answers is as old as the question: what makes
+the machine slow makes no ending late.
+"""
 
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -11,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import measured
 import pytest
-import yaml
-from databases import ANYBODY, ENGINES, fresh_url, open_session
+from databases import ANYBODY, ENGINES, lay_sqlite, open_session
 from decisions import decided
 from loopback import NO_TLS
 from processes import free_port, running
@@ -26,45 +30,34 @@ from federation.store.store import Store, open_store
 pytestmark = pytest.mark.processes
 
 SOON = 1.0  # seconds, in which an ended session is refused everywhere
-CONNECTION = {
-    "protocol": "oidc",
-    "organization": "acme",
-    "issuer": "http://127.0.0.1:1",
-    "client_id": "us",
-    "token_endpoint_auth_method": "none",
-    "anyone": True,
-}
+CONNECTION = """\
+  adfs: {protocol: oidc, organization: acme, issuer: "http://127.0.0.1:1", client_id: us,
+    token_endpoint_auth_method: none, anyone: true}
+"""
+callback: Any = measured.load("callback")
+deprovision: Any = measured.load("deprovision")
+servers: Any = measured.load("servers")
 Ending = Callable[[Store, Session, datetime], Awaitable[Any]]
 
 
-def _node(place: Path, url: str, *, workers: int = 2, **connection: Any) -> tuple[list[str], str, Path]:
-    """Return command, address and log of a node."""
-    place.mkdir()
+def _node(place: Path, name: str, url: str, connection: str) -> tuple[list[str], str, Path]:
+    """Return command, address and log of one more node, which has this connection."""
     port = free_port()
-    told = {
-        "base_url": f"http://localhost:{port}",
-        "development": True,
-        "database_url": url,
-        "encryption_keys": [{"file": str(place / "secrets.key")}],
-        "sp_key": str(place.parent / "sp.key"),
-        "sp_certificate": str(place.parent / "sp.crt"),
-        "organizations": {"acme": {"name": "Acme"}},
-        "connections": {"adfs": CONNECTION | connection},
-    }
-    file = place / "federation.yaml"
-    file.write_text(yaml.safe_dump(told))
-    options = ["--host", "localhost", "--port", str(port), "--workers", str(workers)]
-    return [*FEDERATION, "serve", "--config", str(file), *options], f"http://localhost:{port}", place / "log"
+    file = place / f"{name}.yaml"
+    file.write_text(servers.SETTINGS.format(port=port, home=place, database=url) + connection)
+    options = ["--host", "127.0.0.1", "--port", str(port)]
+    command = [*FEDERATION, "serve", "--config", str(file), *options]
+    return command, f"http://127.0.0.1:{port}", place / f"{name}.log"
 
 
 def _ask(token: str, node: str) -> int:
     """Ask on a connection of its own, so that any worker of the node answers."""
     headers = {"cookie": f"session={token}"}
-    with httpx2.Client(trust_env=False, headers=headers, verify=NO_TLS) as browser:
+    with httpx2.Client(trust_env=False, headers=headers, verify=NO_TLS, timeout=30) as browser:
         return int(browser.get(f"{node}/verify").status_code)
 
 
-async def _asked(token: str, nodes: list[str], times: int) -> list[int]:
+async def _asked(token: str, nodes: Iterable[str], times: int) -> list[int]:
     asks = (asyncio.to_thread(_ask, token, node) for node in nodes for _ in range(times))
     return list(await asyncio.gather(*asks))
 
@@ -97,44 +90,57 @@ async def _switch_off(store: Store, session: Session, now: datetime) -> None:
 
 @dataclass(frozen=True)
 class Nodes:
-    """Two of one installation, each with two workers, and a store beside them."""
+    """Two of one installation on PostgreSQL, or two workers on SQLite; and a store beside them."""
 
-    addresses: list[str]
+    running: Any
+    addresses: set[str]
     store: Store
     url: str
     place: Path
 
 
+@pytest.fixture(scope="module")
+def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with callback.openid_provider(tmp_path_factory.mktemp("provider")) as url:
+        yield url
+
+
 @pytest.fixture(scope="module", params=ENGINES)
 async def nodes(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, issuer: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Nodes]:
     place = tmp_path_factory.mktemp("nodes")
-    with fresh_url(request, place) as url, ExitStack() as up:
+    with ExitStack() as up:
+        if request.param == "sqlite":
+            lay_sqlite(place / "federation.db")
+            url = f"sqlite:///{place}/federation.db"
+        else:
+            url = up.enter_context(request.getfixturevalue("schemas").one())
+        of_nodes = "" if request.param == "sqlite" else url
+        two = up.enter_context(deprovision.running(place, issuer, of_nodes, CONNECTION))
+        addresses = {f"http://127.0.0.1:{port}" for port in (two.first, two.other)}
+        for one in addresses:
+            httpx2.get(f"{one}/readyz", trust_env=False, verify=NO_TLS, timeout=60).raise_for_status()
         store = await open_store(url)
-        told = [_node(place / name, url) for name in ("one", "two")]
-        for command, address, log in told:
-            up.enter_context(running(command, answers=f"{address}/readyz", log=log, cwd=ROOT))
-        yield Nodes([address for _, address, _ in told], store, url, place)
+        yield Nodes(two, addresses, store, url, place)
         await store.close()
 
 
+@pytest.mark.parametrize("nodes", ["postgresql"], indirect=True)  # whose nodes remember what they have read
 async def test_settings_that_switch_it_off_end_it_and_those_without_it_only_here(nodes: Nodes) -> None:
-    first = nodes.addresses[0]
     token, _ = await _open(nodes.store, "settings")
-    other, second, there = _node(nodes.place / "renamed", nodes.url, workers=1)
-    file = nodes.place / "renamed" / "federation.yaml"
-    file.write_text(file.read_text().replace("  adfs:", "  renamed:"))
+    other, second, there = _node(nodes.place, "renamed", nodes.url, CONNECTION.replace("adfs:", "renamed:"))
     with running(other, answers=f"{second}/readyz", log=there, cwd=ROOT):
-        assert set(await _asked(token, [second], 4)) == {401}
-        assert set(await _asked(token, [first], 4)) == {
-            200
-        }  # a rolling deploy ends nothing of another node's
-    last, third, at = _node(nodes.place / "off", nodes.url, workers=1, enabled=False)
+        assert set(await _asked(token, {second}, 4)) == {401}
+        # a rolling deploy ends nothing of another node's
+        assert set(await _asked(token, nodes.addresses, 4)) == {200}
+    last, third, at = _node(
+        nodes.place, "off", nodes.url, CONNECTION.replace("adfs: {", "adfs: {enabled: false, ")
+    )
     with running(last, answers=f"{third}/readyz", log=at, cwd=ROOT):
-        assert set(await _asked(token, [third], 4)) == {401}
+        assert set(await _asked(token, {third}, 4)) == {401}
         await asyncio.sleep(SOON)
-        assert set(await _asked(token, [first], 4)) == {401}
+        assert set(await _asked(token, nodes.addresses, 4)) == {401}
 
 
 @pytest.mark.parametrize("end", [_deactivate, _remove, _switch_off])
@@ -152,3 +158,8 @@ async def test_an_ending_is_known_everywhere_within_a_second(nodes: Nodes, end: 
             lasted = asked_at
     assert lasted < SOON
     assert set(await _asked(token, nodes.addresses, 6)) == {401}
+
+
+@pytest.mark.parametrize("way", list(deprovision.WAYS))
+async def test_whoever_a_directory_puts_out_is_out_everywhere_within_a_second(nodes: Nodes, way: str) -> None:
+    assert max(await deprovision.times(nodes.running, way, 1)) < SOON

@@ -58,12 +58,12 @@ async def test_nobodys_password_takes_as_long_as_anybodys() -> None:
 
     async def took(against: str) -> float:
         best = float("inf")
-        for _ in range(5):
-            began = time.perf_counter()
+        for _ in range(3):
+            began = time.process_time()
             await hashing.verify("wrong", against)
-            best = min(best, time.perf_counter() - began)
+            best = min(best, time.process_time() - began)
         return best
 
     somebody, nobody = await took(kept), await took("")
-    assert 0.4 < somebody / nobody < 2.5  # the fastest of five; the machine may be busy
+    assert 0.4 < somebody / nobody < 2.5  # CPU time of every thread, the least of three
     hashing.close()

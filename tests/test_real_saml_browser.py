@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from acme import registered, sp
+from chromium import arrive, where
 from playwright import sync_api
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 from providers import PEOPLE, SimpleSamlPhp
@@ -68,12 +69,12 @@ def go_on(page: Page, goal: str, *, script: bool) -> None:
     """Follow to ``goal``: with scripts by itself, without them by the button of each page."""
     there = re.compile(re.escape(goal) + "$")
     for _ in range(LIMIT):
-        if script or there.search(page.url):
+        if script or there.search(where(page)):
             break
         button = page.locator("form[method=post] [type=submit]:visible")
         with contextlib.suppress(sync_api.TimeoutError):  # a refresh needs no button
             button.first.click(timeout=1000)  # before their style sheet hides it, a page shows a second one
-    page.wait_for_url(there)
+    arrive(page, there.pattern)
 
 
 def sign_in(page: Page, service: Service, connection: str, *, script: bool) -> None:

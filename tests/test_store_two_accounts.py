@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 import asyncpg
 import pytest
-from databases import ask, open_session
+from databases import ask, open_session, until, waiting
 from decisions import decided
 from test_store import NOW, RECORD, SECOND, WAITING, ZOE, another
 from test_store_teams import terms
@@ -42,6 +43,15 @@ async def joined(store: Store, store_url: str) -> str:
     return zoe.user.id
 
 
+async def waits(store_url: str, *tasks: asyncio.Future[Any]) -> None:
+    """Return once each of these has ended, or waits for a lock."""
+
+    async def each() -> bool:
+        return await waiting(store_url) + sum(one.done() for one in tasks) >= len(tasks)
+
+    await until(each)
+
+
 async def meanwhile(
     store: Store, store_url: str, doing: Callable[[], Awaitable[object]], decision: Decision | None = None
 ) -> tuple[str, ...]:
@@ -52,9 +62,9 @@ async def meanwhile(
         await beside.execute("SELECT * FROM pending_sign_in FOR UPDATE")  # what a sign-in writes last
         new = another(3, handle=WAITS.handle)
         signing_in = asyncio.create_task(open_session(store, decision or decided(OKTA), new, NOW))
-        await asyncio.sleep(0.3)
+        await waits(store_url, signing_in)
         other = asyncio.ensure_future(doing())
-        await asyncio.sleep(0.3)
+        await waits(store_url, signing_in, other)
     await beside.close()
     await asyncio.gather(signing_in, other)
     session = await store.find_session(new.token_hash, NOW + 2 * SECOND)
@@ -141,11 +151,11 @@ async def test_a_role_by_hand_and_a_deactivation_wait_in_one_order(store: Store,
     async with beside.transaction():
         await beside.execute("SELECT pg_advisory_xact_lock($1)", standing.gate("administrators", "acme"))
         given = asyncio.create_task(store.set_grant("acme", user, "x", terms(), NOW, give=True))
-        await asyncio.sleep(0.3)
+        await waits(store_url, given)
         owners = {"acme": Organization(name="Acme", administrators=("owner",))}
         ending = store.deactivate(user, "acme", source="manual", administrators=owners, force=False, now=NOW)
         ended = asyncio.create_task(ending)
-        await asyncio.sleep(0.3)
+        await waits(store_url, given, ended)
     await beside.close()
     assert (await given).changed
     assert (await ended).changed

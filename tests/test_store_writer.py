@@ -48,7 +48,7 @@ async def test_a_refused_job_undoes_itself_alone(tmp_path: Path) -> None:
     answers = await asyncio.gather(*jobs, return_exceptions=True)
     await writer.close()
     assert [type(answer) for answer in answers] == [str, KeyError, str]
-    assert await ask(f"sqlite:///{tmp_path}/w.db", "SELECT what FROM told") == [("a",), ("c",)]
+    assert await ask(f"sqlite:///{tmp_path}/w.db", "SELECT what FROM told ORDER BY rowid") == [("a",), ("c",)]
 
 
 async def test_all_that_wait_are_one_commit(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ async def test_a_caller_that_is_gone_does_not_stop_its_job(tmp_path: Path) -> No
     writer.submit(_tell("a")).cancel()
     assert await writer.submit(_tell("b")) == "b"
     await writer.close()
-    assert await ask(f"sqlite:///{tmp_path}/w.db", "SELECT what FROM told") == [("a",), ("b",)]
+    assert await ask(f"sqlite:///{tmp_path}/w.db", "SELECT what FROM told ORDER BY rowid") == [("a",), ("b",)]
 
 
 # Light jobs
@@ -211,7 +211,7 @@ async def test_a_power_cut_leaves_a_beginning_that_holds_all_that_was_flushed(tm
     ):  # what the disk had not seen may be there or not
         cut.write_bytes(kept)
         cut.with_name("cut.db-wal").write_bytes(written[:octets] + bytes(len(written) - octets))
-        left = [what for (what,) in await ask(f"sqlite:///{cut}", "SELECT what FROM told")]
+        left = [what for (what,) in await ask(f"sqlite:///{cut}", "SELECT what FROM told ORDER BY rowid")]
         assert left == [f"{number:02}" for number in range(len(left))]
         lengths.add(len(left))
     assert lengths == set(range(6, 13))

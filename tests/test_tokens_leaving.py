@@ -152,10 +152,10 @@ async def test_a_provider_that_fails_keeps_nobody(
 async def test_a_provider_that_hangs_keeps_nobody(
     keeping: stair.Stair, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tokens, "_REVOKING", 0.3)
+    monkeypatch.setattr(tokens, "_REVOKING", 1.5)
     browser, _ = await signed_in(keeping)
     keeping.provider.knobs = Knobs(fails={"revoke": "slow"})
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await sign_out(browser)
         assert said(caplog) == []
         await keeping.house.tokens.close()

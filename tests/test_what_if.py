@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from databases import ask
+from databases import ask, until
 from decisions import connection
 from stair import Stair, standing
 from test_records import ADA, VAULT
@@ -453,10 +453,10 @@ async def test_what_cannot_be_tried_is_said(
 
 
 async def test_diff_tells_a_change_before_the_restart(scene: Scene) -> None:
-    for _ in range(100):  # noted in the background, at start
-        if len(await scene.stair.house.store.policies()) == 3:
-            break
-        await asyncio.sleep(0.02)
+    async def noted() -> bool:  # in the background, at start
+        return len(await scene.stair.house.store.policies()) == 3
+
+    await until(noted)
     result = await scene.types("diff")
     assert (result.exit_code, "no policy differs" in result.stdout) == (0, True)
     file = scene.directory / "federation.yaml"
