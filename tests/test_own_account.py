@@ -15,8 +15,8 @@ from stair import BASE, Stair, listening, saml_answer, standing
 
 from federation.demo.users import USERS
 from federation.store.audit_pages import AuditFilter
-from federation.web import account
 from federation.web.prove import FRESH
+from federation.web.signed_in import csrf_token
 
 MINUTE = timedelta(minutes=1)
 ACS = "/saml/acme-saml/acs"
@@ -42,7 +42,7 @@ async def by_saml(stair: Stair, browser: httpx2.AsyncClient, who: str = "ada") -
 
 
 def csrf(browser: httpx2.AsyncClient) -> str:
-    return account.csrf_token(browser.cookies["session"])
+    return csrf_token(browser.cookies["session"])
 
 
 async def change(browser: httpx2.AsyncClient, path: str, **sent: str) -> httpx2.Response:
@@ -201,7 +201,7 @@ async def test_what_waits_for_one_user_is_not_anothers(stair: Stair) -> None:
     await by_saml(stair, other, "bob")
     waiting = browser.cookies["join"]
     other.cookies.set("join", waiting)
-    both = account.csrf_token(f"{other.cookies['session']} {waiting}")
+    both = csrf_token(f"{other.cookies['session']} {waiting}")
     answer = await other.post("/join", data={"csrf": both, "answer": "join"}, headers=ORIGIN)
     assert (answer.status_code, await stair.code(answer)) == (400, "signin.join_another")
 

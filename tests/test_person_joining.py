@@ -12,7 +12,7 @@ import httpx2
 import pytest
 from stair import NOW, Stair, listening, standing
 
-from federation.web import account
+from federation.web.signed_in import csrf_token
 
 MINUTE = timedelta(minutes=1)
 ACS = "/saml/acme-saml/acs"
@@ -127,7 +127,7 @@ async def test_a_session_of_before_proves_nothing(stair: Stair) -> None:
     assert (await old_way(stair, browser)).status_code == 303
     await new_way(stair, browser)
     assert TITLE in (await browser.get("/join")).text
-    form = {"csrf": account.csrf_token(f"{browser.cookies['session']} {browser.cookies['join']}")}
+    form = {"csrf": csrf_token(f"{browser.cookies['session']} {browser.cookies['join']}")}
     answer = await browser.post("/join", data={**form, "answer": "join"})
     assert (answer.status_code, await code(stair, answer)) == (400, "signin.join_earlier")
 

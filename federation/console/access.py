@@ -15,7 +15,7 @@ from federation.administration.actor import OPERATOR, SCOPES, Actor
 from federation.administration.desk import Desk
 from federation.errors import PolicyRefused, RequestRefused
 from federation.identity import Session
-from federation.web import account, fields, prove
+from federation.web import fields, prove, signed_in
 from federation.web.callbacks import rate_key
 from federation.web.house import House
 
@@ -30,7 +30,7 @@ class Visitor:
     @property
     def csrf(self) -> str:
         """What every form of theirs sends along."""
-        return account.csrf_token(self.credential)
+        return signed_in.csrf_token(self.credential)
 
 
 async def by_session(request: Request) -> Visitor:
@@ -43,7 +43,7 @@ async def by_session(request: Request) -> Visitor:
     """
     house: House = request.app.state.house
     house.rates.sign_in.hit(("admin", *rate_key(request, "")), house.clock())
-    token, session = await account.current(request)
+    token, session = await signed_in.current(request)
     if session is None:
         raise RequestRefused("admin.signed_out", "there is no live session")
     return Visitor(actor=_administrator(request, house, session), credential=token)
@@ -70,7 +70,7 @@ async def by_token_or_session(request: Request, *, only_reads: bool) -> Visitor:
         _prove_here(request)
         demand_fresh(request, visitor)
     elif request.method != "GET":
-        account.prove_ours(request)  # it changes nothing, but may take its time
+        signed_in.prove_ours(request)  # it changes nothing, but may take its time
     return visitor
 
 
@@ -103,7 +103,7 @@ def _prove_here(request: Request) -> None:
     Raises:
         RequestRefused: ``csrf.refused``.
     """
-    account.prove_ours(request)
+    signed_in.prove_ours(request)
     if "sec-fetch-site" not in request.headers and "origin" not in request.headers:
         raise RequestRefused("csrf.refused", "the request does not say where it started")
 
@@ -151,7 +151,7 @@ async def read_change(request: Request, visitor: Visitor, *, most: int = fields.
         RequestRefused: ``csrf.refused``; ``form.*``.
     """
     form = await fields.read_form(request, most=most)
-    account.prove_own(request, form, visitor.credential)
+    signed_in.prove_own(request, form, visitor.credential)
     return form
 
 

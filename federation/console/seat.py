@@ -16,7 +16,7 @@ from federation.administration.desk import Desk
 from federation.console import access, shell
 from federation.console.access import Visitor
 from federation.console.trials import Place
-from federation.web import account, cookies, pages, upload
+from federation.web import cookies, pages, signed_in, upload
 from federation.web.callbacks import rate_key
 from federation.web.house import House
 
@@ -65,7 +65,7 @@ class Seat:
             RequestRefused: ``csrf.refused``; ``form.*``.
         """
         form = await upload.read(self.request)
-        account.prove_own(self.request, form, self.visitor.credential)
+        signed_in.prove_own(self.request, form, self.visitor.credential)
         return form
 
     def demand_fresh(self) -> None:

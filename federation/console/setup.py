@@ -11,7 +11,7 @@ from federation.administration import setup_links, trials
 from federation.console import seat
 from federation.console import trials as tests
 from federation.console.seat import LINK, Seat
-from federation.web import account, cookies, pages
+from federation.web import cookies, pages, signed_in
 from federation.web.callbacks import rate_key
 from federation.web.house import House
 
@@ -31,7 +31,7 @@ async def begin(request: Request) -> Response:
         TooManyRequests: ``rate.limited``.
     """
     house: House = request.app.state.house
-    account.prove_ours(request)
+    signed_in.prove_ours(request)
     now, (address, *_) = house.clock(), rate_key(request, "")
     house.rates.sign_in.hit((setup_links.KIND, address), now)
     token = request.path_params["token"]

@@ -1,32 +1,15 @@
-"""The account page, and ending sessions. Changes are POSTs that prove where they come from.
+"""The account page, the session as JSON, and ending sessions."""
 
-Two proofs, both needed: a token that only a page of this session holds, and the browser's
-own word (Sec-Fetch-Site, or Origin from browsers without it) that the request is ours.
-"""
-
-import hashlib
-import hmac
 from collections.abc import Mapping, Sequence
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from federation.administration.actor import OPERATOR
-from federation.errors import RequestRefused
 from federation.identity import Session
-from federation.store.audit import AuditEntry
-from federation.store.store import Store
 from federation.store.values import InTeam
-from federation.web import cookies, fields, pages, texts, ways_in
-from federation.web.callbacks import rate_key
+from federation.web import fields, pages, signed_in, texts, ways_in
 from federation.web.house import House
-
-
-async def current(request: Request) -> tuple[str, Session | None]:
-    """Return the session cookie's token ("" if none) and its live session."""
-    house: House = request.app.state.house
-    token = cookies.read_session(request, house)
-    return token, await house.session(token) if token else None
 
 
 async def show(request: Request, token: str, session: Session) -> Response:
@@ -48,7 +31,7 @@ async def show(request: Request, token: str, session: Session) -> Response:
         grants=sources(session),
         teams=_teams(house, session, await house.store.teams_of(*place)),
         sessions=await house.store.live_sessions(*place, house.clock()),
-        csrf=csrf_token(token),
+        csrf=signed_in.csrf_token(token),
     )
 
 
@@ -106,7 +89,7 @@ _DEFAULTS = {
 
 async def account(request: Request) -> Response:
     """GET /account: who is signed in; nobody is sent to sign in."""
-    token, session = await current(request)
+    token, session = await signed_in.current(request)
     if session is None:
         return RedirectResponse("/login?return_to=/account", 303)
     return await show(request, token, session)
@@ -114,7 +97,7 @@ async def account(request: Request) -> Response:
 
 async def session_json(request: Request) -> Response:
     """GET /session: the signed-in user as JSON."""
-    _, session = await current(request)
+    _, session = await signed_in.current(request)
     if session is None:
         return pages.as_json_error(401, "Nobody is signed in.")
     user = session.user
@@ -143,10 +126,10 @@ async def session_json(request: Request) -> Response:
 async def end_one(request: Request) -> Response:
     """POST /sessions/{id}/end: end one of one's own sessions."""
     house: House = request.app.state.house
-    token, session = await current(request)
+    token, session = await signed_in.current(request)
     if session is None:
         return RedirectResponse("/login?return_to=/account", 303)
-    prove_own(request, await fields.read_form(request), token)
+    signed_in.prove_own(request, await fields.read_form(request), token)
     await house.store.end_session_by_id(session.user.id, request.path_params["id"], house.clock())
     return RedirectResponse("/account", 303)
 
@@ -154,58 +137,9 @@ async def end_one(request: Request) -> Response:
 async def end_others(request: Request) -> Response:
     """POST /sessions/end-others: end every session of one's own but this one."""
     house: House = request.app.state.house
-    token, session = await current(request)
+    token, session = await signed_in.current(request)
     if session is None:
         return RedirectResponse("/login?return_to=/account", 303)
-    prove_own(request, await fields.read_form(request), token)
+    signed_in.prove_own(request, await fields.read_form(request), token)
     await house.store.end_other_sessions(session.organization, session.user.id, session.id, house.clock())
     return RedirectResponse("/account", 303)
-
-
-def audited(request: Request, session: Session, action: str) -> Store:
-    """Return the store whose next change of one's own account is told in the audit log."""
-    house: House = request.app.state.house
-    return house.store.audited(
-        AuditEntry(
-            organization=session.organization,
-            at=house.clock(),
-            actor_kind="user",
-            actor=session.user.id,
-            action=action,
-            kind="user",
-            name=session.user.id,
-            about=session.user.id,
-            address=rate_key(request, "")[0],
-            reference=session.reference,
-        )
-    )
-
-
-def csrf_token(session_token: str) -> str:
-    """Derive what our own pages of this session send along; the session cannot be had from it."""
-    return hmac.new(session_token.encode(), b"csrf", hashlib.sha256).hexdigest()
-
-
-def prove_ours(request: Request) -> None:
-    """Refuse what did not start on a page of ours, by the browser's own word.
-
-    Raises:
-        RequestRefused: ``csrf.refused``.
-    """
-    house: House = request.app.state.house
-    site = request.headers.get("sec-fetch-site")
-    origin = request.headers.get("origin")
-    if not (site == "same-origin" if site is not None else origin in (None, house.base_url)):
-        raise RequestRefused("csrf.refused", "the request did not start on a page of ours")
-
-
-def prove_own(request: Request, form: Mapping[str, str], session_token: str) -> None:
-    """Refuse a change that did not start on a page of this session.
-
-    Raises:
-        RequestRefused: ``csrf.refused``.
-    """
-    prove_ours(request)
-    sent = form.get("csrf", "")
-    if not (sent.isascii() and hmac.compare_digest(sent, csrf_token(session_token))):
-        raise RequestRefused("csrf.refused", "the request did not start on a page of this session")

@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 
 from federation.errors import PolicyRefused, SignInExpired
 from federation.signin import hash_token
-from federation.web import account, callbacks, cookies, fields, pages, start
+from federation.web import callbacks, cookies, fields, pages, signed_in, start
 from federation.web.house import House
 
 log = logging.getLogger("federation.web")
@@ -27,7 +27,7 @@ async def open_break_glass(request: Request) -> Response:
     """
     house: House = request.app.state.house
     form = await fields.read_form(request)
-    account.prove_ours(request)
+    signed_in.prove_ours(request)
     house.rates.break_glass.hit(callbacks.rate_key(request, ""), house.clock())
     typed = fields.needed(form, "code")
     try:

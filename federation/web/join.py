@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from federation.connection import AnyConnection
 from federation.errors import ProofNeeded, SignInExpired
 from federation.signin import hash_token
-from federation.web import account, cookies, fields, pages, start, texts
+from federation.web import cookies, fields, pages, signed_in, start, texts
 from federation.web.house import House
 
 PATH = "/join"
@@ -68,7 +68,7 @@ async def show(request: Request) -> Response:
     join_token = _needed(request, house)
     waiting = await house.store.find_join(hash_token(join_token), house.clock())
     tried = house.connections.get(waiting.connection)
-    token, session = await account.current(request)
+    token, session = await signed_in.current(request)
     if session is None or (session.created_at < waiting.created_at and waiting.user_id != session.user.id):
         return _proof_page(house, tried, "", None, None)
     return pages.page(
@@ -77,7 +77,7 @@ async def show(request: Request) -> Response:
         tried=tried.title if tried else waiting.connection,
         email=waiting.email,
         name=session.user.display_name or session.user.email,
-        csrf=account.csrf_token(_of_both(token, join_token)),
+        csrf=signed_in.csrf_token(_of_both(token, join_token)),
     )
 
 
@@ -91,13 +91,13 @@ async def decided(request: Request) -> Response:
     house: House = request.app.state.house
     form = await fields.read_form(request)
     waiting = _needed(request, house)
-    token, session = await account.current(request)
+    token, session = await signed_in.current(request)
     if session is None:
         return RedirectResponse(PATH, 303)
-    account.prove_own(request, form, _of_both(token, waiting))
+    signed_in.prove_own(request, form, _of_both(token, waiting))
     match fields.needed(form, "answer"):
         case "join":
-            await house.signin.join(waiting, session, account.audited(request, session, "account.link"))
+            await house.signin.join(waiting, session, signed_in.audited(request, session, "account.link"))
             response = pages.page(house, "joined.html")
         case _:
             await house.store.drop_join(hash_token(waiting))

@@ -18,7 +18,7 @@ from federation.connectors.local import LocalConnector
 from federation.errors import FederationError, PasswordRefused, RequestRefused, SignInExpired
 from federation.signin import Begun, hash_token
 from federation.store.values import LocalAccount
-from federation.web import account, callbacks, cookies, fields, pages, texts
+from federation.web import callbacks, cookies, fields, pages, signed_in, texts
 from federation.web.house import House
 
 log = logging.getLogger("federation.web")
@@ -64,7 +64,7 @@ async def sign_in(request: Request) -> Response:
     """
     connection = callbacks.known(request, "local")
     form = await fields.read_form(request)
-    account.prove_ours(request)
+    signed_in.prove_ours(request)
     typed = Credentials(address=fields.needed(form, "email"), password=fields.needed(form, "password"))
     callback = callbacks.from_form(request, connection.id, form.get("state", ""), typed)
     try:
@@ -114,7 +114,7 @@ async def choose_password(request: Request) -> Response:
     house: House = request.app.state.house
     whose = await _whose(request)
     form = await fields.read_form(request)
-    account.prove_ours(request)
+    signed_in.prove_ours(request)
     try:
         password = _chosen(form, whose.email)
     except RequestRefused as refusal:

@@ -14,9 +14,9 @@ from federation.connectors.saml_logout import QUERY
 from federation.errors import FederationError, ProviderUnavailable
 from federation.signout import AFTERWARDS, Leaving, waiting_as
 from federation.web import cookies, fields, pages, texts
-from federation.web.account import csrf_token, current, prove_own
 from federation.web.callbacks import AGAIN, arrived_at, known, rate_key
 from federation.web.house import House
+from federation.web.signed_in import csrf_token, current, prove_own
 
 _MESSAGES = ("SAMLRequest", "SAMLResponse")
 

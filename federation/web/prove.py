@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from federation.errors import AccountRefused, ProveAgain, RequestRefused
 from federation.identity import Session
 from federation.return_to import local_path
-from federation.web import account, fields, pages, start
+from federation.web import fields, pages, signed_in, start
 from federation.web.house import House
 
 FRESH: Final = timedelta(minutes=15)  # a proof older than this is asked for again before dangerous changes
@@ -37,7 +37,7 @@ def demand(house: House, proven_at: datetime | None) -> None:
 async def ask(request: Request) -> Response:
     """Answer the page that leads through a fresh sign-in, and back to where the change was made."""
     house: House = request.app.state.house
-    _, session = await account.current(request)
+    _, session = await signed_in.current(request)
     if session is None:
         return await sign_in(request)
     connection = house.connections.get(session.connection)
@@ -62,7 +62,7 @@ async def begin(request: Request) -> Response:
     """
     house: House = request.app.state.house
     return_to = local_path(fields.read_query(request).get("return_to", ""))
-    _, session = await account.current(request)
+    _, session = await signed_in.current(request)
     if session is None:
         return RedirectResponse(f"/login?return_to={quote(return_to, safe='')}", 303)
     return await anew(request, house, session, return_to)

@@ -34,6 +34,7 @@ from federation.web import (
     prove,
     scim,
     scim_token,
+    signed_in,
     start,
     ways_in,
 )
@@ -164,7 +165,7 @@ def service(open_house: Callable[[], AbstractAsyncContextManager[House]]) -> Ver
 
 async def home(request: Request) -> Response:
     """GET /: the account page if signed in, else the sign-in page."""
-    token, session = await account.current(request)
+    token, session = await signed_in.current(request)
     return await account.show(request, token, session) if session else await start.sign_in_page(request, "/")
 
 

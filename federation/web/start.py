@@ -12,7 +12,7 @@ from federation.connection import AnyConnection
 from federation.identity import Session, parse_email
 from federation.policy import domains
 from federation.return_to import local_path
-from federation.web import account, cookies, fields, local, pages, texts
+from federation.web import cookies, fields, local, pages, signed_in, texts
 from federation.web.callbacks import rate_key, send_away
 from federation.web.house import House
 
@@ -76,7 +76,7 @@ async def forget(request: Request) -> Response:
     """
     house: House = request.app.state.house
     form = await fields.read_form(request)
-    account.prove_ours(request)
+    signed_in.prove_ours(request)
     return_to = local_path(form.get("return_to", ""))
     response = RedirectResponse(f"/login?return_to={quote(return_to, safe='')}", 303)
     cookies.set_last(response, "", house)

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from federation.errors import AccountRefused
 from federation.identity import Session
 from federation.store.values import Way
-from federation.web import account, fields, join, pages, prove, start, texts
+from federation.web import fields, join, pages, prove, signed_in, start, texts
 from federation.web.house import House
 
 
@@ -67,11 +67,11 @@ async def link(request: Request) -> Response:
         ProveAgain: ``admin.prove_again``.
     """
     house: House = request.app.state.house
-    token, session = await account.current(request)
+    token, session = await signed_in.current(request)
     if session is None:
         return RedirectResponse("/login?return_to=/account", 303)
     form = await fields.read_form(request)
-    account.prove_own(request, form, token)
+    signed_in.prove_own(request, form, token)
     prove.demand(house, session.proved_at)
     wanted = fields.needed(form, "connection")
     if wanted not in _usable(house, session):
@@ -88,7 +88,7 @@ async def ask_unlink(request: Request) -> Response:
         ProveAgain: ``admin.prove_again``.
     """
     house: House = request.app.state.house
-    token, session = await account.current(request)
+    token, session = await signed_in.current(request)
     if session is None:
         return await prove.sign_in(request)
     ways = await house.store.ways_of(session.organization, session.user.id)
@@ -102,7 +102,7 @@ async def ask_unlink(request: Request) -> Response:
         connection=_title(house, way.connection),
         email=way.email,
         action=f"/account/ways/{way.person}",
-        csrf=account.csrf_token(token),
+        csrf=signed_in.csrf_token(token),
     )
 
 
@@ -115,12 +115,12 @@ async def unlink(request: Request) -> Response:
         ProveAgain: ``admin.prove_again``.
     """
     house: House = request.app.state.house
-    token, session = await account.current(request)
+    token, session = await signed_in.current(request)
     if session is None:
         return RedirectResponse("/login?return_to=/account", 303)
-    account.prove_own(request, await fields.read_form(request), token)
+    signed_in.prove_own(request, await fields.read_form(request), token)
     prove.demand(house, session.proved_at)
-    done = await account.audited(request, session, "account.unlink").unlink_account(
+    done = await signed_in.audited(request, session, "account.unlink").unlink_account(
         session.organization,
         session.user.id,
         request.path_params["person"],
