@@ -22,6 +22,7 @@ from federation.console import vendors
 from federation.web import texts
 
 MARKED = "qps"
+TEMPLATES = Path(__file__).parent.parent / "federation/web/templates"
 READ_OUT = ("aria-label", "placeholder", "title", "alt", "data-copied")
 VALUES = {"style", "script", "output", "pre", "textarea"}  # hold what is data, or no text at all
 STEPS = ("provider", "answer", "people", "mapping", "test", "enable")
@@ -184,3 +185,17 @@ async def test_every_step_of_a_setup_link(rig: Any) -> None:
 def test_a_text_that_is_not_of_the_catalogue_is_found() -> None:
     page = '<p>⟦One ⟦two⟧ three⟧ acme · Revoked</p><button aria-label="Press me">⟦x⟧</button>'
     assert strange(page, "acme") == {"Revoked", "Press me"}
+
+
+def test_no_two_landmarks_of_a_page_have_one_name() -> None:
+    """A section that its heading names, and a list within it that is named alike (axe: landmark-unique)."""
+    twice = []
+    for file in TEMPLATES.glob("*.html"):
+        page = file.read_text()
+        named = re.findall(r'<section[^>]*aria-labelledby="([\w-]+)"', page)
+        headed = {
+            text for name in named for text in re.findall(rf'id="{name}">{{{{ t\("([\w.]+)"\) }}}}<', page)
+        }
+        regions = re.findall(r"""role="region" aria-label="{{ t\('([\w.]+)'\) }}\"""", page)
+        twice += [f"{file.name}: {text}" for text in regions if text in headed]
+    assert not twice

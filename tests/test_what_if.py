@@ -111,7 +111,11 @@ async def test_the_last_administrator_stays_as_they_would(book: Book) -> None:
     owned = replace(terms(), organizations={"acme": ACME.model_copy(update={"administrators": ("admin",)})})
     after = replace(owned, connections={"okta": connection("okta", "acme", role_rules=[STAFF])})
     await book.sign_in(person("ada", "admins"), owned)
-    assert not (await book.try_out(owned, after)).takes
+    report = await book.try_out(owned, after)
+    assert not report.takes
+    assert (named(report)["ada"].kind, report.kinds["stays"]) == ("stays", 1), (
+        "it is said, though nothing goes"
+    )
     await book.sign_in(person("zoe", "admins"), owned)
     assert (await book.try_out(owned, after)).losing == 2
 

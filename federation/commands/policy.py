@@ -102,6 +102,8 @@ def tell(report: "Report") -> None:
     print(f"people tried   {report.tried}")
     print(f"would lose     {report.losing}  (of them refused: {kinds['refused']})")
     print(f"changed        {kinds['changed']}")
+    if kinds["stays"]:
+        print(f"stays alone    {kinds['stays']}  (an administrator only because nobody else is)")
     print(f"let in newly   {kinds['entering']}")
     print(f"not known      {kinds['unknown']}")
     for word, roles in (("lost", report.lost), ("gained", report.gained)):
@@ -122,6 +124,7 @@ def tell(report: "Report") -> None:
 _TITLES = {
     "refused": "would be refused",
     "changed": "would have other roles or teams",
+    "stays": "keep what they have only because nobody else is an administrator",
     "entering": "would be let in",
     "unknown": "not known",
 }

@@ -27,14 +27,15 @@ LISTED: Final = 10_000  # people whose difference is kept by name; all are count
 _BATCH: Final = 100
 _TURN: Final = 10  # people after which others have their turn on the loop
 
-Kind = Literal["same", "changed", "refused", "entering", "unknown"]
+Kind = Literal["same", "changed", "stays", "refused", "entering", "unknown"]
+_STAYS: Final = "policy.last_administrator"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
     """What an edited policy does to one person at one connection."""
 
-    kind: Kind  # entering: refused under the policy in force, let in by the edited one
+    kind: Kind  # entering: refused under the policy in force; stays: only as nobody else administers
     connection: str
     reference: str  # of the sign-in that was decided again
     email: str = field(default="", repr=False)
@@ -99,7 +100,10 @@ class Report:
         return {
             "tried": self.tried,
             "losing": self.losing,
-            **{kind: self.kinds[kind] for kind in ("same", "changed", "refused", "entering", "unknown")},
+            **{
+                kind: self.kinds[kind]
+                for kind in ("same", "changed", "stays", "refused", "entering", "unknown")
+            },
             "roles_gained": dict(sorted(self.gained.items())),
             "roles_lost": dict(sorted(self.lost.items())),
             "removed_connections": list(self.removed),
@@ -233,7 +237,16 @@ def _held_against(
         return Difference(kind="refused", why=then.code, **changes, **told)
     if isinstance(now, PolicyRefused):
         return Difference(kind="entering", why=now.code, **changes, **told)
-    return Difference(kind="changed" if any(changes.values()) else "same", **changes, **told)
+    if any(changes.values()):
+        return Difference(kind="changed", **changes, **told)
+    if _is_kept(then) and not _is_kept(now):
+        return Difference(kind="stays", why=_STAYS, **told)
+    return Difference(kind="same", **told)
+
+
+def _is_kept(outcome: Outcome) -> bool:
+    """Tell whether somebody keeps what rules no longer give, so that somebody administers."""
+    return any(one.code == _STAYS for one in outcome.checks)
 
 
 def _holds(outcome: Outcome | PolicyRefused) -> tuple[set[str], set[str]]:

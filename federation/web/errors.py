@@ -36,6 +36,8 @@ _LED_ON = {"admin.signed_out": prove.sign_in, "admin.prove_again": prove.ask}
 _SIGNED_IN = frozenset(
     {"admin.forbidden", "admin.scope", "admin.administrators", "account.last_way", "account.no_way"}
 )
+# Who was refused within one of these goes on there: an administrator, or who holds a setup link.
+_ROOMS = {"/admin": "refused.console", "/setup": "refused.setup"}
 _LONGEST_PLACE = 200  # whoever asks may have made it up
 _STATUS = {"signin.no_connection": 404, "csrf.refused": 403, "admin.signed_out": 401, "admin.token": 401}
 # Faults of a policy that an administrator sent, not of ours; their sentences hold no value.
@@ -163,9 +165,19 @@ def _page(
         ways=ways,
         faults=[(".".join(map(str, place)), why) for place, why in faults],
         contact=whom_to_ask(request, house),
-        account=refusal is not None and refusal.code in _SIGNED_IN,
+        onward=_onward(request, refusal.code if refusal else ""),
         **words,
     )
+
+
+def _onward(request: Request, code: str) -> tuple[str, str]:
+    """Return where the page leads on to, and what the button says: to sign in for who is not signed in."""
+    if code in _SIGNED_IN:
+        return "/account", texts.say("refused.account")
+    for path, said in _ROOMS.items():
+        if code.startswith("admin.") and str(request.scope["path"]).startswith(f"{path}/"):
+            return path, texts.say(said)
+    return "/login", texts.say("refused.sign_in")
 
 
 def whom_to_ask(request: Request, house: House) -> Mapping[str, str] | None:
