@@ -15,7 +15,14 @@ from federation.administration import affected, connections, organizations
 from federation.administration.actor import OF_SETUP, SCOPES, Actor
 from federation.administration.connection_views import ConnectionView
 from federation.administration.desk import Desk
-from federation.errors import ChangeConflicts, FederationError, FieldsRefused, NotAllowed, NotFound
+from federation.errors import (
+    ChangeConflicts,
+    FederationError,
+    FieldsRefused,
+    LastAdministrator,
+    NotAllowed,
+    NotFound,
+)
 from federation.store.audit_pages import AuditFilter
 from federation.web.house import House
 
@@ -412,3 +419,21 @@ async def test_a_rule_leaves_nobodys_name_in_the_log(stair: Stair) -> None:
             "roles": ["owner"],
         }
     ]
+
+
+async def test_another_role_administers_once_somebody_has_it(stair: Stair) -> None:
+    at, url = desk(stair.house, OPERATOR), f"sqlite:///{stair.database}"
+    browser = stair.browser()
+    await browser.post("/saml/acme-saml/acs", data=await stair.saml(browser))
+    user = (await browser.get("/session")).json()["user"]["id"]
+    give = "INSERT INTO role_grant (organization_id, user_id, source, role, why, granted_at)"
+    await ask(url, f"INSERT INTO membership VALUES ('beta', '{user}', 'manual', 1)")  # noqa: S608  ours
+    await ask(url, f"{give} VALUES ('beta', '{user}', 'manual', 'owner', 'x', 1)")
+    number = stair.house.roster.kept_organizations["beta"].number
+    for named in (["editor"], [], None):
+        with pytest.raises(LastAdministrator, match=r"^admin\.last_administrator: "):
+            await organizations.update(at, "beta", {"administrators": named}, number=number)
+    assert (await organizations.find(at, "beta")).administrators == ("owner",)
+    await ask(url, f"{give} VALUES ('beta', '{user}', 'manual', 'editor', 'x', 1)")
+    view = await organizations.update(at, "beta", {"administrators": ["editor"]}, number=number)
+    assert view.administrators == ("editor",)

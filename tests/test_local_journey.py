@@ -18,8 +18,11 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from stair import Stair, standing
 from typer.testing import CliRunner, Result
 
-from federation import clock, passwords
+from federation import clock, passwords, settings
 from federation.__main__ import app
+from federation.app import open_house
+from federation.web.routes import build, routes
+from federation.web.verify import Verify
 
 STAFF = {
     "protocol": "local",
@@ -391,6 +394,31 @@ async def test_accounts_are_listed_unlocked_and_removed(scene: Scene) -> None:
     assert await scene.stair.code(await scene.sign_in(browser)) == "local.unknown"
     as_json = await scene.types("local", "list", "--organization", "acme", "--json")
     assert json.loads(as_json.output) == []
+
+
+def moved_to(organization: str) -> dict[str, Any]:
+    return STAFF | {"organization": organization, "domains": [], "anyone": True}
+
+
+async def test_a_connection_given_to_another_organization_admits_nobody_of_before(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await scene.with_password()
+    assert (await scene.sign_in(scene.stair.browser())).status_code == 303
+    link = await scene.link("reset")
+    monkeypatch.setenv("FEDERATION__CONNECTIONS__STAFF", json.dumps(moved_to("globex")))
+    monkeypatch.setenv("FEDERATION__ORGANIZATIONS__GLOBEX__NAME", "Globex")
+    async with open_house(settings.load(scene.file), now=scene.stair.clock) as house:
+        inner = build(routes(), None)
+        inner.state.house = house
+        scene.stair.application = Verify(inner)
+        moved = scene.stair.browser()
+        refused = await scene.sign_in(moved)
+        assert (refused.status_code, await scene.stair.code(refused)) == (403, "local.unknown")
+        for answer in (await moved.get(link), await moved.post(link, data={"password": ANOTHER})):
+            assert await scene.stair.code(answer) == "local.link"
+        listed = await scene.types("local", "list", "--organization", "globex")
+        assert f"{EMAIL}  of acme: opens nothing, and may be removed" in listed.output
 
 
 async def test_an_address_that_a_user_has_already_is_asked_about(scene: Scene) -> None:

@@ -31,7 +31,7 @@ ONE = KeptConnection(
 async def test_a_change_has_the_next_number_and_what_came_before_is_not_told_again(store: Store) -> None:
     assert await store.declared_number() == 0
     assert await store.keep_connection(ONE, NOW, previous=None)
-    assert await store.keep_organization("acme", "{}", NOW, previous=None)
+    assert await store.keep_organization("acme", "{}", NOW)
     told = await store.declared_since(0)
     assert told.number == await store.declared_number() == 2
     assert told.connections == (replace(ONE, number=1),)
@@ -176,16 +176,35 @@ async def test_what_is_forced_asks_for_nobody(store: Store, store_url: str) -> N
     assert await store.drop_connection("adfs", LATER, replace(OWNED, force=True))
 
 
+async def test_who_administers_is_not_said_so_that_nobody_does(store: Store, store_url: str) -> None:
+    await store.keep_organization("acme", "{}", NOW)
+    ways = replace(OWNED, ways=("adfs",), in_use=False)
+    nobody, editors = (replace(ways, administrators=frozenset(some)) for some in ((), {"editor"}))
+
+    async def edit(previous: int, was: Remaining, will: Remaining) -> bool:
+        return await store.edit_organization("acme", "{}", LATER, previous=previous, was=was, will=will)
+
+    assert await edit(1, ways, nobody)  # nobody did
+    session = await open_session(store, ADMITTED, NEW, NOW)
+    await ask(store_url, f"{GRANT} VALUES ('acme', '{session.user.id}', 'manual', 'owner', 'x', 1)")
+    for will in (nobody, editors):
+        assert await refusal(edit(2, ways, will)) == "policy.last_administrator"
+    assert await store.declared_number() == 2  # nothing was changed
+    await ask(store_url, f"{GRANT} VALUES ('acme', '{session.user.id}', 'manual', 'editor', 'x', 1)")
+    assert not await edit(1, ways, editors)
+    assert await edit(2, ways, editors)
+
+
 async def test_an_organization_goes_when_it_has_nothing(store: Store) -> None:
-    await store.keep_organization("acme", "{}", NOW, previous=None)
-    assert not await store.keep_organization("acme", "{}", NOW, previous=None)
+    await store.keep_organization("acme", "{}", NOW)
+    assert not await store.keep_organization("acme", "{}", NOW)
     await store.keep_connection(ONE, NOW, previous=None)
     assert await store.organization_holds("acme") == ("connection",)
     assert not await store.drop_organization("acme", NOW)
     await store.drop_connection("adfs", NOW, ANYBODY)
     assert await store.drop_organization("acme", NOW)
     assert not await store.drop_organization("acme", NOW)
-    assert await store.keep_organization("acme", "{}", NOW, previous=None)
+    assert await store.keep_organization("acme", "{}", NOW)
 
 
 async def test_an_id_stays_with_those_who_have_sessions_or_people_by_it(
@@ -209,10 +228,10 @@ async def test_an_id_stays_with_those_whose_directory_keeps_something_by_it(stor
 
 
 async def test_tokens_of_an_organization_that_goes_count_for_nobody_after_it(store: Store) -> None:
-    assert await store.keep_organization("acme", "{}", NOW, previous=None)
+    assert await store.keep_organization("acme", "{}", NOW)
     assert await store.keep_api_token(HASH, API_TOKEN)
     assert await store.drop_organization("acme", NOW)
-    assert await store.keep_organization("acme", "{}", LATER, previous=None)
+    assert await store.keep_organization("acme", "{}", LATER)
     assert await store.find_api_token(HASH, LATER) is None
 
 

@@ -3,19 +3,19 @@
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from federation.administration import administrators, listing, paging
+from federation.administration import administrators, listing, paging, places
 from federation.administration.desk import Desk
 from federation.administration.listing import Entry, Place, Register
 from federation.configuration import faults
 from federation.configuration.faults import Fault
 from federation.connection import Organization, name_fault, show
-from federation.errors import ChangeConflicts, FieldsRefused, NotAllowed, NotFound
+from federation.errors import ChangeConflicts, FieldsRefused, NotAllowed, NotFound, PolicyRefused
 from federation.roster import kept
 from federation.roster.roster import Roster
 from federation.store.kept_values import KeptOrganization
@@ -95,7 +95,7 @@ async def create(desk: Desk, organization: str, *, body: Mapping[str, Any]) -> O
     store = desk.audited(
         "organization.create", "organization", organization, organization=organization, after=body
     )
-    if not await store.keep_organization(organization, json.dumps(dict(body)), desk.now, previous=None):
+    if not await store.keep_organization(organization, json.dumps(dict(body)), desk.now):
         _refuse((_TAKEN,))
     return await find(desk, organization)
 
@@ -103,7 +103,11 @@ async def create(desk: Desk, organization: str, *, body: Mapping[str, Any]) -> O
 async def update(
     desk: Desk, organization: str, changes: Mapping[str, Any], *, number: int
 ) -> OrganizationView:
-    """Change keys of one; the operator's to do. Raises as ``connections.update``, and ``admin.operator``."""
+    """Change keys of one; the operator's to do.
+
+    Somebody who administers it must be left, if anybody does: to name another role, give it to somebody
+    first. Raises as ``connections.update``, and ``admin.operator``, ``admin.last_administrator``.
+    """
     row = await _own(desk, organization)
     before = kept.body_of(row)
     body = {key: value for key, value in {**before, **changes}.items() if value is not None}
@@ -118,7 +122,19 @@ async def update(
         before={key: before[key] for key in before if key in changed},
         after={key: body[key] for key in body if key in changed},
     )
-    if not await store.keep_organization(organization, json.dumps(body), desk.now, previous=number):
+    was = places.remaining(desk, organization, "", force=False)
+    named = kept.read_organization(body)
+    will = replace(
+        was, administrators=named.administrators_roles, administrator_teams=named.administrators_teams
+    )
+    told = json.dumps(body)
+    try:
+        edited = await store.edit_organization(
+            organization, told, desk.now, previous=number, was=was, will=will
+        )
+    except PolicyRefused as refusal:
+        raise places.last_administrator() from refusal
+    if not edited:
         raise ChangeConflicts("admin.changed_meanwhile", "it was changed meanwhile")
     return await find(desk, organization)
 

@@ -134,7 +134,8 @@ def list_accounts(
     if as_json:
         show([local.as_json(one) for one in found])
     else:
-        print(harmless("\n".join(map(local.line, found)) or f"{organization} has no local accounts"))
+        lines = [local.line(one, organization) for one in found]
+        print(harmless("\n".join(lines) or f"{organization} has no local accounts"))
 
 
 def _whose(config: ConfigOption, organization: str, email: str) -> "tuple[Settings, Whose]":

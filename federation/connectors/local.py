@@ -7,6 +7,7 @@ protocol, so it holds the seal.
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -87,12 +88,19 @@ class LocalConnector:
         if typed is None:
             raise RequestRefused("form.missing", "the form has no address and password")
         address = parse_email(typed.address.strip()) or ""
-        attempt = await self._store.attempt_local(self.connection.id, address, now)
+        attempt = self._ours(await self._store.attempt_local(self.connection.id, address, now))
         kept = attempt.account.password_hash if attempt.account else ""
         same, renewed = await self.hashing.verify(typed.password, kept)
         account = _admitted(attempt, same=same)
         await self._store.local_succeeded(self.connection.id, address, account, renewed)
         return self._assertion(account, now)
+
+    def _ours(self, attempt: Attempt) -> Attempt:
+        """Leave out an account of an organization that this connection was of before."""
+        account = attempt.account
+        if account is None or account.organization == self.connection.organization:
+            return attempt
+        return replace(attempt, account=None)
 
     async def complete_uninvited(self, callback: Callback, now: datetime) -> VerifiedAssertion:  # noqa: ARG002
         """Refuse: a form of ours that nobody was shown is somebody else's."""

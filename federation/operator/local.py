@@ -215,9 +215,11 @@ async def every(config: Settings, organization: str, *, now: datetime) -> tuple[
         return await store.local_accounts(connection.id, now)
 
 
-def line(one: LocalAccount) -> str:
-    """Return an account as one line."""
+def line(one: LocalAccount, organization: str) -> str:
+    """Return an account of an organization's connection as one line."""
     state = f"password of {one.password_at:%Y-%m-%d}" if one.password_at else "no password yet"
+    if one.organization != organization:
+        state = f"of {one.organization}: opens nothing, and may be removed"
     lock = f", locked until {one.locked_until:%H:%M} UTC" if one.locked_until else ""
     return f"{one.email}  {state}{lock}  {one.id}"
 

@@ -44,12 +44,22 @@ def find(connection: str) -> Steps[KeptConnection | None]:
     return _connection(found[0]) if found and found[0][10] is None else None
 
 
-def keep_organization(organization: str, body: str, now: datetime, *, previous: int | None) -> Steps[bool]:
-    """One INSERT, or one UPDATE of what is still as it was read."""
+def keep_organization(organization: str, body: str, now: datetime) -> Steps[bool]:
+    """One INSERT."""
     told = {"id": organization, "body": body, "number": (yield from _bump()), "now": micros(now)}
-    if previous is None:
-        return bool((yield kept_sql.KEEP_ORGANIZATION, told))
-    return bool((yield kept_sql.EDIT_ORGANIZATION, told | {"previous": previous}))
+    return bool((yield kept_sql.KEEP_ORGANIZATION, told))
+
+
+def edit_organization(
+    organization: str, body: str, now: datetime, *, previous: int, was: Remaining, will: Remaining
+) -> Steps[bool]:
+    """One UPDATE of what is still as it was read; whoever administers by it is held against who did."""
+    told = {"id": organization, "body": body, "number": (yield from _bump()), "now": micros(now)}
+    before = yield from endings.administered(was, "")
+    if not (yield kept_sql.EDIT_ORGANIZATION, told | {"previous": previous}):
+        return False
+    yield from endings.somebody_left(will, before)
+    return True
 
 
 def organization_holds(organization: str) -> Steps[tuple[str, ...]]:

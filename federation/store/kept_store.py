@@ -33,16 +33,30 @@ class KeptStore(Protocol):
             now: UTC.
         """
 
-    async def keep_organization(
-        self, organization: str, body: str, now: datetime, *, previous: int | None
-    ) -> bool:
-        """Keep an organization; False where the id is taken, or ``previous`` is not its number any more.
+    async def keep_organization(self, organization: str, body: str, now: datetime) -> bool:
+        """Keep a new organization; False where the id is taken.
 
         Args:
             organization: Its id.
             body: JSON object, in the keys of the settings file.
             now: UTC.
-            previous: None for a new one.
+        """
+
+    async def edit_organization(
+        self, organization: str, body: str, now: datetime, *, previous: int, was: Remaining, will: Remaining
+    ) -> bool:
+        """Change an organization; False where ``previous`` is not its number any more.
+
+        Args:
+            organization: Its id.
+            body: As ``keep_organization``.
+            now: UTC.
+            previous: Its number, as it was read.
+            was: Who administers before.
+            will: Who administers by ``body``.
+
+        Raises:
+            PolicyRefused: ``policy.last_administrator``: nobody of whom one did; nothing is changed.
         """
 
     async def organization_holds(self, organization: str) -> tuple[str, ...]:

@@ -27,11 +27,14 @@ class KeptTwin(Drive):
     ) -> ConnectionAbout:
         return await self._read(lambda: kept_about.about(connection, organization, domains, since, now))
 
-    async def keep_organization(
-        self, organization: str, body: str, now: datetime, *, previous: int | None
+    async def keep_organization(self, organization: str, body: str, now: datetime) -> bool:
+        return await self._transact(lambda: kept.keep_organization(organization, body, now))
+
+    async def edit_organization(
+        self, organization: str, body: str, now: datetime, *, previous: int, was: Remaining, will: Remaining
     ) -> bool:
         return await self._transact(
-            lambda: kept.keep_organization(organization, body, now, previous=previous)
+            lambda: kept.edit_organization(organization, body, now, previous=previous, was=was, will=will)
         )
 
     async def organization_holds(self, organization: str) -> tuple[str, ...]:

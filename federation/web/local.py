@@ -145,7 +145,7 @@ async def _whose(request: Request) -> LocalAccount:
     found = await house.store.local_by_link(
         connection.id, hash_token(request.path_params["token"]), house.clock()
     )
-    if found is None:
+    if found is None or found.organization != connection.organization:  # whose it was before counts no more
         raise _no_link()
     return found
 
