@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 
 from federation import settings
 from federation.__main__ import app
+from federation.store.audit_pages import AuditFilter
 from federation.store.store import open_store
 
 
@@ -36,6 +37,14 @@ class Operator:
         row = await store.find_metadata(connection)
         await store.close()
         return (row.document, row.held_document) if row else ("", "")
+
+    async def told(self) -> list[tuple[str, Any]]:
+        """Return the audit log's lines in their order; of a fetch what came of it."""
+        store = await open_store(settings.load(self.file).database_url.get_secret_value())
+        lines, _ = await store.audit_page(AuditFilter(organization="acme"), None, 50)
+        await store.close()
+        found = [(one.entry.action, one.entry.after) for one in reversed(lines)]
+        return [(action, after if action == "metadata.fetch" else None) for action, after in found]
 
 
 @pytest.fixture
@@ -82,6 +91,19 @@ async def test_fetch_shows_what_changed(operator: Operator) -> None:
     ]  # fmt: skip
     assert await operator.document("okta") == (ROLLED, "")
     assert await operator.document("adfs") == ("", "")
+
+
+async def test_what_is_new_is_told_with_the_change_and_once(operator: Operator) -> None:
+    """What waits already, or was rejected, changes nothing: its line is the one of when it came."""
+    for document, verb in ((GOOD, "fetch"), (ROLLED, "fetch"), (ROLLED, "fetch"), (ROLLED, "reject"),
+                           (ROLLED, "fetch"), (GOOD, "fetch")):  # fmt: skip
+        operator.publisher.publish(document)
+        assert (await operator.types(verb, "adfs")).exit_code == 0
+    assert await operator.told() == [
+        ("metadata.fetch", {"state": "first", "changes": []}),
+        ("metadata.fetch", {"state": "held", "changes": list(KEY_ROLLED)}),
+        ("metadata.reject", None),
+    ]
 
 
 async def test_a_change_is_looked_at_and_approved(operator: Operator) -> None:

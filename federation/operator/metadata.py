@@ -17,7 +17,7 @@ from federation.operator.audited import audited
 from federation.settings import Settings
 from federation.store.store import Store, open_store
 from federation.store.values import Metadata, MetadataChange
-from federation.trust.published import Published
+from federation.trust.published import Outcome, Published
 from federation.trust.reading import Reader
 
 SHOWN = 50  # changes, newest first
@@ -67,19 +67,14 @@ async def fetch(config: Settings, connection: str, *, now: datetime) -> Fetched:
     try:
         async with _opened(config) as store:
             source = Published(declared, url, door, store, development=config.development)
-            outcome = await source.fetch_now(now)
+
+            def by(news: Outcome) -> Store:
+                after = {"state": news.state, "changes": [str(one) for one in news.changes]}
+                whose = declared.organization
+                return audited(store, "metadata.fetch", connection, organization=whose, now=now, after=after)
+
+            outcome = await source.fetch_now(now, by=by)
             row = await store.find_metadata(connection)
-            if outcome.state != "same":
-                news = {"state": outcome.state, "changes": [str(one) for one in outcome.changes]}
-                told = audited(
-                    store,
-                    "metadata.fetch",
-                    connection,
-                    organization=declared.organization,
-                    now=now,
-                    after=news,
-                )
-                await told.note_done()
     except ProviderUnavailable as fault:
         said = f"{url} gives nothing to use: {fault.detail}; what was known before stays in force"
         raise ProviderUnavailable(fault.code, said) from None

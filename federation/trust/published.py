@@ -7,6 +7,7 @@ leaves in force what is known, until its own ``validUntil``. What did not change
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
@@ -34,11 +35,17 @@ _ACCEPT = "application/samlmetadata+xml, application/xml;q=0.9, */*;q=0.8"
 _OK, _NOT_MODIFIED = 200, 304
 
 
+State = Literal["same", "first", "taken", "held", "rejected"]
+
+
 class Outcome(NamedTuple):
     """What came of asking a provider for its metadata."""
 
-    state: Literal["same", "first", "taken", "held", "rejected"]
+    state: State
     changes: tuple[Change, ...]  # against what was in force
+
+
+By = Callable[[Outcome], Store]  # the store whose next change is told as somebody's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,15 +138,19 @@ class Published:
                 log.warning("metadata not fetched", extra={"connection": self._name, "code": failure.code})
         return await self.get(now)
 
-    async def fetch_now(self, now: datetime) -> Outcome:
+    async def fetch_now(self, now: datetime, *, by: By | None = None) -> Outcome:
         """Ask the provider, whenever it was asked last; compare, and keep or hold what it says.
+
+        Args:
+            now: UTC, aware.
+            by: What tells in the audit log that somebody had it fetched; None: nobody did, it was due.
 
         Raises:
             ProviderUnavailable: ``fetch.*``, ``saml.metadata_unavailable``; ``saml.*`` of a
                 document that cannot be used.
         """
         async with self._lock:
-            return await self._ask(now)
+            return await self._ask(now, by)
 
     async def _look(self, now: datetime, *, anew: bool = False) -> _Known:
         """Hold what this worker knows against the store; ask the provider where nobody has."""
@@ -195,7 +206,7 @@ class Published:
             self._read = row.digest, idp
         return self._read[1]
 
-    async def _ask(self, now: datetime) -> Outcome:
+    async def _ask(self, now: datetime, by: By | None = None) -> Outcome:
         """Fetch, compare, and keep or hold; under the lock."""
         row = await self._store.find_metadata(self._name)
         old = await self._readable(row) if row else None
@@ -215,7 +226,7 @@ class Published:
             raise ProviderUnavailable(
                 "saml.metadata_unavailable", f"the metadata URL answered {answer.status}, not 200"
             )
-        return await self._compare(answer, row, known, old, now)
+        return await self._compare(answer, row, known, old, now, by)
 
     async def _compare(
         self,
@@ -224,6 +235,7 @@ class Published:
         known: Metadata | None,
         old: IdentityProvider | None,
         now: datetime,
+        by: By | None,
     ) -> Outcome:
         digest = reading.digest(answer.body)
         if known is not None and digest == known.digest:
@@ -248,15 +260,17 @@ class Published:
         # Another name is another provider, whose people would be taken for those of whoever bears it
         # already: somebody says so, or the settings do (``entity_id``).
         approve = self._approve or (old is not None and new.entity_id != old.entity_id)
-        if approve and known is not None and differences:
+        waits = approve and known is not None and bool(differences)
+        state: State = "held" if waits else "first" if old is None else "taken" if differences else "same"
+        outcome = Outcome(state, differences)
+        store = self._store if by is None or state == "same" else by(outcome)
+        if waits:
             # What is known to be unchanged next time is what is in force, not what waits.
             waiting = replace(found, etag="", last_modified="")
-            done = await self._store.hold_metadata(waiting, lines, now, previous=previous)
-            outcome = Outcome("held", differences)
+            done = await store.hold_metadata(waiting, lines, now, previous=previous)
         else:
-            done = await self._store.keep_metadata(found, lines, now, previous=previous)
+            done = await store.keep_metadata(found, lines, now, previous=previous)
             self._read = digest, new
-            outcome = Outcome("first" if old is None else "taken" if differences else "same", differences)
         if done and differences:
             log.warning(
                 "metadata changed",
