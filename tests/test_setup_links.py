@@ -221,6 +221,7 @@ async def test_who_is_at_it_is_out_at_once(stair: Stair, end: str) -> None:
 async def test_its_holder_sets_it_up_and_an_administrator_enables_it(stair: Stair) -> None:
     browser = await begun(stair, path_of(await made(stair)))
     page = await read(browser, "/setup/provider")
+    assert "your link works until" in page
     assert "Audience URI (SP Entity ID)" in page
     for gone in ("Sign out", "/admin", "Leave it for later"):
         assert gone not in page
