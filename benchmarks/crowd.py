@@ -13,7 +13,7 @@ from pathlib import Path
 
 import asyncpg
 
-from federation.signin import hash_token
+from federation.vault import hash_token
 
 Rows = Iterator[tuple[object, ...]]
 _SECOND = 1_000_000  # microseconds

@@ -57,9 +57,9 @@ async def fill(url: str, count: int) -> list[str]:
     from federation.identity import Authentication, Grant, Groups, Identity, Presence, Subject  # noqa: PLC0415
     from federation.policy.decide import bind  # noqa: PLC0415
     from federation.records.records import mint_reference  # noqa: PLC0415
-    from federation.signin import hash_token  # noqa: PLC0415
     from federation.store.store import open_store  # noqa: PLC0415
     from federation.store.values import NewSession, Record  # noqa: PLC0415
+    from federation.vault import hash_token  # noqa: PLC0415
 
     now = datetime.now(UTC)
     store = await open_store(url)

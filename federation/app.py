@@ -17,7 +17,7 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from federation import clock, domain_proof, keys, logs, registry, settings, signin
+from federation import clock, domain_proof, keys, logs, registry, settings
 from federation.administration.looks import Looks
 from federation.break_glass import BreakGlassDoor
 from federation.clock import Clock
@@ -31,9 +31,12 @@ from federation.fetch import Fetch, open_door
 from federation.provisioning.provisioner import Provisioner
 from federation.publishing import Publishing
 from federation.records import in_force
-from federation.roster.roster import Making, Roster
+from federation.roster.making import Making
+from federation.roster.roster import Roster
 from federation.saml import xml
 from federation.settings import Settings
+from federation.signin.signin import SignIn
+from federation.signin.values import Limits
 from federation.signout import SignOut
 from federation.store.store import Store, open_store
 from federation.tokens import TokenKeeper
@@ -156,7 +159,12 @@ async def open_house(
         house.provisioner.ready()
         await _end_disabled(store, house.connections, now)
         reconciler = Reconciler(
-            connectors=roster.connectors, store=store, signin=house.signin, tokens=house.tokens, clock=now
+            connectors=roster.connectors,
+            store=store,
+            deciding=house.signin.deciding,
+            recorder=house.signin.recorder,
+            tokens=house.tokens,
+            clock=now,
         )
         look_again = domain_proof.looking(store, config.dns_servers, house.connections, roster.organizations)
         jobs = (
@@ -221,13 +229,13 @@ def _house(  # noqa: PLR0913, PLR0917  all that it is made of
     hashing: Hashing,
     now: Clock,
 ) -> House:
-    story = signin.SignIn(
+    story = SignIn(
         connectors=roster.connectors,
         organizations=roster.organizations,
         system_roles=config.system_roles,
         store=store,
         vault=vault,
-        limits=signin.Limits(idle=config.session.idle, absolute=config.session.absolute),
+        limits=Limits(idle=config.session.idle, absolute=config.session.absolute),
         sandbox=Sandbox(entries=roster.entries, in_force=lambda: roster.number, store=store, vault=vault),
         clock=now,
     )
@@ -237,9 +245,16 @@ def _house(  # noqa: PLR0913, PLR0917  all that it is made of
         organizations=roster.organizations,
         system_roles=config.system_roles,
     )
-    tokens = TokenKeeper(connectors=roster.connectors, store=store, vault=vault, signin=story, clock=now)
+    tokens = TokenKeeper(
+        connectors=roster.connectors, store=store, vault=vault, recorder=story.recorder, clock=now
+    )
     leaving = SignOut(
-        connectors=roster.connectors, store=store, vault=vault, signin=story, tokens=tokens, clock=now
+        connectors=roster.connectors,
+        store=store,
+        vault=vault,
+        recorder=story.recorder,
+        tokens=tokens,
+        clock=now,
     )
     return House(
         signin=story,
@@ -247,7 +262,7 @@ def _house(  # noqa: PLR0913, PLR0917  all that it is made of
             connections=roster.connections,
             entries=roster.entries,
             store=store,
-            signin=story,
+            deciding=story.deciding,
             vault=vault,
             terms=terms,
             clock=now,

@@ -18,9 +18,10 @@ from federation.connectors.hashing import Hashing
 from federation.errors import PolicyRefused
 from federation.identity import Session
 from federation.records import records
-from federation.signin import hash_token
+from federation.store.local_values import BreakGlass
 from federation.store.store import Store
-from federation.store.values import BreakGlass, NewSession, Record
+from federation.store.values import NewSession, Record
+from federation.vault import hash_token
 
 log = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 from federation.connection import AnyConnection, Organization
 from federation.errors import ConfigurationError, ProviderUnavailable
 from federation.policy import domains
+from federation.store.domains_values import DomainProof
 from federation.store.store import Store
-from federation.store.values import DomainProof
 
 if TYPE_CHECKING:
     from federation.outbound.resolver import Resolver

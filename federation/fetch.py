@@ -1,17 +1,14 @@
 """The one outbound HTTP door: https, no redirects, bounded in time and size, checked addresses.
 
-Which addresses may be connected to stands in ``outbound/addresses.py``; the address that was checked is
-the address connected to. Through a proxy, the proxy resolves names. One session per worker and
+Which URLs may be asked, and which addresses connected to, stands in ``outbound``; the address that was
+checked is the address connected to. Through a proxy, the proxy resolves names. One session per worker and
 kind of host, made on first use inside the loop; one SSLContext, made at start.
 """
 
 import asyncio
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +19,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from federation.errors import ConfigurationError, ProviderTimedOut, ProviderUnavailable
-from federation.outbound.addresses import Allowed, Bypass, Declared, is_loopback, is_number, parse_address
+from federation.outbound.addresses import Allowed, Bypass, Declared, parse_address
+from federation.outbound.answer import LISTENER, Answer, Heard, conditional, listening
+from federation.outbound.urls import Judge
 from federation.settings import Settings
 
 __all__ = [
@@ -47,54 +46,6 @@ _NOT_MODIFIED = 304
 _FORM = "application/x-www-form-urlencoded"
 _CONDITIONS = frozenset({"If-None-Match", "If-Modified-Since"})
 _HEADER = 512  # characters of one that is kept
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What came back, whatever its status: reading it is the caller's."""
-
-    status: int
-    content_type: str
-    body: bytes = field(repr=False)
-    date: str = ""  # the provider's clock, for `federation doctor`
-    etag: str = ""  # what to ask with next: see ``conditional``
-    last_modified: str = ""  # likewise
-    link: str = field(default="", repr=False)  # RFC 8288, as it came; who follows one judges it
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
-    """One exchange, told to who listens: see ``listening``."""
-
-    method: str
-    url: str = field(repr=False)
-    answer: Answer = field(repr=False)
-
-
-_LISTENER: ContextVar[list[Heard] | None] = ContextVar("listener", default=None)
-
-
-@contextmanager
-def listening() -> Iterator[list[Heard]]:
-    """Yield a list that takes up every answer which this task gets within the block, tokens and all.
-
-    For a trial of a connection, whose report tells what the provider answered. It is not kept.
-    """
-    heard: list[Heard] = []
-    token = _LISTENER.set(heard)
-    try:
-        yield heard
-    finally:
-        _LISTENER.reset(token)
-
-
-def conditional(*, etag: str, last_modified: str) -> dict[str, str]:
-    """Return the headers that ask for a document only if it is another than last time; "" is not known.
-
-    Source: RFC 9110 §13.1.2, §13.1.3: where both are sent, the ETag decides.
-    """
-    told = {"If-None-Match": etag, "If-Modified-Since": last_modified}
-    return {name: value for name, value in told.items() if value}
 
 
 class CheckedResolver(AbstractResolver):
@@ -149,14 +100,16 @@ class Fetch:
         """
         self._allowed = Allowed(allow)
         self._proxy = proxy
-        self._bypass = Bypass(no_proxy)
         # None: aiohttp's own, made when it was imported; both verify the chain and the name.
         self._tls = None if ca_bundle is None else _trusting(ca_bundle)
-        self._development = development
         self._deadline = deadline
         self._sessions: dict[Declared, aiohttp.ClientSession] = {}
+        judge = Judge(
+            self._allowed, proxy=proxy is not None, bypass=Bypass(no_proxy), development=development
+        )
+        self._is_proxied = judge.is_proxied
         # Of the URL and the settings alone, and the same few URLs at every sign-in.
-        self._check = lru_cache(maxsize=1024)(self._judge)
+        self._check = lru_cache(maxsize=1024)(judge.check)
 
     async def get(
         self, url: str, *, declared: Declared, accept: str, headers: Mapping[str, str] | None = None
@@ -213,7 +166,7 @@ class Fetch:
             raise ProviderUnavailable(
                 "fetch.connection", "the connection failed, or what came over it was not HTTP"
             ) from None
-        if (heard := _LISTENER.get()) is not None:
+        if (heard := LISTENER.get()) is not None:
             heard.append(Heard(method=method, url=url, answer=answer))
         return answer
 
@@ -252,32 +205,6 @@ class Fetch:
                 last_modified=_plain_header(response, "Last-Modified"),
                 link=", ".join(response.headers.getall("Link", ())),
             )
-
-    def _judge(self, url: str, declared: Declared) -> URL:
-        """Judge the URL with the parser that connects; literal addresses never see the resolver."""
-        try:
-            target = URL(url)
-            host, _port = target.host, target.port
-        except ValueError:
-            raise ProviderUnavailable("fetch.url", "not a URL") from None
-        if not host or target.user is not None or target.password is not None:
-            raise ProviderUnavailable("fetch.url", "the URL has no host, or a user in it")
-        address = parse_address(host)
-        if address is None and is_number(host):  # who connects would take it for the address that it spells
-            raise ProviderUnavailable("fetch.url", "the host is an address in another spelling than a.b.c.d")
-        plain = target.scheme == "http" and self._development and is_loopback(host)
-        if target.scheme != "https" and not plain:
-            raise ProviderUnavailable("fetch.url", "the URL is not https (http: in development, on loopback)")
-        if address is not None and (refusal := self._allowed.refusal(host, address, declared)) is not None:
-            raise refusal
-        if self._is_proxied(target) and declared is not Declared.FILE and not self._allowed.names(host):
-            raise ProviderUnavailable(
-                "fetch.proxy_host", "through a proxy, only hosts of the file or of outbound.allow are asked"
-            )
-        return target
-
-    def _is_proxied(self, target: URL) -> bool:
-        return self._proxy is not None and not self._bypass.holds(target.host or "", target.port or 0)
 
     def _session(self, declared: Declared) -> aiohttp.ClientSession:
         """One session, and so one pool, per declarer: a file's private connection is never lent."""

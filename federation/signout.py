@@ -22,11 +22,12 @@ from federation.connectors.contract import (
 )
 from federation.errors import FederationError, RequestRefused, SignInExpired, StoreUnavailable
 from federation.identity import ProviderSession
-from federation.signin import PENDING_LIFE, SignIn, hash_token, place_of_theirs
+from federation.signin.recording import Recorder
+from federation.signin.signin import PENDING_LIFE, place_of_theirs
 from federation.store.store import Store
 from federation.store.values import Pending
 from federation.tokens import TokenKeeper
-from federation.vault import Vault
+from federation.vault import Vault, hash_token
 
 log = logging.getLogger(__name__)
 
@@ -52,14 +53,14 @@ class SignOut:
         connectors: Mapping[str, Connector],
         store: Store,
         vault: Vault,
-        signin: SignIn,
+        recorder: Recorder,
         tokens: TokenKeeper,
         clock: Clock,
     ) -> None:
         self._connectors = connectors
         self._store = store
         self._vault = vault
-        self._signin = signin  # keeps the records
+        self._recorder = recorder
         self._tokens = tokens
         self._clock = clock
 
@@ -200,7 +201,7 @@ class SignOut:
             done = await self._end(request, callback.connection, now)
         except FederationError as refusal:
             if recorded:
-                await self._signin.record_refusal(refusal, callback)
+                await self._recorder.record_refusal(refusal, callback)
             raise
         return await logout.answer(request, relay_state=callback.handle, done=done, now=now)
 
@@ -251,7 +252,7 @@ class SignOut:
 
     async def _note(self, refusal: FederationError, callback: Callback | None) -> None:
         """Record a refusal that the person is not shown: they are signed out here, as they wanted."""
-        reference = await self._signin.record_refusal(refusal, callback)
+        reference = await self._recorder.record_refusal(refusal, callback)
         log.warning("logout refused", extra={"ref": reference, "code": refusal.code})
 
 

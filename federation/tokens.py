@@ -19,7 +19,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from federation import tokens_at_rest
 from federation.clock import Clock
 from federation.connectors.contract import Connector, Renewal, Renewed, Revocation
 from federation.errors import (
@@ -30,10 +29,11 @@ from federation.errors import (
     StoreUnavailable,
 )
 from federation.identity import KeptTokens
-from federation.signin import SignIn, hash_token
+from federation.signin import tokens_at_rest
+from federation.signin.recording import Recorder
 from federation.store.store import Store
 from federation.store.values import KeptTokensOf
-from federation.vault import Vault
+from federation.vault import Vault, hash_token
 
 log = logging.getLogger(__name__)
 
@@ -61,13 +61,13 @@ class TokenKeeper:
         connectors: Mapping[str, Connector],
         store: Store,
         vault: Vault,
-        signin: SignIn,
+        recorder: Recorder,
         clock: Clock,
     ) -> None:
         self._connectors = connectors
         self._store = store
         self._vault = vault
-        self._signin = signin  # keeps the records
+        self._recorder = recorder
         self._clock = clock  # what was asked for waits its turn, and an ID Token is held to the minute
         self._renewing: dict[str, asyncio.Task[Renewed | None]] = {}
         self._revoking: set[asyncio.Task[None]] = set()
@@ -306,7 +306,7 @@ class TokenKeeper:
         if not await self._store.end_refused_session(found.session_id, holder, now):
             return await self._of_another(found, now)  # ended already, or renewed after HOLD
         refusal.person = found.person
-        reference = await self._signin.record_refusal(refusal, connection=found.connection)
+        reference = await self._recorder.record_refusal(refusal, connection=found.connection)
         log.info(
             "ended: not renewed",
             extra={"ref": reference, "connection": found.connection, "code": refusal.code},

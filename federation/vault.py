@@ -27,6 +27,11 @@ def key_id(key: bytes) -> str:
     return hashlib.sha256(key).hexdigest()[:8]
 
 
+def hash_token(token: str) -> bytes:
+    """Return what is stored in place of a token; SHA-256 suffices for 256 random bits."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
 class Vault:
     """Encrypts what is kept at rest, as ``v1.<kid>.<nonce>.<ciphertext>`` (base64url, unpadded)."""
 

@@ -31,8 +31,9 @@ from processes import free_port
 from federation.decision import Decision
 from federation.identity import Session
 from federation.store import migration
+from federation.store.people_values import Remaining
 from federation.store.store import Store, open_store
-from federation.store.values import Claim, NewSession, Record, Remaining, Sealing
+from federation.store.values import Claim, NewSession, Record, Sealing
 
 ENGINES = ("sqlite", "postgresql")
 T = TypeVar("T")

@@ -20,9 +20,9 @@ from federation.administration.desk import Desk
 from federation.errors import FederationError, FieldsRefused
 from federation.operator import doctor_scim
 from federation.operator.finding import State
-from federation.signin import hash_token
 from federation.store.audit_pages import AuditFilter
 from federation.store.kept_values import KeptConnection
+from federation.vault import hash_token
 
 KEPT = {
     "protocol": "oidc", "issuer": "https://idp.acme.example", "client_id": "x", "domains": ["acme.example"],

@@ -29,10 +29,10 @@ from federation.administration.actor import SCOPES
 from federation.console.api import OPERATIONS, api_routes
 from federation.console.openapi import describe
 from federation.console.operations import BASE
-from federation.signin import hash_token
 from federation.store.api_tokens import ApiToken
 from federation.store.rows import new_id
 from federation.store.store import open_store
+from federation.vault import hash_token
 
 DOCUMENT = describe(OPERATIONS, secure=True)
 EXAMPLES = 5  # of each operation

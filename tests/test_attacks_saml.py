@@ -15,12 +15,12 @@ from publisher import GOOD, Publisher
 from saml_peer import IDP as PEER
 from saml_peer import NOW, accept, expected, peer, response, trusted
 
-from federation import signin
 from federation.connection import SamlConnection
 from federation.errors import AssertionRefused, ConfigurationError
 from federation.fetch import Fetch
 from federation.identity import VerifiedAssertion
 from federation.saml import logout, metadata, second_opinion
+from federation.signin import signin
 from federation.store.store import Store
 from federation.trust.published import Published
 from federation.web import pages

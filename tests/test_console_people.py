@@ -15,7 +15,7 @@ from stair import BASE, Stair, standing
 
 from federation.administration import overview as overview_deeds
 from federation.store import enforcement
-from federation.store.values import Enforcement
+from federation.store.domains_values import Enforcement
 from federation.web import texts
 
 ORGANIZATIONS = """{"acme": {"name": "Acme", "administrators": ["admin"],

@@ -20,8 +20,8 @@ from federation.outbound import resolver
 from federation.outbound.resolver import Resolver
 from federation.policy import addresses
 from federation.store.domain_proofs import STANDS
+from federation.store.domains_values import DomainProof
 from federation.store.store import Store
-from federation.store.values import DomainProof
 
 PROOF = DomainProof(
     organization="acme", domain="acme.example", token="T0ken", created_at=NOW, checked_at=None, seen_at=None

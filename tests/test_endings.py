@@ -16,8 +16,9 @@ from federation.decision import Decision
 from federation.errors import PolicyRefused
 from federation.identity import Subject
 from federation.store import standing
+from federation.store.people_values import Ended
 from federation.store.store import Store, open_store
-from federation.store.values import Ended, SealedTokens
+from federation.store.values import SealedTokens
 
 DECLARED = {
     "chiefs": DeclaredTeam(name="Chiefs", groups=("chiefs",), roles=("owner",)),

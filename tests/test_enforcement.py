@@ -18,8 +18,8 @@ from federation.operator import enforcement as operator
 from federation.policy import enforcement
 from federation.policy.decide import bind
 from federation.store import enforcement as stored
+from federation.store.domains_values import Enforcement, LockedOut, Preflight
 from federation.store.store import Store
-from federation.store.values import Enforcement, LockedOut, Preflight
 
 # Of a domain goes before of the whole organization; of two that concern them either does; none is no leave.
 WHOLE = Enforced(domain="", connections=("adfs",))

@@ -13,8 +13,8 @@ from federation.administration import looks as looking
 from federation.administration.looks import Asked, Looks
 from federation.errors import StoreUnavailable
 from federation.store import enforcement as stored
+from federation.store.domains_values import Preflight
 from federation.store.store import Store, open_store
-from federation.store.values import Preflight
 
 THROUGH_ADFS = Asked("acme", "", ("adfs",))
 SECOND = timedelta(seconds=1)

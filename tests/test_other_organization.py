@@ -17,8 +17,8 @@ from tokens_world import SOON, Installation, open_installation
 
 from federation import app, settings
 from federation.demo.openid_faults import RIGHT
-from federation.signin import hash_token
 from federation.store.store import Store, open_store
+from federation.vault import hash_token
 
 HOUR = timedelta(hours=1)
 

@@ -12,9 +12,10 @@ from test_store import MINUTE, NOW, SECOND, ZOE, another, count, refusal
 
 from federation.decision import Decision, Wanted
 from federation.identity import Identity, Session, Subject
+from federation.store.people_values import Invitation
 from federation.store.rows import new_id
 from federation.store.store import Store
-from federation.store.values import Invitation, Record
+from federation.store.values import Record
 
 TRUSTED: dict[str, Any] = {
     "anyone": False, "domains": ["acme.example"], "email_trust": "domains", "on_email_match": "ask_proof",

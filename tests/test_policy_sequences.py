@@ -27,8 +27,8 @@ from federation.identity import Grant, Groups, Identity, Presence, Subject
 from federation.policy import settlement
 from federation.policy import teams as policy_of_teams
 from federation.policy.decide import decide
+from federation.store.people_values import Terms
 from federation.store.store import Store, open_store
-from federation.store.values import Terms
 
 CREW = {"crew": {"name": "Crew", "groups": ["a"], "roles": ["sailor"]}}
 ACME = Organization.model_validate({"name": "Acme", "default_roles": ["visitor"], "teams": CREW})

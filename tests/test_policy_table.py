@@ -17,7 +17,7 @@ from ways import PROTOCOLS, SECOND, SENT, Protocol, Sent, Ways, opened
 from federation.operator import by_hand
 from federation.records import recorded
 from federation.records.records import Kept
-from federation.signin import hash_token
+from federation.vault import hash_token
 from federation.web import cookies
 
 # Whoever comes, where the rules below are in force now.

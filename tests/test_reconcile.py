@@ -15,9 +15,10 @@ from tokens_world import Installation, Node, open_installation
 from federation.demo.openid_faults import GONE, Knobs
 from federation.identity import Session
 from federation.operator.doctor_declared import rereads
-from federation.signin import hash_token, next_reread
+from federation.signin.signin import next_reread
 from federation.store.store import Store, open_store
 from federation.upkeep.reconcile import PAUSE, Reconciler
+from federation.vault import hash_token
 
 HOUR = timedelta(hours=1)
 RULES = [{"name": "administrators", "groups": ["platform-admins"], "roles": ["admin"]}]
@@ -44,7 +45,8 @@ def reconciler(one: Node) -> Reconciler:
     return Reconciler(
         connectors=one.signin.connectors,
         store=one.store,
-        signin=one.signin,
+        deciding=one.signin.deciding,
+        recorder=one.signin.recorder,
         tokens=one.tokens,
         clock=one.clock,
     )

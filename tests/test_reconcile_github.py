@@ -53,7 +53,8 @@ def reconciler(stair: Stair) -> Reconciler:
     return Reconciler(
         connectors=house.signin.connectors,
         store=house.signin.store,
-        signin=house.signin,
+        deciding=house.signin.deciding,
+        recorder=house.signin.recorder,
         tokens=house.tokens,
         clock=stair.clock,
     )

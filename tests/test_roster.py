@@ -26,8 +26,8 @@ from federation.errors import ProviderUnavailable
 from federation.fetch import Fetch, OfStore
 from federation.outbound.addresses import Declared
 from federation.roster import kept, roster
+from federation.store.domains_values import DomainProof
 from federation.store.store import Store
-from federation.store.values import DomainProof
 
 OWN: dict[str, Any] = {"display_name": "Beta", "domains": ["beta.example"], "on_email_match": "create"}
 

@@ -17,7 +17,7 @@ from stair import NOW
 
 from federation.provisioned import Credential
 from federation.provisioning import credentials
-from federation.signin import hash_token
+from federation.vault import hash_token
 
 ADSCIM_GROUP = "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group"
 FLAG = "?aadOptscim062020"

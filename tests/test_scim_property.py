@@ -36,7 +36,7 @@ from hypothesis.stateful import (
 )
 
 from federation.administration import places
-from federation.store.values import Terms
+from federation.store.people_values import Terms
 
 NAMES = ("platform-admins", "crew", "staff", "nobodies")
 WHERE = st.sampled_from(["okta", "entra", "okta", "entra", "other"])
@@ -450,7 +450,9 @@ def test_whatever_directories_say_users_teams_and_grants_are_as_a_plain_model_sa
         runner.run(listening.__aenter__())
         peek = runner.run(asyncpg.connect(world.url)) if engine == "postgresql" else None
         signin = world.stair.house.signin
-        terms = places.terms(signin.organizations["acme"], tuple(CONNECTIONS.values())[:2], force=True)
+        terms = places.terms(
+            signin.deciding.organizations["acme"], tuple(CONNECTIONS.values())[:2], force=True
+        )
         machine = type("InService", (Sequence,), {"running": Running(runner, world, peek, terms)})
         try:
             run_state_machine_as_test(

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_saml_journey import uninvited
 
-from federation import return_to
 from federation.connectors.contract import Callback
 from federation.errors import (
     Check,
@@ -22,6 +21,7 @@ from federation.errors import (
     StoreUnavailable,
 )
 from federation.records import records
+from federation.signin import return_to
 from federation.store.store import Store
 from federation.store.values import RECORD_OCTETS
 from federation.vault import Vault

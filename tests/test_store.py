@@ -12,7 +12,7 @@ from decisions import as_someone, decided
 from federation.decision import Decision
 from federation.errors import FederationError, SignInExpired
 from federation.identity import Authentication, Groups, Identity, Presence, Subject
-from federation.store import verbs
+from federation.store import records
 from federation.store.store import Store, open_store
 from federation.store.values import RECORD_LIFE, RECORD_OCTETS, Claim, NewSession, Pending, Record, Sealing
 
@@ -221,12 +221,12 @@ async def test_a_key_goes_with_the_last_record_of_its_person(store: Store) -> No
 
 async def test_of_one_person_the_latest_records_are_kept(store: Store) -> None:
     await keep_record(store, replace(RECORD, reference="ELSEWHERE1", organization="other"))
-    made = verbs.RECORDS_OF_PERSON + 64
+    made = records.RECORDS_OF_PERSON + 64
     for number in range(made):
         record = replace(RECORD, reference=f"R{number:09}", at=NOW + number * SECOND)
         await keep_record(store, record)
     kept = [await store.find_record(f"R{number:09}") is not None for number in range(made)]
-    assert verbs.RECORDS_OF_PERSON <= sum(kept) < made
+    assert records.RECORDS_OF_PERSON <= sum(kept) < made
     assert kept == sorted(kept)  # the oldest went
     assert await store.find_record("ELSEWHERE1") is not None
 
@@ -239,7 +239,7 @@ async def test_the_ring_overwrites_its_oldest(store: Store, store_url: str) -> N
     await keep_record(store, rubbish[0])
     await keep_record(store, rubbish[1])
     await keep_record(store, RECORD)  # of a person: not in the ring
-    await ask(store_url, f"UPDATE ring SET place = {verbs.RING - 1}")  # noqa: S608  the ring is full
+    await ask(store_url, f"UPDATE ring SET place = {records.RING - 1}")  # noqa: S608  the ring is full
     await keep_record(store, rubbish[2])
     assert await store.find_record("FIRST") is None
     assert await store.find_record("SECOND") == rubbish[1]

@@ -25,6 +25,7 @@ from test_store import ADMITTED, BINDER, NEW, NOW, RECORD, TOKEN, WAITING, refus
 
 from federation.errors import ConfigurationError, StoreUnavailable
 from federation.store import (
+    accounts_sql,
     administrators_sql,
     api_tokens_sql,
     audit_sql,
@@ -38,6 +39,7 @@ from federation.store import (
     migration,
     own_account_sql,
     people_sql,
+    provider_sessions_sql,
     provisioning_clearing_sql,
     provisioning_credentials_sql,
     provisioning_groups_sql,
@@ -49,12 +51,14 @@ from federation.store import (
     rereads_sql,
     setup_links_sql,
     sql,
+    standing_sql,
     tables,
     teams_sql,
     tokens_sql,
     trials_sql,
 )
-from federation.store.postgres import PostgresStore, numbered, numbered_together
+from federation.store.postgres import PostgresStore
+from federation.store.postgres_words import numbered, numbered_together
 from federation.store.rows import Steps
 from federation.store.store import Store, open_store
 
@@ -62,6 +66,7 @@ STATEMENTS = {
     f"{name}-{place}": text
     for room in (
         sql,
+        accounts_sql,
         administrators_sql,
         api_tokens_sql,
         audit_sql,
@@ -74,6 +79,7 @@ STATEMENTS = {
         metadata_sql,
         own_account_sql,
         people_sql,
+        provider_sessions_sql,
         provisioning_clearing_sql,
         provisioning_credentials_sql,
         provisioning_groups_sql,
@@ -84,6 +90,7 @@ STATEMENTS = {
         records_sql,
         rereads_sql,
         setup_links_sql,
+        standing_sql,
         teams_sql,
         tokens_sql,
         trials_sql,

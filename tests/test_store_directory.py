@@ -18,10 +18,11 @@ from federation.decision import MANUAL
 from federation.store import directory, directory_sql
 from federation.store.audit import AuditEntry, is_change
 from federation.store.directory_values import PeopleFilter
-from federation.store.postgres import numbered
+from federation.store.domains_values import Preflight
+from federation.store.people_values import Changed, Ended, Erased, Invitation
+from federation.store.postgres_words import numbered
 from federation.store.rows import micros
 from federation.store.store import Store
-from federation.store.values import Changed, Ended, Erased, Invitation, Preflight
 
 ALL = PeopleFilter(organization="acme", search="", connection="", role="", team="", state="")
 NAMES = ("ada", "bob", "cleo", "dan", "eve")

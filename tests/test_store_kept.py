@@ -14,11 +14,11 @@ from test_store_metadata import FIRST
 from federation.identity import Subject
 from federation.provisioned import ScimGroup
 from federation.store import kept as kept_verbs
-from federation.store import rows, sql
+from federation.store import rows, standing_sql
 from federation.store.kept_values import ConnectionAbout, KeptConnection
+from federation.store.people_values import Remaining
 from federation.store.rows import Steps
 from federation.store.store import Store
-from federation.store.values import Remaining
 from federation.upkeep import upkeep
 
 LATER = NOW + SECOND
@@ -98,7 +98,7 @@ async def test_what_it_gave_counts_no_more_at_once_and_goes_in_batches(store: St
 
     def standing() -> Steps[set[tuple[str, str]]]:
         place = {"organization_id": "acme", "user_id": session.user.id, "connection": ""}
-        found = yield sql.FIND_STANDING, place
+        found = yield standing_sql.FIND_STANDING, place
         return {(str(kind), str(what)) for kind, what, *_ in found}
 
     before = await store._transact(standing)  # type: ignore[attr-defined]

@@ -15,8 +15,9 @@ from federation.decision import MANUAL, Decision, Wanted, of_connection
 from federation.errors import PolicyRefused
 from federation.identity import Authentication, Grant, Groups, Identity, Presence, ProviderSession, Subject
 from federation.store.local_accounts import FAILURES, LOCKED, WITHIN
+from federation.store.local_values import Attempt, LocalAccount, LocalNewcomer
 from federation.store.store import Store, open_store
-from federation.store.values import Attempt, LocalAccount, LocalNewcomer, NewSession
+from federation.store.values import NewSession
 
 ADDRESS = "zoe@acme.example"
 LINK = b"l" * 32

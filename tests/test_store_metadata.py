@@ -11,8 +11,8 @@ from databases import ask
 from test_store import MINUTE, NOW, SECOND
 
 from federation.store import provider_metadata
+from federation.store.metadata_values import Metadata
 from federation.store.store import Store, open_store
-from federation.store.values import Metadata
 
 LATER = NOW + MINUTE
 PAUSE = timedelta(minutes=5)

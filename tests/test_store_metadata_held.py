@@ -12,10 +12,10 @@ from test_store import NOW
 from test_store_metadata import DAY, FIRST, LATER, NEW_KEY, SECOND_ONE, THIRD, kept
 
 from federation.store import provider_metadata
+from federation.store.metadata_values import Metadata
 from federation.store.rows import Steps
 from federation.store.store import Store, open_store
 from federation.store.twin import Twin
-from federation.store.values import Metadata
 
 __all__ = ["kept"]  # the fixture
 

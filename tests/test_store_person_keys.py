@@ -11,11 +11,12 @@ import pytest
 from databases import ask, keep_record, open_session
 from test_store import ADMITTED, NEW, NOW, RECORD, SECOND
 
-from federation.store import postgres, sql, verbs
+from federation.store import postgres, records, sql
+from federation.store.postgres_words import numbered
+from federation.store.records import KEY_YOUTH
 from federation.store.rows import micros
 from federation.store.store import Store, open_store
 from federation.store.values import RECORD_LIFE, Sealing
-from federation.store.verbs import KEY_YOUTH
 
 LATER = NOW + RECORD_LIFE + timedelta(hours=1)  # the first record, and what it left, are over
 AGAIN = replace(RECORD, reference="AGAIN", at=LATER)
@@ -85,7 +86,7 @@ def purge() -> Iterator[tuple[str, list[object]]]:
         "audit_before_id": "",
     }
     for statement in sql.PURGE:
-        text, names = postgres.numbered(statement)
+        text, names = numbered(statement)
         yield text, [values[name] for name in names]
 
 
@@ -113,7 +114,7 @@ async def test_a_record_under_way_keeps_its_key_from_the_purge(postgres_url: str
     await ask(postgres_url, "DELETE FROM decision_record")
     transaction = other.transaction()
     await transaction.start()
-    await postgres._drive(other, verbs.keep_record(AGAIN, claim=None, sealing=under("fresh")))
+    await postgres._drive(other, records.keep_record(AGAIN, claim=None, sealing=under("fresh")))
     purging = asyncio.create_task(store.purge(LATER))  # it looked while the record was nobody's
     await waits(purging, postgres_url)
     await transaction.commit()

@@ -22,7 +22,7 @@ from test_store_upgrade import go_back
 
 from federation.errors import AssertionRefused
 from federation.identity import Authentication
-from federation.store import provider_sessions, sql
+from federation.store import provider_sessions, provider_sessions_sql, sql
 from federation.store.rows import Steps
 from federation.store.store import Store, open_store
 from federation.store.twin import Twin
@@ -159,8 +159,9 @@ def statements(names: tuple[str, ...], indexes: tuple[str, ...]) -> list[Any]:
 def test_logouts_at_one_moment_take_their_rows_in_one_order() -> None:
     indexes = tuple(f"_s{number}" for number in range(50))
     asked = statements(SPELLINGS, indexes)
-    assert [one[0] for one in asked[1:6]] == [*[sql.LOCK_NAME] * 4, sql.REMEMBER_LOGOUT]
-    hashes = [values["logout_hash"] for statement, values in asked if statement == sql.REMEMBER_LOGOUT]
+    assert [one[0] for one in asked[1:6]] == [*[sql.LOCK_NAME] * 4, provider_sessions_sql.REMEMBER_LOGOUT]
+    remembered = [values for statement, values in asked if statement == provider_sessions_sql.REMEMBER_LOGOUT]
+    hashes = [values["logout_hash"] for values in remembered]
     assert len(hashes) == 4 * 50
     for name in range(4):
         assert hashes[name * 50 : name * 50 + 50] == sorted(hashes[name * 50 : name * 50 + 50])

@@ -13,8 +13,8 @@ from test_store_subjects import everything, known_as
 
 from federation.decision import Decision
 from federation.identity import Identity, Session
+from federation.store.people_values import Released
 from federation.store.store import Store, open_store
-from federation.store.values import Released
 
 REFUSED = NOW + MINUTE
 RELEASED = NOW + 2 * MINUTE

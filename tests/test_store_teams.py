@@ -16,10 +16,10 @@ from federation.identity import Groups, Identity, Presence, Session, Subject
 from federation.policy import settlement
 from federation.policy import teams as policy
 from federation.policy.decide import decide
-from federation.store import sql, standing
+from federation.store import standing, standing_sql
+from federation.store.people_values import KeptTeam, LinkedGroup, Terms
 from federation.store.standing import Known
 from federation.store.store import Store, open_store
-from federation.store.values import KeptTeam, LinkedGroup, Terms
 
 ACME = Organization.model_validate(
     {
@@ -298,7 +298,7 @@ async def test_a_sign_in_under_way_is_told_what_was_taken(store: Store, store_ur
 
 def test_without_teams_of_the_store_no_group_is_asked_for() -> None:
     steps = standing.stands(decided(someone("ada", "tools")), KNOWN, has_teams=False)
-    assert next(steps)[0] == sql.FIND_STANDING
+    assert next(steps)[0] == standing_sql.FIND_STANDING
     with pytest.raises(StopIteration) as end:
         steps.send([("member", "owners", "connection:adfs", "group:owners")])
     assert end.value.value.teams == {}
@@ -308,7 +308,7 @@ def test_whoever_is_in_a_team_that_was_made_meanwhile_has_what_it_gives() -> Non
     steps = standing.stands(decided(someone("ada", "tools")), KNOWN, has_teams=False)
     next(steps)
     told = steps.send([("member", "tools", MANUAL, MANUAL), ("kept", "tools", "", "")])
-    assert told[0] == sql.FIND_TEAMS
+    assert told[0] == standing_sql.FIND_TEAMS
     with pytest.raises(StopIteration) as end:
         steps.send([("team", "tools", "Tools", MANUAL), ("role", "tools", "builder", "")])
     assert end.value.value.teams["tools"].roles == ("builder",)

@@ -18,16 +18,17 @@ from stair import StandingClock
 from test_store import SECOND, refusal
 from tokens_world import ASKED, LIFE, RING, SOON, Installation, Node, open_installation
 
-from federation import tokens, tokens_at_rest
+from federation import tokens
 from federation.demo.openid_faults import RIGHT, Knobs
 from federation.errors import ProviderUnavailable, StoreUnavailable
 from federation.identity import KeptTokens
 from federation.records import records
-from federation.signin import hash_token
+from federation.signin import tokens_at_rest
 from federation.store.store import Store, open_store
 from federation.store.values import KeptTokensOf, SealedTokens
 from federation.tokens import HOLD, PAUSE, RETRY
 from federation.upkeep import upkeep
+from federation.vault import hash_token
 
 DIES = str(Path(__file__).with_name("dies_renewing.py"))
 

@@ -13,7 +13,7 @@ from federation.administration.actor import SCOPES, Actor
 from federation.administration.desk import Desk
 from federation.errors import FederationError, NotFound, RequestRefused
 from federation.fetch import Answer, Heard
-from federation.signin import SignIn
+from federation.signin.signin import SignIn
 from federation.store.trials_store import Trial
 from federation.trial import evidence, report
 from federation.trial.report import Claim, Document, Field, Given, Piece, Report, Rule, Step

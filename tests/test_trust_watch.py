@@ -15,8 +15,8 @@ from federation.connection import SamlConnection
 from federation.operator import doctor_connections
 from federation.operator.finding import State
 from federation.saml.metadata import IdentityProvider
+from federation.store.metadata_values import Metadata
 from federation.store.store import Store, open_store
-from federation.store.values import Metadata
 from federation.trust import reading, watch
 from federation.upkeep import upkeep
 

@@ -13,7 +13,7 @@ import pytest
 from arriving import CLIENT, Arrival, begin, log_in, peer, register
 from stair import BASE, Stair, _providers, listening, standing
 
-from federation.signin import PENDING_LIFE
+from federation.signin.signin import PENDING_LIFE
 
 ISSUER = _providers()[1].issuer
 KEPT = ["/v1/oauth/callback/", "/oauth/callback/okta", "/api/auth/sso/callback/Okta"]

@@ -703,7 +703,8 @@ async def test_a_name_is_text_where_it_takes_anothers_place(stair: Stair) -> Non
 
 async def test_a_lost_encryption_key_locks_nobody_out(stair: Stair) -> None:
     await sign_in(stair)
-    stair.house.signin._vault = vault.Vault([(vault.key_id(b"n" * 32), b"n" * 32)])
+    story = stair.house.signin
+    story._vault = story.recorder._vault = vault.Vault([(vault.key_id(b"n" * 32), b"n" * 32)])
     await sign_in(stair)
     browser = stair.browser()
     answer = await browser.post(ACS, data=await stair.saml(browser, "mallory"))

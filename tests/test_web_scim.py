@@ -15,7 +15,7 @@ from stair import NOW, Stair
 
 from federation.provisioned import Credential
 from federation.provisioning import credentials
-from federation.signin import hash_token
+from federation.vault import hash_token
 from federation.web import scim
 
 BASE = "/scim/v2/acme-saml"

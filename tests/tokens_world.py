@@ -18,11 +18,12 @@ from federation.connectors.contract import Callback, Challenge
 from federation.demo.openid_provider import OpenidProvider
 from federation.fetch import Fetch
 from federation.identity import KeptTokens
-from federation.signin import Limits, SignIn, hash_token
+from federation.signin.signin import SignIn
+from federation.signin.values import Limits
 from federation.store.store import Store
 from federation.tokens import TokenKeeper
 from federation.trial.sandbox import Sandbox
-from federation.vault import Vault
+from federation.vault import Vault, hash_token
 from federation.web import fields
 
 LIFE = timedelta(seconds=300)  # of the provider's access tokens
@@ -82,7 +83,9 @@ class Installation:
             sandbox=Sandbox(entries={}, in_force=lambda: 0, store=store, vault=RING),
             clock=clock,
         )
-        keeper = TokenKeeper(connectors=connectors, store=store, vault=RING, signin=signin, clock=clock)
+        keeper = TokenKeeper(
+            connectors=connectors, store=store, vault=RING, recorder=signin.recorder, clock=clock
+        )
         self.nodes.append(Node(store, signin, keeper, clock))
         return self.nodes[-1]
 

@@ -29,8 +29,8 @@ from federation.demo.saml_idp import SamlIdp
 from federation.demo.saml_response import GROUPS_LINK
 from federation.demo.users import USERS
 from federation.settings import Settings
+from federation.store.people_values import Invitation
 from federation.store.rows import new_id
-from federation.store.values import Invitation
 from federation.web.house import House
 from federation.web.routes import build, routes
 from federation.web.verify import Verify

@@ -14,7 +14,7 @@ from federation import presets
 from federation.administration.desk import Desk
 from federation.connection import AnyConnection
 from federation.roster import kept
-from federation.roster.roster import Kept
+from federation.roster.making import Kept
 
 # What decides which roles and teams are given; the rest of a connection decides who somebody is.
 _RULES: Final = ("role_rules", "match", "strict", "on_no_match", "role_sync", "default_roles")

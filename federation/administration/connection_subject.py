@@ -11,7 +11,8 @@ from federation.administration.listing import Entry, Place, Register
 from federation.connection import AnyConnection
 from federation.errors import ConfigurationError
 from federation.roster import kept
-from federation.roster.roster import Kept, Roster
+from federation.roster.making import Kept
+from federation.roster.roster import Roster
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,10 +12,10 @@ from federation.configuration.faults import Fault
 from federation.connection import AnyConnection, SamlConnection
 from federation.errors import FederationError
 from federation.policy import domains
-from federation.roster import kept
+from federation.roster import limits
 from federation.saml.metadata import IdentityProvider
 from federation.store.kept_values import ConnectionAbout
-from federation.store.values import Metadata
+from federation.store.metadata_values import Metadata
 from federation.trust import watch
 
 SET: Final = "set"  # in place of a secret
@@ -172,14 +172,14 @@ def settings_of(one: Subject) -> dict[str, Any]:
     """Return its keys, without a secret and without a place on this machine."""
     if one.kept is None:
         told = _said(one.entry.connection) if one.entry else {}
-        for steps in kept.SECRETS.values():
+        for steps in limits.SECRETS.values():
             _hide(told, steps)
         _hide(told, ("metadata", "file"))
         return told
     secrets = one.kept.secrets
     told = {key: dict(value) if isinstance(value, Mapping) else value for key, value in one.body.items()}
     for key in secrets:
-        *above, last = kept.SECRETS[key]
+        *above, last = limits.SECRETS[key]
         here = told
         for step in above:
             here = here.setdefault(step, {})

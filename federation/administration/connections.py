@@ -26,8 +26,8 @@ from federation.administration.desk import Desk
 from federation.administration.judging import Judgement
 from federation.configuration.faults import Fault
 from federation.errors import ChangeConflicts, FieldsRefused, NotFound, PolicyRefused
-from federation.roster import kept
-from federation.roster.roster import Kept
+from federation.roster import kept, limits
+from federation.roster.making import Kept
 from federation.store.kept_values import KeptConnection
 
 _SWEPT: Final = 1000  # rows of each kind in one transaction, so that sign-ins pass between
@@ -168,10 +168,10 @@ async def set_secret(desk: Desk, connection: str, key: str, value: str) -> Conne
     """
     one = await _own(desk, connection)
     setup_limits.demand_keys(desk.actor, (key,), enabled=one.row.enabled)
-    if key not in kept.SECRETS:
-        _refuse((((key,), f"expected one of {', '.join(kept.SECRETS)}"),))
-    if len(value.encode("utf-8", "surrogatepass")) > kept.SECRET_OCTETS:
-        _refuse(((kept.SECRETS[key], f"expected at most {kept.SECRET_OCTETS} octets of text"),))
+    if key not in limits.SECRETS:
+        _refuse((((key,), f"expected one of {', '.join(limits.SECRETS)}"),))
+    if len(value.encode("utf-8", "surrogatepass")) > limits.SECRET_OCTETS:
+        _refuse(((limits.SECRETS[key], f"expected at most {limits.SECRET_OCTETS} octets of text"),))
     secrets = kept.open_secrets(desk.vault, one.row) | {key: value.strip()}
     secrets = {name: told for name, told in secrets.items() if told}
     body = kept.body_of(one.row)

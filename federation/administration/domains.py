@@ -18,7 +18,8 @@ from federation.errors import ChangeConflicts, FieldsRefused, NotFound
 from federation.outbound.resolver import Resolver
 from federation.roster.roster import Roster
 from federation.store.domain_proofs import STANDS
-from federation.store.values import BreakGlass, DomainProof, Enforcement, Preflight
+from federation.store.domains_values import DomainProof, Enforcement, Preflight
+from federation.store.local_values import BreakGlass
 
 WAYS: Final = 32  # connections of one enforcement
 

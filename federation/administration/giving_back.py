@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
-from federation import tokens_at_rest
 from federation.connectors.contract import Revocation
 from federation.errors import FederationError
+from federation.signin import tokens_at_rest
 from federation.store.values import KeptTokensOf
 from federation.vault import Vault
 

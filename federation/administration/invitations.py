@@ -15,10 +15,10 @@ from federation.errors import ChangeConflicts, ConfigurationError, FieldsRefused
 from federation.identity import parse_email
 from federation.outbound import mail
 from federation.settings import Settings
-from federation.signin import hash_token
+from federation.store.people_values import Invitation
 from federation.store.rows import new_id
 from federation.store.store import Store
-from federation.store.values import Invitation
+from federation.vault import hash_token
 
 LONGEST: Final = timedelta(days=90)
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from federation.store.domains_values import Preflight
 from federation.store.store import Store
-from federation.store.values import Preflight
 
 _STANDS: Final = timedelta(seconds=20)
 _AT_ONCE: Final = 2  # looks that go on; others begin when one has ended

@@ -20,7 +20,7 @@ from federation.roster.roster import Roster
 from federation.saml import certificates
 from federation.saml.metadata import IdentityProvider
 from federation.store.directory_values import Causes, MetadataAge
-from federation.store.values import Metadata, MetadataChange
+from federation.store.metadata_values import Metadata, MetadataChange
 from federation.trust import watch
 
 OVERDUE: Final = timedelta(days=2)  # a provider's metadata is asked for daily, at least

@@ -17,7 +17,8 @@ from federation.errors import FieldsRefused, NotFound, PolicyRefused
 from federation.identity import Grant, Session
 from federation.policy import settlement, teams
 from federation.store.directory_values import PeopleFilter, PersonListed, RecordLine
-from federation.store.values import AccountOf, Changed, Ended, Erased, KeptTokensOf
+from federation.store.people_values import AccountOf, Changed, Ended, Erased
+from federation.store.values import KeptTokensOf
 
 SIGN_INS: Final = 20  # records of somebody that their page lists
 LONGEST_ROLE: Final = 200  # characters

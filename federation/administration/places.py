@@ -5,7 +5,7 @@ from federation.administration.desk import Desk
 from federation.connection import Organization
 from federation.errors import LastAdministrator, NotFound
 from federation.policy import settlement, teams
-from federation.store.values import Ended, Remaining, Terms
+from federation.store.people_values import Ended, Remaining, Terms
 
 
 def organization(desk: Desk, scope: Scope, whose: str) -> Organization:

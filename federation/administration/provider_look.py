@@ -14,7 +14,7 @@ from federation.errors import ConfigurationError, FederationError, FieldsRefused
 from federation.fetch import Answer, Declared
 from federation.oidc import provider
 from federation.oidc.provider import Discovery, ProviderMetadata
-from federation.roster.kept import DOCUMENT_OCTETS
+from federation.roster.limits import DOCUMENT_OCTETS
 from federation.saml import metadata
 from federation.saml.metadata import IdentityProvider
 

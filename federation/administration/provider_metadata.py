@@ -4,7 +4,7 @@ from federation.administration import administrators
 from federation.administration.desk import Desk
 from federation.connection import SamlConnection
 from federation.errors import ChangeConflicts, NotFound
-from federation.store.values import Metadata
+from federation.store.metadata_values import Metadata
 from federation.trust.reading import Reader
 
 

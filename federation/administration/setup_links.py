@@ -17,11 +17,11 @@ from federation.administration.paging import Page, cut, read_cursor
 from federation.administration.setup_limits import demand_administrator
 from federation.errors import ChangeConflicts, FieldsRefused, NotFound
 from federation.roster.roster import Roster
-from federation.signin import hash_token
 from federation.store.audit import AuditEntry
 from federation.store.rows import new_id
 from federation.store.setup_links import SetupLink
 from federation.store.store import Store
+from federation.vault import hash_token
 
 DAYS: Final = 7
 LONGEST: Final = 30  # days

@@ -17,7 +17,7 @@ from federation.connection import Organization
 from federation.errors import ChangeConflicts, FieldsRefused, NotFound, PolicyRefused
 from federation.rules.folding import fold
 from federation.store.directory_values import MEMBERS_COUNTED, MemberListed, TeamListed
-from federation.store.values import Changed, LinkedGroup
+from federation.store.people_values import Changed, LinkedGroup
 
 LONGEST: Final = 200  # characters of a name, or of a group
 SETTINGS: Final = "settings"  # source of a declared team

@@ -14,10 +14,10 @@ from federation.administration.actor import SCOPES, Actor, Scope
 from federation.administration.desk import Desk
 from federation.administration.paging import Page, cut, read_cursor
 from federation.errors import FieldsRefused, NotAllowed, NotFound
-from federation.signin import hash_token
 from federation.store.api_tokens import ApiToken
 from federation.store.rows import new_id
 from federation.store.store import Store
+from federation.vault import hash_token
 
 PREFIX: Final = "fst_"  # by which scanners of leaked secrets know it
 DAYS: Final = 90

@@ -13,7 +13,8 @@ from federation.administration.desk import Desk
 from federation.administration.paging import Page, cut, read_cursor
 from federation.connection import AnyConnection
 from federation.errors import FederationError, NotFound, RequestRefused, StoreUnavailable
-from federation.signin import Begun, SignIn
+from federation.signin.signin import SignIn
+from federation.signin.values import Begun
 from federation.store.rows import micros, moment, new_id
 from federation.store.trials_store import Trial
 from federation.trial import report

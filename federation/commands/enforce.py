@@ -20,7 +20,7 @@ from federation.commands.terminal import (
 
 if TYPE_CHECKING:
     from federation.operator.enforcement import Told
-    from federation.store.values import Enforcement
+    from federation.store.domains_values import Enforcement
 
 commands = group("The only ways in, for an organization or a domain.")
 DomainOption = Annotated[
@@ -32,7 +32,7 @@ ConnectionOption = Annotated[list[str], typer.Option("--connection", help="A way
 
 def _wanted(organization: str, domain: str, connections: list[str], by: str | None) -> "Enforcement":
     from federation import clock
-    from federation.store.values import Enforcement
+    from federation.store.domains_values import Enforcement
 
     return Enforcement(
         organization=organization,

@@ -32,8 +32,8 @@ from federation.identity import (
     VerifiedAssertion,
     parse_email,
 )
+from federation.store.local_values import Attempt, LocalAccount
 from federation.store.store import Store
-from federation.store.values import Attempt, LocalAccount
 
 LIFE: Final = timedelta(minutes=5)  # of what was verified: it is used at once, and its id is nobody else's
 # In the order in which they are told: of a locked address nobody learns anything else.

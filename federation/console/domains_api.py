@@ -11,7 +11,7 @@ from federation.administration.desk import Desk
 from federation.administration.domains import DomainView
 from federation.configuration.part import Model
 from federation.console.operations import Asked, Narrowed, Operation, Paged
-from federation.store.values import Preflight
+from federation.store.domains_values import Preflight
 
 Ways = Annotated[
     tuple[str, ...], Field(min_length=1, max_length=domains.WAYS, description="Ids of connections")

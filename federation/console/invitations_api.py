@@ -11,7 +11,7 @@ from federation.administration.desk import Desk
 from federation.configuration.part import Model
 from federation.console.operations import Asked, Narrowed, Operation, Paged
 from federation.console.people_api import PlaceAsked, whose
-from federation.store.values import Invitation
+from federation.store.people_values import Invitation
 
 
 class InvitationAsked(PlaceAsked):

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from federation.administration import domains, organizations, places
 from federation.administration.paging import PAGE
 from federation.console import access, shell, whose
-from federation.store.values import LOCKED_OUT_COUNTED
+from federation.store.domains_values import LOCKED_OUT_COUNTED
 from federation.web import fields
 from federation.web.house import House
 

@@ -8,7 +8,7 @@ from federation.errors import ConfigurationError
 from federation.operator.audited import audited
 from federation.operator.invite import known, opened, plain_address
 from federation.settings import Settings
-from federation.store.values import Awaited
+from federation.store.people_values import Awaited
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,8 @@ from federation.administration.desk import Desk
 from federation.connectors.connect import connect
 from federation.connectors.hashing import Hashing
 from federation.fetch import open_door
-from federation.roster.roster import Making, Roster
+from federation.roster.making import Making
+from federation.roster.roster import Roster
 from federation.settings import Settings
 from federation.store.store import open_store
 from federation.web.aliases import further_paths

@@ -10,8 +10,8 @@ from federation.operator.audited import audited
 from federation.operator.invite import known, opened
 from federation.policy import settlement, teams
 from federation.settings import Settings
+from federation.store.people_values import Changed, Terms
 from federation.store.store import Store
-from federation.store.values import Changed, Terms
 
 
 def terms(config: Settings, organization: str, *, force: bool) -> Terms:

@@ -10,7 +10,7 @@ from federation.configuration.sources import read_yaml
 from federation.errors import ConfigurationError, NotFound
 from federation.operator.at_desk import at_desk
 from federation.settings import Settings
-from federation.store.values import Ended
+from federation.store.people_values import Ended
 
 
 async def add(

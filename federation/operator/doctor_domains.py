@@ -14,8 +14,8 @@ from federation.operator.finding import Finding, failed, note, ok, warning
 from federation.policy import domains
 from federation.settings import Settings
 from federation.store.domain_proofs import STANDS
+from federation.store.domains_values import DomainProof
 from federation.store.store import Store, open_store
-from federation.store.values import DomainProof
 
 
 def declared(config: Settings) -> Iterator[Finding]:

@@ -13,9 +13,9 @@ from federation.operator.audited import audited
 from federation.operator.finding import Finding, note, ok, warning
 from federation.operator.local import opened
 from federation.settings import Settings
-from federation.signin import hash_token
+from federation.store.local_values import BreakGlass
 from federation.store.store import Store
-from federation.store.values import BreakGlass
+from federation.vault import hash_token
 
 LINK_LIFE: Final = timedelta(hours=24)
 TOPIC: Final = "break-glass"

@@ -20,8 +20,9 @@ from federation.fetch import Fetch, open_door
 from federation.operator import connections
 from federation.operator.audited import audited
 from federation.settings import Settings
+from federation.store.people_values import Ended, FoundUser, Remaining
 from federation.store.store import Store, open_store
-from federation.store.values import Ended, FoundUser, KeptTokensOf, Remaining
+from federation.store.values import KeptTokensOf
 
 Act = Literal["deactivate", "reactivate", "remove"]
 _DONE: Mapping[Act, tuple[str, str]] = {

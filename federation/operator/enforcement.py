@@ -10,8 +10,8 @@ from federation.administration.enforcement import connection_fault, names
 from federation.errors import ConfigurationError
 from federation.operator.audited import audited
 from federation.settings import Settings
+from federation.store.domains_values import LOCKED_OUT_COUNTED, Enforcement, LockedOut, Preflight
 from federation.store.store import Store, open_store
-from federation.store.values import LOCKED_OUT_COUNTED, Enforcement, LockedOut, Preflight
 
 
 @dataclass(frozen=True, kw_only=True)

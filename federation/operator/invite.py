@@ -14,10 +14,10 @@ from federation.errors import ConfigurationError
 from federation.identity import parse_email
 from federation.operator.audited import audited
 from federation.settings import Settings
-from federation.signin import hash_token
+from federation.store.people_values import Invitation
 from federation.store.rows import new_id
 from federation.store.store import Store, open_store
-from federation.store.values import Invitation
+from federation.vault import hash_token
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,9 +17,9 @@ from federation.errors import ConfigurationError, RequestRefused
 from federation.identity import Grant, parse_email
 from federation.operator.audited import audited
 from federation.settings import Settings
-from federation.signin import hash_token
+from federation.store.local_values import LocalAccount, LocalNewcomer
 from federation.store.store import Store, open_store
-from federation.store.values import LocalAccount, LocalNewcomer
+from federation.vault import hash_token
 
 LINK_LIFE: Final = timedelta(hours=24)
 WHY: Final = "local add"

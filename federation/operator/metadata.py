@@ -15,8 +15,8 @@ from federation.errors import ConfigurationError, ProviderUnavailable
 from federation.fetch import open_door
 from federation.operator.audited import audited
 from federation.settings import Settings
+from federation.store.metadata_values import Metadata, MetadataChange
 from federation.store.store import Store, open_store
-from federation.store.values import Metadata, MetadataChange
 from federation.trust.published import Outcome, Published
 from federation.trust.reading import Reader
 

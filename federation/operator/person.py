@@ -12,8 +12,9 @@ from federation.errors import ConfigurationError
 from federation.operator import endings
 from federation.operator.audited import audited
 from federation.settings import Settings
+from federation.store.people_values import Released
 from federation.store.store import Store, open_store
-from federation.store.values import Record, Released
+from federation.store.values import Record
 
 RECYCLED: Final = "identity.subject_recycled"
 Human = Literal["same", "new"]

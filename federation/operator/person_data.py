@@ -9,8 +9,8 @@ from federation.administration import people_data
 from federation.errors import ConfigurationError
 from federation.operator.audited import audited
 from federation.settings import Settings
+from federation.store.people_values import Erased, PersonFound
 from federation.store.store import Store, open_store
-from federation.store.values import Erased, PersonFound
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from federation.operator.by_hand import one_user, terms
 from federation.operator.invite import known, opened
 from federation.rules.folding import fold
 from federation.settings import Settings
-from federation.store.values import Changed, KeptTeam
+from federation.store.people_values import Changed, KeptTeam
 
 
 async def every(config: Settings, organization: str) -> list[dict[str, Any]]:

@@ -7,7 +7,8 @@ from typing import Any
 from federation.errors import ConfigurationError
 from federation.operator.at_desk import at_desk
 from federation.roster import kept
-from federation.roster.roster import Kept, Roster
+from federation.roster.making import Kept
+from federation.roster.roster import Roster
 from federation.settings import Settings
 
 

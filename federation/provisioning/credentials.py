@@ -18,9 +18,9 @@ from pydantic import SecretStr
 from federation.connection import AnyConnection
 from federation.provisioned import Credential
 from federation.provisioning.request import Caller
-from federation.signin import hash_token
 from federation.store.rows import new_id
 from federation.store.store import Store
+from federation.vault import hash_token
 
 PREFIX: Final = "fsc_"  # by which scanners of leaked secrets know it
 ACCESS_LIFE: Final = timedelta(hours=1)  # what Entra takes for a token: 60 to 360 minutes

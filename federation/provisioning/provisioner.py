@@ -22,7 +22,7 @@ from federation.provisioned import Due, Finding, ScimUser
 from federation.provisioning.beside import Beside
 from federation.provisioning.request import Answered, Asked, Caller, Concerned, Place
 from federation.scim import subjects
-from federation.signin import SignIn
+from federation.signin.deciding import Deciding
 from federation.store.audit import AuditEntry
 from federation.store.store import Store
 from federation.vault import Vault
@@ -53,7 +53,7 @@ class Provisioner:
         connections: Mapping[str, AnyConnection],
         entries: Mapping[str, registry.Entry],
         store: Store,
-        signin: SignIn,
+        deciding: Deciding,
         vault: Vault,
         terms: Terms,
         clock: Clock,
@@ -61,7 +61,7 @@ class Provisioner:
         """Take what is in force; all mappings change in place."""
         self._connections, self._entries, self._terms = connections, entries, terms
         self._holder = secrets.token_urlsafe(12)
-        self._store, self._signin, self._vault, self._clock = store, signin, vault, clock
+        self._store, self._deciding, self._vault, self._clock = store, deciding, vault, clock
         self._answering: Answering | None = None
         self._beside = Beside()
         self._busy: Counter[str] = Counter()  # requests by connection
@@ -161,7 +161,7 @@ class Provisioner:
         What rules say of them changes nothing: whoever is new is in no group yet.
         """
         who = await self._described(replace(user, id=_NEW), connection)
-        trusted = await self._signin.is_trusted(who, connection, now)
+        trusted = await self._deciding.is_trusted(who, connection, now)
         issuers, ours = registry.names_of(self._entries[connection.id])
         persons = [
             person
@@ -294,7 +294,9 @@ class Provisioner:
     ) -> tuple[Decision | None, str]:
         """Return what policy gives them, or the code of why it gives nothing."""
         try:
-            return await self._signin.decide(await self._described(user, connection), connection, (), now), ""
+            return await self._deciding.decide(
+                await self._described(user, connection), connection, (), now
+            ), ""
         except PolicyRefused as refusal:
             return None, refusal.code
 

@@ -10,31 +10,24 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
-from functools import partial
-from typing import Any, Final, NamedTuple, TypeVar, cast
+from typing import Final, TypeVar, cast
 
 from pydantic import ValidationError
 
 from federation import registry
 from federation.clock import Clock
-from federation.configuration import faults
 from federation.configuration.faults import Fault
-from federation.connection import AnyConnection, Organization, between
-from federation.connectors.connect import connect
+from federation.connection import AnyConnection, Organization
 from federation.connectors.contract import Connector
-from federation.connectors.hashing import Hashing
 from federation.errors import FederationError
-from federation.fetch import Fetch, OfStore
+from federation.fetch import OfStore
 from federation.oidc import provider
 from federation.policy import domains
-from federation.registry import Own
-from federation.roster import kept
-from federation.settings import Settings
+from federation.roster import conflicts, kept
+from federation.roster.making import Kept, Making, make
 from federation.store.kept_values import Declared, KeptConnection, KeptOrganization
-from federation.store.store import Store
-from federation.vault import Vault
 
 Value = TypeVar("Value")
 
@@ -42,32 +35,6 @@ log = logging.getLogger(__name__)
 
 EVERY: Final = 0.7  # seconds: a change is in force everywhere within one
 _TURN: Final = 20  # connections that are made before others have theirs
-
-
-@dataclass(frozen=True, kw_only=True)
-class Making:
-    """What a connection of the store is made with."""
-
-    config: Settings
-    own: Own
-    vault: Vault
-    fetch: Fetch
-    store: Store
-    hashing: Hashing
-
-
-@dataclass(frozen=True, kw_only=True)
-class Kept:
-    """A connection of the store, as far as it can be used."""
-
-    row: KeptConnection = field(repr=False)
-    entry: registry.Entry | None  # None: see ``faults``
-    connector: Connector | None
-    faults: tuple[Fault, ...]  # of it alone: missing keys too
-    secrets: tuple[str, ...]  # dotted keys of those that are set
-    preset: str
-    title: str
-    domains: tuple[str, ...]  # as it names them
 
 
 class Roster:
@@ -173,54 +140,8 @@ class Roster:
         for at, row in enumerate(one for one in news.connections if not one.deleted):
             if at % _TURN == _TURN - 1:
                 await asyncio.sleep(0)
-            made[row.id] = await self._made(row, now)
+            made[row.id] = await make(row, self.kept.get(row.id), self._making, now)
         return made
-
-    async def _made(self, row: KeptConnection, now: datetime) -> Kept:
-        known = self.kept.get(row.id)
-        if known is not None and known.entry is not None and _says(known.row) == _says(row):
-            return replace(known, row=row)  # its connector knows keys and documents already
-        making = self._making
-        secrets: dict[str, str] = {}
-        shown = _Shown(preset="generic", title=row.id, domains=())
-        try:
-            body = kept.body_of(row)
-            shown = _shown(row, body)
-            secrets = kept.open_secrets(making.vault, row)
-            work = partial(
-                kept.compile_body,
-                row.id,
-                body,
-                secrets,
-                organization=row.organization,
-                enabled=row.enabled,
-                config=making.config,
-                own=making.own,
-                now=now,
-            )
-            entry = await asyncio.to_thread(work) if kept.is_large(body) else work()
-            connector = connect(entry, making.fetch, making.store, making.hashing)
-        except ValidationError as error:
-            found = tuple(faults.read_errors(error, ()))
-        except FederationError as fault:
-            found = (((), f"{fault.detail} ({fault.code})"),)
-        except Exception as failure:  # noqa: BLE001  a row stops nothing but itself; what it holds is not told
-            log.error("connection not read", extra={"connection": row.id, "error": type(failure).__name__})  # noqa: TRY400
-            found = (((), "it cannot be read by this release"),)
-        else:
-            return Kept(
-                row=row,
-                entry=entry,
-                connector=connector,
-                faults=(),
-                secrets=tuple(secrets),
-                preset=entry.connection.preset,
-                title=entry.connection.title,
-                domains=tuple(entry.connection.domains),
-            )
-        return Kept(
-            row=row, entry=None, connector=None, faults=found, secrets=tuple(secrets), **shown._asdict()
-        )
 
     def _take(self, news: Declared, made: Mapping[str, Kept]) -> None:
         """Put all of it in force, in one step."""
@@ -252,14 +173,14 @@ class Roster:
             except (ValidationError, FederationError):
                 log.warning("organization not read", extra={"organization": name})
         entries = self.every_entry()
-        for name, why in self.conflicts(entries, organizations):
-            said.setdefault(name, why)
+        for name, fault in self.find_conflicts(entries, organizations):
+            said.setdefault(name, conflicts.tell((fault,)))
             entries.pop(name, None)
         for name, one in self.kept.items():
             if name in self.of_file:
                 said[name] = "the settings file declares a connection of this id"
             elif one.entry is None:
-                said[name] = tell(one.faults)
+                said[name] = conflicts.tell(one.faults)
         connectors = dict(self._file_connectors)
         for name in entries.keys() - connectors:
             if (connector := self.kept[name].connector) is not None:
@@ -293,54 +214,18 @@ class Roster:
             connection, making.config.base_url, None, None, development=making.config.development
         )
 
+    def find_conflicts(
+        self, entries: Mapping[str, registry.Entry], organizations: Mapping[str, Organization]
+    ) -> Iterator[tuple[str, Fault]]:
+        """As ``conflicts.find``, of what is in force here."""
+        return conflicts.find(
+            entries, organizations, of_file=self.of_file, development=self._making.config.development
+        )
+
     def every_entry(self) -> dict[str, registry.Entry]:
         """Return all that can be used by itself: the file's, and the store's."""
         ours = {name: one.entry for name, one in self.kept.items() if one.entry is not None}
         return {**self._file, **{name: one for name, one in ours.items() if name not in self.of_file}}
-
-    def conflicts(
-        self, entries: Mapping[str, registry.Entry], organizations: Mapping[str, Organization]
-    ) -> Iterator[tuple[str, str]]:
-        """Yield each of the store's that does not go together with one before it, and why.
-
-        Args:
-            entries: In their order.
-            organizations: By id.
-        """
-        for name, fault in self.find_conflicts(entries, organizations):
-            yield name, tell((fault,))
-
-    def find_conflicts(
-        self, entries: Mapping[str, registry.Entry], organizations: Mapping[str, Organization]
-    ) -> Iterator[tuple[str, Fault]]:
-        """As ``conflicts``, each fault at its key."""
-        connections = {name: one.connection for name, one in entries.items()}
-        development = self._making.config.development
-        for steps, why in between.find_faults(connections, organizations, development=development):
-            name = str(steps[0])
-            if name not in self.of_file:
-                yield name, (steps[1:], why)
-        for name, impostor in registry.find_impostors(entries):
-            if name not in self.of_file:
-                yield name, ((), f"{impostor.detail} ({impostor.code})")
-        yield from _doubles(entries)
-
-
-class _Shown(NamedTuple):
-    """What is said of a connection that is not whole."""
-
-    preset: str
-    title: str
-    domains: tuple[str, ...]
-
-
-def _shown(row: KeptConnection, body: Mapping[str, Any]) -> _Shown:
-    name, named = body.get("display_name"), body.get("domains", ())
-    return _Shown(
-        preset=str(body.get("preset", "generic")),
-        title=name if isinstance(name, str) and name else row.id,
-        domains=tuple(map(str, named)) if isinstance(named, list | tuple) else (),
-    )
 
 
 def _homes(roster: Roster) -> Mapping[str, tuple[str, ...]]:
@@ -352,36 +237,6 @@ def _by_organization(roster: Roster) -> Mapping[str, tuple[AnyConnection, ...]]:
     for one in roster.connections.values():
         found[one.organization].append(one)
     return {name: tuple(every) for name, every in found.items()}
-
-
-def _says(row: KeptConnection) -> tuple[str, str, str, bool]:
-    return row.organization, row.body, row.sealed, row.enabled
-
-
-def tell(found: tuple[Fault, ...]) -> str:
-    """Return faults in one line, each with its place."""
-    return "; ".join(
-        f"{'.'.join(map(str, steps))}: {why}" if steps else why for steps, why in dict.fromkeys(found)
-    )
-
-
-def _doubles(entries: Mapping[str, registry.Entry]) -> Iterator[tuple[str, Fault]]:
-    """Yield each of the store's under whose entity ID somebody else's document could speak.
-
-    With keys at hand on both sides ``find_impostors`` tells; of what is fetched nobody knows tomorrow's.
-    """
-    known: dict[tuple[str, str], registry.Saml] = {}
-    for name, entry in entries.items():
-        if not isinstance(entry, registry.Saml):
-            continue
-        entity_id = entry.idp.entity_id if entry.idp else entry.connection.entity_id
-        if entity_id is None:
-            continue
-        first = known.setdefault((entry.connection.organization, entity_id), entry)
-        at_hand = first.idp is not None and entry.idp is not None
-        if entry.connection.of_store and not at_hand and first.metadata_url != entry.metadata_url:
-            said = f"it is that of {first.connection.id}, whose metadata comes from elsewhere"
-            yield name, (("entity_id",), said)
 
 
 def issuers(entries: Mapping[str, registry.Entry]) -> dict[str, tuple[str, ...]]:

@@ -14,11 +14,11 @@ from datetime import datetime
 from federation.decision import Candidates, Decision, Holder, Invited, Link, Profile, Provisioned
 from federation.errors import Check, PolicyRefused
 from federation.identity import Identity
-from federation.store import endings_sql, provisioning_meeting, rows, sql, standing, tokens
+from federation.store import accounts_sql, endings_sql, provisioning_meeting, rows, sql, standing, tokens
+from federation.store.people_values import Released
 from federation.store.provisioning_meeting import Met
 from federation.store.rows import Ask, Raced, Row, Steps, Together, micros, new_id, storable
 from federation.store.standing import Known
-from federation.store.values import Released
 
 
 def known(decision: Decision, account: Mapping[str, object]) -> tuple[Ask, Ask]:
@@ -27,7 +27,7 @@ def known(decision: Decision, account: Mapping[str, object]) -> tuple[Ask, Ask]:
     ``account`` is what ``columns`` returned. See ``enter``.
     """
     gate = standing.gate_of_address(decision.identity)
-    return (sql.LOCK_NAME_OF_NEW, {**account, "gate": gate}), (sql.UPDATE_ACCOUNT, account)
+    return (sql.LOCK_NAME_OF_NEW, {**account, "gate": gate}), (accounts_sql.UPDATE_ACCOUNT, account)
 
 
 def enter(
@@ -70,7 +70,7 @@ def enter(
     awaited = provisioning_meeting.sought(decision)
     sought = _sought(decision, account, invitation)
     around = standing.around(decision, has_teams=has_teams)
-    found, *told = yield (sql.UPDATE_ACCOUNT, account), *awaited, *sought, *around, *beside
+    found, *told = yield (accounts_sql.UPDATE_ACCOUNT, account), *awaited, *sought, *around, *beside
     answered = [told.pop() for _ in beside][::-1]
     if found:
         return *(yield from _by_subject(decision, found[0], now)), answered
@@ -84,7 +84,7 @@ def enter(
         yield from provisioning_meeting.hold(decision, theirs, now)
     user_id = link.user_id or new_id(now)
     if link.invitation is not None:
-        used = yield sql.USE_INVITATION, {**account, "id": link.invitation.id, "user_id": user_id}
+        used = yield accounts_sql.USE_INVITATION, {**account, "id": link.invitation.id, "user_id": user_id}
         if not used:
             raise PolicyRefused(*_NOT_INVITED, (*decision.checks, Check(*_NOT_INVITED)))
     if link.user_id:
@@ -123,7 +123,7 @@ def _sought(decision: Decision, account: Mapping[str, object], invitation: bytes
     if not decision.identity.email:
         return ()
     address = {"email_key": decision.identity.email.lower(), "invitation": invitation}
-    return ((sql.FIND_CANDIDATES, {**account, **address}),)
+    return ((accounts_sql.FIND_CANDIDATES, {**account, **address}),)
 
 
 def _by_subject(decision: Decision, row: Row, now: datetime) -> Steps[tuple[Link, Known]]:
@@ -161,8 +161,8 @@ def _join(decision: Decision, account: Mapping[str, object], link: Link) -> Step
     """Make the account of a user whom policy found."""
     added = {**account, **standing.profile_values(profile_of(decision)), "user_id": link.user_id}
     if link.how == "provisioned":
-        yield sql.DROP_PROVISIONED, added
-    (row,) = yield sql.ADD_ACCOUNT, added
+        yield accounts_sql.DROP_PROVISIONED, added
+    (row,) = yield accounts_sql.ADD_ACCOUNT, added
     return whose_account(decision, row, link)
 
 
@@ -173,7 +173,7 @@ def _apart(decision: Decision, account: Mapping[str, object], theirs: Met, now: 
         Raced: The Subject has come meanwhile, or the resource has changed.
     """
     user_id = new_id(now)
-    yield sql.ADD_USER, {**account, "user_id": user_id}
+    yield accounts_sql.ADD_USER, {**account, "user_id": user_id}
     link = Link(user_id=user_id, how="provisioned")
     whose = yield from _join(decision, account, link)
     if whose.user_id != user_id:
@@ -195,7 +195,7 @@ def made(account: Mapping[str, object], known: Known, profile: Profile) -> tuple
     if known.around is None:
         return ()
     added = {**account, **standing.profile_values(profile), "user_id": known.user_id}
-    return (sql.ADD_USER, added), (sql.ADD_ACCOUNT, added)
+    return (accounts_sql.ADD_USER, added), (accounts_sql.ADD_ACCOUNT, added)
 
 
 def first(known: Known, told: Sequence[Sequence[Row]]) -> None:
@@ -287,7 +287,7 @@ def forget_stable_ids(
     organization: str, person: str, *, refused_at: datetime, now: datetime
 ) -> Steps[Released | None]:
     """One UPDATE decides."""
-    found = yield sql.FORGET_STABLE_IDS, _whose(organization, person, refused_at, now)
+    found = yield accounts_sql.FORGET_STABLE_IDS, _whose(organization, person, refused_at, now)
     return Released(user_id=found[0][0], email=found[0][1]) if found else None
 
 
@@ -301,14 +301,14 @@ def detach(
     """
     whose = _whose(organization, person, refused_at, now)
     # Of no Subject any more: a person is 64 hexadecimal digits and nothing behind them.
-    found = yield sql.DETACH_ACCOUNT, {**whose, "detached": f"{person}/{new_id(now)}"}
+    found = yield accounts_sql.DETACH_ACCOUNT, {**whose, "detached": f"{person}/{new_id(now)}"}
     if not found:
         return None
     user_id, email = found[0]
     theirs = {"organization_id": organization, "user_id": user_id, "now": micros(now)}
     kept = tuple(map(tokens.kept, (yield endings_sql.FIND_TOKENS_OF_USER, theirs)))
     yield endings_sql.DROP_TOKENS_OF_USER, theirs
-    ended = tuple(token_hash for (token_hash,) in (yield sql.END_SESSIONS_OF, theirs))
+    ended = tuple(token_hash for (token_hash,) in (yield accounts_sql.END_SESSIONS_OF, theirs))
     return Released(user_id=user_id, email=email, sessions=len(ended), tokens=kept), ended
 
 

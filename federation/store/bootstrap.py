@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 
 from federation.decision import Bootstrap, Decision
-from federation.store import local_sql, sql, standing
+from federation.store import local_sql, sql, standing, standing_sql
 from federation.store.rows import Steps, micros
 
 
@@ -55,5 +55,5 @@ def _nobody(organization: str, roles: AbstractSet[str], teams: AbstractSet[str])
         "roles": json.dumps(sorted(roles)),
         "teams": json.dumps(sorted(teams)),
     }
-    ((administrators,),) = yield sql.OTHER_ADMINISTRATORS, asked
+    ((administrators,),) = yield standing_sql.OTHER_ADMINISTRATORS, asked
     return not administrators

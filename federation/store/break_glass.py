@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 
 from federation.decision import BREAK_GLASS
 from federation.identity import Grant, Session, User
-from federation.store import local_sql, rows, sql, standing, verbs
+from federation.store import accounts_sql, local_sql, records, rows, sql, standing, verbs
+from federation.store.local_values import BreakGlass
 from federation.store.rows import Steps, micros, new_id
-from federation.store.values import BreakGlass, NewSession
+from federation.store.values import NewSession
 
 
 def seal(organization: str, code_hash: str, now: datetime) -> Steps[bool]:
@@ -19,7 +20,7 @@ def seal(organization: str, code_hash: str, now: datetime) -> Steps[bool]:
     found = yield local_sql.FIND_BREAK_GLASS, {"organization_id": organization}
     at = {"user_id": found[0][0] if found else new_id(now), "now": micros(now)}
     if not found:
-        yield sql.ADD_USER, at
+        yield accounts_sql.ADD_USER, at
     yield local_sql.SEAL_BREAK_GLASS, at | {"organization_id": organization, "code_hash": code_hash}
     return True
 
@@ -71,5 +72,5 @@ def open_session(
     yield verbs.added(session, {**place, "person": None}, new, None)
     if new.ended_token_hash:
         yield sql.END_SESSION, {"token_hash": new.ended_token_hash, "now": micros(now)}
-    yield from verbs.keep_record(new.record, claim=None, sealing=None)
+    yield from records.keep_record(new.record, claim=None, sealing=None)
     return session

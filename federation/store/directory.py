@@ -25,8 +25,8 @@ from federation.store.directory_values import (
     RecordLine,
     TeamListed,
 )
+from federation.store.people_values import Ended, Invitation, LinkedGroup, PersonOf
 from federation.store.rows import Row, Steps, micros, storable
-from federation.store.values import Ended, Invitation, LinkedGroup, PersonOf
 
 LOOKED_AT: Final = 250  # of one page, where several things are asked for
 _LAST: Final = "\U0010ffff"  # behind whatever an address or a name goes on with

@@ -18,7 +18,9 @@ from federation.store.directory_values import (
     RecordLine,
     TeamListed,
 )
-from federation.store.values import DomainProof, Ended, Enforcement, Invitation, MetadataChange, PersonOf
+from federation.store.domains_values import DomainProof, Enforcement
+from federation.store.metadata_values import MetadataChange
+from federation.store.people_values import Ended, Invitation, PersonOf
 
 
 class DirectoryStore(Protocol):

@@ -15,8 +15,10 @@ from federation.store.directory_values import (
     RecordLine,
     TeamListed,
 )
+from federation.store.domains_values import DomainProof, Enforcement
 from federation.store.drive import Drive
-from federation.store.values import DomainProof, Ended, Enforcement, Invitation, MetadataChange, PersonOf
+from federation.store.metadata_values import MetadataChange
+from federation.store.people_values import Ended, Invitation, PersonOf
 
 
 class DirectoryTwin(Drive):

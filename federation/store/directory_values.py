@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from federation.store.values import LinkedGroup
+from federation.store.people_values import LinkedGroup
 
 State = Literal["", "deactivated", "awaited"]
 PeopleCursor = tuple[str, str, str]  # which index was read, and where in it the page before ended

@@ -5,8 +5,8 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from federation.store import entry_sql as sql
+from federation.store.domains_values import DomainProof
 from federation.store.rows import Row, Steps, micros, moment
-from federation.store.values import DomainProof
 
 # Looked at weekly. While DNS cannot be asked a proof stands this long, and no longer: a service
 # that has stopped looking knows nothing.

@@ -11,9 +11,10 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from federation.errors import PolicyRefused
-from federation.store import endings_sql, rows, sql, standing, tokens
+from federation.store import accounts_sql, endings_sql, rows, sql, standing, standing_sql, tokens
+from federation.store.people_values import Ended, FoundUser, Remaining
 from federation.store.rows import Ask, Raced, Row, Steps, micros
-from federation.store.values import Ended, FoundUser, KeptTokensOf, Remaining
+from federation.store.values import KeptTokensOf
 
 _EVERYWHERE = ""
 Hashes = tuple[bytes, ...]
@@ -81,7 +82,7 @@ def remove_membership(
     """Take away what a source gave, "" of every one; with the last membership the sessions end."""
     yield from hold(user_id)
     place = {"user_id": user_id, "organization_id": organization, "source": source, "now": micros(now)}
-    stands = yield sql.FIND_STANDING, {**place, "connection": ""}
+    stands = yield standing_sql.FIND_STANDING, {**place, "connection": ""}
     theirs = {one[1] for one in stands if one[0] == "membership"}
     left = {one for one in theirs if source not in ("", one)}
     keeps = left and is_one_by_another(stands, source, administrators.get(organization))
@@ -243,8 +244,8 @@ def last_in(
             "roles": json.dumps(sorted(named.administrators_roles)),
             "teams": json.dumps(sorted(named.administrators_teams)),
         }
-        ((others,),) = yield sql.OTHER_ADMINISTRATORS, {**asked, "user_id": user_id}
-        ((everybody,),) = yield sql.OTHER_ADMINISTRATORS, {**asked, "user_id": ""}
+        ((others,),) = yield standing_sql.OTHER_ADMINISTRATORS, {**asked, "user_id": user_id}
+        ((everybody,),) = yield standing_sql.OTHER_ADMINISTRATORS, {**asked, "user_id": ""}
         if everybody and not others:  # by whatever way they are one: a grant, or a team
             last.append(organization)
     return tuple(last)
@@ -260,20 +261,20 @@ def end(
         asked = {"organization_id": organization, "user_id": user_id, "now": micros(now)}
         kept += yield endings_sql.FIND_TOKENS_OF_USER, asked
         yield endings_sql.DROP_TOKENS_OF_USER, asked
-        ended += [token_hash for (token_hash,) in (yield sql.END_SESSIONS_OF, asked)]
+        ended += [token_hash for (token_hash,) in (yield accounts_sql.END_SESSIONS_OF, asked)]
     return tuple(ended), tuple(map(tokens.kept, kept))
 
 
 def tell(place: Mapping[str, object], source: str) -> Steps[None]:
     """Have live sessions say what is left: other sources' grants, and the teams that one of them gave."""
-    stands = yield sql.FIND_STANDING, {**place, "connection": ""}
+    stands = yield standing_sql.FIND_STANDING, {**place, "connection": ""}
     teams = {one[1] for one in stands if one[0] == "member"}
-    for token_hash, data in (yield sql.FIND_SNAPSHOTS, place):
+    for token_hash, data in (yield standing_sql.FIND_SNAPSHOTS, place):
         told = json.loads(data)
         left = without(told, source, teams)
         if left != told:
             snapshot = json.dumps(left, separators=(",", ":"))
-            yield sql.UPDATE_SNAPSHOT, {"token_hash": token_hash, "data": snapshot}
+            yield standing_sql.UPDATE_SNAPSHOT, {"token_hash": token_hash, "data": snapshot}
 
 
 def without(told: Mapping[str, Any], source: str, teams: Collection[str]) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from typing import Protocol
 
 from federation.decision import Decision
 from federation.store.endings import Administrators
-from federation.store.values import DueReread, Ended, FoundUser, Record, Remaining, Rereadable, Sealing
+from federation.store.people_values import Ended, FoundUser, Remaining
+from federation.store.values import DueReread, Record, Rereadable, Sealing
 
 
 class EndingsStore(Protocol):

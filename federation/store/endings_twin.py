@@ -6,7 +6,8 @@ from datetime import datetime
 from federation.decision import Decision
 from federation.store import endings, rereads, resettling
 from federation.store.drive import Drive
-from federation.store.values import DueReread, Ended, FoundUser, Record, Remaining, Rereadable, Sealing
+from federation.store.people_values import Ended, FoundUser, Remaining
+from federation.store.values import DueReread, Record, Rereadable, Sealing
 
 
 class EndingsTwin(Drive):

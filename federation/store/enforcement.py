@@ -11,14 +11,14 @@ from datetime import datetime, timedelta
 from federation.store import entry_sql as sql
 from federation.store import sql as shared
 from federation.store import standing
-from federation.store.rows import Row, Steps, micros, moment, storable
-from federation.store.values import (
+from federation.store.domains_values import (
     LOCKED_OUT_COUNTED,
     LOCKED_OUT_SHOWN,
     Enforcement,
     LockedOut,
     Preflight,
 )
+from federation.store.rows import Row, Steps, micros, moment, storable
 
 TRIED = timedelta(days=7)  # a sign-in through each enforced connection is at most this old
 _BATCH = 1000  # people who are looked at in one step

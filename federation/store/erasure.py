@@ -20,8 +20,9 @@ from federation.store import (
     record_pages,
     rows,
 )
+from federation.store.people_values import Erased, PersonData, PersonFound
 from federation.store.rows import Steps, storable
-from federation.store.values import ERASED, Erased, PersonData, PersonFound, Record
+from federation.store.values import ERASED, Record
 
 _EVER: Final = 2**62  # microseconds
 _EXPORTS: Final = {

@@ -8,9 +8,9 @@ from datetime import datetime
 
 from federation.decision import MANUAL
 from federation.errors import SignInExpired
-from federation.store import people_sql, rows, sql, standing
+from federation.store import accounts_sql, people_sql, rows, standing, standing_sql
+from federation.store.people_values import Awaited, Invitation
 from federation.store.rows import Row, Steps, micros, new_id, storable
-from federation.store.values import Awaited, Invitation
 
 
 def invite(token_hash: bytes, invitation: Invitation) -> Steps[bool]:
@@ -97,13 +97,13 @@ def add_person(
     user_id = users.pop() if users else new_id(now)
     at = {"organization_id": organization, "user_id": user_id, "source": MANUAL, "now": micros(now)}
     if not found:
-        yield sql.ADD_USER, {"user_id": user_id, "now": micros(now)}
+        yield accounts_sql.ADD_USER, {"user_id": user_id, "now": micros(now)}
     if connection or not any(said != "awaited" for _, said in found):
         yield people_sql.PROVISION, {**at, **address, "email": email, "connection": connection}
     if not is_member:
-        yield sql.ADD_MEMBERSHIP, at
+        yield standing_sql.ADD_MEMBERSHIP, at
     for role in roles:
-        yield sql.ADD_GRANT, {**at, "role": storable(role), "why": "made beforehand"}
+        yield standing_sql.ADD_GRANT, {**at, "role": storable(role), "why": "made beforehand"}
     return Awaited(user_id=user_id, made=not found)
 
 

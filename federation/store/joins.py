@@ -8,9 +8,10 @@ from datetime import datetime
 
 from federation.errors import SignInExpired
 from federation.identity import Identity, Session
-from federation.store import accounts, people_sql, rows, sql, standing
+from federation.store import accounts, people_sql, rows, sql, standing, standing_sql
+from federation.store.people_values import Join
 from federation.store.rows import Row, Steps, micros, storable
-from federation.store.values import Join, Record
+from federation.store.values import Record
 
 
 def ask(token_hash: bytes, who: Identity, now: datetime, until: datetime, *, user_id: str) -> Steps[None]:
@@ -64,7 +65,7 @@ def join(token_hash: bytes, session: Session, now: datetime, *, record: Record) 
     organization, person, connection, email, email_key, subject_key, stable_id, *_, asked_by = found[0]
     yield standing.hold_address(organization, email_key)
     address = {"organization_id": organization, "email_key": email_key}
-    holders = {user_id for (user_id,) in (yield sql.ADDRESS_HOLDERS, address)}
+    holders = {user_id for (user_id,) in (yield standing_sql.ADDRESS_HOLDERS, address)}
     # Who asked for it signed in at both ends: the addresses need not be the same.
     if asked_by is None and session.user.id not in holders:
         raise _another()

@@ -13,8 +13,8 @@ from federation.decision import of_connection, of_scim
 from federation.store import endings, endings_sql, kept_sql, provisioning_clearing, rows, sql, standing
 from federation.store.endings import Hashes
 from federation.store.kept_values import AFFECTED_COUNTED, Count, Declared, KeptConnection, KeptOrganization
+from federation.store.people_values import Ended, Remaining
 from federation.store.rows import Row, Steps, micros, moment
-from federation.store.values import Ended, Remaining
 
 _ALL = 2**31 - 1  # rows
 _BATCH = 2000  # accounts that are looked at in one step

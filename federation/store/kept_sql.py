@@ -135,7 +135,7 @@ WHERE organization_id = :organization_id AND ended_at IS NULL AND idle_at > :now
       AND team_membership.user_id = session.user_id AND team_membership.source = :source))
 """
 
-# From here on what it gave counts for nothing: ``sql.FIND_STANDING``. Its rows go in batches.
+# From here on what it gave counts for nothing: ``standing_sql.FIND_STANDING``. Its rows go in batches.
 DEPART = """
 INSERT INTO departing (source, organization_id, since) VALUES (:source, :organization_id, :now)
 ON CONFLICT (source) DO NOTHING

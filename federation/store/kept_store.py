@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from federation.store.kept_values import ConnectionAbout, Count, Declared, KeptConnection
-from federation.store.values import Ended, Remaining
+from federation.store.people_values import Ended, Remaining
 
 
 class KeptStore(Protocol):

@@ -7,7 +7,7 @@ from federation.store import kept, kept_about
 from federation.store.drive import Drive
 from federation.store.endings import Hashes
 from federation.store.kept_values import ConnectionAbout, Count, Declared, KeptConnection
-from federation.store.values import Ended, Remaining
+from federation.store.people_values import Ended, Remaining
 
 
 class KeptTwin(Drive):

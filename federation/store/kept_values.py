@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from federation.store.values import DomainProof, Metadata
+from federation.store.domains_values import DomainProof
+from federation.store.metadata_values import Metadata
 
 
 @dataclass(frozen=True, kw_only=True)

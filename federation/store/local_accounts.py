@@ -9,9 +9,9 @@ import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from federation.store import local_sql, provider_sessions, rows, sql, standing
+from federation.store import accounts_sql, local_sql, provider_sessions, rows, sql, standing, standing_sql
+from federation.store.local_values import Attempt, LocalAccount, LocalNewcomer
 from federation.store.rows import Row, Steps, micros, new_id, storable
-from federation.store.values import Attempt, LocalAccount, LocalNewcomer
 
 FAILURES = 10  # within WITHIN lock an address out for LOCKED
 WITHIN = timedelta(minutes=5)
@@ -58,18 +58,18 @@ def add(newcomer: LocalNewcomer, now: datetime) -> Steps[bool]:
     yield standing.hold_address(newcomer.organization, newcomer.email.lower())
     user = {**place, "user_id": newcomer.user_id or new_id(now)}
     if not newcomer.user_id:
-        yield sql.ADD_USER, user
+        yield accounts_sql.ADD_USER, user
     yield local_sql.EXPECT_USER, account | user | {"source": newcomer.source}
-    yield sql.ADD_MEMBERSHIP, user | {"source": newcomer.source}
+    yield standing_sql.ADD_MEMBERSHIP, user | {"source": newcomer.source}
     for grant in newcomer.grants:
-        yield sql.ADD_GRANT, user | {"source": grant.source, "role": grant.role, "why": grant.why}
+        yield standing_sql.ADD_GRANT, user | {"source": grant.source, "role": grant.role, "why": grant.why}
     return True
 
 
 def holders(organization: str, address: str) -> Steps[tuple[str, ...]]:
     """Users of the organization who have this address, sorted."""
     asked = {"organization_id": organization, "email_key": address.lower()}
-    return tuple(sorted({str(user_id) for (user_id,) in (yield sql.ADDRESS_HOLDERS, asked)}))
+    return tuple(sorted({str(user_id) for (user_id,) in (yield standing_sql.ADDRESS_HOLDERS, asked)}))
 
 
 def set_link(connection: str, address: str, link_hash: bytes, until: datetime) -> Steps[bool]:

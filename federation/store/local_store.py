@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Protocol
 
 from federation.identity import Session
-from federation.store.values import Attempt, BreakGlass, LocalAccount, LocalNewcomer, NewSession
+from federation.store.local_values import Attempt, BreakGlass, LocalAccount, LocalNewcomer
+from federation.store.values import NewSession
 
 
 class LocalStore(Protocol):

@@ -7,7 +7,8 @@ from datetime import datetime
 from federation.identity import Session
 from federation.store import bootstrap, break_glass, local_accounts
 from federation.store.drive import Drive
-from federation.store.values import Attempt, BreakGlass, LocalAccount, LocalNewcomer, NewSession
+from federation.store.local_values import Attempt, BreakGlass, LocalAccount, LocalNewcomer
+from federation.store.values import NewSession
 
 
 class LocalTwin(Drive):

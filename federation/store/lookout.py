@@ -11,8 +11,9 @@ from typing import Final
 
 from federation.store import directory_sql, domain_proofs, enforcement, provider_metadata, rows
 from federation.store.directory_values import Causes, MetadataAge
+from federation.store.domains_values import DomainProof, Enforcement
+from federation.store.metadata_values import MetadataChange
 from federation.store.rows import Steps, micros
-from federation.store.values import DomainProof, Enforcement, MetadataChange
 
 COUNTED: Final = 2000  # records of one look
 DAY: Final = timedelta(days=1)

@@ -9,10 +9,10 @@ from collections.abc import Collection
 from datetime import datetime
 
 from federation.errors import AccountRefused
-from federation.store import endings, endings_sql, own_account_sql, rows, sql, tokens
+from federation.store import endings, endings_sql, own_account_sql, rows, standing_sql, tokens
 from federation.store.endings import Administrators, Hashes
+from federation.store.people_values import Ended, InTeam, LiveSession, Way
 from federation.store.rows import Row, Steps, micros, new_id
-from federation.store.values import Ended, InTeam, LiveSession, Way
 
 
 def ways(organization: str, user_id: str) -> Steps[tuple[Way, ...]]:
@@ -91,7 +91,7 @@ def _take_back(place: dict[str, object], source: str, administrators: Administra
     organization, user_id = str(place["organization_id"]), str(place["user_id"])
     asked = {**place, "source": source}
     if (yield from endings.last_in(user_id, (organization,), administrators)):
-        stands = yield sql.FIND_STANDING, {**place, "connection": ""}
+        stands = yield standing_sql.FIND_STANDING, {**place, "connection": ""}
         if not endings.is_one_by_another(stands, source, administrators.get(organization)):
             raise AccountRefused(
                 "account.last_administrator", "the organization would have no administrator left"

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from federation.store.endings import Administrators
-from federation.store.values import Ended, InTeam, LiveSession, Way
+from federation.store.people_values import Ended, InTeam, LiveSession, Way
 
 
 class OwnAccountStore(Protocol):

@@ -6,7 +6,7 @@ from datetime import datetime
 from federation.store import own_account
 from federation.store.drive import Drive
 from federation.store.endings import Administrators
-from federation.store.values import Ended, InTeam, LiveSession, Way
+from federation.store.people_values import Ended, InTeam, LiveSession, Way
 
 
 class OwnAccountTwin(Drive):

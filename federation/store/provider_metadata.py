@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 from federation.store import metadata_sql as sql
 from federation.store import rows
+from federation.store.metadata_values import ChangeState, Metadata, MetadataChange
 from federation.store.rows import Steps, micros, moment, new_id, storable
-from federation.store.values import ChangeState, Metadata, MetadataChange
 
 HISTORY = 1000  # changes kept of one connection
 _CHANGES = 100  # lines kept of one change

@@ -2,7 +2,7 @@
 
 A name is stored as its hash alone. A logout and a sign-in of one name follow one another: on
 SQLite there is one writer; on PostgreSQL each takes a lock of that name until its transaction
-ends (``postgres.GATES``), and only then looks. So each session is either seen by the logout or
+ends (``postgres_words.GATES``), and only then looks. So each session is either seen by the logout or
 sees it, and none slips between.
 """
 
@@ -12,7 +12,7 @@ from datetime import datetime
 from federation.decision import Decision
 from federation.errors import AssertionRefused, Check, SignInExpired
 from federation.identity import Identity, ProviderSession, Session
-from federation.store import rows, sql
+from federation.store import provider_sessions_sql, rows, sql
 from federation.store.rows import Ask, Row, Steps, micros
 from federation.store.values import PROVIDER_INDEXES, PROVIDER_NAMES
 
@@ -44,8 +44,8 @@ def named(session: Session, theirs: ProviderSession, sealed: str, now: datetime)
         "organization_id": session.organization,
         "sealed": sealed,
     }
-    looks = sql.FIND_LOGOUT_ALONE if theirs.alone else sql.FIND_LOGOUT
-    return (sql.ADD_PROVIDER_SESSION, noted), (looks, {**names, "now": micros(now)})
+    looks = provider_sessions_sql.FIND_LOGOUT_ALONE if theirs.alone else provider_sessions_sql.FIND_LOGOUT
+    return (provider_sessions_sql.ADD_PROVIDER_SESSION, noted), (looks, {**names, "now": micros(now)})
 
 
 def not_logged_out(decision: Decision, asked_at: datetime | None, logouts: Sequence[Row]) -> None:
@@ -75,7 +75,7 @@ def not_logged_out(decision: Decision, asked_at: datetime | None, logouts: Seque
 
 def find(token_hash: bytes, now: datetime) -> Steps[tuple[str, str, str] | None]:
     """Organization, connection and sealed words of a live session; two reads by key, in one statement."""
-    found = yield sql.FIND_PROVIDER_SESSION, {"token_hash": token_hash, "now": micros(now)}
+    found = yield provider_sessions_sql.FIND_PROVIDER_SESSION, {"token_hash": token_hash, "now": micros(now)}
     if not found:
         return None
     organization, connection, sealed = found[0]
@@ -115,13 +115,14 @@ def end(  # noqa: PLR0913  all that a message says
     for name_hash, (one, name) in sorted(named.items()):
         index_hashes = sorted({rows.digest(one, name, index) for index in indexes})
         for logout_hash in index_hashes or [name_hash]:
-            yield sql.REMEMBER_LOGOUT, {**times, "logout_hash": logout_hash}
+            yield provider_sessions_sql.REMEMBER_LOGOUT, {**times, "logout_hash": logout_hash}
         whose = {"name_hash": name_hash, "organization_id": organization, "now": micros(now)}
         if not index_hashes:
-            ended += (token_hash for (token_hash,) in (yield sql.END_PROVIDER_SESSIONS, whose))
+            found = yield provider_sessions_sql.END_PROVIDER_SESSIONS, whose
+            ended += (token_hash for (token_hash,) in found)
             ended += yield from _end_alone(name_hash, organization, now)
         for index_hash in index_hashes:
-            found = yield sql.END_PROVIDER_SESSION, {**whose, "index_hash": index_hash}
+            found = yield provider_sessions_sql.END_PROVIDER_SESSION, {**whose, "index_hash": index_hash}
             ended += (token_hash for (token_hash,) in found)
     return tuple(ended)
 
@@ -133,7 +134,7 @@ def end_alone(connection: str, name: str, now: datetime, *, organization: str) -
 
 def _end_alone(alone_hash: bytes, organization: str, now: datetime) -> Steps[tuple[bytes, ...]]:
     found = yield (
-        sql.END_SESSION_ALONE,
+        provider_sessions_sql.END_SESSION_ALONE,
         {"alone_hash": alone_hash, "organization_id": organization, "now": micros(now)},
     )
     return tuple(token_hash for (token_hash,) in found)

@@ -19,8 +19,8 @@ from federation.store import (
     standing,
 )
 from federation.store.endings import Hashes
+from federation.store.people_values import Remaining
 from federation.store.rows import Steps, micros
-from federation.store.values import Remaining
 
 _ALL: Final = 2**31 - 1  # rows
 

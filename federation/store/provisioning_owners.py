@@ -11,12 +11,12 @@ from datetime import datetime
 from federation.decision import of_connection, of_scim
 from federation.provisioned import Finding, ScimUser
 from federation.store import (
+    accounts_sql,
     endings,
     endings_sql,
     erasure_sql,
     people_sql,
     provisioning_users_sql,
-    sql,
     standing,
 )
 from federation.store import provisioning_rows as kept
@@ -43,7 +43,7 @@ def hold_or_make(
         if (yield from _find(connection, organization, finding)):
             raise Raced
     user_id = new_id(now)
-    yield sql.ADD_USER, {"user_id": user_id, "now": micros(now)}
+    yield accounts_sql.ADD_USER, {"user_id": user_id, "now": micros(now)}
     awaited = {"user_id": user_id, "connection": connection, "email": storable(user.email)}
     place = {"organization_id": organization, "source": of_scim(connection), "now": micros(now)}
     yield people_sql.PROVISION, {**place, **awaited, "email_key": storable(user.email).lower()}

@@ -12,14 +12,15 @@ from typing import Any
 from federation.decision import Carried, Decision, Profile, of_scim
 from federation.provisioned import Due
 from federation.store import (
+    accounts_sql,
     endings,
     provisioning_owners,
     provisioning_settling_sql,
     provisioning_users_sql,
     rereads_sql,
     rows,
-    sql,
     standing,
+    standing_sql,
 )
 from federation.store import provisioning_rows as kept
 from federation.store.endings import Hashes
@@ -119,7 +120,7 @@ def _provide(decision: Decision, user_id: str, now: datetime) -> Steps[bool]:
     for person, profile in profiles.items():
         if profile != outcome.profile:
             told = {"organization_id": who.organization, "person": person}
-            asked.append((sql.UPDATE_PROFILE, standing.profile_values(outcome.profile) | told))
+            asked.append((accounts_sql.UPDATE_PROFILE, standing.profile_values(outcome.profile) | told))
     if not asked:
         return False
     yield tuple(asked)
@@ -137,7 +138,7 @@ def _tell(place: dict[str, str], carried: Carried, profile: Profile, now: dateti
         if connection == place["connection"]:
             told = _renamed(told, profile)
         if told != data:
-            yield sql.UPDATE_SNAPSHOT, {"token_hash": token_hash, "data": told}
+            yield standing_sql.UPDATE_SNAPSHOT, {"token_hash": token_hash, "data": told}
 
 
 def _renamed(data: str, profile: Profile) -> str:

@@ -17,8 +17,8 @@ from federation.provisioned import (
     Search,
     Summary,
 )
+from federation.store.people_values import Remaining
 from federation.store.provisioning_spreading import Left
-from federation.store.values import Remaining
 
 
 class ProvisioningStore(Protocol):

@@ -38,9 +38,9 @@ from federation.store import (
     provisioning_users,
 )
 from federation.store.drive import Drive, Verb
+from federation.store.people_values import Remaining
 from federation.store.provisioning_rows import Kept, Resource
 from federation.store.provisioning_spreading import Left
-from federation.store.values import Remaining
 
 _ATTEMPTS: Final = 3  # to read a group that nobody changes meanwhile
 _LONG: Final = 200  # members of one change

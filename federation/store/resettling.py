@@ -17,11 +17,11 @@ from federation.store import (
     endings,
     endings_sql,
     provisioning_meeting,
+    records,
     rereads,
     rereads_sql,
-    sql,
     standing,
-    verbs,
+    standing_sql,
 )
 from federation.store.rows import Row, Steps, micros
 from federation.store.standing import Known
@@ -59,7 +59,7 @@ def resettle(decision: Decision, record: Record, sealing: Sealing, now: datetime
         link=Link(user_id=stands.user_id, how="subject"), standing=stands, outcome=outcome, session_id=""
     )
     bound = replace(sealing, seal=lambda wrapped, _: sealing.seal(wrapped, settled))
-    yield from verbs.keep_record(record, claim=None, sealing=bound)
+    yield from records.keep_record(record, claim=None, sealing=bound)
     return True
 
 
@@ -82,7 +82,7 @@ def end_refused(
     if taking is not None and account:
         source = of_connection(found.connection)
         yield from endings.take_back(account[0][0], found.organization, source, taking, now)
-    yield from verbs.keep_record(record, claim=None, sealing=sealing)
+    yield from records.keep_record(record, claim=None, sealing=sealing)
     return tuple(token_hash for (token_hash,) in ended)
 
 
@@ -102,7 +102,7 @@ def _tell(decision: Decision, stands: Standing, outcome: Outcome, now: datetime)
         if after != before:
             changed = True
             snapshot = json.dumps(after, separators=(",", ":"))
-            yield sql.UPDATE_SNAPSHOT, {"token_hash": token_hash, "data": snapshot}
+            yield standing_sql.UPDATE_SNAPSHOT, {"token_hash": token_hash, "data": snapshot}
     return changed
 
 

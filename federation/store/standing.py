@@ -25,7 +25,7 @@ from federation.decision import (
     TeamMember,
 )
 from federation.identity import Grant, Identity
-from federation.store import people_sql, rows, sql
+from federation.store import accounts_sql, people_sql, rows, sql, standing_sql
 from federation.store.rows import Ask, Row, Steps, Together, micros, storable
 
 
@@ -44,7 +44,7 @@ class Known:
 
 def teams_kept(organization: str) -> Ask:
     """Return the statement that asks whether there are teams of the store: see ``stands``."""
-    return sql.HAS_TEAMS, {"organization_id": organization}
+    return standing_sql.HAS_TEAMS, {"organization_id": organization}
 
 
 def settle(
@@ -104,9 +104,9 @@ def stands(decision: Decision, known: Known, *, has_teams: bool) -> Steps[Standi
     who = decision.identity
     place = {"organization_id": who.organization, "user_id": known.user_id, "connection": who.connection}
     if has_teams and decision.groups:
-        found, teams = yield (sql.FIND_STANDING, place), _their_teams(decision, place)
+        found, teams = yield (standing_sql.FIND_STANDING, place), _their_teams(decision, place)
         return _read(known, found, teams)
-    found = yield sql.FIND_STANDING, place
+    found = yield standing_sql.FIND_STANDING, place
     standing = _read(known, found, ())
     if not any(kind == "kept" for kind, *_ in found):
         return standing
@@ -120,14 +120,14 @@ def around(decision: Decision, *, has_teams: bool) -> Together:
     """
     who = decision.identity
     place = {"organization_id": who.organization, "user_id": "", "connection": who.connection}
-    asked = sql.FIND_STANDING_OF_NEW, {**place, "email_key": storable(who.email.lower())}
+    asked = standing_sql.FIND_STANDING_OF_NEW, {**place, "email_key": storable(who.email.lower())}
     return (asked, _their_teams(decision, place)) if has_teams and decision.groups else (asked,)
 
 
 def _their_teams(decision: Decision, place: Mapping[str, object]) -> Ask:
     named = {wish.key for wish in decision.wanted.teams if wish.name}
     groups = json.dumps([storable(one) for one in decision.groups])
-    return sql.FIND_TEAMS, {**place, "groups": groups, "keys": json.dumps(sorted(named))}
+    return standing_sql.FIND_TEAMS, {**place, "groups": groups, "keys": json.dumps(sorted(named))}
 
 
 def _made(decision: Decision, standing: Standing, user_id: str, now: datetime) -> Steps[Standing]:
@@ -138,14 +138,14 @@ def _made(decision: Decision, standing: Standing, user_id: str, now: datetime) -
     """
     who = decision.identity
     place = {"organization_id": who.organization, "user_id": user_id, "connection": who.connection}
-    ((here,),) = yield sql.COUNT_TEAMS, place
+    ((here,),) = yield standing_sql.COUNT_TEAMS, place
     standing = replace(standing, teams_here=here)
     all_ours = True
     for team in decision.settle(standing).make:
         told = {**place, "key": team.key, "name": team.name, "source": team.source, "now": micros(now)}
-        if (yield sql.MAKE_TEAM, told):
+        if (yield standing_sql.MAKE_TEAM, told):
             for group in team.groups:
-                yield sql.LINK_TEAM, {**told, "group_key": storable(group)}
+                yield standing_sql.LINK_TEAM, {**told, "group_key": storable(group)}
         else:
             all_ours = False
     if all_ours:
@@ -157,8 +157,8 @@ def of(organization: str, user_id: str) -> Steps[Standing]:
     """Read what is so of somebody, whoever asks."""
     place = {"organization_id": organization, "user_id": user_id, "connection": ""}
     found, teams = yield (
-        (sql.FIND_STANDING, place),
-        (sql.FIND_TEAMS, {**place, "groups": "[]", "keys": "[]"}),
+        (standing_sql.FIND_STANDING, place),
+        (standing_sql.FIND_TEAMS, {**place, "groups": "[]", "keys": "[]"}),
     )
     whose = Known(user_id=user_id, how="subject", signed_in_before=True, profile=Profile())
     return _read(whose, found, teams)
@@ -215,7 +215,7 @@ def _is_taken(organization: str, email_key: str, known: Known) -> Steps[bool]:
     """Tell whether another user of the organization has the address, which is locked until the end."""
     yield hold_address(organization, email_key)
     address = {"organization_id": organization, "email_key": email_key}
-    return any(user_id != known.user_id for (user_id,) in (yield sql.ADDRESS_HOLDERS, address))
+    return any(user_id != known.user_id for (user_id,) in (yield standing_sql.ADDRESS_HOLDERS, address))
 
 
 def hold_address(organization: str, email_key: str) -> Ask:
@@ -242,12 +242,12 @@ def is_last(decision: Decision, known: Known) -> Steps[bool]:
         "roles": json.dumps(sorted(decision.administrators)),
         "teams": json.dumps(sorted(decision.administrator_teams)),
     }
-    ((others,),) = yield sql.OTHER_ADMINISTRATORS, asked
+    ((others,),) = yield standing_sql.OTHER_ADMINISTRATORS, asked
     return not others
 
 
 def gate(*parts: str) -> int:
-    """Return the lock of what these words name: see ``postgres.GATES``."""
+    """Return the lock of what these words name: see ``postgres_words.GATES``."""
     return int.from_bytes(rows.digest("gate", *parts)[:8], "big", signed=True)
 
 
@@ -258,7 +258,7 @@ def changes(decision: Decision, standing: Standing, outcome: Outcome, now: datet
     at = {**place, "now": micros(now)}
     if outcome.profile != standing.profile:
         yield (
-            sql.UPDATE_PROFILE,
+            accounts_sql.UPDATE_PROFILE,
             profile_values(outcome.profile)
             | {
                 "organization_id": who.organization,
@@ -266,18 +266,18 @@ def changes(decision: Decision, standing: Standing, outcome: Outcome, now: datet
             },
         )
     if standing.how == "subject" and not standing.signed_in_before:  # known by a join alone
-        yield sql.UPDATE_JOINED, {"organization_id": who.organization, "person": who.subject.person}
+        yield accounts_sql.UPDATE_JOINED, {"organization_id": who.organization, "person": who.subject.person}
     for source in outcome.memberships:
-        yield sql.ADD_MEMBERSHIP, {**at, "source": source}
+        yield standing_sql.ADD_MEMBERSHIP, {**at, "source": source}
     for grant in outcome.drop:
-        yield sql.DROP_GRANT, {**place, "source": grant.source, "role": grant.role, "why": grant.why}
+        yield standing_sql.DROP_GRANT, {**place, "source": grant.source, "role": grant.role, "why": grant.why}
     for grant in outcome.add:
-        yield sql.ADD_GRANT, {**at, "source": grant.source, "role": grant.role, "why": grant.why}
+        yield standing_sql.ADD_GRANT, {**at, "source": grant.source, "role": grant.role, "why": grant.why}
     for member in outcome.leave:
-        yield sql.LEAVE_TEAM, {**place, "key": member.key, "source": member.source}
+        yield standing_sql.LEAVE_TEAM, {**place, "key": member.key, "source": member.source}
     for member in outcome.join:
         yield (
-            sql.JOIN_TEAM,
+            standing_sql.JOIN_TEAM,
             {**at, "key": member.key, "source": member.source, "why": storable(member.why)},
         )
 
@@ -314,7 +314,7 @@ def tell_sessions(organization: str, user_id: str, told: Carried, now: datetime)
     system roles.
     """
     place = {"organization_id": organization, "user_id": user_id, "now": micros(now)}
-    for token_hash, data in (yield sql.FIND_SNAPSHOTS, place):
+    for token_hash, data in (yield standing_sql.FIND_SNAPSHOTS, place):
         retold = rows.retold(data, told)
         if retold != data:
-            yield sql.UPDATE_SNAPSHOT, {"token_hash": token_hash, "data": retold}
+            yield standing_sql.UPDATE_SNAPSHOT, {"token_hash": token_hash, "data": retold}

@@ -13,9 +13,9 @@ from datetime import datetime
 
 from federation.decision import MANUAL, of_group
 from federation.errors import PolicyRefused
-from federation.store import endings, endings_sql, rows, sql, standing, teams_sql
+from federation.store import endings, endings_sql, rows, sql, standing, standing_sql, teams_sql
+from federation.store.people_values import AccountOf, Changed, KeptTeam, LinkedGroup, PersonOf, Terms
 from federation.store.rows import Ask, Steps, micros, storable
-from federation.store.values import AccountOf, Changed, KeptTeam, LinkedGroup, PersonOf, Terms
 
 
 def every(organization: str) -> Steps[tuple[KeptTeam, ...]]:
@@ -51,7 +51,7 @@ def every(organization: str) -> Steps[tuple[KeptTeam, ...]]:
 def add(organization: str, key: str, name: str, now: datetime) -> Steps[bool]:
     """One INSERT decides."""
     told = {"organization_id": organization, "key": key, "name": storable(name)}
-    return bool((yield sql.MAKE_TEAM, {**told, "source": MANUAL, "now": micros(now)}))
+    return bool((yield standing_sql.MAKE_TEAM, {**told, "source": MANUAL, "now": micros(now)}))
 
 
 def rename(organization: str, key: str, name: str) -> Steps[bool]:
@@ -79,7 +79,7 @@ def link(organization: str, key: str, group: str, connection: str) -> Steps[bool
     told = {"organization_id": organization, "key": storable(key)}
     if not (yield teams_sql.FIND_TEAM, told):
         return False
-    yield sql.LINK_TEAM, {**told, "group_key": storable(group), "connection": connection}
+    yield standing_sql.LINK_TEAM, {**told, "group_key": storable(group), "connection": connection}
     return True
 
 
@@ -129,9 +129,9 @@ def set_member(
         one.source for one in (yield from standing.of(organization, user_id)).members if one.key == key
     }
     if member:
-        yield sql.JOIN_TEAM, {**place, "source": MANUAL, "why": MANUAL, "now": micros(now)}
+        yield standing_sql.JOIN_TEAM, {**place, "source": MANUAL, "why": MANUAL, "now": micros(now)}
     else:
-        yield sql.LEAVE_TEAM, {**place, "source": MANUAL}
+        yield standing_sql.LEAVE_TEAM, {**place, "source": MANUAL}
     yield from _somebody_left(organization, terms, before)
     yield from _tell(organization, (user_id,), terms, now)
     return Changed(changed=(MANUAL in sources) is not member, others=tuple(sorted(sources - {MANUAL})))
@@ -149,11 +149,11 @@ def set_grant(
     place = {"organization_id": organization, "user_id": user_id, "source": MANUAL, "role": storable(role)}
     if give:
         if MANUAL not in sources:
-            yield sql.ADD_GRANT, {**place, "why": MANUAL, "now": micros(now)}
+            yield standing_sql.ADD_GRANT, {**place, "why": MANUAL, "now": micros(now)}
     else:
         for one in stands.grants:
             if (one.source, one.role) == (MANUAL, role):
-                yield sql.DROP_GRANT, {**place, "why": one.why}
+                yield standing_sql.DROP_GRANT, {**place, "why": one.why}
     yield from _somebody_left(organization, terms, before)
     yield from _tell(organization, (user_id,), terms, now)
     return Changed(changed=(MANUAL in sources) is not give, others=tuple(sorted(sources - {MANUAL})))
@@ -216,7 +216,7 @@ def _administrators(organization: str, terms: Terms) -> Steps[int]:
         "roles": json.dumps(sorted(terms.administrators)),
         "teams": json.dumps(sorted(terms.administrator_teams)),
     }
-    ((number,),) = yield sql.OTHER_ADMINISTRATORS, asked
+    ((number,),) = yield standing_sql.OTHER_ADMINISTRATORS, asked
     return int(number)
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Protocol
 
-from federation.store.values import Changed, KeptTeam, PersonOf, Terms
+from federation.store.people_values import Changed, KeptTeam, PersonOf, Terms
 
 
 class TeamsStore(Protocol):

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from federation.store import teams
 from federation.store.drive import Drive
-from federation.store.values import Changed, KeptTeam, PersonOf, Terms
+from federation.store.people_values import Changed, KeptTeam, PersonOf, Terms
 
 
 class TeamsTwin(Drive):

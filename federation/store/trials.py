@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from federation.decision import Decision, Link, Outcome, Standing, Team
 from federation.errors import AssertionRefused, PolicyRefused
-from federation.store import accounts, provisioning_meeting, rows, sql, standing, trials_sql
+from federation.store import accounts, provisioning_meeting, rows, sql, standing, standing_sql, trials_sql
 from federation.store.rows import Row, Steps, micros, storable
 from federation.store.standing import Known
 from federation.store.trials_store import Probed, Trial
@@ -118,7 +118,7 @@ def _stands(decision: Decision, known: Known) -> Steps[Standing]:
     stood = replace(stood, connection_disabled=False)
     if who.email and who.email.lower() != known.profile.email.lower():
         address = {"organization_id": who.organization, "email_key": who.email.lower()}
-        others = yield sql.ADDRESS_HOLDERS, address
+        others = yield standing_sql.ADDRESS_HOLDERS, address
         stood = replace(stood, address_taken=any(user_id != known.user_id for (user_id,) in others))
     if known.invited is not None and known.invited.teams:
         theirs = yield from standing.invited_teams(who.organization, known.invited)
@@ -129,7 +129,7 @@ def _stands(decision: Decision, known: Known) -> Steps[Standing]:
 def _settle(decision: Decision, known: Known, stood: Standing) -> Steps[tuple[Outcome, Standing]]:
     outcome = decision.settle(stood)
     if outcome.make:
-        ((here,),) = yield sql.COUNT_TEAMS, {"organization_id": decision.identity.organization}
+        ((here,),) = yield standing_sql.COUNT_TEAMS, {"organization_id": decision.identity.organization}
         stood = replace(stood, teams_here=here)
         made: dict[str, Team] = {team.key: team for team in decision.settle(stood).make}
         stood = replace(stood, teams={**stood.teams, **made})

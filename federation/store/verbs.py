@@ -8,12 +8,11 @@ makes it so.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from federation.decision import Bootstrap, Carried, Decision, Outcome, Settled
-from federation.errors import AssertionRefused, PolicyRefused, SignInExpired
+from federation.errors import PolicyRefused, SignInExpired
 from federation.identity import Authentication, Session, User
 from federation.store import (
     accounts,
@@ -22,6 +21,7 @@ from federation.store import (
     endings,
     messages,
     provider_sessions,
+    records,
     rereads,
     rows,
     sql,
@@ -29,17 +29,12 @@ from federation.store import (
     tokens,
 )
 from federation.store.rows import Steps, micros, new_id, storable
-from federation.store.values import MESSAGE_LIFE, RECORD_LIFE, Claim, NewSession, Pending, Record, Sealing
+from federation.store.values import MESSAGE_LIFE, RECORD_LIFE, Claim, NewSession, Pending, Sealing
 
-RING = 10_000  # records without a person: whoever sends rubbish cannot fill the disk
 # Bounds, not exact numbers: what is above them goes at one attempt in sixteen, the oldest first.
-RECORDS_OF_PERSON = 100  # in one organization: whoever is refused all day cannot either
 SESSIONS_OF_USER = 100  # live ones in one organization
 # Characters of their snapshots, each of which is written anew, while others wait, when a role changes.
 SNAPSHOTS_OF_USER = 4 * 1024 * 1024
-# Of a person's key: an older one is made young again with its next record. It stays for ``RECORD_LIFE``
-# at least, however short records are kept: that is what makes a young one safe from the purge.
-KEY_YOUTH = timedelta(days=15)
 
 
 def remember_pending(pending: Pending) -> Steps[None]:
@@ -115,68 +110,6 @@ def finished(handle: str, token_hash: bytes, now: datetime) -> Steps[str | None]
     return str(found[0][0]) if found else None
 
 
-def _proof(record: Record, claim: Claim | None, sealing: Sealing | None) -> rows.Together:
-    """What a verified assertion is asked first: its claim, a unique insert, and its person's key."""
-    asked: list[rows.Ask] = []
-    if claim is not None:
-        claim_hash = rows.digest(claim.issuer, claim.id)
-        asked.append((sql.CLAIM_ASSERTION, {"claim_hash": claim_hash, "kept_until": micros(claim.until)}))
-    if sealing is not None:
-        key = {"person": record.person, "ring_key": sealing.ring_key}
-        asked.append((sql.FIND_PERSON_KEY, {**key, "young_since": micros(record.at - KEY_YOUTH)}))
-    return tuple(asked)
-
-
-def _proven(
-    record: Record, claim: Claim | None, sealing: Sealing | None, told: Iterator[Sequence[rows.Row]]
-) -> tuple[str, rows.Together]:
-    """Hold the answers to ``_proof``: the row that comes back tells the one winner.
-
-    Returns:
-        The person's key, and nothing more to ask; or "", and the statement that offers a fresh one.
-        See ``_key``.
-
-    Raises:
-        AssertionRefused: ``signin.replayed``.
-    """
-    if claim is not None and not next(told):
-        raise AssertionRefused("signin.replayed", "this assertion has been accepted before")
-    if sealing is None:
-        return "", ()
-    for (wrapped,) in next(told):
-        return str(wrapped), ()
-    key = {"person": record.person, "ring_key": sealing.ring_key}
-    return "", ((sql.KEEP_PERSON_KEY, {**key, "wrapped": sealing.fresh(), "now": micros(record.at)}),)
-
-
-def _key(wrapped: str, offer: rows.Together, told: Sequence[Sequence[rows.Row]]) -> Steps[str]:
-    """Return the person's key; of an offer what stands, young from now on.
-
-    That is ours, an old one, or another's that was first.
-
-    Args:
-        wrapped: From ``_proven``, as ``offer`` is.
-        offer: (): there is a key.
-        told: What the offer was answered: () where it is to be asked yet.
-    """
-    if not offer:
-        return wrapped
-    (((stands,),),) = told or (yield offer)
-    return str(stands)
-
-
-def _sealed(record: Record, sealing: Sealing | None, wrapped: str, settled: Settled | None) -> Record:
-    if sealing is None:
-        return record
-    message = sealing.seal_message(wrapped) if sealing.seal_message else ""
-    return replace(record, sealed=sealing.seal(wrapped, settled), message=message)
-
-
-def person_keys(person: str) -> Steps[tuple[str, ...]]:
-    """Every key of this person, newest first."""
-    return tuple(str(wrapped) for (wrapped,) in (yield sql.FIND_PERSON_KEYS, {"person": person}))
-
-
 def open_session(
     decision: Decision, new: NewSession, now: datetime, *, claim: Claim | None, sealing: Sealing | None
 ) -> Steps[Session]:
@@ -195,7 +128,7 @@ def open_session(
     """
     who = decision.identity
     beside = (*provider_sessions.beside(who), endings.gate(who.connection))
-    proof = _proof(new.record, claim, sealing)
+    proof = records.prove(new.record, claim, sealing)
     account = accounts.columns(decision, now)
     told = yield (
         *beside,
@@ -205,7 +138,7 @@ def open_session(
     )
     *_, kept_teams, held, found = told
     has_teams = bool(kept_teams)
-    wrapped, offer = _proven(new.record, claim, sealing, iter(told[len(beside) :]))
+    wrapped, offer = records.proven(new.record, claim, sealing, iter(told[len(beside) :]))
     link, known, kept_key = yield from accounts.enter(
         decision,
         account,
@@ -215,16 +148,16 @@ def open_session(
         beside=offer,
         now=now,
     )
-    wrapped = yield from _key(wrapped, offer, kept_key)
+    wrapped = yield from records.agree_key(wrapped, offer, kept_key)
     came: Bootstrap = ""
     if new.bootstrap:
         came = yield from bootstrap.use(decision, new.bootstrap, now)
     stands, outcome = yield from standing.settle(decision, known, now, has_teams=has_teams, bootstrap=came)
     session = _session(known.user_id, decision, outcome, new, now)
     settled = Settled(link=link, standing=stands, outcome=outcome, session_id=session.id)
-    record = _sealed(new.record, sealing, wrapped, settled)
+    record = records.sealed(new.record, sealing, wrapped, settled)
     place = {"organization_id": who.organization, "user_id": known.user_id, "connection": who.connection}
-    ring = yield from _place(record)
+    ring = yield from records.place_of(record)
     made = accounts.made(account, known, outcome.profile)
     opened = added(session, {**place, "person": who.subject.person}, new, who.authentication)
     asked = [
@@ -252,8 +185,8 @@ def open_session(
         carried = Carried(grants=session.grants, teams=session.teams)
         yield from standing.tell_sessions(session.organization, session.user.id, carried, now)
     kept = min(SESSIONS_OF_USER, SNAPSHOTS_OF_USER // len(str(opened[1]["data"])))
-    if _trims(record) or kept < SESSIONS_OF_USER:
-        yield (sql.END_OLD_SESSIONS, {**place, "now": micros(now), "kept": kept}), *_trim(record)
+    if records.trims(record) or kept < SESSIONS_OF_USER:
+        yield (sql.END_OLD_SESSIONS, {**place, "now": micros(now), "kept": kept}), *records.trimming(record)
     yield from messages.keep(record)
     return session
 
@@ -340,48 +273,6 @@ def end_session_by_id(user_id: str, session_id: str, now: datetime) -> Steps[byt
     asked = {"user_id": user_id, "id": storable(session_id), "now": micros(now)}
     found = yield sql.END_SESSION_BY_ID, asked
     return found[0][0] if found else None
-
-
-def keep_record(record: Record, *, claim: Claim | None, sealing: Sealing | None) -> Steps[None]:
-    """Give a record without a person its place in the ring; one with a person has a row of its own.
-
-    Raises:
-        AssertionRefused: ``signin.replayed``.
-    """
-    if proof := _proof(record, claim, sealing):
-        wrapped, offer = _proven(record, claim, sealing, iter((yield proof)))
-        wrapped = yield from _key(wrapped, offer, ())
-        record = _sealed(record, sealing, wrapped, None)
-    place = yield from _place(record)
-    yield sql.KEEP_RECORD, rows.record_values(record, place)
-    if _trims(record) and (trim := _trim(record)):
-        yield trim
-    yield from messages.keep(record)
-
-
-def _place(record: Record) -> Steps[int | None]:
-    if record.person:
-        return None
-    ((place,),) = yield sql.NEXT_PLACE, {"name": "decision_record", "size": RING}
-    return int(place)
-
-
-def _trim(record: Record) -> rows.Together:
-    if not record.person:  # the ring has a place for each
-        return ()
-    whose = {"person": record.person, "organization_id": record.organization}
-    return ((sql.TRIM_RECORDS, {**whose, "kept": RECORDS_OF_PERSON}),)
-
-
-def _trims(record: Record) -> bool:
-    """Tell whether this attempt pays for sixteen; its reference is ours, drawn at random."""
-    return rows.digest(record.reference)[0] < 16  # noqa: PLR2004  of 256
-
-
-def find_record(reference: str) -> Steps[Record | None]:
-    """One read by primary key."""
-    found = yield sql.FIND_RECORD, {"reference": storable(reference)}
-    return rows.record(found[0]) if found else None
 
 
 def lease(job: str, holder: str, until: datetime, now: datetime) -> Steps[bool]:

@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 
 class Story(Protocol):
-    """What ``signin.SignIn`` does with every verified assertion."""
+    """What ``signin.deciding`` does with every verified assertion."""
 
     def identify(self, assertion: VerifiedAssertion, connection: AnyConnection) -> Identity:
         """Return who that is, in our words."""

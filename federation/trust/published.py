@@ -19,8 +19,8 @@ from federation.fetch import Answer, Declared, Fetch
 from federation.saml import changes
 from federation.saml.changes import Change
 from federation.saml.metadata import IdentityProvider
+from federation.store.metadata_values import Metadata
 from federation.store.store import Store
-from federation.store.values import Metadata
 from federation.trust import reading
 from federation.trust.contract import ASK_AFTER, Because, within
 from federation.trust.reading import Reader

@@ -12,8 +12,8 @@ from functools import partial
 from federation.connection import SamlConnection
 from federation.errors import FederationError
 from federation.saml.metadata import IdentityProvider
+from federation.store.metadata_values import Metadata
 from federation.store.store import Store
-from federation.store.values import Metadata
 from federation.trust import reading
 from federation.trust.published import due_at
 from federation.trust.reading import Reader

@@ -17,8 +17,8 @@ from federation.saml import changes, validity
 from federation.saml.changes import Change
 from federation.saml.metadata import IdentityProvider
 from federation.saml.validity import Validity
+from federation.store.metadata_values import Metadata
 from federation.store.store import Store
-from federation.store.values import Metadata
 from federation.trust import reading
 from federation.trust.contract import ASK_AFTER, Because, within
 from federation.trust.reading import Reader

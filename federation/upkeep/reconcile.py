@@ -30,7 +30,9 @@ from federation.errors import (
 from federation.identity import Groups, Identity, Presence, VerifiedAssertion
 from federation.policy import domains, roles
 from federation.records import records
-from federation.signin import SignIn, next_reread
+from federation.signin.deciding import Deciding
+from federation.signin.recording import Recorder
+from federation.signin.signin import next_reread
 from federation.store.store import Store
 from federation.store.values import RECORD_DETAIL, DueReread, Record, Rereadable
 from federation.tokens import TokenKeeper
@@ -63,13 +65,15 @@ class Reconciler:
         *,
         connectors: Mapping[str, Connector],
         store: Store,
-        signin: SignIn,
+        deciding: Deciding,
+        recorder: Recorder,
         tokens: TokenKeeper,
         clock: Clock,
     ) -> None:
         self._connectors = connectors
         self._store = store
-        self._signin = signin  # decides, and seals the records
+        self._deciding = deciding
+        self._recorder = recorder
         self._tokens = tokens
         self._clock = clock
         self._failing: dict[str, _Failing] = {}
@@ -151,13 +155,13 @@ class Reconciler:
                 return
         assertion = await rereading.reread(fresh, subject=known.subject, now=now)
         who = completed(
-            self._signin.identify(assertion, connector.connection), assertion, known, connector.connection
+            self._deciding.identify(assertion, connector.connection), assertion, known, connector.connection
         )
         try:
-            decision = await self._signin.decide(who, connector.connection, assertion.checks, now)
+            decision = await self._deciding.decide(who, connector.connection, assertion.checks, now)
             reference = records.mint_reference()
             record = _record(known.due, reference, "", DETAIL, now)
-            sealing = self._signin.sealing(known.due.person, reference, decision.checks, who)
+            sealing = self._recorder.sealing(known.due.person, reference, decision.checks, who)
             changed = await self._store.resettle(decision, record, now, sealing=sealing)
         except FederationError as refusal:
             refusal.identity = who
@@ -172,13 +176,13 @@ class Reconciler:
         record = _record(known.due, reference, refusal.code, detail, now)
         checks = refusal.checks or (Check(refusal.code, refusal.detail),)
         who = refusal.identity if isinstance(refusal.identity, Identity) else None
-        sealing = self._signin.sealing(known.due.person, reference, checks, who)
+        sealing = self._recorder.sealing(known.due.person, reference, checks, who)
         ended = await self._store.end_refused_reread(
             known.due,
             record,
             now,
             sealing=sealing,
-            taking=self._signin.organizations if self._takes(known, refusal) else None,
+            taking=self._deciding.organizations if self._takes(known, refusal) else None,
         )
         log.info(
             "ended: refused between sign-ins",

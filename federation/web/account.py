@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 
 from federation.administration.actor import OPERATOR
 from federation.identity import Session
-from federation.store.values import InTeam
+from federation.store.people_values import InTeam
 from federation.web import fields, pages, signed_in, texts, ways_in
 from federation.web.house import House
 

@@ -17,7 +17,7 @@ from federation.connection import AnyConnection
 from federation.connectors.contract import Callback, Credentials
 from federation.errors import FederationError, ProviderUnavailable, RequestRefused, SignInExpired
 from federation.identity import Session
-from federation.signin import Completed
+from federation.signin.values import Completed
 from federation.web import cookies, fields, pages, texts
 from federation.web.house import House
 from federation.web.rates import client_address

@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from federation.console.routes import console_routes
 from federation.errors import RequestRefused
 from federation.identity import KeptTokens, Session
-from federation.return_to import local_path
+from federation.signin.return_to import local_path
 from federation.web import cookies, errors, pages
 from federation.web.house import House
 from federation.web.routes import build, sign_in_routes

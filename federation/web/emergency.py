@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from federation.errors import PolicyRefused, SignInExpired
-from federation.signin import hash_token
+from federation.vault import hash_token
 from federation.web import callbacks, cookies, fields, pages, signed_in, start
 from federation.web.house import House
 
@@ -39,7 +39,7 @@ async def open_break_glass(request: Request) -> Response:
     except PolicyRefused as refusal:
         if pages.wants_json(request):
             raise
-        reference = await house.signin.record_refusal(refusal)
+        reference = await house.signin.recorder.record_refusal(refusal)
         log.error("refused", extra={"ref": reference, "code": refusal.code})  # noqa: TRY400  no trace is wanted
         return _page(request, refusal)
     response = RedirectResponse("/account", 303)

@@ -99,7 +99,7 @@ async def _record(request: Request, house: House, exc: FederationError) -> str:
     if (sent or exc.code in _ABOUT_WHAT_WAS_SENT) and _keeps_failing(request, house):
         return mint_reference()
     try:
-        return await house.signin.record_refusal(exc)
+        return await house.signin.recorder.record_refusal(exc)
     except Exception as failure:  # noqa: BLE001  the person gets the answer, whatever the store says
         reference = mint_reference()
         log.error(  # noqa: TRY400  the message may hold what was to be stored

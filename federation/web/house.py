@@ -22,11 +22,11 @@ from federation.provisioning.provisioner import Provisioner
 from federation.publishing import Publishing
 from federation.roster.roster import Roster
 from federation.settings import Settings
-from federation.signin import SignIn, hash_token
+from federation.signin.signin import SignIn
 from federation.signout import SignOut
 from federation.store.store import Store
 from federation.tokens import TokenKeeper
-from federation.vault import Vault
+from federation.vault import Vault, hash_token
 from federation.web import aliases
 from federation.web.rates import Rates
 

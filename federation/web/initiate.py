@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from federation.connection import OAuth2Connection, OidcConnection
 from federation.errors import RequestRefused
 from federation.policy import domains
-from federation.return_to import local_path
+from federation.signin.return_to import local_path
 from federation.web import fields, start
 from federation.web.aliases import INITIATE
 from federation.web.callbacks import arrived_at

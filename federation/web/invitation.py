@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from federation.signin import hash_token
+from federation.vault import hash_token
 from federation.web import cookies, start
 from federation.web.callbacks import rate_key
 from federation.web.house import House

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from federation.connection import AnyConnection
 from federation.errors import ProofNeeded, SignInExpired
-from federation.signin import hash_token
+from federation.vault import hash_token
 from federation.web import cookies, fields, pages, signed_in, start, texts
 from federation.web.house import House
 
@@ -97,7 +97,9 @@ async def decided(request: Request) -> Response:
     signed_in.prove_own(request, form, _of_both(token, waiting))
     match fields.needed(form, "answer"):
         case "join":
-            await house.signin.join(waiting, session, signed_in.audited(request, session, "account.link"))
+            await house.signin.joins.join(
+                waiting, session, signed_in.audited(request, session, "account.link")
+            )
             response = pages.page(house, "joined.html")
         case _:
             await house.store.drop_join(hash_token(waiting))

@@ -16,8 +16,9 @@ from federation.connection import AnyConnection
 from federation.connectors.contract import Callback, Credentials
 from federation.connectors.local import LocalConnector
 from federation.errors import FederationError, PasswordRefused, RequestRefused, SignInExpired
-from federation.signin import Begun, hash_token
-from federation.store.values import LocalAccount
+from federation.signin.values import Begun
+from federation.store.local_values import LocalAccount
+from federation.vault import hash_token
 from federation.web import callbacks, cookies, fields, pages, signed_in, texts
 from federation.web.house import House
 

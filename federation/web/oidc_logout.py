@@ -60,7 +60,7 @@ def _too_often(house: House, key: tuple[str, str]) -> TooManyRequests | None:
 
 async def _not_done(house: House, refusal: FederationError) -> Response:
     """Answer 400, whoever could mend it: no other status says that the logout failed (§2.8)."""
-    reference = refusal.reference or await house.signin.record_refusal(refusal)
+    reference = refusal.reference or await house.signin.recorder.record_refusal(refusal)
     log.warning("logout refused", extra={"ref": reference, "code": refusal.code})
     passes = isinstance(refusal, ProviderUnavailable | StoreUnavailable)
     return pages.as_json({"error": "temporarily_unavailable" if passes else "invalid_request"}, 400)

@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 
 from federation.errors import AccountRefused, ProveAgain, RequestRefused
 from federation.identity import Session
-from federation.return_to import local_path
+from federation.signin.return_to import local_path
 from federation.web import fields, pages, signed_in, start
 from federation.web.house import House
 

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from federation.connection import AnyConnection
 from federation.identity import Session, parse_email
 from federation.policy import domains
-from federation.return_to import local_path
+from federation.signin.return_to import local_path
 from federation.web import cookies, fields, local, pages, signed_in, texts
 from federation.web.callbacks import rate_key, send_away
 from federation.web.house import House

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from federation.errors import AccountRefused
 from federation.identity import Session
-from federation.store.values import Way
+from federation.store.people_values import Way
 from federation.web import fields, join, pages, prove, signed_in, start, texts
 from federation.web.house import House
 

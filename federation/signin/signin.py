@@ -5,18 +5,15 @@ transaction that opens its session, or in the one that records why none is opene
 gets its reference here, is recorded under it, and goes on its way.
 """
 
-import hashlib
-import logging
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from federation import attributes, tokens_at_rest
 from federation.clock import Clock
 from federation.connection import AnyConnection, Organization
 from federation.connectors.contract import Callback, Connector
-from federation.decision import Decision, Settled
+from federation.decision import Decision
 from federation.errors import (
     AccountRefused,
     Check,
@@ -29,77 +26,23 @@ from federation.errors import (
     StoreUnavailable,
 )
 from federation.identity import Identity, Session, VerifiedAssertion
-from federation.policy import addresses, domains
-from federation.policy.decide import decide
 from federation.records import records
-from federation.return_to import local_path
 from federation.rules.rule import SystemRole
-from federation.scim.subjects import awaited
+from federation.signin import tokens_at_rest
+from federation.signin.deciding import Deciding
+from federation.signin.joins import Joins
+from federation.signin.recording import Recorder, digest_of, size_of
+from federation.signin.return_to import local_path
+from federation.signin.values import Begun, Completed, Goal, Limits
 from federation.store.store import Store
-from federation.store.values import (
-    RECORD_DETAIL,
-    TRIAL,
-    Claim,
-    NewSession,
-    Pending,
-    Record,
-    SealedTokens,
-    Sealing,
-)
-from federation.trial import message, sandbox
+from federation.store.values import TRIAL, Claim, NewSession, Pending, Record, SealedTokens
+from federation.trial import sandbox
 from federation.trial.sandbox import Sandbox
-from federation.vault import Vault
-
-log = logging.getLogger(__name__)
+from federation.vault import Vault, hash_token
 
 PENDING_LIFE = timedelta(minutes=10)
 _SPREAD = 0.1  # of the interval at which a provider is asked again
-JOIN_LIFE = timedelta(minutes=10)
 ANEW, LINK = "anew", "link"  # keys of ``Pending.expects``, each with the id of a user
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """How long a session lives."""
-
-    idle: timedelta
-    absolute: timedelta
-
-
-@dataclass(frozen=True, kw_only=True)
-class Begun:
-    """A started sign-in: where to send the browser, and which binder it must hold."""
-
-    url: str = field(repr=False)
-    fields: Mapping[str, str] = field(repr=False)  # of a form to post there; none: a redirect
-    binder: str = field(repr=False)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Completed:
-    """A finished sign-in. ``token`` is "" where the browser's own session already stands.
-
-    ``restart`` instead asks for a sign-in of our own: then nothing of the answer was used.
-    """
-
-    return_to: str
-    token: str = field(repr=False)
-    session: Session | None
-    restart: bool = False
-    join_token: str = field(default="", repr=False)  # what the browser keeps of a way in that waits; ""
-    replaces_another: bool = False  # another user's live session of this browser ended with it
-
-
-@dataclass(frozen=True, kw_only=True)
-class Goal:
-    """Where a sign-in leads, and what it replaces."""
-
-    return_to: str
-    handle: str = field(repr=False)  # of the pending sign-in; "" where there was none
-    replaces: bytes = field(repr=False)  # SHA-256 of the token of the session that it replaces
-    asked_at: datetime | None  # when it was started here; None: it was not
-    anew: str = ""  # id of the user who was asked to prove themselves anew; "": nobody in particular
-    link: str = ""  # id of the user whose further way in it is to be; "": it is a sign-in
 
 
 class SignIn:
@@ -118,12 +61,13 @@ class SignIn:
         clock: Clock,
     ) -> None:
         self.connectors = connectors
-        self.organizations = organizations
-        self._system_roles = system_roles  # by connection id: the settings file's, and nobody else's
         self.store = store
+        self.deciding = Deciding(organizations=organizations, system_roles=system_roles, store=store)
+        self.recorder = Recorder(connectors=connectors, store=store, vault=vault, clock=clock)
+        self.joins = Joins(store, clock)
+        self.sandbox = sandbox
         self._vault = vault
         self._limits = limits
-        self.sandbox = sandbox
         self._clock = clock
 
     async def begin(  # noqa: PLR0913  what a sign-in begins with, each said aloud
@@ -201,7 +145,7 @@ class SignIn:
         except FederationError as refusal:
             if refusal.code == "signin.used" and (again := await self._go_on(callback, now)):
                 return again
-            await self.record_refusal(refusal, callback)
+            await self.recorder.record_refusal(refusal, callback)
             raise
 
     async def _complete(self, callback: Callback, now: datetime) -> Completed:
@@ -215,7 +159,7 @@ class SignIn:
                 raise
             return await self._welcome(connector, callback, now)
         if pending.trial:
-            await self.sandbox.complete(pending, connector, callback, now, story=self)
+            await self.sandbox.complete(pending, connector, callback, now, story=self.deciding)
             return Completed(return_to=pending.return_to, token="", session=None)
         assertion, callback = await self._verify(connector, callback, pending.expects, now)
         goal = Goal(
@@ -257,11 +201,11 @@ class SignIn:
         claim = Claim(issuer=assertion.subject.issuer, id=assertion.id, until=assertion.not_on_or_after)
         who: Identity | None = None
         try:
-            who = self.identify(assertion, connector.connection)
-            decision = await self.decide(who, connector.connection, assertion.checks, now)
+            who = self.deciding.identify(assertion, connector.connection)
+            decision = await self.deciding.decide(who, connector.connection, assertion.checks, now)
             await self._expected_person(who, goal, assertion.checks)
             if goal.link:
-                return await self._await_link(who, claim, goal, callback, now)
+                return await self.joins.await_link(who, claim, goal, callback, now)
             return await self._open(decision, claim, goal, callback, now)
         except FederationError as refusal:
             refusal.person, refusal.identity = assertion.subject.person, who
@@ -271,7 +215,7 @@ class SignIn:
             if refusal.code != "signin.replayed" and not isinstance(refusal, StoreUnavailable):
                 await self._spend(claim, refusal, assertion.checks, callback, now)
                 if isinstance(refusal, ProofNeeded) and who is not None:
-                    await self._await_proof(refusal, who, goal, now)
+                    await self.joins.await_proof(refusal, who, goal, now)
             raise
 
     async def _expected_person(self, who: Identity, goal: Goal, checks: tuple[Check, ...]) -> None:
@@ -290,62 +234,6 @@ class SignIn:
         if goal.link and owner is not None:
             raise AccountRefused("account.link_taken", "this way in leads to an account already", checks)
 
-    async def _await_link(
-        self, who: Identity, claim: Claim, goal: Goal, callback: Callback, now: datetime
-    ) -> Completed:
-        """Remember a further way in until its person, in this browser, says that both are them."""
-        record = Record(
-            reference=records.mint_reference(),
-            at=now,
-            code="",
-            detail="a further way in, which waits to be joined to the user who asked for it",
-            connection=who.connection,
-            organization=who.organization,
-            size=_size(callback),
-            digest=_digest(callback),
-            person=who.subject.person,
-        )
-        await self.store.keep_record(record, claim=claim, sealing=None)
-        token = secrets.token_urlsafe(32)
-        await self.store.ask_join(hash_token(token), who, now, now + JOIN_LIFE, user_id=goal.link)
-        return Completed(return_to=goal.return_to, token="", session=None, join_token=token)
-
-    async def _await_proof(self, refusal: ProofNeeded, who: Identity, goal: Goal, now: datetime) -> None:
-        """Remember a new Subject until its person has proved whose it is, in this browser.
-
-        Not where nobody here asked for the sign-in: anybody may post an answer of their own into
-        the browser of somebody else, who would then prove it theirs.
-        """
-        refusal.connection = who.connection
-        if goal.handle:
-            token = secrets.token_urlsafe(32)
-            await self.store.ask_join(hash_token(token), who, now, now + JOIN_LIFE)
-            refusal.join_token = token
-
-    async def join(self, join_token: str, session: Session, store: Store) -> None:
-        """Make the Subject that waits in this browser an account of the user who is signed in there.
-
-        Args:
-            join_token: Of the browser's cookie.
-            session: Whose account it becomes.
-            store: That tells this one change in the audit log.
-
-        Raises:
-            SignInExpired: ``signin.join_*``.
-        """
-        now = self._clock()
-        waiting = await self.store.find_join(hash_token(join_token), now)
-        record = Record(
-            reference=records.mint_reference(),
-            at=now,
-            code="",
-            detail="joined to the user whose session this browser has",
-            connection=waiting.connection,
-            organization=waiting.organization,
-            person=waiting.person,
-        )
-        await store.join_account(hash_token(join_token), session, now, record=record)
-
     async def _spend(
         self,
         claim: Claim,
@@ -362,7 +250,7 @@ class SignIn:
             StoreUnavailable: It could come again, so the refusal may not be the last word.
         """
         reference = records.mint_reference()
-        record, sealing = self._record(refusal, reference, callback, now)
+        record, sealing = self.recorder.of_refusal(refusal, reference, callback, now)
         try:
             await self.store.keep_record(record, claim=claim, sealing=sealing)
         except FederationError as told:
@@ -377,44 +265,6 @@ class SignIn:
         return await self.store.take_pending(
             callback.connection, callback.handle, hash_token(callback.binder), now
         )
-
-    def identify(self, assertion: VerifiedAssertion, connection: AnyConnection) -> Identity:
-        return attributes.normalize(
-            assertion,
-            connection=connection.id,
-            organization=connection.organization,
-            attributes=connection.attributes,
-            split_groups=connection.split_groups,
-        )
-
-    async def decide(
-        self, who: Identity, connection: AnyConnection, checks: tuple[Check, ...], now: datetime
-    ) -> Decision:
-        organization = self.organizations[connection.organization]
-        verified = await self._verified(connection, now)
-        decision = decide(
-            who,
-            connection,
-            organization,
-            checks,
-            system_roles=self._system_roles.get(connection.id, ()),
-            verified=verified,
-        )
-        if connection.scim is None:
-            return decision
-        return replace(decision, awaited=awaited(who, connection, email_trusted=decision.email_proven))
-
-    async def is_trusted(self, who: Identity, connection: AnyConnection, now: datetime) -> bool:
-        """Tell whether an address is theirs by the connection's word, whatever rules say of them."""
-        organization = self.organizations[connection.organization]
-        verified = await self._verified(connection, now)
-        return addresses.is_trusted(who, connection, organization, verified)
-
-    async def _verified(self, connection: AnyConnection, now: datetime) -> frozenset[str]:
-        """Return the domains that are proven to be the organization's, where that is asked."""
-        if not domains.needs_proof(connection, self.organizations[connection.organization]):
-            return frozenset()
-        return await self.store.proved_domains(connection.organization, now)
 
     async def _open(
         self, decision: Decision, claim: Claim, goal: Goal, callback: Callback, now: datetime
@@ -431,8 +281,8 @@ class SignIn:
             detail="admitted",
             connection=decision.identity.connection,
             organization=decision.identity.organization,
-            size=_size(callback),
-            digest=_digest(callback),
+            size=size_of(callback),
+            digest=digest_of(callback),
             person=decision.identity.subject.person,
         )
         new = NewSession(
@@ -451,7 +301,7 @@ class SignIn:
             invitation=hash_token(callback.invitation) if callback.invitation else b"",
             record=record,
         )
-        sealing = self.sealing(
+        sealing = self.recorder.sealing(
             record.person, reference, decision.checks, decision.identity, said=callback.said
         )
         before = await self.store.find_session(new.ended_token_hash, now) if new.ended_token_hash else None
@@ -500,91 +350,6 @@ class SignIn:
         """End the session of this cookie, on every node."""
         await self.store.end_session(hash_token(token), self._clock())
 
-    async def record_refusal(
-        self, refusal: FederationError, callback: Callback | None = None, *, connection: str = ""
-    ) -> str:
-        """Mint a reference, set it on the refusal, and keep why under it.
-
-        Of which connection, the callback tells; without one, ``connection``. Where the store is
-        what failed, the log alone has the reference; the refusal stays the one that the person
-        is told.
-        """
-        if refusal.reference:
-            return refusal.reference
-        refusal.reference = records.mint_reference()
-        record, sealing = self._record(
-            refusal, refusal.reference, callback, self._clock(), connection=connection
-        )
-        try:
-            await self.store.keep_record(record, claim=None, sealing=sealing)
-        except StoreUnavailable as outage:
-            log.error(  # noqa: TRY400  the trace may hold what was to be stored
-                "not recorded", extra={"ref": refusal.reference, "why": outage.code}
-            )
-        return refusal.reference
-
-    def _record(
-        self,
-        refusal: FederationError,
-        reference: str,
-        callback: Callback | None,
-        now: datetime,
-        *,
-        connection: str = "",
-    ) -> tuple[Record, Sealing | None]:
-        known = self.connectors.get(callback.connection if callback else connection)
-        sealing, sealed = None, ""
-        said = refusal.message or (callback.said if callback else b"")
-        if refusal.person and refusal.checks:
-            who = refusal.identity if isinstance(refusal.identity, Identity) else None
-            sealing = self.sealing(refusal.person, reference, refusal.checks, who, said=said)
-        elif said:
-            sealed = self._vault.seal(said, message.place(reference))
-        record = Record(
-            reference=reference,
-            at=now,
-            code=refusal.code,
-            detail=refusal.detail[:RECORD_DETAIL],
-            connection=known.connection.id if known else "",
-            organization=known.connection.organization if known else "",
-            size=_size(callback) if callback else 0,
-            digest=_digest(callback) if callback else "",
-            person=refusal.person,
-            message=sealed,
-        )
-        return record, sealing
-
-    def sealing(
-        self,
-        person: str,
-        reference: str,
-        checks: tuple[Check, ...],
-        who: Identity | None,
-        *,
-        said: bytes = b"",
-    ) -> Sealing:
-        """Encrypt a record under the person's own key, so that erasing the key erases it.
-
-        Each key of the ring wraps its own: a ring whose first key was changed, or lost, seals on. What
-        the message ``said`` is sealed likewise, where it is kept.
-        """
-        keyed = self._vault.keyed(f"person:{person}")
-
-        def seal(wrapped: str, settled: Settled | None) -> str:
-            every = (*checks, *settled.link.checks, *settled.outcome.checks) if settled else checks
-            told = records.encode(every, who, settled)
-            return keyed.seal(wrapped, told, f"record:{reference}")
-
-        def seal_message(wrapped: str) -> str:
-            return keyed.seal(wrapped, said, message.place(reference))
-
-        return Sealing(
-            ring_key=self._vault.first,
-            fresh=keyed.fresh,
-            seal=seal,
-            seal_message=seal_message if said else None,
-        )
-
 
 def next_reread(connection: AnyConnection, person: str, now: datetime) -> datetime:
     """Return when to ask about somebody again: after the interval, less up to a tenth of it, each their own.
@@ -607,16 +372,3 @@ def _is_same_person(before: Session, session: Session) -> bool:
 def place_of_theirs(connection: str, token_hash: bytes) -> str:
     """Return where the words about a session's own at the provider stand: moved, they open nowhere."""
     return f"provider_session:{connection}:{token_hash.hex()}"
-
-
-def hash_token(token: str) -> bytes:
-    """Return what is stored in place of a token; SHA-256 suffices for 256 random bits."""
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
-
-
-def _size(callback: Callback) -> int:
-    return sum(len(value) for value in callback.params.values())
-
-
-def _digest(callback: Callback) -> str:
-    return hashlib.sha256("\n".join(callback.params.values()).encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,1 @@
+"""The story of a sign-in, the same lines for every protocol."""
