@@ -6,14 +6,16 @@ from typing import Annotated, Any
 
 import typer
 
-from federation.commands.endings import ConnectionId, Force, connections
+from federation.commands.endings import ConnectionId, connections
 from federation.commands.terminal import (
     ConfigOption,
+    ForceOption,
     JsonOption,
     OrganizationOption,
     harmless,
     loaded,
     plain_errors,
+    say,
     show,
 )
 
@@ -79,7 +81,7 @@ def remove(
     connection: ConnectionId,
     name: Annotated[str, typer.Option(help="Its name, as `show` tells it: that this one is meant.")],
     config: ConfigOption = None,
-    force: Force = False,
+    force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Delete a connection of the database; its sessions end, and the roles and teams that it gave go."""
@@ -90,10 +92,11 @@ def remove(
         ended = asyncio.run(
             connections.remove(loaded(config), connection, name, force=force, now=clock.now())
         )
-    if as_json:
-        show({"connection": connection, "sessions_ended": ended})
-    else:
-        print(harmless(f"removed {connection}; sessions ended: {ended}"))
+    say(
+        {"connection": connection, "sessions_ended": ended},
+        f"removed {connection}; sessions ended: {ended}",
+        as_json=as_json,
+    )
 
 
 def _print(view: Any, *, as_json: bool) -> None:

@@ -10,10 +10,9 @@ from federation.commands.terminal import (
     ConfigOption,
     JsonOption,
     group,
-    harmless,
     loaded,
     plain_errors,
-    show,
+    say,
 )
 
 commands = group("Domains, and the records that prove them.")
@@ -40,10 +39,7 @@ def show_domain(
         from federation.operator import domains
 
         told = asyncio.run(domains.show(loaded(config), domain, organization, now=clock.now()))
-    if as_json:
-        show(told.as_json())
-    else:
-        print(harmless(told.said))
+    say(told.as_json(), told.said, as_json=as_json)
 
 
 @commands.command(
@@ -63,8 +59,5 @@ def verify_domain(
         from federation.operator import domains
 
         told = asyncio.run(domains.verify(loaded(config), domain, organization, now=clock.now()))
-    if as_json:
-        show(told.as_json())
-    else:
-        print(harmless(told.said))
+    say(told.as_json(), told.said, as_json=as_json)
     raise typer.Exit(0 if told.found else FOUND)

@@ -15,6 +15,7 @@ from federation.commands.terminal import (
     harmless,
     loaded,
     plain_errors,
+    say,
     show,
 )
 
@@ -73,7 +74,8 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         from federation.operator import emergency
 
         found = asyncio.run(emergency.states(loaded(config)))
-    if as_json:
-        show([one.as_json() for one in found])
-    else:
-        print(harmless("\n".join(one.said for one in found) or "no organization names administrators"))
+    say(
+        [one.as_json() for one in found],
+        "\n".join(one.said for one in found) or "no organization names administrators",
+        as_json=as_json,
+    )

@@ -8,11 +8,13 @@ import typer
 from federation.commands.person import commands as person
 from federation.commands.terminal import (
     ConfigOption,
+    ForceOption,
     JsonOption,
     group,
     harmless,
     loaded,
     plain_errors,
+    say,
     show,
 )
 
@@ -20,7 +22,6 @@ connections = group("The ways in: which there are, and switching one off on all 
 Who = Annotated[str, typer.Argument(metavar="EMAIL", help="Their address, or the id of their user.")]
 Organization = Annotated[str, typer.Option(help="Where.")]
 Everywhere = Annotated[bool, typer.Option("--everywhere", help="In every organization.")]
-Force = Annotated[bool, typer.Option("--force", help="Though it leaves nobody who administers.")]
 ConnectionId = Annotated[str, typer.Argument(metavar="ID", help="As in the settings file.")]
 
 
@@ -34,7 +35,7 @@ def deactivate(
     config: ConfigOption = None,
     organization: Organization = "",
     everywhere: Everywhere = False,
-    force: Force = False,
+    force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Keep somebody out: their sessions end on every node within a second, and no sign-in is let in."""
@@ -69,7 +70,7 @@ def remove(
     source: Annotated[
         str, typer.Option(help="Take away only what this source gave [default: every source's]")
     ] = "",
-    force: Force = False,
+    force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """End somebody's membership, with its roles and teams; their account and history stay."""
@@ -102,10 +103,7 @@ def _change(  # noqa: PLR0913  what the three commands are told
             loaded(config), doing, who, organization, source=source, force=force, now=clock.now()
         )
         done = asyncio.run(told)
-    if as_json:
-        show(done.as_json())
-    else:
-        print(harmless(done.said))
+    say(done.as_json(), done.said, as_json=as_json)
 
 
 @connections.command(
@@ -130,7 +128,10 @@ def list_connections(config: ConfigOption = None, as_json: JsonOption = False) -
     epilog="Examples:  federation connection disable okta   ·   federation connection disable okta --force",
 )
 def disable(
-    connection: ConnectionId, config: ConfigOption = None, force: Force = False, as_json: JsonOption = False
+    connection: ConnectionId,
+    config: ConfigOption = None,
+    force: ForceOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Switch a connection off, on all nodes: its sessions end within a second, and nobody comes in by it."""
     _switch(connection, config, on=False, force=force, as_json=as_json)

@@ -15,6 +15,7 @@ from federation.commands.terminal import (
     harmless,
     loaded,
     plain_errors,
+    say,
     show,
 )
 
@@ -44,10 +45,7 @@ def _wanted(organization: str, domain: str, connections: list[str], by: str | No
 
 
 def _tell(told: "Told", *, as_json: bool) -> None:
-    if as_json:
-        show(told.as_json())
-    else:
-        print(harmless(told.said))
+    say(told.as_json(), told.said, as_json=as_json)
 
 
 @commands.command(
@@ -135,7 +133,8 @@ def list_enforced(config: ConfigOption = None, as_json: JsonOption = False) -> N
         from federation.operator import enforcement
 
         found = asyncio.run(enforcement.every(loaded(config)))
-    if as_json:
-        show([enforcement.as_json(one) for one in found])
-    else:
-        print(harmless("\n".join(map(enforcement.line, found)) or "nothing is enforced"))
+    say(
+        [enforcement.as_json(one) for one in found],
+        "\n".join(map(enforcement.line, found)) or "nothing is enforced",
+        as_json=as_json,
+    )

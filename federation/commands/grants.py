@@ -6,14 +6,15 @@ from typing import Annotated
 import typer
 
 from federation.commands.person import commands
-from federation.commands.team import ForceOption
 from federation.commands.terminal import (
     ConfigOption,
+    ForceOption,
     JsonOption,
     OrganizationOption,
     harmless,
     loaded,
     plain_errors,
+    say,
     show,
 )
 
@@ -96,7 +97,4 @@ def show_person(
         from federation.operator import by_hand
 
         found = asyncio.run(by_hand.show(loaded(config), who, organization, now=clock.now()))
-    if as_json:
-        show(found)
-    else:
-        print(harmless("\n".join(map(by_hand.person_lines, found))))
+    say(found, "\n".join(map(by_hand.person_lines, found)), as_json=as_json)

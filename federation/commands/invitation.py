@@ -14,7 +14,7 @@ from federation.commands.terminal import (
     harmless,
     loaded,
     plain_errors,
-    show,
+    say,
 )
 
 commands = group("Who is invited.")
@@ -49,10 +49,7 @@ def invite(
                 now=clock.now(),
             )
         )
-    if as_json:
-        show(done.as_json())
-    else:
-        print(harmless(done.said))
+    say(done.as_json(), done.said, as_json=as_json)
     if done.trouble:
         raise typer.Exit(1)
 
@@ -83,10 +80,11 @@ def list_invitations(
         from federation.operator import invite as inviting
 
         found = asyncio.run(inviting.every(loaded(config), organization, now=clock.now()))
-    if as_json:
-        show([inviting.as_json(one) for one in found])
-    else:
-        print(harmless("\n".join(map(inviting.line, found)) or f"nobody is invited to {organization}"))
+    say(
+        [inviting.as_json(one) for one in found],
+        "\n".join(map(inviting.line, found)) or f"nobody is invited to {organization}",
+        as_json=as_json,
+    )
 
 
 @commands.command(

@@ -13,7 +13,7 @@ from federation.commands.terminal import (
     harmless,
     loaded,
     plain_errors,
-    show,
+    say,
 )
 
 commands = group("The key pair that signs and decrypts.")
@@ -26,10 +26,7 @@ def keys_status(config: ConfigOption = None, as_json: JsonOption = False) -> Non
         from federation.operator import keys
 
         stands = keys.status(loaded(config))
-    if as_json:
-        show(stands.as_json())
-    else:
-        print(harmless("\n".join(stands.lines())))
+    say(stands.as_json(), "\n".join(stands.lines()), as_json=as_json)
     raise typer.Exit(FOUND if stands.unfinished else 0)
 
 
@@ -51,14 +48,11 @@ def keys_rotate(
 
         read, done = loaded(config), list[str]()
 
-        def say(sentence: str) -> None:
+        def note(sentence: str) -> None:
             done.append(sentence)
             if not as_json:
                 print(harmless(sentence))
 
-        asyncio.run(keys.rotate(read, rollover.read_step(step), now=clock.now(), early=yes, say=say))
+        asyncio.run(keys.rotate(read, rollover.read_step(step), now=clock.now(), early=yes, say=note))
         stands = keys.status(read)
-    if as_json:
-        show({"done": done, **stands.as_json()})
-    else:
-        print(harmless("\n".join(["", *stands.lines()])))
+    say({"done": done, **stands.as_json()}, "\n".join(["", *stands.lines()]), as_json=as_json)

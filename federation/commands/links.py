@@ -7,7 +7,7 @@ import typer
 
 from federation.commands.connection import commands as connection_commands
 from federation.commands.endings import ConnectionId
-from federation.commands.terminal import ConfigOption, JsonOption, harmless, loaded, plain_errors, show
+from federation.commands.terminal import ConfigOption, JsonOption, harmless, loaded, plain_errors, say, show
 
 if TYPE_CHECKING:
     from federation.store.setup_links import SetupLink
@@ -38,10 +38,11 @@ def link(
         made = asyncio.run(
             setup_links.create(loaded(config), connection, days=days, may_enable=may_enable, now=clock.now())
         )
-    if as_json:
-        show(_told(made.link) | {"url": made.url})
-    else:
-        print(harmless(f"{made.url}\nends {made.link.expires_at:%Y-%m-%d %H:%M} UTC; id {made.link.id}"))
+    say(
+        _told(made.link) | {"url": made.url},
+        f"{made.url}\nends {made.link.expires_at:%Y-%m-%d %H:%M} UTC; id {made.link.id}",
+        as_json=as_json,
+    )
 
 
 @commands.command(

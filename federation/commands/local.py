@@ -11,9 +11,9 @@ from federation.commands.terminal import (
     JsonOption,
     OrganizationOption,
     group,
-    harmless,
     loaded,
     plain_errors,
+    say,
     show,
 )
 
@@ -131,11 +131,12 @@ def list_accounts(
         from federation.operator import local
 
         found = asyncio.run(local.every(loaded(config), organization, now=clock.now()))
-    if as_json:
-        show([local.as_json(one) for one in found])
-    else:
-        lines = [local.line(one, organization) for one in found]
-        print(harmless("\n".join(lines) or f"{organization} has no local accounts"))
+    lines = [local.line(one, organization) for one in found]
+    say(
+        [local.as_json(one) for one in found],
+        "\n".join(lines) or f"{organization} has no local accounts",
+        as_json=as_json,
+    )
 
 
 def _whose(config: ConfigOption, organization: str, email: str) -> "tuple[Settings, Whose]":

@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from federation.commands.terminal import ConfigOption, JsonOption, group, harmless, loaded, plain_errors, show
+from federation.commands.terminal import (
+    ConfigOption,
+    JsonOption,
+    group,
+    harmless,
+    loaded,
+    plain_errors,
+    say,
+    show,
+)
 
 commands = group("SAML metadata, ours and theirs.")
 
@@ -43,10 +52,7 @@ def adopt_metadata(
 
         base_url = loaded(config).base_url
         found = adopt.adopt(file, base_url)
-    if as_json:
-        show(found)
-    else:
-        print(harmless(adopt.tell(found, base_url)))
+    say(found, adopt.tell(found, base_url), as_json=as_json)
 
 
 ConnectionArgument = Annotated[str, typer.Argument(help="Id of a SAML connection.")]

@@ -12,6 +12,7 @@ from federation.commands.terminal import (
     harmless,
     loaded,
     plain_errors,
+    say,
     show,
 )
 
@@ -106,10 +107,7 @@ def remove(
         from federation.operator import organizations
 
         asyncio.run(organizations.remove(loaded(config), organization, name, now=clock.now()))
-    if as_json:
-        show({"organization": organization, "removed": True})
-    else:
-        print(harmless(f"removed {organization}"))
+    say({"organization": organization, "removed": True}, f"removed {organization}", as_json=as_json)
 
 
 def _told(view: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from federation.commands.terminal import (
     harmless,
     loaded,
     plain_errors,
+    say,
     show,
 )
 
@@ -51,10 +52,7 @@ def release_person(
 
         human: person.Human = "same" if same else "new"
         done = asyncio.run(person.release(loaded(config), reference.upper(), human, now=clock.now()))
-    if as_json:
-        show(done.as_json())
-    else:
-        print(harmless(done.said))
+    say(done.as_json(), done.said, as_json=as_json)
 
 
 @commands.command(
@@ -92,10 +90,7 @@ def add_person(
                 now=clock.now(),
             )
         )
-    if as_json:
-        show(done.as_json())
-    else:
-        print(harmless(done.said))
+    say(done.as_json(), done.said, as_json=as_json)
 
 
 WhoArgument = Annotated[str, typer.Argument(metavar="EMAIL", help="An address; or a user's id.")]
@@ -159,7 +154,4 @@ def erase_person(
             told = f"{found.email or 'without an e-mail address'} (user {found.user_id})"
             typer.confirm(harmless(f"Erase {told} in {organization}, for good?"), abort=True, err=True)
         done = asyncio.run(person_data.erase(read, found, organization, force=force, now=clock.now()))
-    if as_json:
-        show(done.as_json())
-    else:
-        print(harmless(done.said))
+    say(done.as_json(), done.said, as_json=as_json)

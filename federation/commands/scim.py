@@ -14,6 +14,7 @@ from federation.commands.terminal import (
     harmless,
     loaded,
     plain_errors,
+    say,
     show,
 )
 
@@ -109,10 +110,7 @@ def status(connection: ConnectionId, config: ConfigOption = None, as_json: JsonO
         from federation.operator import scim
 
         told = asyncio.run(scim.view(loaded(config), connection, now=clock.now()))
-    if as_json:
-        show(scim.status_as_json(told))
-    else:
-        print(harmless(scim.status(told)))
+    say(scim.status_as_json(told), scim.status(told), as_json=as_json)
 
 
 @commands.command(
@@ -172,10 +170,11 @@ def _list(connection: str, kind: "Minting", config: Path | None, *, as_json: boo
 
         told = asyncio.run(scim.view(loaded(config), connection, now=clock.now()))
     found = scim.of_kind(told, kind)
-    if as_json:
-        show([scim.as_json(one) for one in found])
-    else:
-        print(harmless("\n".join(map(scim.line, found)) or "there are none"))
+    say(
+        [scim.as_json(one) for one in found],
+        "\n".join(map(scim.line, found)) or "there are none",
+        as_json=as_json,
+    )
 
 
 def _revoke(connection: str, identifier: str, config: Path | None) -> None:

@@ -1,26 +1,25 @@
 """`federation team`: teams of an organization, their groups, roles and members."""
 
 import asyncio
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from federation.commands.terminal import (
     ConfigOption,
+    ForceOption,
     JsonOption,
     OrganizationOption,
     group,
-    harmless,
     loaded,
     plain_errors,
-    show,
+    say,
 )
 
 commands = group("Teams, the groups that lead into them, and the roles that they give.")
 
 KeyArgument = Annotated[str, typer.Argument(metavar="TEAM", help="Its key.")]
 ConnectionOption = Annotated[str, typer.Option(help="Whose group; without it every connection's.")]
-ForceOption = Annotated[bool, typer.Option("--force", help="Though nobody is left as an administrator.")]
 RemoveOption = Annotated[bool, typer.Option("--remove", help="Take it back.")]
 _AT_ONCE = "sessions that are open say so within a second"
 
@@ -38,10 +37,7 @@ def list_teams(
         from federation.operator import teams
 
         found = asyncio.run(teams.every(loaded(config), organization))
-    if as_json:
-        show(found)
-    else:
-        print(harmless("\n".join(map(teams.line, found)) or f"{organization} has no teams"))
+    say(found, "\n".join(map(teams.line, found)) or f"{organization} has no teams", as_json=as_json)
 
 
 @commands.command(
@@ -62,7 +58,7 @@ def add_team(
         from federation.operator import teams
 
         asyncio.run(teams.add(loaded(config), organization, key, name, now=clock.now()))
-    _say({"team": key, "organization": organization}, f"{organization} has a team {key}", as_json=as_json)
+    say({"team": key, "organization": organization}, f"{organization} has a team {key}", as_json=as_json)
 
 
 @commands.command(
@@ -82,9 +78,7 @@ def rename_team(
         from federation.operator import teams
 
         asyncio.run(teams.rename(loaded(config), organization, key, name, now=clock.now()))
-    _say(
-        {"team": key, "organization": organization, "name": name}, f"{key} is called {name}", as_json=as_json
-    )
+    say({"team": key, "organization": organization, "name": name}, f"{key} is called {name}", as_json=as_json)
 
 
 @commands.command("remove", epilog="Example:  federation team remove platform --organization acme")
@@ -107,7 +101,7 @@ def remove_team(
         done = teams.remove(loaded(config), organization, key, force=force, now=clock.now())
         left = asyncio.run(done)
     told = f"removed {key}; who was in it: {left}; {_AT_ONCE}"
-    _say({"team": key, "organization": organization, "left": left}, told, as_json=as_json)
+    say({"team": key, "organization": organization, "left": left}, told, as_json=as_json)
 
 
 @commands.command(
@@ -130,7 +124,7 @@ def link_group(
 
         asyncio.run(teams.link(loaded(config), organization, key, name, connection, now=clock.now()))
     told = {"team": key, "organization": organization, "group": name, "connection": connection or None}
-    _say(told, f"{name} leads into {key}, with the next sign-ins", as_json=as_json)
+    say(told, f"{name} leads into {key}, with the next sign-ins", as_json=as_json)
 
 
 @commands.command(
@@ -158,7 +152,7 @@ def unlink_group(
         done = teams.unlink(read, organization, key, name, connection, force=force, now=clock.now())
         left = asyncio.run(done)
     told = f"{name} leads into {key} no more; who left it: {left}; {_AT_ONCE}"
-    _say({"team": key, "organization": organization, "group": name, "left": left}, told, as_json=as_json)
+    say({"team": key, "organization": organization, "group": name, "left": left}, told, as_json=as_json)
 
 
 @commands.command(
@@ -186,7 +180,7 @@ def set_role(
         )
     word = "does not give" if remove else "gives"
     told = f"{key} {word} {role}; {_AT_ONCE}" if changed else f"{key} {word} {role}, as before"
-    _say({"team": key, "organization": organization, "role": role, "changed": changed}, told, as_json=as_json)
+    say({"team": key, "organization": organization, "role": role, "changed": changed}, told, as_json=as_json)
 
 
 @commands.command(
@@ -217,11 +211,4 @@ def set_member(
     if done.others:
         told += f"\nput there besides by: {', '.join(done.others)}"
     data = {"team": key, "organization": organization, "changed": done.changed, "others": list(done.others)}
-    _say(data, told, as_json=as_json)
-
-
-def _say(data: dict[str, Any], told: str, *, as_json: bool) -> None:
-    if as_json:
-        show(data)
-    else:
-        print(harmless(told))
+    say(data, told, as_json=as_json)

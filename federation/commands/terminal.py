@@ -22,6 +22,7 @@ ConfigOption = Annotated[
     typer.Option("--config", "-c", help="Settings file [default: $FEDERATION_CONFIG, else federation.yaml]"),
 ]
 OrganizationOption = Annotated[str, typer.Option("--organization", "-o", help="Its id.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Though it leaves nobody who administers.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
 
@@ -62,3 +63,11 @@ def loaded(file: Path | None) -> "Settings":
 def show(data: Any) -> None:
     """Print data as JSON."""
     print(harmless(json.dumps(data, indent=2, ensure_ascii=False)))
+
+
+def say(data: Any, told: str, *, as_json: bool) -> None:
+    """Print what a command did, or found: for machines ``data``, for people ``told``."""
+    if as_json:
+        show(data)
+    else:
+        print(harmless(told))

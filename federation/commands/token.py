@@ -9,9 +9,9 @@ from federation.commands.terminal import (
     ConfigOption,
     JsonOption,
     group,
-    harmless,
     loaded,
     plain_errors,
+    say,
     show,
 )
 
@@ -67,10 +67,11 @@ def list_tokens(
 
         now = clock.now()
         found = asyncio.run(tokens.every(loaded(config), organization or None, now=now))
-    if as_json:
-        show([tokens.as_json(one) for one in found])
-    else:
-        print(harmless("\n".join(tokens.line(one, now=now) for one in found) or "there are no tokens"))
+    say(
+        [tokens.as_json(one) for one in found],
+        "\n".join(tokens.line(one, now=now) for one in found) or "there are no tokens",
+        as_json=as_json,
+    )
 
 
 @commands.command("revoke", epilog="Example:  federation token revoke 019a2b3c-4d5e-7f60-8a9b-0c1d2e3f4a5b")
@@ -85,7 +86,4 @@ def revoke_token(
         from federation.operator import tokens
 
         done = asyncio.run(tokens.revoke(loaded(config), identifier, now=clock.now()))
-    if as_json:
-        show(tokens.as_json(done))
-    else:
-        print(harmless(f"{done.name} is revoked"))
+    say(tokens.as_json(done), f"{done.name} is revoked", as_json=as_json)
