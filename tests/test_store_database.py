@@ -210,27 +210,27 @@ def test_sqlite_can_prepare_every_statement_and_reads_no_table_through(statement
     assert {step for step in read_through if not step.startswith("SCAN json_each")} <= known
 
 
-SIGN_IN = (
-    "TAKE_PENDING",
-    "FIND_PERSON_KEY",
-    "HAS_TEAMS",
-    "LOCK_NAME_OF_NEW",
-    "UPDATE_ACCOUNT",
-    "UPDATE_JOINED",
-    "FIND_CANDIDATES",
-    "FIND_STANDING",
-    "FIND_STANDING_OF_NEW",
-    "FIND_TEAMS",
-    "ADDRESS_HOLDERS",
-    "UPDATE_PROFILE",
-    "DROP_GRANT",
-    "LEAVE_TEAM",
-    "FIND_SNAPSHOTS",
-    "UPDATE_SNAPSHOT",
-    "FIND_LOGOUT_ALONE",
-    "END_OLD_SESSIONS",
-    "TRIM_RECORDS",
-)
+SIGN_IN = {
+    "TAKE_PENDING": sql.TAKE_PENDING,
+    "FIND_PERSON_KEY": sql.FIND_PERSON_KEY,
+    "HAS_TEAMS": standing_sql.HAS_TEAMS,
+    "LOCK_NAME_OF_NEW": sql.LOCK_NAME_OF_NEW,
+    "UPDATE_ACCOUNT": accounts_sql.UPDATE_ACCOUNT,
+    "UPDATE_JOINED": accounts_sql.UPDATE_JOINED,
+    "FIND_CANDIDATES": accounts_sql.FIND_CANDIDATES,
+    "FIND_STANDING": standing_sql.FIND_STANDING,
+    "FIND_STANDING_OF_NEW": standing_sql.FIND_STANDING_OF_NEW,
+    "FIND_TEAMS": standing_sql.FIND_TEAMS,
+    "ADDRESS_HOLDERS": standing_sql.ADDRESS_HOLDERS,
+    "UPDATE_PROFILE": accounts_sql.UPDATE_PROFILE,
+    "DROP_GRANT": standing_sql.DROP_GRANT,
+    "LEAVE_TEAM": standing_sql.LEAVE_TEAM,
+    "FIND_SNAPSHOTS": standing_sql.FIND_SNAPSHOTS,
+    "UPDATE_SNAPSHOT": standing_sql.UPDATE_SNAPSHOT,
+    "FIND_LOGOUT_ALONE": provider_sessions_sql.FIND_LOGOUT_ALONE,
+    "END_OLD_SESSIONS": sql.END_OLD_SESSIONS,
+    "TRIM_RECORDS": sql.TRIM_RECORDS,
+}
 
 
 def test_nothing_in_a_sign_in_looks_through_the_people_of_an_organization() -> None:
@@ -242,9 +242,9 @@ def test_nothing_in_a_sign_in_looks_through_the_people_of_an_organization() -> N
         assert isinstance(driver, sqlite3.Connection)
         steps = {
             (name, step)
-            for name in SIGN_IN
+            for name, statement in SIGN_IN.items()
             for *_, step in driver.execute(
-                f"EXPLAIN QUERY PLAN {getattr(sql, name)}", dict.fromkeys(numbered(getattr(sql, name))[1])
+                f"EXPLAIN QUERY PLAN {statement}", dict.fromkeys(numbered(statement)[1])
             )
         }
     engine.dispose()
