@@ -115,6 +115,7 @@ class Comparison(Model):
     losing: int = Field(description="Of them: who would lose a role or a team, or be refused")
     same: int
     changed: int
+    stays: int = Field(description="Who keeps what they have only because nobody else is an administrator")
     refused: int
     entering: int = Field(description="Refused now, let in then")
     unknown: int = Field(description="Who cannot be told")
