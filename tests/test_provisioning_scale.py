@@ -18,7 +18,7 @@ from federation.records import in_force
 
 scim: Any = measured.load("scim")
 residents: Any = measured.load("residents")
-PEOPLE = 700  # seven pages
+PEOPLE = 10_000  # as many as are promised
 CROWD = 300  # more than become due with a change itself
 RULES = {"role_rules": [{"name": "staff", "groups": ["staff"], "roles": ["member"]}], "domains": []}
 
@@ -70,7 +70,7 @@ async def count(world: World, condition: str, table: str = "scim_user") -> int:
 async def _indexed(world: World) -> list[str]:
     found: list[str] = []
     while True:
-        page = await world.entra.read("/Users", startIndex=str(len(found) + 1), count="100", attributes="id")
+        page = await world.entra.read("/Users", startIndex=str(len(found) + 1), count="500", attributes="id")
         found += [one["id"] for one in page.get("Resources", ())]
         if len(found) >= page["totalResults"]:
             return found
@@ -80,7 +80,7 @@ async def _by_cursor(world: World) -> list[str]:
     found: list[str] = []
     cursor = ""
     while True:
-        page = await world.entra.read("/Users", cursor=cursor, count="100", attributes="id")
+        page = await world.entra.read("/Users", cursor=cursor, count="500", attributes="id")
         found += [one["id"] for one in page.get("Resources", ())]
         if not (cursor := page.get("nextCursor", "")):
             return found

@@ -32,7 +32,7 @@ from scim2_server.storage import SearchPage
 
 from federation.errors import StoreUnavailable
 from federation.provisioned import Kind
-from federation.scim import dialect, documents, tolerance
+from federation.scim import dialect, documents, models, tolerance
 from federation.scim.dialect import Read
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -118,6 +118,14 @@ class Service(ScimService):
         """Read a search, by GET or by POST."""
         return super().read_search(resource_types, dialect.search(payload))
 
+    def publish(self, base_url: str, resource: Resource[Any]) -> Resource[Any]:
+        """Say where a resource is; the library copies all of it, and looks in each attribute for links."""
+        if resource.meta is None or resource.id is None or _has_links(resource):
+            return super().publish(base_url, resource)
+        location = self.resource_location(base_url, self.get_resource_type_of(resource), resource.id)
+        meta = resource.meta.model_copy(update={"location": location})
+        return resource.model_copy(update={"meta": meta})
+
     def search_response(
         self,
         base_url: str,
@@ -200,3 +208,11 @@ class Service(ScimService):
             return model.model_validate(read.payload, scim_ctx=context)
         except ValidationError as fault:
             raise scim_exception_of(fault) from None
+
+
+def _has_links(resource: Resource[Any]) -> bool:
+    """Tell whether a resource may refer to others by URL: only then are there any to be made whole."""
+    if isinstance(resource, models.User):
+        enterprise = resource[models.EnterpriseUser]
+        return enterprise is not None and enterprise.manager is not None and enterprise.manager.ref is not None
+    return not isinstance(resource, models.Group) or bool(resource.members)
