@@ -211,6 +211,7 @@ MANAGERS: dict[str, Callable[[str], Any]] = {
 
 @pytest.mark.parametrize("written", list(MANAGERS))
 async def test_user_update_manager(entra: Directory, written: str) -> None:
+    """Update_Manager, and SCIM_Update_Manager."""
     ada, bob, zoe = [(await made(entra, name))["id"] for name in ("ada", "bob", "zoe")]
     path = f"/Users/{ada}"
     for manager in (bob, zoe):  # set, changed

@@ -170,17 +170,39 @@ async def test_draft_patch_disables(suite: Directory) -> None:
     assert (await suite.read(f"/Users/{made['id']}"))["active"] is False
 
 
-async def test_draft_groups(suite: Directory) -> None:
+async def grouped(suite: Directory) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """Return a group's path, the group, and somebody who is not in it."""
     ada, bob = await suite.user("ada@acme.example"), await suite.user("bob@acme.example")
     made = await suite.group("Test SCIMv2", ada["id"])
-    path = f"/Groups/{made['id']}"
-    assert (made["schemas"], made["displayName"]) == ([GROUP], "Test SCIMv2")
+    return f"/Groups/{made['id']}", made, bob
+
+
+async def test_draft_group_create(suite: Directory) -> None:
+    _, made, _ = await grouped(suite)
+    assert (made["schemas"], made["displayName"], len(made["members"])) == ([GROUP], "Test SCIMv2", 1)
+
+
+async def test_draft_group_get(suite: Directory) -> None:
+    path, made, _ = await grouped(suite)
     assert await suite.read(path) == made
+
+
+async def test_draft_group_put(suite: Directory) -> None:
+    path, made, bob = await grouped(suite)
     put = await suite.put(path, made | {"displayName": "Renamed", "members": [{"value": bob["id"]}]})
     assert (put.status_code, put.json()["displayName"]) == (200, "Renamed")
     assert [one["value"] for one in put.json()["members"]] == [bob["id"]]
-    patched = await suite.patch(path, {"op": "add", "path": "members", "value": [{"value": ada["id"]}]})
-    assert {one["value"] for one in patched.json()["members"]} == {ada["id"], bob["id"]}
+
+
+async def test_draft_group_patch(suite: Directory) -> None:
+    path, made, bob = await grouped(suite)
+    patched = await suite.patch(path, {"op": "add", "path": "members", "value": [{"value": bob["id"]}]})
+    (ada,) = made["members"]
+    assert {one["value"] for one in patched.json()["members"]} == {ada["value"], bob["id"]}
+
+
+async def test_draft_group_delete(suite: Directory) -> None:
+    path, _, _ = await grouped(suite)
     assert (await suite.delete(path)).status_code == 204
     assert (await suite.get(path)).status_code == 404
 
@@ -188,20 +210,66 @@ async def test_draft_groups(suite: Directory) -> None:
 # The CRUD suite: what a live organization has its application do
 
 
-async def test_crud_assign_change_deactivate_reactivate_and_unassign(okta: Directory) -> None:
-    found = await okta.read("/Users", filter='userName eq "ada.l@acme.example"', startIndex="1", count="100")
+WHO = 'userName eq "ada.l@acme.example"'
+
+
+async def assigned(okta: Directory) -> str:
+    """Return the path of somebody whom the application is assigned to: asked for, then made."""
+    found = await okta.read("/Users", filter=WHO, startIndex="1", count="100")
     assert found["totalResults"] == 0
-    made = (await okta.post("/Users", new_user())).json()
-    path = f"/Users/{made['id']}"
-    assert (await okta.read(path))["active"] is True
-    changed = await okta.put(path, made | {"name": {"givenName": "Augusta", "familyName": "Lovelace"}})
-    assert changed.json()["name"]["givenName"] == "Augusta"
-    for active in (False, True, False):
+    return f"/Users/{(await okta.post('/Users', new_user())).json()['id']}"
+
+
+async def set_active(okta: Directory, path: str, *turns: bool) -> None:
+    for active in turns:
         answer = await okta.patch(path, {"op": "replace", "value": {"active": active}})
         assert (answer.status_code, answer.json()["active"]) == (200, active)
-        assert (await okta.read(path))["active"] is active
-    again = await okta.read("/Users", filter='userName eq "ada.l@acme.example"')
-    assert [one["active"] for one in again["Resources"]] == [False]  # never deleted
+
+
+async def verify(okta: Directory, path: str, **told: Any) -> None:
+    """By its id and by its name, as the suite does after each step."""
+    (found,) = (await okta.read("/Users", filter=WHO))["Resources"]
+    for seen in (await okta.read(path), found):
+        assert {key: seen[key] for key in told} == told
+
+
+async def test_crud_app_exists(okta: Directory) -> None:
+    """The application's connection is tested so."""
+    told = await okta.read("/Users", startIndex="1", count="2")
+    assert (told["schemas"], told["totalResults"]) == ([LIST], 0)
+
+
+async def test_crud_add_user_and_assign_verify_created(okta: Directory) -> None:
+    await verify(okta, await assigned(okta), userName="ada.l@acme.example", active=True)
+
+
+async def test_crud_change_first_name_verify(okta: Directory) -> None:
+    path = await assigned(okta)
+    name = {"givenName": "Augusta", "familyName": "Lovelace"}
+    assert (await okta.put(path, (await okta.read(path)) | {"name": name})).status_code == 200
+    await verify(okta, path, name=name, active=True)
+
+
+async def test_crud_deactivate_verify(okta: Directory) -> None:
+    path = await assigned(okta)
+    await set_active(okta, path, False)
+    await verify(okta, path, active=False)
+
+
+async def test_crud_reactivate_and_reassign_verify(okta: Directory) -> None:
+    """Somebody who is known by name is taken over, and told of anew."""
+    path = await assigned(okta)
+    await set_active(okta, path, False, True)
+    assert (await okta.put(path, (await okta.read(path)) | {"title": "Countess"})).status_code == 200
+    await verify(okta, path, title="Countess", active=True)
+
+
+async def test_crud_unassign_verify_inactive(okta: Directory) -> None:
+    """Never deleted."""
+    path = await assigned(okta)
+    await set_active(okta, path, False, True, False)
+    await verify(okta, path, active=False)
+    assert (await okta.post("/Users", new_user())).status_code == 409
 
 
 # What its client sends, and what it makes of the answers
