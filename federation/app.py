@@ -156,7 +156,7 @@ async def open_house(
         open_things.push_async_callback(house.tokens.close)
         open_things.push_async_callback(house.provisioner.close)
         open_things.push_async_callback(house.looks.close)
-        house.provisioner.ready()
+        await house.provisioner.open()
         await _end_disabled(store, house.connections, now)
         reconciler = Reconciler(
             connectors=roster.connectors,

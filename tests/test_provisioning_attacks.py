@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 import stair
-from databases import ENGINES
+from databases import ANYBODY, ENGINES
 from directory import World, provisioned
 
 from federation.demo.saml_idp import SamlIdp
@@ -145,6 +145,27 @@ async def test_a_directory_reaches_no_account_of_another_connection_by_naming_it
         await world.ask("UPDATE account SET connection = 'other-saml'")
         await world.okta.user("zed", externalId=opaque("ada"), active=False)
         assert (await session(browser))["user"]["email"] == "ada@acme.example"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+async def test_a_connection_that_was_given_away_reaches_nobody_of_the_organization_before(
+    engine: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    async with provisioned(engine, request, tmp_path) as world:
+        made = await world.okta.user("ada@acme.example")
+        await world.ask("UPDATE scim_user SET organization_id = 'globex'")
+        await world.stair.house.provisioner.learn()
+        out = {"op": "replace", "path": "active", "value": False}
+        for answer in (
+            await world.okta.get("/Users"),
+            await world.okta.patch(f"/Users/{made['id']}", out),
+            await world.okta.delete(f"/Users/{made['id']}"),
+        ):
+            told = (answer.status_code, answer.json()["detail"])
+            assert told == (403, "this connection keeps people of another organization")
+        assert await world.ask("SELECT active FROM scim_user") == [(1,)]
+        await world.stair.house.store.forget_provisioned("acme-saml", "globex", stair.NOW, ANYBODY)
+        assert (await world.okta.read("/Users"))["totalResults"] == 0
 
 
 @pytest.mark.parametrize("engine", ENGINES)

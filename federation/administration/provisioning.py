@@ -262,7 +262,7 @@ async def forget(desk: Desk, connection: str, *, force: bool) -> tuple[tuple[Res
 
 def _provisions(desk: Desk, one: Residue) -> bool:
     known = connection_subject.one(desk, one.connection)
-    return known is not None and known.provisions
+    return known is not None and known.provisions and known.organization == one.organization
 
 
 async def _subject(desk: Desk, connection: str, scope: Scope) -> Subject:

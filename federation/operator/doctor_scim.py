@@ -27,8 +27,9 @@ async def kept(config: Settings, now: datetime) -> list[Finding]:
         return []
     try:
         found = [look(one, await store.credentials(one.id, now), now) for one in provisioning]
-        held = {one.id for one in provisioning}
-        return [*found, *(_left(one) for one in await store.residues() if one.connection not in held)]
+        held = {(one.id, one.organization) for one in provisioning}
+        left = [one for one in await store.residues() if (one.connection, one.organization) not in held]
+        return [*found, *map(_left, left)]
     finally:
         await store.close()
 

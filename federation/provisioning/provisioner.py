@@ -68,6 +68,7 @@ class Provisioner:
         self._left: set[str] = set()  # connections with more who are due than a request decides of
         self._task: asyncio.Task[None] | None = None
         self._loading: asyncio.Task[None] | None = None
+        self._moved: frozenset[str] = frozenset()  # connections whose directories' people are another's
         self._unheard: dict[str, set[str]] = {}  # names of attributes that the log has told of, by connection
 
     def ready(self) -> None:
@@ -76,6 +77,42 @@ class Provisioner:
             from federation.provisioning.answering import Answering  # noqa: PLC0415  few installations need it
 
             self._answering = Answering(secret=self._vault.derive(_CURSORS))
+
+    async def open(self) -> None:
+        """Load what answering takes, and learn whose people there are, before anybody asks.
+
+        Raises:
+            StoreUnavailable: Nobody can tell.
+        """
+        self.ready()
+        await self.learn()
+
+    async def learn(self) -> None:
+        """Learn of whose directory the people are another organization's.
+
+        A connection of the settings file may be given to another one; what it kept stays where it was.
+
+        Raises:
+            StoreUnavailable: Nobody can tell.
+        """
+        self._moved = frozenset(
+            one.connection
+            for one in await self._store.residues()
+            if (now := self._connections.get(one.connection)) and now.organization != one.organization
+        )
+
+    async def demand_own(self, connection: AnyConnection) -> None:
+        """Refuse a directory that would read and change another organization's people.
+
+        Raises:
+            PolicyRefused: ``scim.moved``.
+            StoreUnavailable: Nobody can tell.
+        """
+        if connection.id not in self._moved:
+            return
+        await self.learn()  # it may have been forgotten meanwhile
+        if connection.id in self._moved:
+            raise PolicyRefused("scim.moved", "this connection keeps people of another organization")
 
     def follow(self) -> None:
         """Load it beside everything else, where the first connection that provisions is in force now."""

@@ -214,5 +214,7 @@ def _has_links(resource: Resource[Any]) -> bool:
     """Tell whether a resource may refer to others by URL: only then are there any to be made whole."""
     if isinstance(resource, models.User):
         enterprise = resource[models.EnterpriseUser]
-        return enterprise is not None and enterprise.manager is not None and enterprise.manager.ref is not None
+        return (
+            enterprise is not None and enterprise.manager is not None and enterprise.manager.ref is not None
+        )
     return not isinstance(resource, models.Group) or bool(resource.members)

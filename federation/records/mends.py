@@ -88,6 +88,7 @@ _KINDS: Final[dict[str, type[FederationError]]] = {
     "scim": RequestRefused,
     "scim.no_connection": NotFound,
     "scim.disabled": PolicyRefused,
+    "scim.moved": PolicyRefused,
     "rate": TooManyRequests,
     "local": PasswordRefused,
     "local.busy": TooManyRequests,

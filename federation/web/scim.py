@@ -114,6 +114,7 @@ async def _answer(request: Request) -> Response:
     connection = known(request)
     caller = await _caller(request, connection)
     await demand_enabled(house, connection)
+    await house.provisioner.demand_own(connection)
     with house.provisioner.admitting(connection.id):
         return await _admitted(request, connection, caller)
 
