@@ -7,7 +7,7 @@ import pytest
 from test_guides import DOCUMENTS, GUIDES, HOST, PROVISIONING, ROOT, load
 from test_guides import blocks as fenced
 
-from federation.provisioning import handler, provisioner, sifting
+from federation.provisioning import handler, provisioner, settling, sifting
 from federation.scim import tolerance
 from federation.web import scim
 
@@ -37,7 +37,7 @@ def test_there_is_a_guide_for_each_vendor() -> None:
     [
         tolerance.OPERATIONS, tolerance.RESULTS, tolerance.PAGE, tolerance.USER_SIZE, tolerance.INDEXED,
         tolerance.FILTER, tolerance.MEMBERS, tolerance.BULK_MEMBERS, sifting.CANDIDATES, handler.SHOWN,
-        provisioner.AT_ONCE, provisioner.TOGETHER, tolerance.USER_OPERATIONS, tolerance.EFFORT,
+        settling.AT_ONCE, provisioner.TOGETHER, tolerance.USER_OPERATIONS, tolerance.EFFORT,
         tolerance.BULK_OPERATIONS, tolerance.ENTRIES,
     ],
 )  # fmt: skip

@@ -204,7 +204,7 @@ async def test_who_cannot_be_decided_of_stops_nobody_elses_turn(
         await world.entra.user(name)
     await world.ask("UPDATE scim_user SET due_at = CASE user_name WHEN 'bob' THEN 2 ELSE 1 END")
     with monkeypatch.context() as patched:
-        patched.setattr("federation.provisioning.provisioner._BATCH", 2)
+        patched.setattr("federation.provisioning.settling._BATCH", 2)
         patched.setattr(world.stair.house.signin.deciding, "decide", fail)
         await provisioner.settle_due(world.stair.clock())
     left = await world.ask("SELECT user_name FROM scim_user WHERE due_at IS NOT NULL ORDER BY id")

@@ -2,25 +2,25 @@
 
 import asyncio
 import logging
-import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from federation import registry
 from federation.clock import Clock
-from federation.connection import AnyConnection, policies
+from federation.connection import AnyConnection
 from federation.connection.policies import Terms
 from federation.decision import Decision
-from federation.errors import FederationError, PolicyRefused, TooManyRequests
+from federation.errors import PolicyRefused, TooManyRequests
 from federation.identity import Identity
-from federation.provisioned import Due, Finding, ScimUser
+from federation.provisioned import Finding, ScimUser
 from federation.provisioning.beside import Beside
-from federation.provisioning.request import Answered, Asked, Caller, Concerned, Place
+from federation.provisioning.request import Answered, Asked, Caller, Place
+from federation.provisioning.settling import Settler
 from federation.scim import subjects
 from federation.signin.deciding import Deciding
 from federation.store.audit import AuditEntry
@@ -32,14 +32,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-AT_ONCE: Final = 50  # whom a request concerns and who are decided of before it is answered
 TOGETHER: Final = 100  # requests of one connection that are read or answered at a time; 4 MiB each
-_BATCH: Final = 200
 _UNHEARD: Final = 100  # names of attributes that are told of, of each connection
-_LEASE: Final = "scim:"
-_HOLD: Final = timedelta(seconds=20)  # for a batch
-_AGAIN: Final = 1.0  # seconds, while another worker is at it: it may end without whoever is due since
-_LATER: Final = timedelta(minutes=1)  # whoever could not be decided of comes behind all who are due now
 _CURSORS: Final = "scim cursors"
 _NEW: Final = "new"  # stands for the id of one that has none yet
 
@@ -60,13 +54,13 @@ class Provisioner:
     ) -> None:
         """Take what is in force; all mappings change in place."""
         self._connections, self._entries, self._terms = connections, entries, terms
-        self._holder = secrets.token_urlsafe(12)
         self._store, self._deciding, self._vault, self._clock = store, deciding, vault, clock
         self._answering: Answering | None = None
         self._beside = Beside()
         self._busy: Counter[str] = Counter()  # requests by connection
-        self._left: set[str] = set()  # connections with more who are due than a request decides of
-        self._task: asyncio.Task[None] | None = None
+        self._settler = Settler(
+            connections=connections, store=store, terms=terms, clock=clock, decide=self._decide
+        )
         self._loading: asyncio.Task[None] | None = None
         self._moved: frozenset[str] = frozenset()  # connections whose directories' people are another's
         self._unheard: dict[str, set[str]] = {}  # names of attributes that the log has told of, by connection
@@ -145,7 +139,7 @@ class Provisioner:
         place = self._place(connection, caller)
         answered, concerned = await (await self._loaded()).answer(asked, place)
         self._tell_unheard(connection.id, answered.unknown)
-        await self._settle_few(connection.id, concerned)
+        await self._settler.few(connection.id, concerned)
         return answered
 
     def _tell_unheard(self, connection: str, names: frozenset[str]) -> None:
@@ -218,113 +212,24 @@ class Provisioner:
         told = self._connections.get(connection)
         if told is None or told.scim is None:
             return
-        await self._settle_some(connection, user_id=user_id)
-
-    async def _settle_some(self, connection: str, *, of: tuple[str, ...] = (), user_id: str = "") -> None:
-        try:
-            for due in await self._store.due_provisioned(connection, AT_ONCE, of=of, user_id=user_id):
-                await self._settle(due)
-        except FederationError as failure:
-            log.warning("not provisioned", extra={"connection": connection, "code": failure.code})
+        await self._settler.some(connection, user_id=user_id)
 
     async def settle_due(self, now: datetime) -> None:
         """Decide of whoever is left, of every connection."""
-        await self.resume(now)
-        if self._task is not None:
-            await self._task
+        await self._settler.resume(now)
+        await self._settler.done()
 
-    async def resume(self, _: datetime) -> None:
-        """Have whoever is left decided of, of every connection: what a process that ended had not done.
-
-        Other background work does not wait for it: there may be thousands.
-        """
-        for name in [name for name, one in self._connections.items() if one.scim is not None]:
-            if (await self._store.left_provisioned(name)).any:
-                self._begin(name)
+    async def resume(self, now: datetime) -> None:
+        """Have whoever is left decided of, of every connection: what a process that ended had not done."""
+        await self._settler.resume(now)
 
     async def close(self) -> None:
         """Leave the rest to ``settle_due``, here or on another node."""
-        tasks = [task for task in (self._task, self._loading) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._loading is not None:
+            self._loading.cancel()
+            await asyncio.gather(self._loading, return_exceptions=True)
+        await self._settler.close()
         self._beside.close()
-
-    async def _settle_few(self, connection: str, concerned: Concerned) -> None:
-        """Decide of a few now; of the others beside everything else.
-
-        Nothing that goes wrong here fails the request, whose changes are kept: they stay due.
-        """
-        if few := tuple(concerned.users)[:AT_ONCE]:
-            await self._settle_some(connection, of=few)
-        if concerned.others or len(concerned.users) > AT_ONCE:
-            self._begin(connection)
-
-    def _begin(self, connection: str) -> None:
-        self._left.add(connection)
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._work())
-
-    async def _work(self) -> None:
-        while self._left:
-            connection = self._left.pop()
-            try:
-                await self._settle_all(connection)
-            except FederationError as failure:  # ``settle_due`` comes back to it
-                log.warning("not provisioned", extra={"connection": connection, "code": failure.code})
-
-    async def _settle_all(self, connection: str) -> None:
-        """Decide of everybody who is due; those who fail stay due, and stop nobody else's turn.
-
-        One worker of all nodes does: of two each would decide of the same people. It holds a lease for
-        each batch, so that another one takes up what it leaves behind. Of a node whose policy is not the
-        one that was noted last (it is about to be replaced) nobody is decided so.
-        """
-        failed: set[str] = set()
-        while (left := await self._store.left_provisioned(connection)).any:
-            if self._connections.get(connection) is None or left.policy not in {"", self._policy(connection)}:
-                return
-            now = self._clock()
-            if not await self._store.lease(f"{_LEASE}{connection}", self._holder, now + _HOLD, now):
-                await asyncio.sleep(_AGAIN)
-                continue
-            try:
-                going_on = await self._settle_batch(connection, failed)
-            finally:
-                await self._store.lease(f"{_LEASE}{connection}", self._holder, now, now)
-            if not going_on:
-                return
-
-    async def _settle_batch(self, connection: str, failed: set[str]) -> bool:
-        """Return whether there may be others than those who failed, whose ids are added."""
-        spread = await self._store.spread_provisioned(connection, _BATCH, self._clock())
-        batch = await self._store.due_provisioned(connection, _BATCH)
-        others = [due for due in batch if due.id not in failed]
-        for due in others:
-            if not await self._settle(due):
-                failed.add(due.id)
-                await self._store.postpone_provisioned(due, self._clock() + _LATER)
-            await asyncio.sleep(0)  # everybody else is waiting
-        return spread or bool(others)
-
-    def _policy(self, connection: str) -> str:
-        return policies.digest(policies.tell(self._terms, connection))
-
-    async def _settle(self, due: Due) -> bool:
-        """Decide of one; False where that failed."""
-        connection = self._connections.get(due.connection)
-        if connection is None or connection.organization != due.organization:
-            return False
-        now = self._clock()
-        try:
-            user = await self._store.scim_user(due.connection, due.id)
-            decision, refused = await self._decide(user, connection, now) if user else (None, "")
-            await self._store.settle_provisioned(due, decision, refused, now)
-        except Exception as failure:  # noqa: BLE001  no trace: it may quote what the directory says
-            why = failure.code if isinstance(failure, FederationError) else type(failure).__name__
-            log.warning("not provisioned", extra={"connection": due.connection, "code": why})
-            return False
-        return True
 
     async def _decide(
         self, user: ScimUser, connection: AnyConnection, now: datetime
