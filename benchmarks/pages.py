@@ -96,6 +96,8 @@ SEARCHED = (
     "/admin/people?organization=acme&role=auditor",
     "/admin/people?organization=acme&team=team-0000&state=deactivated",
     "/admin/teams?organization=acme",
+    "/admin/teams?organization=acme&search=team-00",
+    "/admin/domains?search=org0",
     "/admin/connections/acme-saml/disable",
     "/admin/organizations/acme?way-acme-saml=on",
     "/admin/organizations/acme?way-operators=on",

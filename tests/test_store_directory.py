@@ -177,11 +177,35 @@ async def test_teams_by_key(store: Store) -> None:
         await store.add_team("acme", key, key.upper(), NOW)
     await store.link_group("acme", "a", "eng", "adfs")
     await store.set_team_role("acme", "a", "builder", terms(), NOW, give=True)
-    first, after = await store.list_teams("acme", "", 2)
-    last, end = await store.list_teams("acme", after, 2)
+    first, after = await store.list_teams("acme", "", 2, "")
+    last, end = await store.list_teams("acme", after, 2, "")
     assert ([one.key for one in (*first, *last)], end) == (["a", "b", "c"], "")
     assert ([one.group for one in first[0].groups], first[0].roles) == (["eng"], ("builder",))
-    assert await store.list_teams("other", "", 2) == ((), "")
+    assert await store.list_teams("other", "", 2, "") == ((), "")
+
+
+async def test_teams_are_found_by_part_of_a_name_or_a_key(store: Store) -> None:
+    for key, name in (
+        ("ops", "Night Shift"),
+        ("data_lab", "Data 100%"),
+        ("datawh", "Warehouse"),
+        ("z", "nightly"),
+    ):
+        await store.add_team("acme", key, name, NOW)
+    for wanted, found in (
+        ("night", ["ops", "z"]),
+        ("NIGHT", ["ops", "z"]),
+        ("data", ["data_lab", "datawh"]),
+        ("a_l", ["data_lab"]),
+        ("100%", ["data_lab"]),
+        ("%", ["data_lab"]),
+        ("!", []),
+    ):
+        shown, further = await store.list_teams("acme", "", 9, wanted)
+        assert ([one.key for one in shown], further) == (found, ""), wanted
+    first, after = await store.list_teams("acme", "", 1, "night")
+    last, end = await store.list_teams("acme", after, 1, "night")
+    assert ([one.key for one in (*first, *last)], end) == (["ops", "z"], "")
 
 
 async def test_open_invitations_newest_first(store: Store) -> None:

@@ -39,9 +39,16 @@ class DomainView:
 
 
 async def list_domains(
-    desk: Desk, organization: str | None, *, cursor: str | None, limit: int
+    desk: Desk, organization: str | None, *, cursor: str | None, limit: int, search: str = ""
 ) -> Page[DomainView]:
     """Return the domains of an organization, or all that are this actor's to see, by name.
+
+    Args:
+        desk: Who asks.
+        organization: Whose; None for all.
+        cursor: Of the page before, or None.
+        limit: 1 to 200.
+        search: Part of a domain, in any case; "" for all.
 
     Raises:
         FieldsRefused: ``admin.invalid``: the cursor.
@@ -49,7 +56,8 @@ async def list_domains(
         NotFound: ``admin.not_yours``.
     """
     whose = desk.narrow("organizations:read", organization)
-    named = desk.roster.prepared(_arrange).of(whose).page("", listing.read_place(cursor or ""), limit + 1)
+    wanted, place = search.strip().casefold(), listing.read_place(cursor or "")
+    named = desk.roster.prepared(_arrange).of(whose).page(wanted, place, limit + 1)
     shown = named[:limit]
     views = await _views(desk, shown)
     return Page(items=views, next=write_cursor(shown[-1]) if len(named) > limit else None)
@@ -237,7 +245,9 @@ def _named(roster: Roster) -> Mapping[Place, tuple[str, ...]]:
 
 def _arrange(roster: Roster) -> Register[Place]:
     named = roster.prepared(_named)
-    return Register(Entry(organization=place[1], place=place, searched="", item=place) for place in named)
+    return Register(
+        Entry(organization=place[1], place=place, searched=place[0], item=place) for place in named
+    )
 
 
 def _known(desk: Desk, organization: str, domain: str) -> Place:

@@ -40,15 +40,24 @@ class TeamView:
         return self.source == SETTINGS
 
 
-async def list_teams(desk: Desk, organization: str, *, cursor: str | None, limit: int) -> Page[TeamView]:
+async def list_teams(
+    desk: Desk, organization: str, *, cursor: str | None, limit: int, search: str = ""
+) -> Page[TeamView]:
     """Return the teams of an organization: on the first page those of the settings file first, all of them.
+
+    Args:
+        desk: Who asks.
+        organization: Whose.
+        cursor: Of the page before, or None.
+        limit: 1 to 200.
+        search: Part of a name or a key, in any case; "" for all.
 
     Raises:
         FieldsRefused: ``admin.invalid``: the cursor.
         NotAllowed: ``admin.scope``.
         NotFound: ``admin.not_yours``, ``admin.unknown``.
     """
-    shown, further = await _listed(desk, organization, cursor, limit)
+    shown, further = await _listed(desk, organization, cursor, limit, search.strip().lower())
     counted = await desk.store.count_members(organization, [one.key for one in shown])
     return Page(
         items=tuple(_with_members(one, counted[one.key]) for one in shown),
@@ -63,17 +72,18 @@ async def names(desk: Desk, organization: str, *, limit: int) -> Mapping[str, st
         NotAllowed: ``admin.scope``.
         NotFound: ``admin.not_yours``, ``admin.unknown``.
     """
-    shown, _ = await _listed(desk, organization, None, limit)
+    shown, _ = await _listed(desk, organization, None, limit, "")
     return {one.key: one.name for one in shown}
 
 
 async def _listed(
-    desk: Desk, organization: str, cursor: str | None, limit: int
+    desk: Desk, organization: str, cursor: str | None, limit: int, wanted: str
 ) -> tuple[Sequence[TeamView], str]:
     tenant = places.organization(desk, "teams:read", organization)
     place = read_cursor(cursor, str)
-    kept, further = await desk.store.list_teams(organization, str(place[0]) if place else "", limit)
-    shown = [] if place else [_declared(tenant, key) for key in tenant.teams]
+    kept, further = await desk.store.list_teams(organization, str(place[0]) if place else "", limit, wanted)
+    declared = [] if place else [_declared(tenant, key) for key in tenant.teams]
+    shown = [one for one in declared if wanted in one.key or wanted in one.name.lower()]
     shown += [_kept(one) for one in kept if one.key not in tenant.teams]
     return shown, further
 

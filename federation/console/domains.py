@@ -11,6 +11,7 @@ from federation.console import access, shell, whose
 from federation.web import fields
 
 HERE: Final = "/admin/domains"
+_LONGEST: Final = 320  # of what is searched
 
 
 async def listed(request: Request) -> Response:
@@ -19,7 +20,11 @@ async def listed(request: Request) -> Response:
     told = fields.read_query(request)
     organization = told.get("organization") or None
     desk = access.desk(request, visitor.actor)
-    page = await domains.list_domains(desk, organization, cursor=told.get("cursor"), limit=PAGE)
+    search = told.get("search", "").strip()[:_LONGEST]
+    page = await domains.list_domains(
+        desk, organization, cursor=told.get("cursor"), limit=PAGE, search=search
+    )
+    asked = {"organization": organization or "", "search": search}
     return shell.page(
         request,
         visitor,
@@ -28,7 +33,9 @@ async def listed(request: Request) -> Response:
         domains=page.items,
         narrows=visitor.actor.organization is None,
         path=whose.path,
-        onward=whose.path("domains", organization=organization or "", cursor=page.next) if page.next else "",
+        search=search,
+        organization_asked=organization or "",
+        onward=whose.path("domains", **asked, cursor=page.next) if page.next else "",
     )
 
 

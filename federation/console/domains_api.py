@@ -10,7 +10,7 @@ from federation.administration import domains
 from federation.administration.desk import Desk
 from federation.administration.domains import DomainView
 from federation.configuration.part import Model
-from federation.console.operations import Asked, Narrowed, Operation, Paged
+from federation.console.operations import Asked, Operation, Paged, Searched
 from federation.store.domains_values import Preflight
 
 Ways = Annotated[
@@ -116,8 +116,10 @@ def _preflight(seen: Preflight) -> PreflightShown:
 
 async def list_domains(desk: Desk, asked: Asked) -> Paged[DomainShown]:
     """By name."""
-    query: Narrowed = asked.query
-    page = await domains.list_domains(desk, query.organization, cursor=query.cursor, limit=query.limit)
+    query: Searched = asked.query
+    page = await domains.list_domains(
+        desk, query.organization, cursor=query.cursor, limit=query.limit, search=query.search
+    )
     return Paged[DomainShown](items=tuple(map(_shown, page.items)), next=page.next)
 
 
@@ -179,7 +181,7 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "List domains",
         "organizations:read",
         list_domains,
-        Narrowed,
+        Searched,
         None,
         Paged[DomainShown],
     ),

@@ -81,6 +81,12 @@ class Narrowed(PageAsked):
     ] = None
 
 
+class Searched(Narrowed):
+    """Which page of what is searched."""
+
+    search: Annotated[str, Field(max_length=320, description="Part of a name, or of a key")] = ""
+
+
 class Paged(Model, Generic[Item]):
     """A page of a list."""
 

@@ -50,10 +50,16 @@ async def _list(
     faults: Mapping[str, str] | None = None,
     sent: Mapping[str, str] | None = None,
 ) -> Response:
-    cursor = fields.read_query(request).get("cursor")
+    told = fields.read_query(request)
+    search = told.get("search", "").strip()[: teams.LONGEST]
     page = await teams.list_teams(
-        access.desk(request, visitor.actor), organization, cursor=cursor, limit=PAGE
+        access.desk(request, visitor.actor),
+        organization,
+        cursor=told.get("cursor"),
+        limit=PAGE,
+        search=search,
     )
+    asked = {"organization": organization, "search": search}
     return shell.page(
         request,
         visitor,
@@ -66,7 +72,8 @@ async def _list(
         choices=whose.choices(request, visitor),
         faults=faults or {},
         sent=sent or {},
-        onward=whose.path("teams", organization=organization, cursor=page.next) if page.next else "",
+        search=search,
+        onward=whose.path("teams", **asked, cursor=page.next) if page.next else "",
     )
 
 

@@ -9,7 +9,7 @@ from federation.administration import teams
 from federation.administration.desk import Desk
 from federation.administration.teams import LONGEST, TeamView
 from federation.configuration.part import Model
-from federation.console.operations import Asked, Narrowed, Operation, Paged
+from federation.console.operations import Asked, Narrowed, Operation, Paged, Searched
 from federation.console.people_api import PlaceAsked, whose
 
 Text = Annotated[str, Field(min_length=1, max_length=LONGEST)]
@@ -87,9 +87,11 @@ def _shown(one: TeamView) -> TeamShown:
 
 async def list_teams(desk: Desk, asked: Asked) -> Paged[TeamShown]:
     """On the first page those of the settings file first, all of them."""
-    query: Narrowed = asked.query
+    query: Searched = asked.query
     organization = whose(desk, query.organization)
-    page = await teams.list_teams(desk, organization, cursor=query.cursor, limit=query.limit)
+    page = await teams.list_teams(
+        desk, organization, cursor=query.cursor, limit=query.limit, search=query.search
+    )
     return Paged[TeamShown](items=tuple(map(_shown, page.items)), next=page.next)
 
 
@@ -173,7 +175,7 @@ async def remove_member(desk: Desk, asked: Asked) -> None:
 
 _ONE: Final = "/teams/{key}"
 OPERATIONS: Final[Sequence[Operation]] = (
-    Operation("GET", "/teams", "List teams", "teams:read", list_teams, Narrowed, None, Paged[TeamShown]),
+    Operation("GET", "/teams", "List teams", "teams:read", list_teams, Searched, None, Paged[TeamShown]),
     Operation("POST", "/teams", "Make a team", "teams:write", create_team, None, TeamAsked, TeamShown, 201),
     Operation("GET", _ONE, "Show a team", "teams:read", get_team, PlaceAsked, None, TeamShown),
     Operation("PATCH", _ONE, "Rename a team", "teams:write", rename_team, None, NameAsked),

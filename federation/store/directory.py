@@ -208,10 +208,16 @@ def members(
     return listed, users[-1] if len(looked) > limit else ""
 
 
-def teams(organization: str, after: str, limit: int) -> Steps[tuple[tuple[TeamListed, ...], str]]:
+def teams(
+    organization: str, after: str, limit: int, wanted: str
+) -> Steps[tuple[tuple[TeamListed, ...], str]]:
     """The teams of the store by key; where the next page begins, "" at the end."""
     asked = {"organization_id": organization, "at": storable(after), "batch": limit + 1}
-    looked = yield directory_sql.LIST_TEAMS, asked
+    if wanted:
+        part = "".join(f"!{one}" if one in "!%_" else one for one in storable(wanted.lower()))
+        looked = yield directory_sql.FIND_TEAMS, {**asked, "wanted": f"%{part}%"}
+    else:
+        looked = yield directory_sql.LIST_TEAMS, asked
     listed = yield from _teams(organization, looked[:limit])
     return listed, looked[limit - 1][0] if len(looked) > limit else ""
 

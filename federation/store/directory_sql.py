@@ -70,6 +70,12 @@ SELECT key, name, source FROM team WHERE organization_id = :organization_id AND 
 ORDER BY key LIMIT :batch
 """
 
+FIND_TEAMS = """
+SELECT key, name, source FROM team WHERE organization_id = :organization_id AND key > :at
+  AND (key LIKE :wanted ESCAPE '!' OR lower(name) LIKE :wanted ESCAPE '!')
+ORDER BY key LIMIT :batch
+"""
+
 DESCRIBE_TEAM = """
 SELECT key, name, source FROM team WHERE organization_id = :organization_id AND key = :key
 """

@@ -46,9 +46,9 @@ class DirectoryStore(Protocol):
         """Return who is in a team, declared or of the store, and by whom; what leads on, "" at the end."""
 
     async def list_teams(
-        self, organization: str, after: str, limit: int
+        self, organization: str, after: str, limit: int, wanted: str
     ) -> tuple[tuple[TeamListed, ...], str]:
-        """Return teams of the store by key; what leads on, "" at the end."""
+        """Return teams of the store by key, with a text in name or key; what leads on, "" at the end."""
 
     async def find_team(self, organization: str, key: str) -> TeamListed | None:
         """Return a team of the store."""

@@ -41,9 +41,9 @@ class DirectoryTwin(Drive):
         return await self._read(lambda: directory.members(organization, team, after, limit))
 
     async def list_teams(
-        self, organization: str, after: str, limit: int
+        self, organization: str, after: str, limit: int, wanted: str
     ) -> tuple[tuple[TeamListed, ...], str]:
-        return await self._read(lambda: directory.teams(organization, after, limit))
+        return await self._read(lambda: directory.teams(organization, after, limit, wanted))
 
     async def find_team(self, organization: str, key: str) -> TeamListed | None:
         return await self._read(lambda: directory.team(organization, key))
