@@ -1,4 +1,4 @@
-"""The middle: a verified statement about a person, and the identity and decision made of it.
+"""The middle: a verified statement about a person, and the identity made of it.
 
 Above the protocols nothing else is seen. A VerifiedAssertion is sealed: only a verifier
 makes one, and everything after it asks for the type, not for a promise; ``attributes`` makes

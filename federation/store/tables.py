@@ -3,7 +3,7 @@
 Times are whole microseconds since 1970, UTC, as BIGINT: one meaning on every engine. What a
 browser or a provider chose is looked up by its SHA-256, so that no length or character of it
 matters to an index. Read by migrations, administration and tests; what runs in a request is
-written out in ``sql.py`` and held to these by the tests.
+written out in ``sql`` and ``*_sql`` and held to these by the tests.
 """
 
 from federation.store import (
