@@ -1,8 +1,13 @@
 """What the store's part of provisioning costs: by an index, and of a large group its change alone."""
 
+import json
 import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
+import asyncpg
+import measured
 import pytest
 import sqlalchemy as sa
 from provisioning import NOBODY, groups_where, scim_group, scim_user, users_where
@@ -11,8 +16,10 @@ from test_store_provisioning import add, team
 
 from federation.provisioned import Compare, Every, Members, ScimUser, Search, Some
 from federation.store import provisioning_search, tables
-from federation.store.store import Store
+from federation.store.postgres_words import numbered
+from federation.store.store import Store, open_store
 
+residents: Any = measured.load("residents")
 BOTH = Every(
     (Compare(column="id", operator="eq", value="g"), Compare(column="members", operator="eq", value="x"))
 )
@@ -64,6 +71,36 @@ def test_what_directories_ask_is_read_by_an_index(search: Search) -> None:
     # not by the connection alone: that is all that it keeps
     assert by
     assert all(step != "connection=?)" for step in by), plan
+
+
+async def test_postgresql_reads_it_by_an_index_too(postgres_url: str) -> None:
+    """Of a directory large enough that it would tell: what else is asked costs a hundred times as much."""
+    await (await open_store(postgres_url)).close()
+    await residents.lay_postgres(
+        postgres_url, residents.Directory(now=NOW, connection="okta", users=5_000, members=5_000, groups=400)
+    )
+    plain = await asyncpg.connect(postgres_url)
+    for search in (replace(one, total=total) for one in BY_INDEX for total in (True, False)):
+        assert await most_rows(plain, search) < 50, search
+    assert await most_rows(plain, users_where("userName", "co", "x")) == 5_000  # no index tells that
+    await plain.close()
+
+
+async def most_rows(plain: Any, search: Search) -> int:
+    """Return how many rows of a table PostgreSQL looks at."""
+    asked: Any = next(provisioning_search.page("okta", search))
+    statement, names = numbered(asked[0])
+    values = [asked[1][name] for name in names]
+    ((told,),) = await plain.fetch(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", *values)
+    read = [one for one in _nodes(json.loads(told)[0]["Plan"]) if one.get("Relation Name")]
+    rows = (one["Actual Rows"] + one.get("Rows Removed by Filter", 0) for one in read)
+    return max(int(seen * one["Actual Loops"]) for seen, one in zip(rows, read, strict=True))
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for one in plan.get("Plans", ()):
+        yield from _nodes(one)
 
 
 async def test_of_a_large_group_one_member_changes(store: Store) -> None:
