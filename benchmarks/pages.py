@@ -98,6 +98,7 @@ SEARCHED = (
     "/admin/teams?organization=acme",
     "/admin/teams?organization=acme&search=team-00",
     "/admin/domains?search=org0",
+    "/admin/people/invitations?organization=acme&search=acme",
     "/admin/connections/acme-saml/disable",
     "/admin/organizations/acme?way-acme-saml=on",
     "/admin/organizations/acme?way-operators=on",

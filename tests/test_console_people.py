@@ -291,7 +291,7 @@ async def test_a_domain_shows_the_record_to_add_once_it_is_asked_for(stair: Stai
     assert await stair.code(unknown) == "admin.unknown"
 
 
-async def test_teams_and_domains_are_searched(stair: Stair) -> None:
+async def test_teams_domains_and_invitations_are_searched(stair: Stair) -> None:
     store = stair.house.store
     for key, name in (("ops", "Night shift"), ("sales", "Sales")):
         await store.add_team("acme", key, name, stair.clock())
@@ -301,6 +301,7 @@ async def test_teams_and_domains_are_searched(stair: Stair) -> None:
     assert "No team fits this." in await page(ada, "/admin/teams?search=none")
     assert "/acme.example" in await page(ada, "/admin/domains?search=ACME.ex")
     assert "No domain has" in await page(ada, "/admin/domains?search=none")
+    assert "to such an address" in await page(ada, "/admin/people/invitations?search=none")
     for rest, number in (("teams?organization=acme&search=night", 1), ("domains?search=none", 0)):
         assert len((await ada.get(f"/admin/api/{rest}")).json()["items"]) == number
 

@@ -216,11 +216,14 @@ async def test_open_invitations_newest_first(store: Store) -> None:
             created_at=at, expires_at=NOW + timedelta(days=number + 1),
         )  # fmt: skip
         assert await store.invite(bytes([number]), one)
-    first, after = await store.list_invitations("acme", "", 2, NOW)
-    last, end = await store.list_invitations("acme", after, 2, NOW)
+    first, after = await store.list_invitations("acme", "", 2, NOW, "")
+    last, end = await store.list_invitations("acme", after, 2, NOW, "")
     assert ([one.id[-1] for one in (*first, *last)], end) == (["2", "1", "0"], "")
-    later = await store.list_invitations("acme", "", 9, NOW + timedelta(days=1))  # the end is exclusive
+    later = await store.list_invitations("acme", "", 9, NOW + timedelta(days=1), "")  # the end is exclusive
     assert [one.id[-1] for one in later[0]] == ["2", "1"]
+    for wanted, found in (("P1@", ["1"]), ("acme", ["2", "1", "0"]), ("p_@", []), ("other", [])):
+        shown, _ = await store.list_invitations("acme", "", 9, NOW, wanted)
+        assert [one.id[-1] for one in shown] == found, wanted
 
 
 async def test_sign_ins_of_somebody_and_of_nobody_else(store: Store, five: list[str]) -> None:

@@ -143,9 +143,16 @@ It can be used once, until {until} UTC. Do not pass it on: it is for you.
 
 
 async def list_invitations(
-    desk: Desk, organization: str, *, cursor: str | None, limit: int
+    desk: Desk, organization: str, *, cursor: str | None, limit: int, search: str = ""
 ) -> Page[Invitation]:
     """Return those that may still be used, newest first.
+
+    Args:
+        desk: Who asks.
+        organization: Whose.
+        cursor: Of the page before, or None.
+        limit: 1 to 200.
+        search: Part of an address, in any case; "" for all.
 
     Raises:
         FieldsRefused: ``admin.invalid``: the cursor.
@@ -155,7 +162,8 @@ async def list_invitations(
     places.organization(desk, "people:read", organization)
     place = read_cursor(cursor, str)
     after = str(place[0]) if place else ""
-    found, further = await desk.store.list_invitations(organization, after, limit, desk.now)
+    wanted = search.strip()
+    found, further = await desk.store.list_invitations(organization, after, limit, desk.now, wanted)
     return Page(items=found, next=write_cursor((further,)) if further else None)
 
 

@@ -15,6 +15,7 @@ from federation.errors import ChangeConflicts, FieldsRefused
 from federation.web import fields, texts
 
 HERE: Final = "/admin/people"
+_LONGEST: Final = 320  # of what is searched
 LIVES: Final = (1, 7, 14, 30, 90)  # days to choose from
 
 
@@ -74,9 +75,11 @@ async def _page(
     faults: Mapping[str, str] | None = None,
     sent: Mapping[str, str] | None = None,
 ) -> Response:
-    cursor = fields.read_query(request).get("cursor")
+    told = fields.read_query(request)
+    cursor, search = told.get("cursor"), told.get("search", "").strip()[:_LONGEST]
     desk = access.desk(request, visitor.actor)
-    page = await invitations.list_invitations(desk, organization, cursor=cursor, limit=PAGE)
+    page = await invitations.list_invitations(desk, organization, cursor=cursor, limit=PAGE, search=search)
+    asked = {"organization": organization, "search": search}
     return shell.page(
         request,
         visitor,
@@ -89,7 +92,6 @@ async def _page(
         faults=faults or {},
         sent=sent or {},
         lives=LIVES,
-        onward=whose.path("people", "invitations", organization=organization, cursor=page.next)
-        if page.next
-        else "",
+        search=search,
+        onward=whose.path("people", "invitations", **asked, cursor=page.next) if page.next else "",
     )

@@ -9,7 +9,7 @@ from pydantic import Field
 from federation.administration import invitations
 from federation.administration.desk import Desk
 from federation.configuration.part import Model
-from federation.console.operations import Asked, Narrowed, Operation, Paged
+from federation.console.operations import Asked, Operation, Paged, Searched
 from federation.console.people_api import PlaceAsked, whose
 from federation.store.people_values import Invitation
 
@@ -47,9 +47,13 @@ def _invitation(one: Invitation) -> dict[str, object]:
 
 async def list_invitations(desk: Desk, asked: Asked) -> Paged[InvitationShown]:
     """Newest first."""
-    query: Narrowed = asked.query
+    query: Searched = asked.query
     page = await invitations.list_invitations(
-        desk, whose(desk, query.organization), cursor=query.cursor, limit=query.limit
+        desk,
+        whose(desk, query.organization),
+        cursor=query.cursor,
+        limit=query.limit,
+        search=query.search,
     )
     shown = tuple(InvitationShown.model_validate(_invitation(one)) for one in page.items)
     return Paged[InvitationShown](items=shown, next=page.next)
@@ -82,7 +86,7 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "List open invitations",
         "people:read",
         list_invitations,
-        Narrowed,
+        Searched,
         None,
         Paged[InvitationShown],
     ),

@@ -84,7 +84,7 @@ class Narrowed(PageAsked):
 class Searched(Narrowed):
     """Which page of what is searched."""
 
-    search: Annotated[str, Field(max_length=320, description="Part of a name, or of a key")] = ""
+    search: Annotated[str, Field(max_length=320, description="Part of a name, a key or an address")] = ""
 
 
 class Paged(Model, Generic[Item]):

@@ -214,12 +214,17 @@ def teams(
     """The teams of the store by key; where the next page begins, "" at the end."""
     asked = {"organization_id": organization, "at": storable(after), "batch": limit + 1}
     if wanted:
-        part = "".join(f"!{one}" if one in "!%_" else one for one in storable(wanted.lower()))
-        looked = yield directory_sql.FIND_TEAMS, {**asked, "wanted": f"%{part}%"}
+        looked = yield directory_sql.FIND_TEAMS, {**asked, "wanted": _holding(wanted)}
     else:
         looked = yield directory_sql.LIST_TEAMS, asked
     listed = yield from _teams(organization, looked[:limit])
     return listed, looked[limit - 1][0] if len(looked) > limit else ""
+
+
+def _holding(wanted: str) -> str:
+    """Return the pattern of whatever holds a text, in lower case; ``!`` is what escapes."""
+    part = "".join(f"!{one}" if one in "!%_" else one for one in storable(wanted.lower()))
+    return f"%{part}%"
 
 
 def team(organization: str, key: str) -> Steps[TeamListed | None]:
@@ -262,11 +267,14 @@ def counted(organization: str, keys: Sequence[str]) -> Steps[Mapping[str, int]]:
 
 
 def open_invitations(
-    organization: str, after: str, limit: int, now: datetime
+    organization: str, after: str, limit: int, now: datetime, wanted: str
 ) -> Steps[tuple[tuple[Invitation, ...], str]]:
     """Those that may still be used, newest first; where the next page begins, "" at the end."""
     asked = {"organization_id": organization, "at": after or _LAST, "now": micros(now), "batch": limit + 1}
-    looked = yield directory_sql.LIST_INVITATIONS, asked
+    if wanted:
+        looked = yield directory_sql.FIND_INVITATIONS, {**asked, "wanted": _holding(wanted)}
+    else:
+        looked = yield directory_sql.LIST_INVITATIONS, asked
     listed = tuple(map(invitations.invitation, looked[:limit]))
     return listed, listed[-1].id if len(looked) > limit else ""
 

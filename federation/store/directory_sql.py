@@ -101,6 +101,13 @@ WHERE organization_id = :organization_id AND id < :at AND used_at IS NULL AND ex
 ORDER BY id DESC LIMIT :batch
 """
 
+FIND_INVITATIONS = """
+SELECT id, organization_id, email, roles, teams, created_at, expires_at, used_at, user_id FROM invitation
+WHERE organization_id = :organization_id AND id < :at AND used_at IS NULL AND expires_at > :now
+  AND lower(email) LIKE :wanted ESCAPE '!'
+ORDER BY id DESC LIMIT :batch
+"""
+
 LIST_RECORDS_OF_PERSON = """
 SELECT reference, recorded_at, code, connection FROM decision_record
 WHERE person = :person AND organization_id = :organization_id

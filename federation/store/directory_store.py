@@ -57,9 +57,9 @@ class DirectoryStore(Protocol):
         """Return how many are in each team; above ``MEMBERS_COUNTED`` they are more than that."""
 
     async def list_invitations(
-        self, organization: str, after: str, limit: int, now: datetime
+        self, organization: str, after: str, limit: int, now: datetime, wanted: str
     ) -> tuple[tuple[Invitation, ...], str]:
-        """Return invitations that may still be used, newest first; what leads on, "" at the end."""
+        """Return invitations that may still be used to addresses that hold a text; what leads on, or ""."""
 
     async def sign_ins_of(self, organization: str, user_id: str, limit: int) -> tuple[RecordLine, ...]:
         """Return the latest records of somebody's sign-ins, newest first, without what is sealed in them."""

@@ -52,9 +52,9 @@ class DirectoryTwin(Drive):
         return await self._read(lambda: directory.counted(organization, keys))
 
     async def list_invitations(
-        self, organization: str, after: str, limit: int, now: datetime
+        self, organization: str, after: str, limit: int, now: datetime, wanted: str
     ) -> tuple[tuple[Invitation, ...], str]:
-        return await self._read(lambda: directory.open_invitations(organization, after, limit, now))
+        return await self._read(lambda: directory.open_invitations(organization, after, limit, now, wanted))
 
     async def sign_ins_of(self, organization: str, user_id: str, limit: int) -> tuple[RecordLine, ...]:
         return await self._read(lambda: directory.sign_ins_of(organization, user_id, limit))
