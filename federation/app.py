@@ -248,6 +248,7 @@ def _house(  # noqa: PLR0913, PLR0917  all that it is made of
     tokens = TokenKeeper(
         connectors=roster.connectors, store=store, vault=vault, recorder=story.recorder, clock=now
     )
+    store.give_back_by(tokens.revoke)
     leaving = SignOut(
         connectors=roster.connectors,
         store=store,

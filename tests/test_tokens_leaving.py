@@ -1,6 +1,7 @@
 """Signing out of a session that keeps tokens: they are revoked at the provider, and nobody waits for it."""
 
 import asyncio
+import json
 import logging
 import re
 import sqlite3
@@ -13,6 +14,7 @@ import httpx2
 import pytest
 import stair
 from databases import ask
+from directory import USER
 from test_tokens_journey import ASKED, KEEPING, asking
 
 from federation import tokens
@@ -171,3 +173,28 @@ async def test_without_an_endpoint_nothing_is_said(tmp_path: Path, caplog: pytes
         await house.house.tokens.close()
         house.provider.knobs = RIGHT
     assert said(caplog) == []
+
+
+TOLD = "a-token-for-the-tests-of-this-directory"
+
+
+async def test_whom_a_directory_puts_out_leaves_nothing_at_the_provider(tmp_path: Path) -> None:
+    (tmp_path / "scim").write_text(TOLD)
+    scim = {"scim": {"bearer": {"file": str(tmp_path / "scim")}, "external_id": ["sub"]}}
+    async with stair.listening(), stair.standing(tmp_path, further={"acme-oidc": KEEPING | scim}) as house:
+        house.provider.knobs = RIGHT
+        house.provider.grants.revoked.clear()
+        _, told = await signed_in(house)
+        url = f"sqlite:///{house.database}"
+        ((subject,),) = await ask(url, "SELECT subject_key FROM account")
+        directory = house.browser(authorization=f"Bearer {TOLD}")
+        ada = {"userName": "ada", "externalId": json.loads(subject)[-1], "active": True}
+        made = await directory.post("/scim/v2/acme-oidc/Users", json={"schemas": [USER], **ada})
+        assert made.status_code == 201, made.text
+        assert lives(house.provider, told) == (True, True)
+        at = f"/scim/v2/acme-oidc/Users/{made.json()['id']}"
+        sent = {"schemas": [USER], **ada, "active": False}
+        assert (await directory.put(at, json=sent)).status_code == 200
+        await house.house.tokens.close()
+        assert lives(house.provider, told) == (False, False)
+        assert house.count("kept_token") == 0

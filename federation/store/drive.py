@@ -1,9 +1,10 @@
 """How a twin drives the steps of a verb; what every part of it builds on."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from federation.store.rows import Result, Steps
+from federation.store.values import KeptTokensOf
 
 Verb = Callable[[], Steps[Result]]  # made anew for every attempt
 
@@ -34,6 +35,9 @@ class Drive(ABC):
     @abstractmethod
     async def _transact(self, verb: Verb[Result], *, long: bool = False) -> Result:
         """Drive all steps in one transaction, or none; ``long``: the loop is not to stand still for them."""
+
+    def _dropped(self, kept: Sequence[KeptTokensOf]) -> None:  # noqa: B027  where nobody asked to be told
+        """Tell who gives them back, after the commit, of tokens that went with their sessions."""
 
     def _ended(self, token_hash: bytes) -> None:  # noqa: B027  a twin that remembers nothing has nothing to forget
         """Forget what is remembered of a session."""

@@ -18,6 +18,7 @@ from federation.store.values import KeptTokensOf
 
 _EVERYWHERE = ""
 Hashes = tuple[bytes, ...]
+Gone = tuple[Hashes, tuple[KeptTokensOf, ...]]  # token hashes of sessions that ended, and what they kept
 
 
 class Administered(Protocol):
@@ -251,9 +252,7 @@ def last_in(
     return tuple(last)
 
 
-def end(
-    user_id: str, organizations: Iterable[str], now: datetime
-) -> Steps[tuple[Hashes, tuple[KeptTokensOf, ...]]]:
+def end(user_id: str, organizations: Iterable[str], now: datetime) -> Steps[Gone]:
     """End the sessions of these organizations; return their hashes, and the tokens that went with them."""
     ended: list[bytes] = []
     kept: list[Row] = []

@@ -18,9 +18,10 @@ from federation.store import (
     sql,
     standing,
 )
-from federation.store.endings import Hashes
+from federation.store.endings import Gone
 from federation.store.people_values import Remaining
 from federation.store.rows import Steps, micros
+from federation.store.values import KeptTokensOf
 
 _ALL: Final = 2**31 - 1  # rows
 
@@ -33,8 +34,8 @@ def residues() -> Steps[tuple[Residue, ...]]:
     )
 
 
-def forget(connection: str, organization: str, now: datetime, held: Remaining) -> Steps[Hashes]:
-    """Have nothing be of its source any more; return token hashes of sessions without a membership.
+def forget(connection: str, organization: str, now: datetime, held: Remaining) -> Steps[Gone]:
+    """Have nothing be of its source any more; return what ended, of whom no membership is left.
 
     Raises:
         PolicyRefused: ``policy.last_administrator``.
@@ -54,11 +55,14 @@ def forget(connection: str, organization: str, now: datetime, held: Remaining) -
         yield statement, {**place, "batch": _ALL}
     yield from provisioning_clearing.connection(connection, organization)
     ended: list[bytes] = []
+    tokens: list[KeptTokensOf] = []
     for (user_id,) in live:
         theirs = {**place, "user_id": user_id}
         if (yield provisioning_users_sql.FIND_MEMBERSHIP_SOURCES, theirs):
             yield from endings.tell(theirs, source)
         else:
-            ended += (yield from endings.end(str(user_id), (organization,), now))[0]
+            gone = yield from endings.end(str(user_id), (organization,), now)
+            ended += gone[0]
+            tokens += gone[1]
     yield from endings.somebody_left(held, before)
-    return tuple(ended)
+    return tuple(ended), tuple(tokens)

@@ -20,7 +20,7 @@ from federation.store import (
     standing,
 )
 from federation.store import provisioning_rows as kept
-from federation.store.endings import Hashes
+from federation.store.endings import Gone
 from federation.store.rows import Raced, Steps, micros, new_id, storable
 
 
@@ -75,11 +75,11 @@ def _find(connection: str, organization: str, finding: Finding) -> Steps[str]:
 
 def part(
     connection: str, organization: str, user_id: str, sources: tuple[str, ...], now: datetime
-) -> Steps[Hashes]:
+) -> Steps[Gone]:
     """Take back what these sources gave a user who is held; with the last membership the sessions end.
 
     Returns:
-        Token hashes of the sessions that ended.
+        What ended, and went with it.
     """
     place = {"organization_id": organization, "user_id": user_id, "now": micros(now)}
     own = {**place, "source": of_scim(connection)}
@@ -87,14 +87,14 @@ def part(
     yield provisioning_users_sql.DROP_AWAITED, own
     for source in sources:
         yield from take(place, source)
-    ended: Hashes = ()
+    gone: Gone = ((), ())
     if not (yield provisioning_users_sql.FIND_MEMBERSHIP_SOURCES, place):
-        ended, _ = yield from endings.end(user_id, (organization,), now)
+        gone = yield from endings.end(user_id, (organization,), now)
     else:
         for source in sources:
             yield from endings.tell(place, source)
     yield erasure_sql.DROP_USER_OF_NOBODY, place
-    return ended
+    return gone
 
 
 def take(place: dict[str, object], source: str) -> Steps[bool]:

@@ -15,6 +15,7 @@ from federation.rules.folding import fold
 from federation.store import endings, provisioning_users_sql, rows, sql, standing
 from federation.store.endings import Hashes
 from federation.store.rows import Ask, Raced, Row, Steps, Together, micros, storable
+from federation.store.values import KeptTokensOf
 
 Resource = TypeVar("Resource", ScimUser, ScimGroup)
 
@@ -26,6 +27,7 @@ class Kept(Generic[Resource]):
     resource: Resource
     changed: bool
     ended: Hashes = ()  # of sessions
+    tokens: tuple[KeptTokensOf, ...] = ()  # that went with them
 
     @property
     def name(self) -> str:

@@ -26,6 +26,7 @@ from federation.store import provisioning_rows as kept
 from federation.store.endings import Hashes
 from federation.store.rows import Steps, micros
 from federation.store.standing import Known
+from federation.store.values import KeptTokensOf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,7 @@ class Settled:
 
     changed: bool
     ended: Hashes = ()  # of sessions
+    tokens: tuple[KeptTokensOf, ...] = ()  # that went with them
 
 
 def due(connection: str, batch: int, of: tuple[str, ...], user_id: str) -> Steps[tuple[Due, ...]]:
@@ -83,8 +85,8 @@ def _take_back(due: Due, place: dict[str, object], now: datetime) -> Steps[Settl
     if (yield provisioning_users_sql.FIND_MEMBERSHIP_SOURCES, place):
         yield from endings.tell(place, source)
         return Settled(changed=True)
-    ended, _ = yield from endings.end(str(place["user_id"]), (due.organization,), now)
-    return Settled(changed=True, ended=ended)
+    ended, tokens = yield from endings.end(str(place["user_id"]), (due.organization,), now)
+    return Settled(changed=True, ended=ended, tokens=tokens)
 
 
 def _provide(decision: Decision, user_id: str, now: datetime) -> Steps[bool]:

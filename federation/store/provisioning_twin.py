@@ -38,9 +38,11 @@ from federation.store import (
     provisioning_users,
 )
 from federation.store.drive import Drive, Verb
+from federation.store.endings import Hashes
 from federation.store.people_values import Remaining
 from federation.store.provisioning_rows import Kept, Resource
 from federation.store.provisioning_spreading import Left
+from federation.store.values import KeptTokensOf
 
 _ATTEMPTS: Final = 3  # to read a group that nobody changes meanwhile
 _LONG: Final = 200  # members of one change
@@ -134,8 +136,7 @@ class ProvisioningTwin(Drive):
         self, due: Due, decision: Decision | None, refused: str, now: datetime
     ) -> bool:
         done = await self._transact(lambda: provisioning_settling.settle(due, decision, refused, now))
-        for token_hash in done.ended:
-            self._ended(token_hash)
+        self._over(done.ended, done.tokens)
         return done.changed
 
     async def postpone_provisioned(self, due: Due, until: datetime) -> None:
@@ -156,11 +157,10 @@ class ProvisioningTwin(Drive):
     async def forget_provisioned(
         self, connection: str, organization: str, now: datetime, held: Remaining
     ) -> int:
-        ended = await self._transact(
+        ended, tokens = await self._transact(
             lambda: provisioning_forgetting.forget(connection, organization, now, held), long=True
         )
-        for token_hash in ended:
-            self._ended(token_hash)
+        self._over(ended, tokens)
         return len(ended)
 
     async def add_credential(self, credential: Credential, secret_hash: bytes) -> None:
@@ -181,9 +181,14 @@ class ProvisioningTwin(Drive):
 
     async def _kept(self, verb: Verb[Kept[Resource]], *, is_long: bool = False) -> Resource:
         done = await self._transact(verb, long=is_long)
-        for token_hash in done.ended:
-            self._ended(token_hash)
+        self._over(done.ended, done.tokens)
         return done.resource
+
+    def _over(self, ended: Hashes, tokens: Sequence[KeptTokensOf]) -> None:
+        for token_hash in ended:
+            self._ended(token_hash)
+        if tokens:
+            self._dropped(tokens)
 
     async def _whole(self, connection: str, group: ScimGroup) -> ScimGroup:
         """Return a group with its members, as they were at one version if it stands still for so long."""

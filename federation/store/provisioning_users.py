@@ -3,14 +3,17 @@
 import json
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 
 from federation.decision import of_scim
 from federation.provisioned import Absent, Finding, ScimUser, Taken
 from federation.store import endings, endings_sql, provisioning_owners, provisioning_users_sql
 from federation.store import provisioning_rows as kept
-from federation.store.endings import Hashes
+from federation.store.endings import Gone
 from federation.store.provisioning_rows import Kept
 from federation.store.rows import Raced, Row, Steps, micros, new_id, storable
+
+_NOTHING: Final[Gone] = ((), ())
 
 
 def find(connection: str, identifier: str) -> Steps[ScimUser | None]:
@@ -44,9 +47,11 @@ def add(
     if not (yield provisioning_users_sql.ADD_SCIM_USER, columns):
         raise Raced  # they have got another resource meanwhile
     yield provisioning_users_sql.ADD_EMAILS, {**columns, "emails": _emails(user)}
-    ended = () if user.active else (yield from _keep_out(connection, organization, user_id, now))
+    ended, tokens = (
+        _NOTHING if user.active else (yield from _keep_out(connection, organization, user_id, now))
+    )
     found = yield provisioning_users_sql.FIND_SCIM_USER, columns
-    return Kept(resource=kept.user(found[0]), changed=True, ended=ended)
+    return Kept(resource=kept.user(found[0]), changed=True, ended=ended, tokens=tokens)
 
 
 def change(connection: str, user: ScimUser, now: datetime, *, expected: int | None) -> Steps[Kept[ScimUser]]:
@@ -77,12 +82,12 @@ def change(connection: str, user: ScimUser, now: datetime, *, expected: int | No
     own = {"organization_id": organization, "user_id": user_id, "source": of_scim(connection)}
     if changed[5] != row[5]:
         yield provisioning_users_sql.MOVE_AWAITED, {**columns, **own}
-    ended: Hashes = ()
+    ended, tokens = _NOTHING
     if not user.active:
-        ended = yield from _keep_out(connection, organization, user_id, now)
+        ended, tokens = yield from _keep_out(connection, organization, user_id, now)
     elif not was_active:
         yield endings_sql.REACTIVATE, own
-    return Kept(resource=kept.user(changed, groups), changed=True, ended=ended)
+    return Kept(resource=kept.user(changed, groups), changed=True, ended=ended, tokens=tokens)
 
 
 def remove(connection: str, identifier: str, now: datetime, *, expected: int | None) -> Steps[Kept[ScimUser]]:
@@ -104,8 +109,8 @@ def remove(connection: str, identifier: str, now: datetime, *, expected: int | N
     yield provisioning_users_sql.DROP_OTHER_EMAILS, {**place, "emails": "[]"}
     yield provisioning_users_sql.DROP_SCIM_USER, place
     sources = provisioning_owners.both(connection)
-    ended = yield from provisioning_owners.part(connection, organization, user_id, sources, now)
-    return Kept(resource=kept.user(row), changed=True, ended=ended)
+    ended, tokens = yield from provisioning_owners.part(connection, organization, user_id, sources, now)
+    return Kept(resource=kept.user(row), changed=True, ended=ended, tokens=tokens)
 
 
 _Seen = tuple[str, str, bool, str]  # whose it is, the organization, whether it is active, userName's key
@@ -139,12 +144,11 @@ def _lock(connection: str, identifier: str, seen: _Seen) -> Steps[Row]:
     return row
 
 
-def _keep_out(connection: str, organization: str, user_id: str, now: datetime) -> Steps[Hashes]:
+def _keep_out(connection: str, organization: str, user_id: str, now: datetime) -> Steps[Gone]:
     """Let a user who is held in by no way; the last administrator, too: it is the directory's word."""
     own = {"organization_id": organization, "user_id": user_id, "source": of_scim(connection)}
     yield endings_sql.DEACTIVATE, {**own, "now": micros(now)}
-    ended, _ = yield from endings.end(user_id, (organization,), now)
-    return ended
+    return (yield from endings.end(user_id, (organization,), now))
 
 
 def _columns(connection: str, user: ScimUser) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """The promises about a provider's tokens, which a session keeps."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
@@ -8,6 +9,9 @@ from federation.store.values import KeptTokensOf, SealedTokens
 
 class TokensStore(Protocol):
     """Handed to one node at a time, so that each refresh token is used once."""
+
+    def give_back_by(self, tell: Callable[[KeptTokensOf], None]) -> None:
+        """Have somebody told, after the commit, of tokens that went with sessions which a directory ended."""
 
     async def tokens_of(self, token_hash: bytes, now: datetime) -> KeptTokensOf | None:
         """Return what this token's live session keeps of its provider's tokens, if anything."""

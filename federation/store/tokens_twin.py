@@ -1,5 +1,6 @@
 """What both engines say alike of ``tokens_store.TokensStore``."""
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from federation.store import tokens
@@ -9,6 +10,16 @@ from federation.store.values import KeptTokensOf, SealedTokens
 
 class TokensTwin(Drive):
     """The verbs; their promises are told in ``tokens_store``."""
+
+    _gives_back: Callable[[KeptTokensOf], None] | None = None
+
+    def give_back_by(self, tell: Callable[[KeptTokensOf], None]) -> None:
+        self._gives_back = tell
+
+    def _dropped(self, kept: Sequence[KeptTokensOf]) -> None:
+        if (give_back := self._gives_back) is not None:
+            for one in kept:
+                give_back(one)
 
     async def tokens_of(self, token_hash: bytes, now: datetime) -> KeptTokensOf | None:
         return await self._read(lambda: tokens.find(token_hash, now))

@@ -5,6 +5,7 @@ for, or not), or in one transaction; and what it does besides about a session th
 """
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from federation.decision import Decision, Standing
@@ -35,6 +36,7 @@ from federation.store.values import (
     Admitted,
     Claim,
     Cursor,
+    KeptTokensOf,
     NewSession,
     Pending,
     PolicyInForce,
@@ -250,6 +252,9 @@ class Audited(Twin):
 
     def _ended(self, token_hash: bytes) -> None:
         self._store._ended(token_hash)  # noqa: SLF001  likewise
+
+    def _dropped(self, kept: Sequence[KeptTokensOf]) -> None:
+        self._store._dropped(kept)  # noqa: SLF001  likewise
 
     async def find_session(self, token_hash: bytes, now: datetime) -> Session | None:
         """Ask whoever remembers sessions."""
