@@ -12,6 +12,9 @@ from databases import ENGINES
 from directory import World, provisioned
 
 from federation import passwords
+from federation.administration import overview
+from federation.administration.actor import SCOPES, Actor
+from federation.administration.desk import Desk
 from federation.break_glass import new_code
 
 CREW = {"acme": {"administrators": ["admin"], "teams": {"crew": {"name": "Crew", "groups": ["crew"]}}}}
@@ -228,6 +231,38 @@ async def test_groups_give_roles_and_teams_to_the_living_and_take_them(world: Wo
     assert (await world.okta.delete(f"/Groups/{crew['id']}")).status_code == 204
     await world.stair.house.provisioner.settle_due(world.stair.clock())
     assert await told(world, browser) == (["member"], [])
+
+
+@pytest.mark.parametrize("how", ["inactive", "gone", "out of the group"])
+async def test_it_is_told_where_a_directory_leaves_nobody_who_administers(
+    world: World, caplog: pytest.LogCaptureFixture, how: str
+) -> None:
+    ann, ben = [await world.okta.user(name) for name in ("ann", "ben")]
+    admins = await world.okta.group("platform-admins", ann["id"], ben["id"])
+    asked = "SELECT actor_kind, object FROM audit WHERE action = 'organization.unadministered'"
+    operator = Desk(
+        actor=Actor(kind="operator", id="", organization=None, connection=None, scopes=SCOPES, address=""),
+        now=world.stair.clock(),
+        store=world.stair.house.store,
+        vault=world.stair.house.vault,
+        roster=world.stair.house.roster,
+        settings=world.stair.house.settings,
+        fetch=world.stair.house.fetch,
+    )
+    for one, nobody in ((ann, False), (ben, True)):
+        if how == "out of the group":
+            sent = {"op": "remove", "path": f'members[value eq "{one["id"]}"]'}
+            assert (await world.okta.patch(f"/Groups/{admins['id']}", sent)).status_code == 200
+        elif how == "gone":
+            assert (await world.okta.delete(f"/Users/{one['id']}")).status_code == 204
+        else:
+            await active(world, one["id"], value=False)
+        told = [record for record in caplog.records if record.getMessage() == "nobody administers"]
+        assert len(told) == len(await world.ask(asked)) == int(nobody)
+        matters = [one.kind for one in (await overview.look(operator, "acme")).matters]
+        assert ("unadministered" in matters) is nobody
+    assert await world.ask(asked) == [("scim", "acme")]
+    assert vars(told[0])["connection"] == "acme-saml"
 
 
 async def test_a_renamed_group_gives_what_its_name_gives(world: World) -> None:

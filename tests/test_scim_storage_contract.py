@@ -5,6 +5,7 @@ Every test has a connection of its own in one database, so that none sees what a
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -81,5 +82,6 @@ class TestStorage(AsyncScimStorageContract):
             audited=audited,
             find=_find,
             beside=_at_once,
+            leaving=nullcontext,
         )
         return BlockingStorage(Storage(place, aside=False), runner)

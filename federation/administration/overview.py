@@ -81,14 +81,26 @@ async def look(desk: Desk, organization: str | None) -> Overview:
     held = [one.connection for one in ages if one.held][:SHOWN]
     found = [await desk.store.find_metadata(name) for name in held]
     ends = tuple(_ending(desk, theirs, whose))
+    matters = [*await _unadministered(desk, whose), *_matters(desk, whose, theirs, ages, ends)]
     return Overview(
         causes=await desk.store.count_causes(whose, desk.now),
-        matters=tuple(sorted(_matters(desk, whose, theirs, ages, ends), key=lambda one: one.level != "bad")),
+        matters=tuple(sorted(matters, key=lambda one: one.level != "bad")),
         certificates=ends,
         waiting=tuple(one for one in found if one is not None and one.held_digest),
         changes=await _changes(desk, whose, theirs),
         ages=tuple(one for one in ages if not one.held)[:SHOWN],
     )
+
+
+async def _unadministered(desk: Desk, whose: str | None) -> tuple[Matter, ...]:
+    """Tell where nobody administers who should: of one organization; there may be thousands."""
+    tenant = None if whose is None else desk.roster.organizations.get(whose)
+    if whose is None or tenant is None or not tenant.administrators_roles:
+        return ()
+    if await desk.store.is_administered(whose, tenant):
+        return ()
+    path = f"/admin/organizations/{whose}"
+    return (Matter(kind="unadministered", level="bad", path=path, told={"name": tenant.name}),)
 
 
 async def _changes(

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -18,6 +18,7 @@ from federation.decision import Decision
 from federation.errors import PolicyRefused, TooManyRequests
 from federation.identity import Identity
 from federation.provisioned import Finding, ScimUser
+from federation.provisioning import unadministered
 from federation.provisioning.beside import Beside
 from federation.provisioning.request import Answered, Asked, Caller, Place
 from federation.provisioning.settling import Settler
@@ -176,6 +177,10 @@ class Provisioner:
         async def find(user: ScimUser) -> Finding:
             return await self._find(user, connection, now)
 
+        def leaving() -> AbstractAsyncContextManager[None]:
+            of = {"actor": caller.credential, "address": caller.address}
+            return unadministered.told(self._store, self._terms, connection, now, **of)
+
         return Place(
             connection=connection.id,
             organization=connection.organization,
@@ -184,6 +189,7 @@ class Provisioner:
             audited=audited,
             find=find,
             beside=partial(self._beside.do, connection.id),
+            leaving=leaving,
         )
 
     async def _find(self, user: ScimUser, connection: AnyConnection, now: datetime) -> Finding:

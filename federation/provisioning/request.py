@@ -1,6 +1,7 @@
 """A directory's request, as the web room reads it; what goes back; and whom it concerned."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -70,3 +71,5 @@ class Place:
     # by what a new User is found among those whom we know
     find: Callable[[ScimUser], Awaitable[Finding]]
     beside: Beside
+    # stands around a change by which somebody may be let in no more
+    leaving: Callable[[], AbstractAsyncContextManager[None]]

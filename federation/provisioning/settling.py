@@ -4,6 +4,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -13,6 +14,7 @@ from federation.connection.policies import Terms
 from federation.decision import Decision
 from federation.errors import FederationError
 from federation.provisioned import Due, ScimUser
+from federation.provisioning import unadministered
 from federation.provisioning.request import Concerned
 from federation.store.store import Store
 
@@ -58,8 +60,10 @@ class Settler:
     async def some(self, connection: str, *, of: tuple[str, ...] = (), user_id: str = "") -> None:
         """Decide of those who are due among these; who asks hears of nothing that fails: they stay due."""
         try:
-            for due in await self._store.due_provisioned(connection, AT_ONCE, of=of, user_id=user_id):
-                await self._settle(due)
+            if found := await self._store.due_provisioned(connection, AT_ONCE, of=of, user_id=user_id):
+                async with self._told(connection):
+                    for due in found:
+                        await self._settle(due)
         except FederationError as failure:
             log.warning("not provisioned", extra={"connection": connection, "code": failure.code})
 
@@ -112,7 +116,8 @@ class Settler:
                 await asyncio.sleep(_AGAIN)
                 continue
             try:
-                going_on = await self._some_more(connection, failed)
+                async with self._told(connection):
+                    going_on = await self._some_more(connection, failed)
             finally:
                 await self._store.lease(f"{_LEASE}{connection}", self._holder, now, now)
             if not going_on:
@@ -129,6 +134,10 @@ class Settler:
                 await self._store.postpone_provisioned(due, self._clock() + _LATER)
             await asyncio.sleep(0)  # everybody else is waiting
         return spread or bool(others)
+
+    def _told(self, name: str) -> AbstractAsyncContextManager[None]:
+        """Stand around what is decided of some people: who administers may be among them."""
+        return unadministered.told(self._store, self._terms, self._connections.get(name), self._clock())
 
     def _policy(self, connection: str) -> str:
         return policies.digest(policies.tell(self._terms, connection))

@@ -6,6 +6,7 @@ nothing that another provisioned.
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, Final, cast
 
@@ -125,7 +126,8 @@ class Storage(AsyncScimStorage):
         store = place.audited("scim_user.create", "", {"active": user.active})
         found = await place.find(user)
         with _refusing():
-            made = await store.add_scim_user(place.connection, place.organization, user, found, place.now)
+            async with nullcontext() if user.active else place.leaving():
+                made = await store.add_scim_user(place.connection, place.organization, user, found, place.now)
         self.concerned.users[made.id] = None
         return made
 
@@ -177,7 +179,8 @@ class Storage(AsyncScimStorage):
             {"active": user.active},
         )
         with _refusing():
-            kept = await store.change_scim_user(place.connection, user, place.now, expected=expected)
+            async with place.leaving() if seen.active and not user.active else nullcontext():
+                kept = await store.change_scim_user(place.connection, user, place.now, expected=expected)
         self._seen[user.id] = kept
         self.concerned.users[user.id] = None
         return kept
@@ -232,7 +235,8 @@ class Storage(AsyncScimStorage):
         store = place.audited("scim_user.delete" if is_user else "scim_group.delete", resource_id, {})
         remove = store.remove_scim_user if is_user else store.remove_scim_group
         with _refusing():
-            await remove(place.connection, resource_id, place.now, expected=expected)
+            async with place.leaving() if is_user else nullcontext():
+                await remove(place.connection, resource_id, place.now, expected=expected)
         self.concerned.others |= not is_user
 
     async def search(

@@ -48,6 +48,9 @@ class AdministrationStore(Protocol):
     async def is_administrator(self, organization: str, user_id: str, named: Administered) -> bool:
         """Tell whether a user has what administers there, by a grant or a team, kept out or not."""
 
+    async def is_administered(self, organization: str, named: Administered) -> bool:
+        """Tell whether any member who is not kept out has what administers there, by a grant or a team."""
+
     async def administering_teams(
         self, organization: str, keys: Collection[str], named: Administered
     ) -> frozenset[str]:

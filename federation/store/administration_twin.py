@@ -46,6 +46,9 @@ class AdministrationTwin(Drive):
     async def is_administrator(self, organization: str, user_id: str, named: Administered) -> bool:
         return await self._read(lambda: administrators.is_one(organization, user_id, named))
 
+    async def is_administered(self, organization: str, named: Administered) -> bool:
+        return await self._read(lambda: administrators.anybody(organization, named))
+
     async def administering_teams(
         self, organization: str, keys: Collection[str], named: Administered
     ) -> frozenset[str]:

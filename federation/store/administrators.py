@@ -17,6 +17,11 @@ def is_one(organization: str, user_id: str, named: Administered) -> Steps[bool]:
     return bool((yield administrators_sql.IS_ADMINISTRATOR, asked))
 
 
+def anybody(organization: str, named: Administered) -> Steps[bool]:
+    """One read; of those alone who are members, and not kept out."""
+    return bool((yield administrators_sql.IS_ADMINISTERED, _named(organization, named)))
+
+
 def teams(organization: str, keys: Collection[str], named: Administered) -> Steps[frozenset[str]]:
     """One read, by the teams' keys."""
     asked = {**_named(organization, named), "keys": json.dumps(sorted(map(storable, keys)))}

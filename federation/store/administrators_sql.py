@@ -20,6 +20,19 @@ SELECT 1 WHERE EXISTS
     AND {_STAYS})
 """  # noqa: S608  likewise
 
+# Whoever is found first will do.
+_SOMEBODY = f"""EXISTS
+  (SELECT 1 FROM {{0}} AS held WHERE held.organization_id = :organization_id AND {{1}} AND held.{_STAYS}
+    AND EXISTS (SELECT 1 FROM membership WHERE membership.organization_id = :organization_id
+      AND membership.user_id = held.user_id AND membership.{_STAYS})
+    AND NOT EXISTS (SELECT 1 FROM deactivation WHERE deactivation.user_id = held.user_id
+      AND deactivation.organization_id IN (:organization_id, '')))"""  # noqa: S608  likewise
+
+IS_ADMINISTERED = (
+    f"SELECT 1 WHERE {_SOMEBODY.format('role_grant', _ROLES)}"
+    f" OR {_SOMEBODY.format('team_membership', _TEAMS)}"
+)
+
 ADMINISTERING_TEAMS = f"""
 SELECT DISTINCT team_key FROM team_role WHERE organization_id = :organization_id
   AND team_key IN (SELECT value FROM json_each(:keys)) AND {_ROLES}
@@ -48,5 +61,5 @@ SELECT 1 WHERE EXISTS
     WHERE way.organization_id = :organization_id AND {_BY})
 """  # noqa: S608  likewise
 
-ARRAYS = (IS_ADMINISTRATOR, ADMINISTERING_TEAMS, COME_BY)
+ARRAYS = (IS_ADMINISTRATOR, IS_ADMINISTERED, ADMINISTERING_TEAMS, COME_BY)
 """Those that take arrays of texts, which each engine spells its own way."""
