@@ -145,6 +145,27 @@ async def test_loops_share_a_writer_and_one_that_ends_does_not_stop_it(tmp_path:
     assert await ask(f"sqlite:///{tmp_path}/w.db", counts) == [("here", 50), ("left", 1), ("there", 50)]
 
 
+async def test_a_loop_that_ends_with_the_turn_leaves_it_to_those_who_wait(tmp_path: Path) -> None:
+    writer = _writer(tmp_path / "w.db")
+    await writer.submit(_tell("here"))
+
+    def ending() -> asyncio.AbstractEventLoop:
+        async def submit_at_last() -> None:
+            asyncio.get_running_loop().call_soon(writer.submit, _tell("left"))
+
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(submit_at_last())  # its turn would be the one after
+        return loop
+
+    elsewhere = await asyncio.to_thread(ending)
+    waiting = writer.submit(_tell("here"))
+    elsewhere.close()
+    assert await asyncio.wait_for(waiting, 20) == "here"
+    await writer.close()
+    counts = "SELECT what, count(*) FROM told GROUP BY what ORDER BY what"
+    assert await ask(f"sqlite:///{tmp_path}/w.db", counts) == [("here", 2), ("left", 1)]
+
+
 async def test_a_commit_that_fails_is_told_to_all_who_wait(tmp_path: Path) -> None:
     writer = _writer(tmp_path / "w.db")
     with closing(sqlite3.connect(tmp_path / "w.db", isolation_level=None)) as other:

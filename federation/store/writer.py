@@ -31,6 +31,7 @@ from federation.errors import StoreUnavailable
 
 Result = TypeVar("Result")
 _MOST = 8  # jobs of one commit: as many as the loop may do at one go, some milliseconds
+_LOOK = 0.2  # seconds: how often a job among several loops looks whether one ended with the turn
 _LOG = 1500  # rows, some 4,000 pages: hot pages are copied back from the log once for many commits
 
 
@@ -80,6 +81,8 @@ class Writer:
         self._lock = threading.Lock()  # of the three below, and held while the loop is at work
         self._with = _With.NOBODY
         self._loop: asyncio.AbstractEventLoop  # whose turn it is, with _With.LOOP
+        self._latest: asyncio.AbstractEventLoop | None = None  # that came with a job
+        self._is_shared = False  # by more than one
         self._closed = False
         self._groups: SimpleQueue[list[_Job] | None] = SimpleQueue()  # done but for the commit; or not begun
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
@@ -106,10 +109,25 @@ class Writer:
             if self._closed:
                 raise StoreUnavailable("store.unavailable", "the store is closed")
             self._waiting.append(job)
+            if loop is not self._latest:
+                self._is_shared, self._latest = self._is_shared or self._latest is not None, loop
+            if self._is_shared:
+                loop.call_later(_LOOK, self._look_after, job)
             if self._with is _With.NOBODY or (self._with is _With.LOOP and self._loop.is_closed()):
                 self._with, self._loop = _With.LOOP, loop
                 loop.call_soon(self._turn)  # whoever else comes in this turn of the loop shares it
         return job.told
+
+    def _look_after(self, job: _Job) -> None:
+        """Take the turn of a loop that has ended with it, as long as this job waits."""
+        if job.told.done():
+            return
+        loop = job.told.get_loop()
+        with self._lock:
+            if self._with is _With.LOOP and self._loop.is_closed():
+                self._loop = loop
+                loop.call_soon(self._turn)
+        loop.call_later(_LOOK, self._look_after, job)
 
     async def close(self) -> None:
         """Finish what waits, then release the connection and the thread."""
