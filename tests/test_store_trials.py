@@ -42,6 +42,16 @@ async def test_one_that_began_is_found_until_it_expires(store: Store) -> None:
     assert await store.find_trial("another\0", NOW) is None
 
 
+async def test_several_are_found_at_once_until_they_expire(store: Store) -> None:
+    of_both = [numbered(1), replace(numbered(2), expires_at=NOW + timedelta(hours=1))]
+    for one in of_both:
+        await store.open_trial(one, in_force=0)
+    asked = [*(one.id for one in of_both), numbered(3).id]
+    assert await store.these_trials(asked, NOW) == {one.id: one for one in of_both}
+    assert await store.these_trials(asked, NOW + timedelta(hours=1)) == {of_both[0].id: of_both[0]}
+    assert await store.these_trials([], NOW) == {}
+
+
 async def test_it_ends_once(store: Store) -> None:
     await store.open_trial(TRIAL, in_force=0)
     later = NOW + timedelta(minutes=1)

@@ -4,6 +4,7 @@ By an administrator of its organization, or by who holds its setup link; nobody 
 reads what came of it. A connection that is not enabled can be tried: nobody can sign in by it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -102,6 +103,17 @@ async def start(desk: Desk, story: SignIn, identifier: str, *, binder: str, land
             await story.sandbox.refused(trial, refusal, heard, desk.now)
             return Started(trial=trial, begun=None)
     return Started(trial=trial, begun=begun)
+
+
+async def reports(desk: Desk, found: Sequence[Trial]) -> list[Report]:
+    """Return what was told of trials that ``every`` has listed, in their order, of those that have ended.
+
+    Which it lists they may know of.
+    """
+    ended = [one.id for one in found if one.ended_at]
+    kept = await desk.store.these_trials(ended, desk.now) if ended else {}
+    told = [open_report(desk.vault, kept[one]) for one in ended if one in kept]
+    return [_shown(desk, one) for one in told if one is not None]
 
 
 async def find(desk: Desk, identifier: str) -> Tried:

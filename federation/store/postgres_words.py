@@ -20,6 +20,7 @@ from federation.store import (
     rereads_sql,
     sql,
     standing_sql,
+    trials_sql,
 )
 
 # Locks, held to the end of the transaction: see ``provider_sessions``.
@@ -71,6 +72,7 @@ _ARRAYS = {
         *provisioning_groups_sql.ARRAYS,
         *provisioning_settling_sql.ARRAYS,
         *provisioning_users_sql.ARRAYS,
+        *trials_sql.ARRAYS,
         entry_sql.LOOK_AT_ACCOUNTS,
         entry_sql.LOOK_AT_GRANTS,
         entry_sql.LOOK_AT_SESSIONS,

@@ -1,5 +1,7 @@
 """Trials of a connection: kept for a day, and what a decision would come to without being carried out."""
 
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -50,6 +52,12 @@ def find(identifier: str, now: datetime) -> Steps[Trial | None]:
     """One read by primary key."""
     found = yield trials_sql.FIND_TRIAL, {"id": storable(identifier), "now": micros(now)}
     return _trial(found[0]) if found else None
+
+
+def these(identifiers: Collection[str], now: datetime) -> Steps[Mapping[str, Trial]]:
+    """One read by primary keys."""
+    asked = {"ids": json.dumps(list(identifiers)), "now": micros(now)}
+    return {one.id: one for one in map(_trial, (yield trials_sql.FIND_TRIALS, asked))}
 
 
 def of(

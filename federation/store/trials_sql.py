@@ -27,6 +27,11 @@ FIND_TRIAL = f"""
 SELECT {_COLUMNS}, sealed FROM trial WHERE id = :id AND expires_at > :now
 """  # noqa: S608  our own words
 
+FIND_TRIALS = f"""
+SELECT {_COLUMNS}, sealed FROM trial
+WHERE id IN (SELECT value FROM json_each(:ids)) AND expires_at > :now
+"""  # noqa: S608  likewise
+
 LIST_TRIALS = f"""
 SELECT {_COLUMNS}, '' FROM trial
 WHERE connection = :connection AND expires_at > :now
@@ -44,3 +49,5 @@ FIND_ACCOUNT = """
 SELECT user_id, stable_ids, joined, email, email_proven, given_name, family_name, display_name FROM account
 WHERE organization_id = :organization_id AND person = :person
 """
+
+ARRAYS = (FIND_TRIALS,)

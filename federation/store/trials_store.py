@@ -1,5 +1,6 @@
 """The promises about trials of a connection: sign-ins that make no user and no session."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -67,6 +68,9 @@ class TrialsStore(Protocol):
 
     async def find_trial(self, identifier: str, now: datetime) -> Trial | None:
         """Return a trial that has not expired."""
+
+    async def these_trials(self, identifiers: Collection[str], now: datetime) -> Mapping[str, Trial]:
+        """Return those of these that have not expired, by id."""
 
     async def trials(
         self, connection: str, before: tuple[datetime, str] | None, limit: int, now: datetime

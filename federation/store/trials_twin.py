@@ -1,5 +1,6 @@
 """What both engines say alike of ``trials_store.TrialsStore``."""
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from federation.decision import Decision
@@ -24,6 +25,9 @@ class TrialsTwin(Drive):
 
     async def find_trial(self, identifier: str, now: datetime) -> Trial | None:
         return await self._read(lambda: trials.find(identifier, now))
+
+    async def these_trials(self, identifiers: Collection[str], now: datetime) -> Mapping[str, Trial]:
+        return await self._read(lambda: trials.these(identifiers, now))
 
     async def trials(
         self, connection: str, before: tuple[datetime, str] | None, limit: int, now: datetime
