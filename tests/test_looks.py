@@ -72,12 +72,23 @@ async def test_what_was_seen_stands_for_a_moment(looks: Looks, store: Store) -> 
         assert (await seen(looks)).number == 4
 
 
+async def test_what_took_long_or_was_asked_for_late_is_seen(looks: Looks) -> None:
+    """Else a page would begin it again and again, and never show it."""
+    assert await looks.look(THROUGH_ADFS, NOW) is None
+    while not looks._begun[THROUGH_ADFS].task.done():
+        await asyncio.sleep(0)
+    for later in (60, 79):  # and stands for a moment from then on
+        found = await looks.look(THROUGH_ADFS, NOW + later * SECOND)
+        assert found is not None, later
+    assert await looks.look(THROUGH_ADFS, NOW + 80 * SECOND) is None
+
+
 async def test_who_asks_meanwhile_begins_nothing(looks: Looks) -> None:
     assert [await looks.look(THROUGH_ADFS, NOW) for _ in range(3)] == [None] * 3
     assert len(looks._begun) == 1
     others = [Asked("acme", domain, ("adfs",)) for domain in ("a.example", "b.example", "c.example")]
     assert [await looks.look(one, NOW) for one in others] == [None] * 3
-    assert sum(not task.done() for _, task in looks._begun.values()) <= looking._AT_ONCE
+    assert sum(not one.task.done() for one in looks._begun.values()) <= looking._AT_ONCE
     for one in others:  # each has its turn
         await seen(looks, one)
 

@@ -166,13 +166,19 @@ async def test_administrators_read_all_of_it_and_whose_link_it_is_what_is_of_the
     assert (await trials.find(desk(stair, of_link), trial.id)).report == report.of_one_connection(TOLD)
 
 
-def test_of_one_connection_it_names_no_other() -> None:
-    said = "people of acme come in through acme-oidc, not acme-saml"
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("policy.sso_required", "people of acme come in through acme-oidc, not acme-saml"),
+        ("policy.deactivated", "this user is deactivated (by scim:acme-oidc)"),
+    ],
+)
+def test_of_one_connection_it_names_no_other(code: str, said: str) -> None:
     more = replace(
         TOLD,
-        code="policy.sso_required",
+        code=code,
         detail=said,
-        checks=(*TOLD.checks, Step(code="policy.sso_required", outcome="broken", said=said)),
+        checks=(*TOLD.checks, Step(code=code, outcome="broken", said=said)),
         roles=(*TOLD.roles, *(Given(name="r", source=one, why="w") for one in ELSEWHERE)),
         teams=(*TOLD.teams, *(Given(name="t", source=one, why="w") for one in ELSEWHERE)),
     )

@@ -1,8 +1,9 @@
 """Looks at everybody of an organization, which go on beside the pages that wait for them.
 
 A hundred thousand people take a good part of a second, so no page does it: it begins, is told that it is
-under way, and asks again. What was seen stands for a moment only; whoever acts on it is held against what
-is so then (``domains.enforce``).
+under way, and asks again. What was shown stands for a moment only, what nobody has seen yet for longer: a
+look may take its time, and so may who presses the button. Whoever acts on it is held against what is so
+then (``domains.enforce``).
 """
 
 import asyncio
@@ -14,7 +15,8 @@ from typing import Final
 from federation.store.domains_values import Preflight
 from federation.store.store import Store
 
-_STANDS: Final = timedelta(seconds=20)
+_STANDS: Final = timedelta(seconds=20)  # since it was first shown
+_UNSEEN: Final = timedelta(minutes=10)  # since it began
 _AT_ONCE: Final = 2  # looks that go on; others begin when one has ended
 _KEPT: Final = 16
 
@@ -28,13 +30,20 @@ class Asked:
     connections: tuple[str, ...]
 
 
+@dataclass
+class _Look:
+    since: datetime  # it began, or was first shown
+    task: asyncio.Task[Preflight]
+    shown: bool = False
+
+
 class Looks:
     """Those of this process."""
 
     def __init__(self, store: Store) -> None:
         """Take where to look; nothing is under way."""
         self._store = store
-        self._begun: OrderedDict[Asked, tuple[datetime, asyncio.Task[Preflight]]] = OrderedDict()
+        self._begun: OrderedDict[Asked, _Look] = OrderedDict()
 
     async def look(self, asked: Asked, now: datetime) -> Preflight | None:
         """Return what was seen, of few people at once; None while it is being looked.
@@ -42,13 +51,15 @@ class Looks:
         Raises:
             StoreUnavailable: ``store.unavailable``; the next who asks looks again.
         """
-        begun, task = self._begun.get(asked, (now, None))
-        if task is not None and not task.done():
+        known = self._begun.get(asked)
+        if known is not None and not known.task.done():
             return None
-        if task is not None and abs(now - begun) < _STANDS:
-            if task.exception() is not None:
+        if known is not None and abs(now - known.since) < (_STANDS if known.shown else _UNSEEN):
+            if known.task.exception() is not None:
                 del self._begun[asked]
-            return task.result()
+            elif not known.shown:
+                known.since, known.shown = now, True
+            return known.task.result()
         of_few = await self._store.preflight_of_few(asked.organization, asked.domain, asked.connections, now)
         if of_few is None:
             self._begin(asked, now)
@@ -56,20 +67,20 @@ class Looks:
 
     async def close(self) -> None:
         """Leave what is under way."""
-        tasks = [task for _, task in self._begun.values()]
+        tasks = [one.task for one in self._begun.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _begin(self, asked: Asked, now: datetime) -> None:
-        under_way = [one for one, (_, task) in self._begun.items() if not task.done()]
+        under_way = [each for each, one in self._begun.items() if not one.task.done()]
         if asked in under_way or len(under_way) >= _AT_ONCE:  # another began it meanwhile; or soon
             return
         looking = self._store.preflight(asked.organization, asked.domain, asked.connections, now)
         task = asyncio.create_task(looking)
         task.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may ask again
-        self._begun[asked] = (now, task)
+        self._begun[asked] = _Look(now, task)
         self._begun.move_to_end(asked)
         while len(self._begun) > _KEPT:
-            _, (_, oldest) = self._begun.popitem(last=False)
-            oldest.cancel()
+            _, oldest = self._begun.popitem(last=False)
+            oldest.task.cancel()

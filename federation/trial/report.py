@@ -19,8 +19,11 @@ _MOST: Final = 1_000  # values of one list
 _SHORTEST: Final = 8  # of a secret that is looked for: a shorter one would be found in anything
 _HIDDEN: Final = "…"
 _OCTETS: Final = 8 * 1024 * 1024  # of a report, inflated
-_NAMES_OTHERS: Final = "policy.sso_required"  # says by which connections people come in
-_ELSEWHERE: Final = "people come in by other connections, and not by this one"
+# What says by which connections people come in, or which directory keeps them out: said without them.
+_NAMES_OTHERS: Final = {
+    "policy.sso_required": "people come in by other connections, and not by this one",
+    "policy.deactivated": "this user is deactivated",
+}
 
 Outcome = Literal["held", "broken", "remark", "no match", "open"]
 
@@ -220,11 +223,11 @@ def of_one_connection(told: Report) -> Report:
     own = {f"connection:{told.connection}", f"scim:{told.connection}"}
 
     def step(one: Step) -> Step:
-        return replace(one, said=_ELSEWHERE) if one.code == _NAMES_OTHERS and one.said else one
+        return replace(one, said=_NAMES_OTHERS.get(one.code, one.said)) if one.said else one
 
     return replace(
         told,
-        detail=_ELSEWHERE if told.code == _NAMES_OTHERS else told.detail,
+        detail=_NAMES_OTHERS.get(told.code, told.detail),
         checks=tuple(map(step, told.checks)),
         user="",
         roles=tuple(one for one in told.roles if one.source in own),
