@@ -75,8 +75,7 @@ async def test_what_was_seen_stands_for_a_moment(looks: Looks, store: Store) -> 
 async def test_what_took_long_or_was_asked_for_late_is_seen(looks: Looks) -> None:
     """Else a page would begin it again and again, and never show it."""
     assert await looks.look(THROUGH_ADFS, NOW) is None
-    while not looks._begun[THROUGH_ADFS].task.done():
-        await asyncio.sleep(0)
+    await asyncio.wait([looks._begun[THROUGH_ADFS].task])
     for later in (60, 79):  # and stands for a moment from then on
         found = await looks.look(THROUGH_ADFS, NOW + later * SECOND)
         assert found is not None, later

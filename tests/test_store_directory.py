@@ -190,6 +190,7 @@ async def test_teams_are_found_by_part_of_a_name_or_a_key(store: Store) -> None:
         ("data_lab", "Data 100%"),
         ("datawh", "Warehouse"),
         ("z", "nightly"),
+        ("zz", "Équipe"),
     ):
         await store.add_team("acme", key, name, NOW)
     for wanted, found in (
@@ -200,9 +201,16 @@ async def test_teams_are_found_by_part_of_a_name_or_a_key(store: Store) -> None:
         ("100%", ["data_lab"]),
         ("%", ["data_lab"]),
         ("!", []),
+        ("éQUIPE", ["zz"]),
+        ("É", ["zz"]),
     ):
         shown, further = await store.list_teams("acme", "", 9, wanted)
         assert ([one.key for one in shown], further) == (found, ""), wanted
+    await store.add_team("acme", "a", "equipe", NOW)
+    await store.add_team("acme", "zzz", "ÉQUIPE 2", NOW)
+    shown, after = await store.list_teams("acme", "", 1, "équipe")  # what a database took for one leads on
+    rest, end = await store.list_teams("acme", after, 1, "équipe")
+    assert ([one.key for one in (*shown, *rest)], end) == (["zz", "zzz"], "")
     first, after = await store.list_teams("acme", "", 1, "night")
     last, end = await store.list_teams("acme", after, 1, "night")
     assert ([one.key for one in (*first, *last)], end) == (["ops", "z"], "")

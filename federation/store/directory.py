@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from federation.decision import of_connection
 from federation.store import directory_sql, invitations, rows, tokens
@@ -214,17 +214,38 @@ def teams(
     """The teams of the store by key; where the next page begins, "" at the end."""
     asked = {"organization_id": organization, "at": storable(after), "batch": limit + 1}
     if wanted:
-        looked = yield directory_sql.FIND_TEAMS, {**asked, "wanted": _holding(wanted)}
+        looked = yield from _holding(directory_sql.FIND_TEAMS, asked, wanted, (0, 1))
     else:
         looked = yield directory_sql.LIST_TEAMS, asked
     listed = yield from _teams(organization, looked[:limit])
     return listed, looked[limit - 1][0] if len(looked) > limit else ""
 
 
-def _holding(wanted: str) -> str:
-    """Return the pattern of whatever holds a text, in lower case; ``!`` is what escapes."""
-    part = "".join(f"!{one}" if one in "!%_" else one for one in storable(wanted.lower()))
-    return f"%{part}%"
+def _holding(
+    statement: str, asked: Mapping[str, Any], wanted: str, columns: tuple[int, ...]
+) -> Steps[Sequence[Row]]:
+    """Rows of which one of these columns holds a text in any case; the first column leads on.
+
+    A database may know the case of ASCII alone (SQLite does, PostgreSQL by its locale): what is not, it
+    lets be anything, and it is decided here.
+    """
+    text, found = storable(wanted.lower()), list[Row]()
+    pattern = "".join(map(_as_pattern, text))
+    asked = {**asked, "wanted": f"%{pattern}%"}
+    while len(found) < asked["batch"]:
+        looked = yield statement, asked
+        found += [row for row in looked if any(text in row[one].lower() for one in columns)]
+        if len(looked) < asked["batch"]:
+            break
+        asked = {**asked, "at": looked[-1][0]}
+    return found
+
+
+def _as_pattern(sign: str) -> str:
+    """Return a sign of a pattern; ``!`` is what escapes."""
+    if not sign.isascii():
+        return "%"
+    return f"!{sign}" if sign in "!%_" else sign
 
 
 def team(organization: str, key: str) -> Steps[TeamListed | None]:
@@ -272,7 +293,7 @@ def open_invitations(
     """Those that may still be used, newest first; where the next page begins, "" at the end."""
     asked = {"organization_id": organization, "at": after or _LAST, "now": micros(now), "batch": limit + 1}
     if wanted:
-        looked = yield directory_sql.FIND_INVITATIONS, {**asked, "wanted": _holding(wanted)}
+        looked = yield from _holding(directory_sql.FIND_INVITATIONS, asked, wanted, (2,))
     else:
         looked = yield directory_sql.LIST_INVITATIONS, asked
     listed = tuple(map(invitations.invitation, looked[:limit]))
