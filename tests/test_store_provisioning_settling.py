@@ -412,6 +412,14 @@ async def test_what_a_directory_left_is_forgotten_and_nothing_of_others(store: S
     await enter(store, 3, comes("bob"))
 
 
+async def test_a_group_of_nobody_is_left_and_forgotten(store: Store) -> None:
+    await store.add_scim_group("okta", "acme", scim_group("Layoffs"), NOW)
+    (left,) = await store.residues()
+    assert (left.connection, left.organization, left.users, left.kept_out) == ("okta", "acme", 0, 0)
+    assert await store.forget_provisioned("okta", "acme", NOW + SECOND, ANYBODY) == 0
+    assert await store.residues() == ()
+
+
 async def test_a_group_that_leads_nowhere_any_more_leads_its_directorys_users_nowhere(
     store: Store, store_url: str
 ) -> None:

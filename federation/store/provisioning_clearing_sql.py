@@ -55,9 +55,13 @@ DROP_OF_CONNECTION = tuple(
     for table in ("scim_member", "scim_group", "scim_email", "scim_user", "scim_spread", "scim_credential")
 )
 
-# Of every connection, whether it provisions still or not.
+# Of every connection, whether it provisions still or not. Groups of which nobody is left are somebody's, too.
 COUNT_RESIDUES = """
-SELECT connection, organization_id, count(*), sum(1 - active) FROM scim_user
+SELECT connection, organization_id, sum(users), sum(kept_out) FROM
+  (SELECT connection, organization_id, count(*) AS users, sum(1 - active) AS kept_out FROM scim_user
+    GROUP BY connection, organization_id
+   UNION ALL
+   SELECT DISTINCT connection, organization_id, 0, 0 FROM scim_group) AS known
 GROUP BY connection, organization_id ORDER BY connection, organization_id
 """
 
